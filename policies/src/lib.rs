@@ -1,1 +1,54 @@
-//! stub
+//! What a policy is, and how it decides.
+//!
+//! ```text
+//! Definition ── compile ──▶ Policy ── apply ──▶ Cache ── publish ──▶ Snapshot (immutable, shared)
+//!                                                                       │ find, select
+//!               input, clock, headers, budget ──────────────────────▶ Entry::decide ──▶ Decision
+//! ```
+//!
+//! This crate knows no Kubernetes, no HTTP, no async and no network. Time and request headers are
+//! arguments, so that the same input gives the same decision wherever it is asked. `regorus` is
+//! named here only; its [`Value`] is the representation of every document.
+
+pub mod address;
+pub mod cache;
+pub mod code;
+pub mod decision;
+pub mod definition;
+pub mod diagnostic;
+pub mod digest;
+pub mod entry;
+pub mod index;
+pub mod input;
+pub mod lock;
+pub mod message;
+pub mod normalise;
+pub mod object;
+pub mod policy;
+mod rego;
+pub mod selector;
+pub mod snapshot;
+pub mod text;
+
+pub use jiff::Timestamp;
+pub use regorus::Value;
+
+pub use address::{Address, Scope, Version};
+pub use cache::{Cache, State};
+pub use code::Code;
+pub use decision::{Decision, Outcome};
+pub use definition::{
+    Action, Admission, DecisionSettings, DefaultDecision, Definition, FailurePolicy, RegoVersion,
+    ResourceRule, Window,
+};
+pub use diagnostic::{Diagnostic, Diagnostics, Location};
+pub use digest::Digest;
+pub use entry::Entry;
+pub use index::{Operation, Owner, Route, Subject};
+pub use input::{Headers, Input, Point, Request};
+pub use lock::{Effect, Lock, Points, Reach, Target};
+pub use message::{Message, Severity};
+pub use object::{Object, ObjectKey};
+pub use policy::Policy;
+pub use selector::{LabelSelector, Labels, Requirement};
+pub use snapshot::{Conflict, Snapshot};

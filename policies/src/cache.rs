@@ -1,0 +1,105 @@
+//! The evaluator cache: written by whoever watches, read by every door.
+//!
+//! Writers change a [`State`] behind a mutex and publish a new [`Snapshot`]; readers load the
+//! published one, without a lock and without waiting for a writer.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+
+use crate::{Labels, Lock, Object, ObjectKey, Snapshot};
+
+/// The cache.
+#[derive(Debug, Default)]
+pub struct Cache {
+    state: Mutex<State>,
+    published: ArcSwap<Snapshot>,
+}
+
+/// All objects that the cache knows.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    policies: BTreeMap<ObjectKey, Object>,
+    locks: BTreeMap<ObjectKey, Arc<Lock>>,
+    namespaces: BTreeMap<String, Labels>,
+    revision: u64,
+}
+
+impl Cache {
+    /// An empty cache, which knows no policy.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What is in force now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.published.load_full()
+    }
+
+    /// Changes the state, and publishes one snapshot for all that `change` did.
+    pub fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        // A writer that panicked left a state of whole objects, of which each is valid.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = change(&mut state);
+        state.revision += 1;
+        let snapshot =
+            Snapshot::build(&state.policies, &state.locks, &state.namespaces, state.revision);
+        self.published.store(Arc::new(snapshot));
+        answer
+    }
+}
+
+impl State {
+    /// Adds or replaces the policy of an object.
+    pub fn apply_policy(&mut self, object: Object) {
+        self.policies.insert(object.key.clone(), object);
+    }
+
+    /// The policy that an object holds.
+    pub fn policy(&self, key: &ObjectKey) -> Option<&Object> {
+        self.policies.get(key)
+    }
+
+    /// Removes the policy of an object.
+    pub fn delete_policy(&mut self, key: &ObjectKey) {
+        self.policies.remove(key);
+    }
+
+    /// Keeps only the policies of objects for which `keep` holds.
+    pub fn retain_policies(&mut self, mut keep: impl FnMut(&ObjectKey) -> bool) {
+        self.policies.retain(|key, _| keep(key));
+    }
+
+    /// Adds or replaces a lock.
+    pub fn apply_lock(&mut self, lock: Lock) {
+        self.locks.insert(lock.key.clone(), Arc::new(lock));
+    }
+
+    /// Removes a lock.
+    pub fn delete_lock(&mut self, key: &ObjectKey) {
+        self.locks.remove(key);
+    }
+
+    /// Keeps only the locks for which `keep` holds.
+    pub fn retain_locks(&mut self, mut keep: impl FnMut(&ObjectKey) -> bool) {
+        self.locks.retain(|key, _| keep(key));
+    }
+
+    /// Notes the labels of a namespace, by which a cluster's locks select.
+    pub fn apply_namespace(&mut self, name: &str, labels: Labels) {
+        self.namespaces.insert(name.to_owned(), labels);
+    }
+
+    /// Forgets a namespace.
+    pub fn delete_namespace(&mut self, name: &str) {
+        self.namespaces.remove(name);
+    }
+
+    /// Keeps only the namespaces for which `keep` holds.
+    pub fn retain_namespaces(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        self.namespaces.retain(|name, _| keep(name));
+    }
+}

@@ -1,0 +1,176 @@
+//! The decision: what comes out, and how an action turns a judgement into one.
+//!
+//! A policy *judges*: it allows, denies, skips, or cannot answer. What follows from that is
+//! *enforced* by the door's settings: at admission `Deny`, `Warn` or `Audit` and the failure
+//! policy, elsewhere always as it was judged. Keeping the two apart is what makes every door give
+//! the same decision.
+
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use crate::{
+    Action, Address, Admission, Code, Digest, FailurePolicy, Message, Point, Value, lock::LockNote,
+};
+
+/// What a policy made of a request, before it is enforced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// The policy permits it.
+    Allowed,
+    /// The policy refuses it.
+    Denied,
+    /// The policy says that it does not apply.
+    Skipped,
+    /// The policy could not answer.
+    Error,
+    /// A lock refuses; the policy was not evaluated.
+    Locked,
+    /// A lock bypasses the policy, which was not evaluated.
+    Bypassed,
+    /// The request's time is outside the policy's window; it was not evaluated.
+    NotInForce,
+}
+
+/// What a policy made of a request, with what it says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// What it is.
+    pub outcome: Outcome,
+    /// Whether that permits the request.
+    pub allowed: bool,
+    /// Why it is denied, or could not be answered.
+    pub messages: Vec<Message>,
+    /// What is worth a warning.
+    pub warnings: Vec<Message>,
+    /// Why it was skipped.
+    pub skipped: Vec<Message>,
+    /// The entrypoint's document, where it was evaluated and is defined.
+    pub result: Option<Value>,
+    /// The lock that shaped it.
+    pub lock: Option<LockNote>,
+}
+
+/// A decision of one policy about one request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// Names this decision in answers and logs.
+    pub id: Arc<str>,
+    /// Whether the request may go on.
+    pub allowed: bool,
+    /// What the policy made of it.
+    pub outcome: Outcome,
+    /// Why it is denied, or would be; the most severe first.
+    pub messages: Vec<Message>,
+    /// What the caller is warned of.
+    pub warnings: Vec<Message>,
+    /// Why the policy skipped it.
+    pub skipped: Vec<Message>,
+    /// The entrypoint's document, where it was evaluated and is defined.
+    pub result: Option<Value>,
+    /// The policy that decided.
+    pub policy: Address,
+    /// The policy's digest.
+    pub digest: Digest,
+    /// The lock that shaped the decision.
+    pub lock: Option<LockNote>,
+    /// Time that it took, in nanoseconds; measured by the door.
+    pub duration_ns: u64,
+}
+
+impl Outcome {
+    /// The name in metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::Skipped => "skipped",
+            Self::Error => "error",
+            Self::Locked => "locked",
+            Self::Bypassed => "bypassed",
+            Self::NotInForce => "notInForce",
+        }
+    }
+}
+
+impl Judgement {
+    /// A judgement with nothing to say.
+    pub(crate) fn new(outcome: Outcome, allowed: bool) -> Self {
+        Self {
+            outcome,
+            allowed,
+            messages: Vec::new(),
+            warnings: Vec::new(),
+            skipped: Vec::new(),
+            result: None,
+            lock: None,
+        }
+    }
+
+    /// The policy could not answer.
+    pub(crate) fn error(message: Message) -> Self {
+        Self { messages: vec![message], ..Self::new(Outcome::Error, false) }
+    }
+
+    /// What follows at `point`; `admission` are the policy's settings for the API server's door.
+    pub(crate) fn enforce(mut self, point: Point, admission: Option<&Admission>) -> Self {
+        let (Point::Admission, Some(admission)) = (point, admission) else {
+            return self;
+        };
+        match admission.action {
+            Action::Deny => {
+                let ignored = admission.failure_policy == FailurePolicy::Ignore;
+                if self.outcome == Outcome::Error && ignored {
+                    self.warn_instead();
+                }
+            }
+            Action::Warn => self.warn_instead(),
+            Action::Audit => {
+                self.allowed = true;
+                self.messages.append(&mut self.warnings);
+            }
+        }
+        self
+    }
+
+    fn warn_instead(&mut self) {
+        self.allowed = true;
+        let mut warnings = std::mem::take(&mut self.messages);
+        warnings.append(&mut self.warnings);
+        self.warnings = warnings;
+    }
+}
+
+impl Decision {
+    /// The code that explains a request that was not allowed: the first message's.
+    pub fn code(&self) -> Option<&Code> {
+        self.messages.first().map(|message| &message.code)
+    }
+}
+
+/// As design and API documents write it: camel case, and without what does not apply.
+impl Serialize for Decision {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", self.id.as_ref())?;
+        map.serialize_entry("allowed", &self.allowed)?;
+        map.serialize_entry("outcome", &self.outcome)?;
+        map.serialize_entry("messages", &self.messages)?;
+        map.serialize_entry("warnings", &self.warnings)?;
+        map.serialize_entry("skipped", &self.skipped)?;
+        if let Some(result) = &self.result {
+            map.serialize_entry("result", result)?;
+        }
+        map.serialize_entry("policy", &self.policy)?;
+        if let Some(namespace) = self.policy.namespace() {
+            map.serialize_entry("namespace", namespace)?;
+        }
+        map.serialize_entry("digest", &self.digest)?;
+        if let Some(lock) = &self.lock {
+            map.serialize_entry("lock", lock)?;
+        }
+        map.serialize_entry("durationNs", &self.duration_ns)?;
+        map.end()
+    }
+}

@@ -1,0 +1,233 @@
+//! A policy as its author wrote it: the settings and sources that [`crate::Policy`] is compiled of.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json};
+
+use crate::{Address, Labels, Operation, Severity};
+
+/// Time an evaluation may take where the policy does not say. Small policies take well under a
+/// millisecond; the API server waits ten seconds by default for all policies together.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// Longest time that a policy may ask for: half of what the API server waits by default.
+pub const MAX_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A policy's sources and settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Definition {
+    /// Where the policy is found.
+    pub address: Address,
+    /// Labels of the object, by which locks select.
+    pub labels: Labels,
+    /// Rego sources by file name.
+    pub modules: BTreeMap<String, String>,
+    /// The language's version that the modules are written in.
+    pub rego_version: RegoVersion,
+    /// The root of `data`.
+    pub data: Map<String, Json>,
+    /// What the policy reads as `input.parameters`.
+    pub parameters: Map<String, Json>,
+    /// A JSON Schema that the parameters satisfy.
+    pub parameters_schema: Option<Json>,
+    /// The rule or package that is evaluated; the address's package where it is `None`.
+    pub entrypoint: Option<String>,
+    /// How a result becomes a decision.
+    pub decision: DecisionSettings,
+    /// Which requests the policy judges at admission; none where it is `None`.
+    pub admission: Option<Admission>,
+    /// Time that an evaluation may take.
+    pub timeout: Duration,
+    /// When the policy is in force.
+    pub window: Window,
+    /// A guardrail cannot be taken out of evaluation by a lock with the effect `Bypass`.
+    pub guardrail: bool,
+}
+
+/// The language's version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RegoVersion {
+    /// Version 1 where all modules are valid as that, otherwise version 0.
+    #[default]
+    Auto,
+    /// `if` and `contains` are keywords and required.
+    V1,
+    /// The language before OPA 1.0.
+    V0,
+}
+
+/// How a result becomes a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecisionSettings {
+    /// The answer of a policy that defines neither allow nor deny rules.
+    pub default: DefaultDecision,
+    /// Violations of this severity and above deny, those below it warn.
+    pub fail_on: Severity,
+}
+
+/// The answer of a policy that defines neither allow nor deny rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DefaultDecision {
+    /// Denied.
+    #[default]
+    Deny,
+    /// Allowed.
+    Allow,
+}
+
+/// What a policy does at admission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// The requests that it judges: those that one of the rules selects.
+    pub rules: Vec<ResourceRule>,
+    /// What a denial does.
+    pub action: Action,
+    /// What happens when the policy cannot answer.
+    pub failure_policy: FailurePolicy,
+}
+
+/// Requests, by what they are about. `*` in a list stands for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceRule {
+    /// API groups; the core group is the empty string.
+    pub groups: Vec<String>,
+    /// API versions. The API server converts an object to one of these before it asks.
+    pub versions: Vec<String>,
+    /// Resources, with subresources behind a slash: `pods`, `pods/exec`, `pods/*`, `*`, `*/*`.
+    pub resources: Vec<String>,
+    /// Operations.
+    pub operations: Vec<Operation>,
+}
+
+/// What a denial does at admission.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Action {
+    /// The request is refused.
+    #[default]
+    Deny,
+    /// The request goes on with a warning.
+    Warn,
+    /// The request goes on; the denial is counted and logged.
+    Audit,
+}
+
+/// What happens to a request when a policy cannot answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FailurePolicy {
+    /// It is refused.
+    #[default]
+    Fail,
+    /// It goes on with a warning. A lock that refuses still refuses.
+    Ignore,
+}
+
+/// The time in which a policy is in force: from `not_before`, until `not_after`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// In force from this moment on.
+    pub not_before: Option<Timestamp>,
+    /// Not in force from this moment on.
+    pub not_after: Option<Timestamp>,
+}
+
+impl Definition {
+    /// A definition of one module, `policy.rego`, with every setting at its default.
+    pub fn new(address: Address, source: &str) -> Self {
+        Self {
+            address,
+            labels: Labels::new(),
+            modules: BTreeMap::from([("policy.rego".to_owned(), source.to_owned())]),
+            rego_version: RegoVersion::default(),
+            data: Map::new(),
+            parameters: Map::new(),
+            parameters_schema: None,
+            entrypoint: None,
+            decision: DecisionSettings::default(),
+            admission: None,
+            timeout: DEFAULT_TIMEOUT,
+            window: Window::default(),
+            guardrail: false,
+        }
+    }
+}
+
+impl RegoVersion {
+    /// The name as manifests write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::V1 => "v1",
+            Self::V0 => "v0",
+        }
+    }
+}
+
+impl Default for DecisionSettings {
+    fn default() -> Self {
+        Self { default: DefaultDecision::Deny, fail_on: Severity::Info }
+    }
+}
+
+impl Action {
+    /// The name as manifests write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deny => "Deny",
+            Self::Warn => "Warn",
+            Self::Audit => "Audit",
+        }
+    }
+}
+
+impl FailurePolicy {
+    /// The name as manifests write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fail => "Fail",
+            Self::Ignore => "Ignore",
+        }
+    }
+}
+
+impl Admission {
+    /// What the API server does when nobody answers. Only what may deny is worth stopping a
+    /// request for, so `Warn` and `Audit` ignore failures whatever they say.
+    pub fn effective_failure_policy(&self) -> FailurePolicy {
+        match self.action {
+            Action::Deny => self.failure_policy,
+            Action::Warn | Action::Audit => FailurePolicy::Ignore,
+        }
+    }
+}
+
+impl Window {
+    /// Whether `now` is inside.
+    pub fn contains(&self, now: Timestamp) -> bool {
+        self.not_before.is_none_or(|start| start <= now)
+            && self.not_after.is_none_or(|end| now < end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(None, None, true)]
+    #[case(Some(5), None, true)]
+    #[case(Some(6), None, false)]
+    #[case(None, Some(6), true)]
+    #[case(None, Some(5), false)]
+    #[case(Some(5), Some(6), true)]
+    fn window_includes_its_start_and_not_its_end(
+        #[case] start: Option<i64>,
+        #[case] end: Option<i64>,
+        #[case] expected: bool,
+    ) {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let window = Window { not_before: start.map(at), not_after: end.map(at) };
+        assert_eq!(window.contains(at(5)), expected);
+    }
+}

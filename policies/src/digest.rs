@@ -1,0 +1,217 @@
+//! The digest of a policy: SHA-256 over its canonical source, data and settings.
+//!
+//! Two replicas that report the same digest decide alike. Labels are not part of it, because they
+//! only tell which locks hold the policy. Everything is written with its length or in a canonical
+//! form, so that no two definitions give the same bytes.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use serde_json::Value as Json;
+use sha2::{Digest as _, Sha256};
+
+use crate::{Admission, DefaultDecision, Definition, Window};
+
+/// SHA-256 of a definition; shown as `sha256:` and 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of a definition.
+    pub fn of(definition: &Definition) -> Self {
+        let mut writer = Writer(Sha256::new());
+        writer.text("portcullis.dev/v1alpha1");
+        writer.text(definition.address.namespace().unwrap_or_default());
+        writer.text(&definition.address.path());
+        writer.text(definition.rego_version.as_str());
+        writer.count(definition.modules.len());
+        for (file, source) in &definition.modules {
+            writer.text(file);
+            writer.text(source);
+        }
+        writer.object(definition.data.iter());
+        writer.object(definition.parameters.iter());
+        writer.json(definition.parameters_schema.as_ref().unwrap_or(&Json::Null));
+        writer.text(definition.entrypoint.as_deref().unwrap_or_default());
+        writer.text(match definition.decision.default {
+            DefaultDecision::Deny => "Deny",
+            DefaultDecision::Allow => "Allow",
+        });
+        writer.text(definition.decision.fail_on.as_str());
+        writer.admission(definition.admission.as_ref());
+        writer.text(&format!("{:?}", definition.timeout));
+        writer.window(definition.window);
+        writer.text(if definition.guardrail { "guardrail" } else { "" });
+        Self(writer.0.finalize().into())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("sha256:")?;
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{self}")
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Feeds the hash; each text behind its length, each list behind its count.
+struct Writer(Sha256);
+
+impl Writer {
+    fn count(&mut self, count: usize) {
+        self.0.update((count as u64).to_be_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.count(text.len());
+        self.0.update(text.as_bytes());
+    }
+
+    fn texts<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str>) {
+        self.count(texts.len());
+        texts.for_each(|text| self.text(text));
+    }
+
+    /// An object with its keys in order, whatever order the map keeps.
+    fn object<'a>(&mut self, entries: impl Iterator<Item = (&'a String, &'a Json)>) {
+        let mut entries: Vec<_> = entries.collect();
+        entries.sort_by_key(|(key, _)| *key);
+        self.0.update(b"{");
+        self.count(entries.len());
+        for (key, value) in entries {
+            self.text(key);
+            self.json(value);
+        }
+    }
+
+    fn json(&mut self, value: &Json) {
+        match value {
+            Json::Null => self.0.update(b"n"),
+            Json::Bool(bool) => self.0.update(if *bool { b"t" } else { b"f" }),
+            Json::Number(number) => {
+                self.0.update(b"#");
+                self.text(&number.to_string());
+            }
+            Json::String(text) => {
+                self.0.update(b"s");
+                self.text(text);
+            }
+            Json::Array(items) => {
+                self.0.update(b"[");
+                self.count(items.len());
+                items.iter().for_each(|item| self.json(item));
+            }
+            Json::Object(map) => self.object(map.iter()),
+        }
+    }
+
+    fn admission(&mut self, admission: Option<&Admission>) {
+        let Some(admission) = admission else {
+            return self.text("no admission");
+        };
+        self.text(admission.action.as_str());
+        self.text(admission.failure_policy.as_str());
+        self.count(admission.rules.len());
+        for rule in &admission.rules {
+            self.texts(rule.groups.iter().map(String::as_str));
+            self.texts(rule.versions.iter().map(String::as_str));
+            self.texts(rule.resources.iter().map(String::as_str));
+            self.texts(rule.operations.iter().map(|operation| operation.as_str()));
+        }
+    }
+
+    fn window(&mut self, window: Window) {
+        for edge in [window.not_before, window.not_after] {
+            self.text(&edge.map(|time| time.to_string()).unwrap_or_default());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Action, FailurePolicy, Operation, RegoVersion, ResourceRule, Severity};
+    use serde_json::json;
+
+    fn definition() -> Definition {
+        Definition::new("a/b@1".parse().unwrap(), "package a.b")
+    }
+
+    #[test]
+    fn same_definition_same_digest() {
+        assert_eq!(Digest::of(&definition()), Digest::of(&definition()));
+        assert!(Digest::of(&definition()).to_string().starts_with("sha256:"));
+        assert_eq!(Digest::of(&definition()).to_string().len(), "sha256:".len() + 64);
+    }
+
+    #[test]
+    fn labels_are_not_part_of_it() {
+        let mut labelled = definition();
+        labelled.labels.insert("team".to_owned(), "web".to_owned());
+        assert_eq!(Digest::of(&labelled), Digest::of(&definition()));
+    }
+
+    #[test]
+    fn order_of_keys_does_not_matter() {
+        let with = |text: &str| {
+            let mut definition = definition();
+            definition.data = serde_json::from_str(text).unwrap();
+            Digest::of(&definition)
+        };
+        assert_eq!(with(r#"{"a": 1, "b": 2}"#), with(r#"{"b": 2, "a": 1}"#));
+        assert_ne!(with(r#"{"a": 1, "b": 2}"#), with(r#"{"a": 2, "b": 1}"#));
+    }
+
+    #[test]
+    fn everything_that_decides_is_part_of_it() {
+        let rule = ResourceRule {
+            groups: vec![String::new()],
+            versions: vec!["v1".to_owned()],
+            resources: vec!["pods".to_owned()],
+            operations: vec![Operation::Create],
+        };
+        let admission = |action, failure_policy| {
+            Some(Admission { rules: vec![rule.clone()], action, failure_policy })
+        };
+        let changes: Vec<Box<dyn Fn(&mut Definition)>> = vec![
+            Box::new(|_| {}),
+            Box::new(|d| d.address = "a/b@1.0".parse().unwrap()),
+            Box::new(|d| drop(d.modules.insert("policy.rego".to_owned(), String::new()))),
+            Box::new(|d| drop(d.modules.insert("more.rego".to_owned(), String::new()))),
+            Box::new(|d| d.rego_version = RegoVersion::V0),
+            Box::new(|d| drop(d.data.insert("a".to_owned(), json!(null)))),
+            Box::new(|d| drop(d.parameters.insert("a".to_owned(), json!(null)))),
+            Box::new(|d| d.parameters_schema = Some(json!({}))),
+            Box::new(|d| d.entrypoint = Some("data.a.b.allow".to_owned())),
+            Box::new(|d| d.decision.default = DefaultDecision::Allow),
+            Box::new(|d| d.decision.fail_on = Severity::High),
+            Box::new(|d| d.admission = admission(Action::Deny, FailurePolicy::Fail)),
+            Box::new(|d| d.admission = admission(Action::Warn, FailurePolicy::Fail)),
+            Box::new(|d| d.admission = admission(Action::Deny, FailurePolicy::Ignore)),
+            Box::new(|d| d.timeout = std::time::Duration::from_millis(1)),
+            Box::new(|d| d.window.not_before = Some(jiff::Timestamp::UNIX_EPOCH)),
+            Box::new(|d| d.window.not_after = Some(jiff::Timestamp::UNIX_EPOCH)),
+            Box::new(|d| d.guardrail = true),
+        ];
+        let digests: std::collections::BTreeSet<_> = changes
+            .iter()
+            .map(|change| {
+                let mut changed = definition();
+                change(&mut changed);
+                Digest::of(&changed)
+            })
+            .collect();
+        assert_eq!(digests.len(), changes.len(), "two definitions share a digest");
+    }
+}

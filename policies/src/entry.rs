@@ -1,0 +1,118 @@
+//! One policy in a snapshot, with the locks that cover it: what answers a request.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::{
+    Address, Code, Decision, Input, Lock, Message, ObjectKey, Outcome, Point, Policy, Request,
+    decision::Judgement, lock::Effect,
+};
+
+/// A policy in force, or broken, with its locks.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The object that holds the address.
+    pub object: ObjectKey,
+    /// The policy.
+    pub policy: Arc<Policy>,
+    /// Locks that cover it, active or expired.
+    pub locks: Vec<Arc<Lock>>,
+}
+
+impl Entry {
+    /// Where the policy is found.
+    pub fn address(&self) -> &Address {
+        self.policy.address()
+    }
+
+    /// The lock that holds at `point`. Of several, one that refuses wins.
+    pub fn active_lock(&self, point: Point, now: Timestamp) -> Option<&Arc<Lock>> {
+        let active = |lock: &&Arc<Lock>| lock.points.contain(point) && lock.is_active(now);
+        let refuses = |lock: &&Arc<Lock>| lock.effect == Effect::Refuse;
+        let mut locks = self.locks.iter().filter(active);
+        locks.clone().find(refuses).or_else(|| locks.next())
+    }
+
+    /// Decides. Never panics and never fails: what goes wrong is an outcome. The time it takes is
+    /// left at zero, for the door to measure.
+    pub fn decide(&self, input: &Input, request: &Request) -> Decision {
+        let point = input.point();
+        let admission = self.policy.definition().admission.as_ref();
+        let judgement = self.judge(input, request).enforce(point, admission);
+        self.decision(request.id.clone(), judgement)
+    }
+
+    /// The decision of a door that had no time or no room to ask this policy.
+    pub fn overloaded(&self, point: Point, id: Arc<str>) -> Decision {
+        let message = Message::new(Code::Overloaded, "there was no room to evaluate in time")
+            .with_remedy("try again; if it stays so, run more replicas of the webhook");
+        let admission = self.policy.definition().admission.as_ref();
+        let judgement = Judgement::error(message).enforce(point, admission);
+        self.decision(id, judgement)
+    }
+
+    fn decision(&self, id: Arc<str>, judgement: Judgement) -> Decision {
+        Decision {
+            id,
+            allowed: judgement.allowed,
+            outcome: judgement.outcome,
+            messages: judgement.messages,
+            warnings: judgement.warnings,
+            skipped: judgement.skipped,
+            result: judgement.result,
+            policy: self.address().clone(),
+            digest: self.policy.digest(),
+            lock: judgement.lock,
+            duration_ns: 0,
+        }
+    }
+
+    fn judge(&self, input: &Input, request: &Request) -> Judgement {
+        let point = input.point();
+        if let Some(lock) = self.active_lock(point, request.now) {
+            return locked(lock);
+        }
+        let window = self.policy.definition().window;
+        if !window.contains(request.now) {
+            return not_in_force(point);
+        }
+        self.policy.judge(input, request)
+    }
+}
+
+fn locked(lock: &Lock) -> Judgement {
+    let note = lock.note();
+    let judgement = match lock.effect {
+        Effect::Bypass => Judgement::new(Outcome::Bypassed, true),
+        Effect::Refuse => {
+            let message = match &note.expires_at {
+                Some(end) => format!("locked by {} until {end}: {}", note.name, note.reason),
+                None => format!("locked by {}: {}", note.name, note.reason),
+            };
+            Judgement {
+                messages: vec![
+                    Message::new(Code::Locked, &message)
+                        .with_remedy("wait until the lock ends, or have it removed"),
+                ],
+                ..Judgement::new(Outcome::Locked, false)
+            }
+        }
+    };
+    Judgement { lock: Some(note), ..judgement }
+}
+
+/// At admission a policy that is not in force is not asked; elsewhere somebody asked for it by
+/// name and is told.
+fn not_in_force(point: Point) -> Judgement {
+    match point {
+        Point::Admission => Judgement::new(Outcome::NotInForce, true),
+        Point::Evaluation => Judgement {
+            messages: vec![
+                Message::new(Code::NotInForce, "the policy is not in force at this time")
+                    .with_remedy("see `notBefore` and `notAfter` of the policy"),
+            ],
+            ..Judgement::new(Outcome::NotInForce, false)
+        },
+    }
+}

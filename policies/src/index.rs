@@ -1,0 +1,176 @@
+//! From what a request is about to the policies that judge it.
+//!
+//! The cost of a look-up depends on the policies that match, not on how many there are: a resource
+//! rule is filed under each of its groups and resources as they are written, wildcards included,
+//! and a request looks under the few spellings that can cover it.
+//!
+//! A rule's `apiVersions` take no part: the API server converts an object to a version that was
+//! registered, and where two policies name different versions of one resource, it asks about one
+//! of them only. Judging that one is right for most policies; not judging at all would be a
+//! permission that nobody gave.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{Entry, FailurePolicy};
+
+/// What a request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// Creates an object.
+    Create,
+    /// Changes an object.
+    Update,
+    /// Removes an object.
+    Delete,
+    /// Connects to a subresource, as `kubectl exec` does.
+    Connect,
+}
+
+/// What a request is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The API group of the resource; empty for the core group.
+    pub group: String,
+    /// The resource in the plural, with a subresource behind a slash: `pods`, `pods/exec`.
+    pub resource: String,
+    /// What is done to it.
+    pub operation: Operation,
+    /// The namespace of the request, if it has one.
+    pub namespace: Option<String>,
+}
+
+/// The part of the policies that one call of the API server is for. A webhook configuration tells
+/// cluster and namespaced policies and the two failure policies apart, so that each is asked once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Route {
+    /// Only policies of this kind of owner.
+    pub owner: Option<Owner>,
+    /// Only policies that are registered with this failure policy.
+    pub failure_policy: Option<FailurePolicy>,
+}
+
+/// Who owns a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Owner {
+    /// The cluster.
+    Cluster,
+    /// A namespace.
+    Namespace,
+}
+
+/// Policies by what they judge, for one scope.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Index {
+    entries: Vec<Arc<Entry>>,
+    filed: HashMap<(String, String), Vec<Filed>>,
+}
+
+/// A place in `Index::entries`, and the operations of the rule that filed it.
+#[derive(Clone, Copy, Debug)]
+struct Filed {
+    entry: usize,
+    operations: u8,
+}
+
+impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Create, Self::Update, Self::Delete, Self::Connect];
+
+    /// The name as the API server and manifests write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "CREATE",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+            Self::Connect => "CONNECT",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|operation| operation.as_str() == text)
+    }
+
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+impl Subject {
+    /// Whether it is a `Namespace` itself, whose requests carry its own name as their namespace
+    /// although no namespace owns it.
+    pub(crate) fn is_namespace(&self) -> bool {
+        self.group.is_empty() && self.resource.split('/').next() == Some("namespaces")
+    }
+}
+
+impl Route {
+    pub(crate) fn includes(&self, owner: Owner) -> bool {
+        self.owner.is_none_or(|only| only == owner)
+    }
+
+    fn takes(&self, entry: &Entry) -> bool {
+        let admission = entry.policy.definition().admission.as_ref();
+        admission.is_some_and(|admission| {
+            self.failure_policy.is_none_or(|only| only == admission.effective_failure_policy())
+        })
+    }
+}
+
+impl Index {
+    /// Files a policy that judges at admission; any other is left out.
+    pub(crate) fn insert(&mut self, entry: &Arc<Entry>) {
+        let Some(admission) = &entry.policy.definition().admission else {
+            return;
+        };
+        let place = self.entries.len();
+        self.entries.push(entry.clone());
+        for rule in &admission.rules {
+            let operations = rule.operations.iter().fold(0, |bits, op| bits | op.bit());
+            for group in &rule.groups {
+                for resource in &rule.resources {
+                    let key = (group.clone(), resource.clone());
+                    self.filed.entry(key).or_default().push(Filed { entry: place, operations });
+                }
+            }
+        }
+    }
+
+    /// The policies that judge `subject` by `route`, each once, in the order of their addresses.
+    pub(crate) fn select<'a>(
+        &'a self,
+        subject: &Subject,
+        route: Route,
+    ) -> impl Iterator<Item = &'a Arc<Entry>> {
+        let bit = subject.operation.bit();
+        let mut places: Vec<usize> = Vec::new();
+        for group in [subject.group.as_str(), "*"] {
+            for resource in spellings(&subject.resource) {
+                let filed = self.filed.get(&(group.to_owned(), resource));
+                places.extend(
+                    filed.into_iter().flatten().filter(|f| f.operations & bit != 0).map(|f| f.entry),
+                );
+            }
+        }
+        places.sort_unstable();
+        places.dedup();
+        places
+            .into_iter()
+            .filter_map(|place| self.entries.get(place))
+            .filter(move |entry| route.takes(entry))
+    }
+}
+
+/// The spellings in a rule that cover a resource, with Kubernetes' meaning: `*` is every resource
+/// and no subresource, `pods/*` every subresource of pods, `*/scale` that subresource of all.
+fn spellings(resource: &str) -> Vec<String> {
+    match resource.split_once('/') {
+        None => vec![resource.to_owned(), "*".to_owned(), "*/*".to_owned()],
+        Some((parent, child)) => vec![
+            resource.to_owned(),
+            format!("{parent}/*"),
+            format!("*/{child}"),
+            "*/*".to_owned(),
+        ],
+    }
+}

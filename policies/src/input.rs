@@ -1,0 +1,161 @@
+//! What is asked: the door, the document, and the request that carries it.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::Value;
+
+/// The door at which a decision is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Point {
+    /// The API server asks about a request of its own.
+    Admission,
+    /// A service asks about whatever it likes.
+    Evaluation,
+}
+
+/// What a policy is asked about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// An `AdmissionRequest`, the value of `request` in an `AdmissionReview`. Policies read it as
+    /// `input.request`, and as `input.review` the way Gatekeeper's templates do.
+    Admission(Value),
+    /// Any document; `None` is an undefined `input`.
+    Evaluation(Option<Value>),
+}
+
+/// Request headers, with canonical names (`X-Location`) and the first value of each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers(BTreeMap<String, String>);
+
+/// The request around an input.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The decision's id.
+    pub id: Arc<str>,
+    /// The request's clock: one value for the whole evaluation.
+    pub now: Timestamp,
+    /// The request's headers, as policies read them.
+    pub headers: Arc<Headers>,
+    /// Time that is left for this evaluation; a policy's own limit may be shorter.
+    pub budget: Duration,
+}
+
+impl Input {
+    /// The door that this kind of document comes through.
+    pub fn point(&self) -> Point {
+        match self {
+            Self::Admission(_) => Point::Admission,
+            Self::Evaluation(_) => Point::Evaluation,
+        }
+    }
+
+    /// The `input` document of a policy with these parameters. A caller never overrides a
+    /// policy's parameters.
+    pub(crate) fn document(&self, parameters: &Value) -> Value {
+        match self {
+            Self::Admission(request) => {
+                let mut document = Value::new_object();
+                insert(&mut document, "request", request.clone());
+                insert(&mut document, "review", request.clone());
+                insert(&mut document, "parameters", parameters.clone());
+                document
+            }
+            Self::Evaluation(body) => {
+                let mut document = body.clone().unwrap_or(Value::Undefined);
+                if parameters.as_object().is_ok_and(|object| !object.is_empty()) {
+                    if document == Value::Undefined {
+                        document = Value::new_object();
+                    }
+                    insert(&mut document, "parameters", parameters.clone());
+                }
+                document
+            }
+        }
+    }
+}
+
+impl Headers {
+    /// Reads headers in the order in which they came.
+    pub fn new<'a>(headers: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut first = BTreeMap::new();
+        for (name, value) in headers {
+            first.entry(canonical(name)).or_insert_with(|| value.to_owned());
+        }
+        Self(first)
+    }
+
+    /// The first value of a header, or the empty string where there is none.
+    pub fn get(&self, name: &str) -> &str {
+        self.0.get(&canonical(name)).map_or("", String::as_str)
+    }
+}
+
+/// `x-location` as `X-Location`.
+fn canonical(name: &str) -> String {
+    let mut upper = true;
+    name.chars()
+        .map(|c| {
+            let cased = if upper { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
+            upper = c == '-';
+            cased
+        })
+        .collect()
+}
+
+/// Sets a member where the document is an object; anything else stays as it is.
+fn insert(document: &mut Value, key: &str, value: Value) {
+    if let Ok(object) = document.as_object_mut() {
+        object.insert(Value::from(key), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn value(json: &str) -> Value {
+        Value::from_json_str(json).unwrap()
+    }
+
+    #[rstest]
+    #[case(Some("{\"a\":1}"), "{}", "{\"a\":1}")]
+    #[case(Some("{\"a\":1}"), "{\"p\":2}", "{\"a\":1,\"parameters\":{\"p\":2}}")]
+    #[case(Some("{\"parameters\":{\"p\":3}}"), "{\"p\":2}", "{\"parameters\":{\"p\":2}}")]
+    #[case(None, "{\"p\":2}", "{\"parameters\":{\"p\":2}}")]
+    #[case(Some("[1]"), "{\"p\":2}", "[1]")]
+    #[case(Some("null"), "{}", "null")]
+    fn evaluation_reads_the_body_and_the_policys_own_parameters(
+        #[case] body: Option<&str>,
+        #[case] parameters: &str,
+        #[case] expected: &str,
+    ) {
+        let document = Input::Evaluation(body.map(value)).document(&value(parameters));
+        assert_eq!(document, value(expected));
+    }
+
+    #[test]
+    fn absent_body_is_an_undefined_input() {
+        assert_eq!(Input::Evaluation(None).document(&value("{}")), Value::Undefined);
+    }
+
+    #[test]
+    fn admission_reads_the_request_under_both_names() {
+        let document = Input::Admission(value("{\"uid\":\"1\"}")).document(&value("{\"p\":2}"));
+        let expected =
+            "{\"request\":{\"uid\":\"1\"},\"review\":{\"uid\":\"1\"},\"parameters\":{\"p\":2}}";
+        assert_eq!(document, value(expected));
+    }
+
+    #[test]
+    fn headers_have_canonical_names_and_the_first_value() {
+        let headers = Headers::new([("x-location", "here"), ("X-LOCATION", "there")]);
+        assert_eq!(headers.get("X-Location"), "here");
+        assert_eq!(headers.get("x-LOCATION"), "here");
+        assert_eq!(headers.get("Accept"), "");
+    }
+}

@@ -1,0 +1,133 @@
+//! Messages: what a decision says to people, and how severe it is.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::{Address, Code, Value};
+
+/// How bad a violation is. The order is by severity: `Info` is the least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Should be mended some day.
+    Low,
+    /// Should be mended soon.
+    Medium,
+    /// Must be mended.
+    High,
+    /// Must be mended now. What says nothing of its severity is critical.
+    Critical,
+}
+
+/// One thing that a decision says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Message {
+    /// A stable name for programs.
+    pub code: Code,
+    /// One sentence for people; printable, at most 1,000 characters.
+    pub message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// How bad it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// The rule of the policy that said it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Where in the judged document it is: `spec.containers[0].image`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// What the policy adds for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<Value>,
+}
+
+impl Severity {
+    /// All of them, the most severe first.
+    pub const ALL: [Self; 5] = [Self::Critical, Self::High, Self::Medium, Self::Low, Self::Info];
+
+    /// The name as policies and manifests write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+            Self::Info => "info",
+        }
+    }
+
+    /// Reads a name, whatever its case.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|severity| severity.as_str().eq_ignore_ascii_case(text))
+    }
+}
+
+impl Message {
+    /// A message without remedy, severity, rule and path.
+    pub fn new(code: Code, message: &str) -> Self {
+        Self {
+            code,
+            message: crate::text::clean(message),
+            remedy: None,
+            severity: None,
+            rule: None,
+            path: None,
+            details: None,
+        }
+    }
+
+    /// The same message with a remedy.
+    #[must_use]
+    pub fn with_remedy(mut self, remedy: &str) -> Self {
+        self.remedy = Some(crate::text::clean(remedy));
+        self
+    }
+
+    /// The message as people read it, with the policy that said it:
+    ///
+    /// ```text
+    /// POLICY.DENIED_ADMISSION: container "web" has no limit [platform/limits@1.2, rule deny, high]
+    ///   → set resources.limits.memory
+    /// ```
+    pub fn text(&self, policy: &Address) -> String {
+        use fmt::Write as _;
+        let mut text = format!("{}: {} [{policy}", self.code, self.message);
+        // Writing to a String cannot fail.
+        if let Some(rule) = &self.rule {
+            let _ = write!(text, ", rule {rule}");
+        }
+        if let Some(severity) = self.severity {
+            let _ = write!(text, ", {severity}");
+        }
+        text.push(']');
+        if let Some(remedy) = &self.remedy {
+            let _ = write!(text, "\n  → {remedy}");
+        }
+        text
+    }
+
+    /// The order in which messages are shown: the most severe first, then by what they say.
+    pub(crate) fn rank(&self) -> impl Ord + '_ {
+        (
+            std::cmp::Reverse(self.severity),
+            self.rule.as_deref(),
+            self.path.as_deref(),
+            self.message.as_str(),
+            self.code.as_str(),
+            self.remedy.as_deref(),
+            self.details.as_ref(),
+        )
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}

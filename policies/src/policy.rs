@@ -1,0 +1,145 @@
+//! A policy that was compiled, or is broken.
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use crate::{
+    Address, Code, Definition, Diagnostic, Diagnostics, Digest, Input, Message, RegoVersion,
+    Request, Value, decision::Judgement, normalise, rego,
+};
+
+/// A policy, ready to judge. One that does not compile is kept as broken: it answers every request
+/// as one that cannot be answered.
+#[derive(Debug)]
+pub struct Policy {
+    definition: Definition,
+    digest: Digest,
+    parameters: Value,
+    program: Result<rego::Program, Arc<Diagnostics>>,
+}
+
+impl Policy {
+    /// Compiles a definition. Takes time in proportion to its sources; call it away from threads
+    /// that answer requests.
+    pub fn compile(definition: Definition) -> Self {
+        let program = check_settings(&definition)
+            .and_then(|()| rego::Program::compile(&definition))
+            .map_err(Arc::new);
+        Self {
+            digest: Digest::of(&definition),
+            parameters: Value::from(Json::Object(definition.parameters.clone())),
+            program,
+            definition,
+        }
+    }
+
+    /// A policy whose object cannot even be read, with what is wrong.
+    pub fn broken_by(definition: Definition, faults: Diagnostics) -> Self {
+        Self {
+            digest: Digest::of(&definition),
+            parameters: Value::new_object(),
+            program: Err(Arc::new(faults)),
+            definition,
+        }
+    }
+
+    /// Where the policy is found.
+    pub fn address(&self) -> &Address {
+        &self.definition.address
+    }
+
+    /// What the policy was compiled of.
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// The digest of the definition.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// What is wrong with the policy, if it is broken.
+    pub fn faults(&self) -> Option<&Diagnostics> {
+        self.program.as_ref().err().map(Arc::as_ref)
+    }
+
+    /// The version of the language that the modules were read in; `None` for a broken policy.
+    pub fn rego_version(&self) -> Option<RegoVersion> {
+        self.program.as_ref().ok().map(rego::Program::version)
+    }
+
+    /// Evaluates the entrypoint and reads its document.
+    pub(crate) fn judge(&self, input: &Input, request: &Request) -> Judgement {
+        let program = match &self.program {
+            Ok(program) => program,
+            Err(faults) => return Judgement::error(broken_message(faults)),
+        };
+        let document = input.document(&self.parameters);
+        let limit = self.definition.timeout.min(request.budget);
+        match program.evaluate(document, request, limit) {
+            Ok(document) => {
+                let reading = normalise::Reading {
+                    point: input.point(),
+                    rules: program.rules(),
+                    settings: self.definition.decision,
+                };
+                normalise::normalise(document, &reading)
+            }
+            Err(failure) => Judgement::error(failure.message()),
+        }
+    }
+}
+
+/// The first fault, in one line: where, and what.
+fn broken_message(faults: &Diagnostics) -> Message {
+    let first = faults.iter().next();
+    let text = first.map_or_else(String::new, |fault| match &fault.location {
+        Some(location) => format!("the policy is broken: {location}: {}", fault.message),
+        None => format!("the policy is broken: {}", fault.message),
+    });
+    Message::new(Code::CompileFailed, &text)
+        .with_remedy("mend the policy; `kubectl describe` shows all of its faults")
+}
+
+/// Checks what is not Rego.
+fn check_settings(definition: &Definition) -> Result<(), Diagnostics> {
+    let mut faults = Vec::new();
+    if definition.modules.is_empty() {
+        faults.push(
+            Diagnostic::new("modules_missing", "the policy has no module")
+                .with_remedy("give `modules` at least one Rego source"),
+        );
+    }
+    if let (Some(start), Some(end)) = (definition.window.not_before, definition.window.not_after)
+        && start >= end
+    {
+        faults.push(
+            Diagnostic::new("window_empty", "`notAfter` is not after `notBefore`")
+                .with_remedy("set `notAfter` to a later time, or leave one of them out"),
+        );
+    }
+    if let Some(schema) = &definition.parameters_schema {
+        check_parameters(schema, &Json::Object(definition.parameters.clone()), &mut faults);
+    }
+    Diagnostics::collect(faults).map_or(Ok(()), Err)
+}
+
+fn check_parameters(schema: &Json, parameters: &Json, faults: &mut Vec<Diagnostic>) {
+    match jsonschema::validator_for(schema) {
+        Err(error) => faults.push(
+            Diagnostic::new(
+                "parameters_schema_invalid",
+                format!("`parametersSchema` is not a JSON Schema: {error}"),
+            )
+            .with_remedy("write it as JSON Schema, draft 2020-12 or draft-07"),
+        ),
+        Ok(validator) => faults.extend(validator.iter_errors(parameters).map(|error| {
+            Diagnostic::new(
+                "parameters_invalid",
+                format!("`parameters{}`: {error}", error.instance_path()),
+            )
+            .with_remedy("see `parametersSchema` of the policy")
+        })),
+    }
+}

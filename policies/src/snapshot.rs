@@ -1,0 +1,133 @@
+//! One immutable state of the whole cache.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use crate::{
+    Address, Entry, Labels, Lock, Object, ObjectKey, Owner, Route, Scope, Subject, index::Index,
+};
+
+/// All policies in force or broken, with their locks, ready to be asked. Built by the cache, never
+/// changed, shared by all threads.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    entries: BTreeMap<Address, Arc<Entry>>,
+    locks: Vec<Arc<Lock>>,
+    conflicts: Vec<Conflict>,
+    cluster: Index,
+    namespaces: HashMap<String, Index>,
+    revision: u64,
+}
+
+/// Two objects with one address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The address.
+    pub address: Address,
+    /// The older object, which is in force.
+    pub holder: ObjectKey,
+    /// The younger one, which takes over when the older is gone.
+    pub other: ObjectKey,
+}
+
+impl Snapshot {
+    pub(crate) fn build(
+        objects: &BTreeMap<ObjectKey, Object>,
+        locks: &BTreeMap<ObjectKey, Arc<Lock>>,
+        namespaces: &BTreeMap<String, Labels>,
+        revision: u64,
+    ) -> Self {
+        let mut oldest_first: Vec<&Object> = objects.values().collect();
+        oldest_first.sort_by_key(|object| (object.created, &object.key));
+
+        let mut entries: BTreeMap<Address, Arc<Entry>> = BTreeMap::new();
+        let mut conflicts = Vec::new();
+        for object in oldest_first {
+            let address = object.policy.address();
+            if let Some(holder) = entries.get(address) {
+                conflicts.push(Conflict {
+                    address: address.clone(),
+                    holder: holder.object.clone(),
+                    other: object.key.clone(),
+                });
+                continue;
+            }
+            let labels = address.namespace().and_then(|namespace| namespaces.get(namespace));
+            let covering = locks.values().filter(|lock| lock.covers(&object.policy, labels));
+            let entry = Entry {
+                object: object.key.clone(),
+                policy: object.policy.clone(),
+                locks: covering.cloned().collect(),
+            };
+            entries.insert(address.clone(), Arc::new(entry));
+        }
+
+        let mut cluster = Index::default();
+        let mut by_namespace: HashMap<String, Index> = HashMap::new();
+        for entry in entries.values() {
+            match entry.address().scope() {
+                Scope::Cluster => cluster.insert(entry),
+                Scope::Namespace(name) => by_namespace.entry(name.clone()).or_default().insert(entry),
+            }
+        }
+        Self {
+            entries,
+            locks: locks.values().cloned().collect(),
+            conflicts,
+            cluster,
+            namespaces: by_namespace,
+            revision,
+        }
+    }
+
+    /// The policy at an address.
+    pub fn find(&self, address: &Address) -> Option<&Arc<Entry>> {
+        self.entries.get(address)
+    }
+
+    /// The newest version of a name.
+    pub fn find_newest(&self, scope: &Scope, group: &str, name: &str) -> Option<&Arc<Entry>> {
+        self.entries
+            .values()
+            .filter(|entry| {
+                let address = entry.address();
+                address.scope() == scope && address.group() == group && address.name() == name
+            })
+            .max_by_key(|entry| entry.address().version())
+    }
+
+    /// The policies that judge a request at admission: the cluster's, then those of the request's
+    /// own namespace.
+    pub fn select(&self, subject: &Subject, route: Route) -> Vec<&Arc<Entry>> {
+        let own = subject
+            .namespace
+            .as_ref()
+            .filter(|_| !subject.is_namespace())
+            .and_then(|namespace| self.namespaces.get(namespace));
+        let cluster = Some(&self.cluster).filter(|_| route.includes(Owner::Cluster));
+        let own = own.filter(|_| route.includes(Owner::Namespace));
+        cluster.into_iter().chain(own).flat_map(|index| index.select(subject, route)).collect()
+    }
+
+    /// All policies, by address.
+    pub fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.entries.values()
+    }
+
+    /// All locks.
+    pub fn locks(&self) -> &[Arc<Lock>] {
+        &self.locks
+    }
+
+    /// Objects whose address another one holds.
+    pub fn conflicts(&self) -> &[Conflict] {
+        &self.conflicts
+    }
+
+    /// Grows with each change of the cache.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+}
