@@ -1,1 +1,47 @@
-//! stub
+//! The API of Portcullis: what a user writes with `kubectl apply`, and what the operator answers
+//! in `status`. Types and their schemas, and nothing that acts on them.
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`policy`] | `Policy` and `ClusterPolicy`, which share [`PolicySpec`] |
+//! | [`admission`] | the part of a policy that puts it in front of the API server |
+//! | [`lock`] | `Lock` and `ClusterLock`, which take policies out of evaluation |
+//! | [`conditions`] | building and merging the conditions of a status |
+//! | [`time`] | the times and durations that a spec holds as text |
+//! | [`manifest`] | reading one object of any of the four kinds, strictly |
+//! | [`definitions`] | the four `CustomResourceDefinition`s, as the chart ships them |
+//! | `rules`, `schema` | the CEL rules and the schema fragments that the types above refer to |
+//!
+//! A spec is kept as it was written: times, durations and versions are text here, which the API
+//! server has checked against the schema. A reader that gets objects from elsewhere (a directory,
+//! an older schema) must still treat a value that does not parse as a broken policy.
+
+pub mod admission;
+pub mod conditions;
+pub mod definitions;
+pub mod lock;
+pub mod manifest;
+pub mod policy;
+mod rules;
+mod schema;
+pub mod time;
+
+pub use admission::{Action, Admission, FailurePolicy, Match, Operation, ResourceRule};
+pub use conditions::{ConditionType, Finding};
+pub use lock::{
+    ClusterLock, ClusterLockSpec, Effect, Lock, LockSpec, LockStatus, Point, PolicyReference,
+};
+pub use manifest::{Manifest, ManifestError};
+pub use policy::{
+    ClusterPolicy, ClusterPolicySpec, Decision, EffectiveRegoVersion, Limits, Policy, PolicySpec,
+    PolicyStatus, RegoVersion, Replicas, Severity, Verdict,
+};
+
+/// The API group of all four kinds.
+pub const GROUP: &str = "portcullis.dev";
+
+/// The one served and stored version.
+pub const VERSION: &str = "v1alpha1";
+
+/// `apiVersion` of all four kinds.
+pub const API_VERSION: &str = "portcullis.dev/v1alpha1";

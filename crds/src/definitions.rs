@@ -1,0 +1,188 @@
+//! The four `CustomResourceDefinition`s, as the chart ships them and as the API server wants them.
+//!
+//! What the derive macro makes of the types is finished here:
+//!
+//! - `kubectl get` has its columns (a table of data, which two kinds share);
+//! - no field is `nullable`, so that `notAfter: null` is the same as leaving it out (the API server
+//!   drops such a field, and a CEL rule's `has()` then means what it says);
+//! - a doc comment's line breaks are undone, because `kubectl explain` wraps lines by itself.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceColumnDefinition, CustomResourceDefinition, JSONSchemaProps,
+    JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use kube_core::CustomResourceExt;
+
+use crate::{ClusterLock, ClusterPolicy, Lock, Policy};
+
+/// A column of `kubectl get`.
+struct Column {
+    name: &'static str,
+    path: &'static str,
+    description: &'static str,
+    /// Shown with `-o wide` only.
+    wide: bool,
+}
+
+const POLICY_COLUMNS: [Column; 6] = [
+    column(
+        "Address",
+        ".status.address",
+        "group/name@version, under which the policy is asked",
+    ),
+    column(
+        "Action",
+        ".spec.admission.action",
+        "What a denial does at admission; empty: not asked",
+    ),
+    column(
+        "Ready",
+        ".status.conditions[?(@.type==\"Ready\")].status",
+        "Whether the policy does what its spec says, on every replica",
+    ),
+    column(
+        "Enforced",
+        ".status.enforcedOn",
+        "Replicas that hold this digest, of all ready replicas",
+    ),
+    column(
+        "Locked",
+        ".status.conditions[?(@.type==\"Locked\")].status",
+        "Whether a lock holds the policy",
+    ),
+    wide(
+        "Reason",
+        ".status.conditions[?(@.type==\"Ready\")].reason",
+        "Why the policy is ready or not",
+    ),
+];
+
+const LOCK_COLUMNS: [Column; 5] = [
+    column(
+        "Effect",
+        ".spec.effect",
+        "Refuse: locked policies deny. Bypass: they are not enforced",
+    ),
+    column("Reason", ".spec.reason", "Why the lock was made"),
+    column("Expires", ".spec.expiresAt", "When the lock ends by itself"),
+    column(
+        "Active",
+        ".status.conditions[?(@.type==\"Active\")].status",
+        "Whether the lock holds at least one policy now",
+    ),
+    wide(
+        "Locked",
+        ".status.locked",
+        "Addresses of the policies that the lock holds",
+    ),
+];
+
+/// The definitions of Policy, ClusterPolicy, Lock and ClusterLock, in this order.
+pub fn all() -> [CustomResourceDefinition; 4] {
+    [
+        finished(Policy::crd(), &POLICY_COLUMNS),
+        finished(ClusterPolicy::crd(), &POLICY_COLUMNS),
+        finished(Lock::crd(), &LOCK_COLUMNS),
+        finished(ClusterLock::crd(), &LOCK_COLUMNS),
+    ]
+}
+
+/// The schema of a whole object of this kind; none for a kind that is not ours.
+pub fn schema_of(kind: &str) -> Option<JSONSchemaProps> {
+    let definition = all()
+        .into_iter()
+        .find(|definition| definition.spec.names.kind == kind)?;
+    definition
+        .spec
+        .versions
+        .into_iter()
+        .next()?
+        .schema?
+        .open_api_v3_schema
+}
+
+fn finished(
+    mut definition: CustomResourceDefinition,
+    columns: &[Column],
+) -> CustomResourceDefinition {
+    for version in &mut definition.spec.versions {
+        version.additional_printer_columns = Some(printer_columns(columns));
+        let schema = version
+            .schema
+            .as_mut()
+            .and_then(|schema| schema.open_api_v3_schema.as_mut());
+        if let Some(schema) = schema {
+            schema.title = None;
+            visit(schema, &mut finish);
+        }
+    }
+    definition
+}
+
+/// The columns as the API server has them, and the age behind them.
+fn printer_columns(columns: &[Column]) -> Vec<CustomResourceColumnDefinition> {
+    let printed = |column: &Column| CustomResourceColumnDefinition {
+        name: column.name.to_owned(),
+        json_path: column.path.to_owned(),
+        description: Some(column.description.to_owned()),
+        priority: column.wide.then_some(1),
+        type_: "string".to_owned(),
+        format: None,
+    };
+    let age = CustomResourceColumnDefinition {
+        name: "Age".to_owned(),
+        json_path: ".metadata.creationTimestamp".to_owned(),
+        type_: "date".to_owned(),
+        ..CustomResourceColumnDefinition::default()
+    };
+    columns.iter().map(printed).chain([age]).collect()
+}
+
+const fn column(name: &'static str, path: &'static str, description: &'static str) -> Column {
+    Column {
+        name,
+        path,
+        description,
+        wide: false,
+    }
+}
+
+const fn wide(name: &'static str, path: &'static str, description: &'static str) -> Column {
+    Column {
+        wide: true,
+        ..column(name, path, description)
+    }
+}
+
+fn finish(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    if let Some(description) = &mut schema.description {
+        *description = reflowed(description);
+    }
+}
+
+/// Undoes the line breaks within paragraphs.
+fn reflowed(text: &str) -> String {
+    let paragraphs = text
+        .split("\n\n")
+        .map(|paragraph| paragraph.trim().replace('\n', " "));
+    paragraphs.collect::<Vec<_>>().join("\n\n")
+}
+
+/// Calls `each` for a schema and for every schema below it.
+pub(crate) fn visit(schema: &mut JSONSchemaProps, each: &mut impl FnMut(&mut JSONSchemaProps)) {
+    each(schema);
+    for property in schema
+        .properties
+        .iter_mut()
+        .flat_map(|properties| properties.values_mut())
+    {
+        visit(property, each);
+    }
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        visit(items, each);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        visit(values, each);
+    }
+}

@@ -1,0 +1,376 @@
+//! `Policy` and `ClusterPolicy`: Rego under an address.
+//!
+//! Both have the same spec and the same status. The derive macro makes one root type from one spec
+//! type, so [`ClusterPolicySpec`] is a transparent wrapper; `AsRef<PolicySpec>` serves code that
+//! handles either kind.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube_derive::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::admission::Admission;
+use crate::{rules, schema, time};
+
+/// What a policy is: its address, its Rego, and how its answer is read.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "portcullis.dev",
+    version = "v1alpha1",
+    kind = "Policy",
+    plural = "policies",
+    namespaced,
+    shortname = "ptpol",
+    category = "portcullis",
+    status = "PolicyStatus",
+    derive = "PartialEq",
+    doc = "A policy for one namespace. It judges objects of its own namespace only and reads nothing \
+           outside it; use a ClusterPolicy for rules that hold everywhere.",
+    crates(kube_core = "::kube_core")
+)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = rules::policy_spec()))]
+pub struct PolicySpec {
+    /// First part of the policy's address `group/name@version`, and the first segment of its Rego
+    /// package. Lower-case letters, digits and underscores, starting with a letter, at most 63
+    /// characters. Cannot be changed. Example: `platform`.
+    #[schemars(length(max = 63), extend("x-kubernetes-validations" = rules::package_segment("group")))]
+    pub group: String,
+
+    /// Second part of the address, and the second segment of the Rego package. The same characters
+    /// as `group`. Cannot be changed. Example: `required_labels`.
+    #[schemars(length(max = 63), extend("x-kubernetes-validations" = rules::package_segment("name")))]
+    pub name: String,
+
+    /// Third part of the address: numbers joined by dots, ordered number by number, so that `1.10`
+    /// comes after `1.9`. Two versions of one name are two policies, and both judge. Cannot be
+    /// changed. Quote it in YAML: `"1.0"`.
+    #[schemars(length(max = 63), extend("x-kubernetes-validations" = rules::version()))]
+    pub version: String,
+
+    /// The version of the Rego language that the modules are written in. `auto` (the default) takes
+    /// v1 if every module parses as v1, and v0 otherwise; `status.regoVersion` says which it was.
+    #[serde(default)]
+    pub rego_version: RegoVersion,
+
+    /// The Rego source files, by file name. A name ends in `.rego`; it is what error messages
+    /// show. At least one file, at most 64, and 524288 characters each. Unless `entrypoint` says
+    /// otherwise, one of them has the package `<group>.<name>`.
+    #[schemars(schema_with = "schema::modules")]
+    pub modules: BTreeMap<String, String>,
+
+    /// Static JSON that the policy reads as `data`. Keys at the top must not be the first segment
+    /// of one of the modules' packages. Example: `{roles: {admin: [read, write]}}`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schemars(schema_with = "schema::free_form")]
+    pub data: Map<String, Value>,
+
+    /// Settings that the policy reads as `input.parameters`, so that one source serves many
+    /// clusters. Example: `{labels: [team, cost-centre]}`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schemars(schema_with = "schema::free_form")]
+    pub parameters: Map<String, Value>,
+
+    /// A JSON Schema for `parameters`. A policy whose parameters do not fit is refused when it is
+    /// applied. Without it any parameters will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::free_form")]
+    pub parameters_schema: Option<Map<String, Value>>,
+
+    /// The rule or package that is evaluated. The default is `data.<group>.<name>`; with another
+    /// one the modules may have any package. Example: `data.platform.required_labels`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253), extend("x-kubernetes-validations" = rules::entrypoint()))]
+    pub entrypoint: Option<String>,
+
+    /// How the outcome of the Rego becomes a decision. The defaults deny whenever the policy
+    /// neither allows nor denies, and on every violation.
+    #[serde(default)]
+    pub decision: Decision,
+
+    /// Present: the policy is asked when objects are created or changed in the cluster. Absent: it
+    /// answers the evaluation API only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admission: Option<Admission>,
+
+    /// What one evaluation may cost.
+    #[serde(default)]
+    pub limits: Limits,
+
+    /// The policy is in force from this moment on (RFC 3339). Before it, admission does not ask
+    /// the policy and an evaluation is answered with `POLICY.NOT_IN_FORCE`. Default: always.
+    /// Example: `2026-12-01T00:00:00Z`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), extend("x-kubernetes-validations" = rules::time("notBefore")))]
+    pub not_before: Option<String>,
+
+    /// The policy is in force until this moment (RFC 3339). After it, admission does not ask the
+    /// policy and an evaluation is answered with `POLICY.NOT_IN_FORCE`. Default: for ever.
+    /// Example: `2027-06-30T23:59:59+02:00`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), extend("x-kubernetes-validations" = rules::time("notAfter")))]
+    pub not_after: Option<String>,
+
+    /// A guardrail may not be taken out of evaluation by a lock with the effect `Bypass`; a lock
+    /// with the effect `Refuse` still holds it. Default: false.
+    #[serde(default)]
+    pub guardrail: bool,
+}
+
+/// The spec of a [`ClusterPolicy`]: a [`PolicySpec`], and on the wire nothing else.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "portcullis.dev",
+    version = "v1alpha1",
+    kind = "ClusterPolicy",
+    plural = "clusterpolicies",
+    shortname = "ptcpol",
+    category = "portcullis",
+    status = "PolicyStatus",
+    derive = "PartialEq",
+    doc = "A policy for the whole cluster: objects of every namespace that is not exempt, and objects \
+           without a namespace.",
+    crates(kube_core = "::kube_core")
+)]
+#[serde(transparent)]
+#[schemars(description = "What a policy is: its address, its Rego, and how its answer is read.")]
+pub struct ClusterPolicySpec(pub PolicySpec);
+
+/// The version of the Rego language that a spec asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RegoVersion {
+    /// v1 if every module parses as v1, else v0.
+    #[default]
+    Auto,
+    /// OPA 1.0 and later: `if` and `contains` are required.
+    V1,
+    /// Before OPA 1.0.
+    V0,
+}
+
+/// The version of the Rego language that is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum EffectiveRegoVersion {
+    /// OPA 1.0 and later.
+    V1,
+    /// Before OPA 1.0.
+    V0,
+}
+
+/// How the document that the entrypoint yields becomes allowed or denied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Decision {
+    /// The answer when the policy defines neither `allow` nor `deny`, `violation` or `warn`:
+    /// `Deny` (the default) or `Allow`.
+    #[serde(default)]
+    pub default: Verdict,
+
+    /// Violations of this severity and above deny, those below it warn: `critical`, `high`,
+    /// `medium`, `low` or `info`. A violation without a severity is critical, and a member of
+    /// `deny` denies whatever its severity. Default: `info`, so every violation denies.
+    #[serde(default)]
+    pub fail_on: Severity,
+}
+
+/// The answer of a policy that says nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Verdict {
+    /// Denied.
+    #[default]
+    Deny,
+    /// Allowed.
+    Allow,
+}
+
+/// How bad a violation is, least first.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Good to know.
+    #[default]
+    Info,
+    /// Worth doing some day.
+    Low,
+    /// Worth doing soon.
+    Medium,
+    /// Must be put right.
+    High,
+    /// Must not happen; what a violation without a severity counts as.
+    Critical,
+}
+
+/// What one evaluation may cost before it is given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// How long one evaluation may take, as whole milliseconds or seconds: from `1ms` to `5s`.
+    /// Past it the answer is `POLICY.TIMEOUT`, which denies under `failurePolicy: Fail`. Default:
+    /// `250ms`.
+    #[serde(default = "time::default_timeout")]
+    #[schemars(length(max = 16), extend("x-kubernetes-validations" = rules::timeout()))]
+    pub timeout: String,
+}
+
+/// What the operator found out about a policy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyStatus {
+    /// The `metadata.generation` that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// The address under which the policy is asked, `group/name@version`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+
+    /// SHA-256 over the policy's canonical source, data and settings, as `sha256:` and 64 hex
+    /// digits. Two policies with the same digest decide alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+
+    /// The version of the Rego language that is in use: `v1` or `v0`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rego_version: Option<EffectiveRegoVersion>,
+
+    /// The webhook's replicas that hold this policy at this digest, of those that are ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<Replicas>,
+
+    /// `replicas` in short, such as `3/3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enforced_on: Option<String>,
+
+    /// The locks that hold this policy, as `Lock/<name>` (of the same namespace) and
+    /// `ClusterLock/<name>`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<String>,
+
+    /// `Ready` sums up the others, for GitOps tools: the policy compiles, holds its address, and
+    /// is enforced on every replica. `Compiled`: the Rego and its settings are sound; otherwise the
+    /// message has file, line and column. `Enforced`: every ready replica holds this digest.
+    /// `Locked`: a lock takes the policy out of evaluation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::conditions")]
+    pub conditions: Vec<Condition>,
+}
+
+/// How many of the webhook's replicas hold a policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replicas {
+    /// Ready replicas that hold this policy at this digest.
+    pub enforcing: i32,
+    /// All ready replicas.
+    pub total: i32,
+}
+
+impl PolicySpec {
+    /// A policy at this address, without modules, with every setting at its default.
+    pub fn new(group: &str, name: &str, version: &str) -> Self {
+        Self {
+            group: group.to_owned(),
+            name: name.to_owned(),
+            version: version.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a Rego source file.
+    #[must_use]
+    pub fn module(mut self, file: &str, source: &str) -> Self {
+        self.modules.insert(file.to_owned(), source.to_owned());
+        self
+    }
+
+    /// Adds one key of the static `data`.
+    #[must_use]
+    pub fn data(mut self, key: &str, value: Value) -> Self {
+        self.data.insert(key.to_owned(), value);
+        self
+    }
+
+    /// Adds one of the `input.parameters`.
+    #[must_use]
+    pub fn parameter(mut self, key: &str, value: Value) -> Self {
+        self.parameters.insert(key.to_owned(), value);
+        self
+    }
+
+    /// Has the policy asked at admission.
+    #[must_use]
+    pub fn admission(mut self, admission: Admission) -> Self {
+        self.admission = Some(admission);
+        self
+    }
+
+    /// The address as people write it: `group/name@version`.
+    pub fn address(&self) -> String {
+        format!("{}/{}@{}", self.group, self.name, self.version)
+    }
+
+    /// The rule or package that is evaluated: the one named, or `data.<group>.<name>`.
+    pub fn effective_entrypoint(&self) -> String {
+        self.entrypoint
+            .clone()
+            .unwrap_or_else(|| format!("data.{}.{}", self.group, self.name))
+    }
+}
+
+impl Policy {
+    /// A policy object in a namespace.
+    pub fn in_namespace(namespace: &str, name: &str, spec: PolicySpec) -> Self {
+        let mut policy = Self::new(name, spec);
+        policy.metadata.namespace = Some(namespace.to_owned());
+        policy
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            timeout: time::default_timeout(),
+        }
+    }
+}
+
+impl Replicas {
+    /// The short form for `status.enforcedOn`, such as `3/3`.
+    pub fn enforced_on(self) -> String {
+        format!("{}/{}", self.enforcing, self.total)
+    }
+}
+
+impl AsRef<PolicySpec> for PolicySpec {
+    fn as_ref(&self) -> &PolicySpec {
+        self
+    }
+}
+
+impl AsRef<PolicySpec> for ClusterPolicySpec {
+    fn as_ref(&self) -> &PolicySpec {
+        &self.0
+    }
+}
+
+impl Deref for ClusterPolicySpec {
+    type Target = PolicySpec;
+
+    fn deref(&self) -> &PolicySpec {
+        &self.0
+    }
+}
+
+impl From<PolicySpec> for ClusterPolicySpec {
+    fn from(spec: PolicySpec) -> Self {
+        Self(spec)
+    }
+}

@@ -1,0 +1,222 @@
+//! The CEL rules of the schemas (`x-kubernetes-validations`).
+//!
+//! The API server runs them on every write, before anything of ours sees the object. Each message
+//! says what to write instead, because it is all that a user sees. Where a plain `pattern` or
+//! `minItems` would do, a rule stands in its place for the sake of that message.
+//!
+//! The cost of a rule is estimated from the `maxLength`, `maxItems` and `maxProperties` beside it;
+//! a definition whose estimate is over the API server's limit is refused as a whole. So what a rule
+//! iterates over is bounded in the schema, and no rule looks into free-form JSON or into a module.
+
+use serde_json::{Value, json};
+
+/// A segment of a Rego package, the way `group` and `name` are written.
+const SEGMENT: &str = "^[a-z][a-z0-9_]*$";
+
+/// RFC 3339 with seconds and an offset. CEL's `timestamp()` then refuses what is not a day, such as
+/// the 31st of February. Leap seconds are left out: neither Go nor Rust's clock has them.
+const RFC_3339: &str = "^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\
+    T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
+
+/// Rules of `PolicySpec` as a whole.
+pub(crate) fn policy_spec() -> Value {
+    // A time that does not parse has its own message at its own field, so this rule passes it.
+    let both = format!(
+        "has(self.notBefore) && has(self.notAfter) \
+         && self.notBefore.matches('{RFC_3339}') && self.notAfter.matches('{RFC_3339}')"
+    );
+    json!([rule(
+        &format!("!({both}) || timestamp(self.notBefore) < timestamp(self.notAfter)"),
+        "notBefore must be earlier than notAfter: swap them, or remove one of them",
+    )])
+}
+
+/// `group` and `name` of a policy: a segment that never changes.
+pub(crate) fn package_segment(field: &str) -> Value {
+    json!([segment_rule(field), immutable()])
+}
+
+/// `group` and `name` where a lock refers to a policy.
+pub(crate) fn segment(field: &str) -> Value {
+    json!([segment_rule(field)])
+}
+
+/// The version of a policy: dotted numbers that never change.
+pub(crate) fn version() -> Value {
+    json!([dotted_numbers_rule(), immutable()])
+}
+
+/// The version where a lock refers to a policy.
+pub(crate) fn dotted_numbers() -> Value {
+    json!([dotted_numbers_rule()])
+}
+
+/// The path of a rule or package below `data`.
+pub(crate) fn entrypoint() -> Value {
+    json!([rule(
+        "self.matches('^data([.][a-zA-Z_][a-zA-Z0-9_]*)+$')",
+        "entrypoint is the path of a rule or package, such as data.platform.required_labels: \
+         start it with data. and join names with dots",
+    )])
+}
+
+/// A moment.
+pub(crate) fn time(field: &str) -> Value {
+    json!([rule(
+        &format!(
+            "self.matches('{RFC_3339}') && timestamp(self) > timestamp('0001-01-01T00:00:00Z')"
+        ),
+        &format!(
+            "{field} must be an RFC 3339 time: write it like 2026-12-01T00:00:00Z or \
+             2026-12-01T09:30:00+02:00, and quote it"
+        ),
+    )])
+}
+
+/// The time limit of one evaluation. Four digits at the most keep the sum far from overflow.
+pub(crate) fn timeout() -> Value {
+    json!([rule(
+        "self.matches('^[1-9][0-9]{0,3}(ms|s)$') && duration(self) <= duration('5s')",
+        "timeout must be whole milliseconds or seconds from 1ms to 5s: write it like 250ms or 2s",
+    )])
+}
+
+/// The modules of a policy: one or more, whose names end in `.rego`.
+pub(crate) fn modules() -> Value {
+    json!([
+        rule(
+            "size(self) > 0",
+            "a policy needs Rego: add a file under modules, such as policy.rego",
+        ),
+        rule(
+            "self.all(file, file.endsWith('.rego'))",
+            "modules holds Rego files: let each file name end in .rego, and put JSON under data",
+        ),
+    ])
+}
+
+/// The rules of a match: one or more.
+pub(crate) fn resource_rules() -> Value {
+    json!([rule(
+        "size(self) > 0",
+        "a policy with admission matches something: add a rule with apiGroups, apiVersions, \
+         resources and operations, or remove admission",
+    )])
+}
+
+/// A list that is not empty, and where `*` stands alone. `example` is what to write in it.
+pub(crate) fn wildcard_alone(field: &str, example: &str) -> Value {
+    json!([
+        rule(
+            "size(self) > 0",
+            &format!("{field} must not be empty: write {example}, or * for all")
+        ),
+        rule(
+            "size(self) < 2 || !('*' in self)",
+            &format!("* in {field} stands for all: remove the others, or remove the *"),
+        ),
+    ])
+}
+
+/// The same as [`wildcard_alone`], each entry matching `pattern` or being `*`.
+pub(crate) fn wildcard_or(field: &str, pattern: &str, example: &str) -> Value {
+    let mut rules = wildcard_alone(field, example);
+    if let Some(rules) = rules.as_array_mut() {
+        rules.push(rule(
+            &format!("self.all(entry, entry == '*' || entry.matches('{pattern}'))"),
+            &format!("{field} has an entry that no API has: write {example}, or * for all"),
+        ));
+    }
+    rules
+}
+
+/// Rules of `LockSpec` as a whole.
+pub(crate) fn lock_spec() -> Value {
+    let named = "(has(self.policy) ? 1 : 0) + (has(self.selector) ? 1 : 0) \
+                 + (has(self.all) && self.all ? 1 : 0)";
+    json!([
+        rule(
+            &format!("{named} > 0"),
+            "a lock names what it locks: add policy, or a selector that is not empty, or all: true",
+        ),
+        rule(
+            &format!("{named} < 2"),
+            "a lock names what it locks in one way: keep one of policy, selector and all: true, \
+             and make further locks for the others",
+        ),
+    ])
+}
+
+/// The selector of a lock. An empty one would match every policy by accident.
+pub(crate) fn lock_selector() -> Value {
+    json!([rule(
+        "has(self.matchLabels) && size(self.matchLabels) > 0 \
+         || has(self.matchExpressions) && size(self.matchExpressions) > 0",
+        "an empty selector would lock everything: add matchLabels or matchExpressions, or say \
+         all: true instead of selector",
+    )])
+}
+
+/// One expression of a label selector.
+pub(crate) fn label_expression() -> Value {
+    json!([rule(
+        "self.operator in ['In', 'NotIn'] == (has(self.values) && size(self.values) > 0)",
+        "In and NotIn compare with values, Exists and DoesNotExist with none: add values, or \
+         remove them",
+    )])
+}
+
+/// The address that a lock names.
+pub(crate) fn policy_reference() -> Value {
+    json!([rule(
+        "!has(self.version) || has(self.name)",
+        "a version belongs to a name: add name, or remove version",
+    )])
+}
+
+/// The points of a lock.
+pub(crate) fn points() -> Value {
+    json!([rule(
+        "size(self) > 0",
+        "a lock without points locks nothing: write admission, evaluation or both, or remove \
+         points for both",
+    )])
+}
+
+/// The reason of a lock.
+pub(crate) fn reason() -> Value {
+    json!([rule(
+        "self.trim().size() > 0",
+        "a lock says why, to those whom it stops: write a reason, such as incident 4711",
+    )])
+}
+
+fn segment_rule(field: &str) -> Value {
+    rule(
+        &format!("self.matches('{SEGMENT}')"),
+        &format!(
+            "{field} is a segment of a Rego package: write lower-case letters, digits and \
+             underscores, starting with a letter, such as required_labels"
+        ),
+    )
+}
+
+fn dotted_numbers_rule() -> Value {
+    rule(
+        "self.matches('^[0-9]+([.][0-9]+)*$')",
+        "version is made of numbers joined by dots: write it like 1.0 or 2.11.3, in quotes and \
+         without a v",
+    )
+}
+
+fn immutable() -> Value {
+    rule(
+        "self == oldSelf",
+        "the address of a policy cannot change: create another policy with the new address, then \
+         delete this one",
+    )
+}
+
+fn rule(rule: &str, message: &str) -> Value {
+    json!({"rule": rule, "message": message})
+}
