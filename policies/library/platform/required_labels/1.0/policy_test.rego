@@ -4,10 +4,10 @@ import data.platform.required_labels
 
 parameters := {"labels": [{"key": "team", "allowedRegex": "^[a-z]+$"}, {"key": "example.com/tier"}]}
 
-review(object) := {"request": {"operation": "CREATE", "object": object}, "parameters": parameters}
+review(subject) := {"request": {"operation": "CREATE", "object": subject}, "parameters": parameters}
 
-update(old, object) := {
-	"request": {"operation": "UPDATE", "oldObject": old, "object": object},
+update(old, subject) := {
+	"request": {"operation": "UPDATE", "oldObject": old, "object": subject},
 	"parameters": parameters,
 }
 
