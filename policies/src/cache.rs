@@ -45,8 +45,12 @@ impl Cache {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = change(&mut state);
         state.revision += 1;
-        let snapshot =
-            Snapshot::build(&state.policies, &state.locks, &state.namespaces, state.revision);
+        let snapshot = Snapshot::build(
+            &state.policies,
+            &state.locks,
+            &state.namespaces,
+            state.revision,
+        );
         self.published.store(Arc::new(snapshot));
         answer
     }

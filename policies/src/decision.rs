@@ -110,7 +110,10 @@ impl Judgement {
 
     /// The policy could not answer.
     pub(crate) fn error(message: Message) -> Self {
-        Self { messages: vec![message], ..Self::new(Outcome::Error, false) }
+        Self {
+            messages: vec![message],
+            ..Self::new(Outcome::Error, false)
+        }
     }
 
     /// What follows at `point`; `admission` are the policy's settings for the API server's door.

@@ -165,7 +165,10 @@ impl RegoVersion {
 
 impl Default for DecisionSettings {
     fn default() -> Self {
-        Self { default: DefaultDecision::Deny, fail_on: Severity::Info }
+        Self {
+            default: DefaultDecision::Deny,
+            fail_on: Severity::Info,
+        }
     }
 }
 
@@ -227,7 +230,10 @@ mod tests {
         #[case] expected: bool,
     ) {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let window = Window { not_before: start.map(at), not_after: end.map(at) };
+        let window = Window {
+            not_before: start.map(at),
+            not_after: end.map(at),
+        };
         assert_eq!(window.contains(at(5)), expected);
     }
 }

@@ -41,7 +41,11 @@ impl Digest {
         writer.admission(definition.admission.as_ref());
         writer.text(&format!("{:?}", definition.timeout));
         writer.window(definition.window);
-        writer.text(if definition.guardrail { "guardrail" } else { "" });
+        writer.text(if definition.guardrail {
+            "guardrail"
+        } else {
+            ""
+        });
         Self(writer.0.finalize().into())
     }
 }
@@ -49,7 +53,9 @@ impl Digest {
 impl fmt::Display for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("sha256:")?;
-        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        self.0
+            .iter()
+            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
 }
 
@@ -152,7 +158,10 @@ mod tests {
     fn same_definition_same_digest() {
         assert_eq!(Digest::of(&definition()), Digest::of(&definition()));
         assert!(Digest::of(&definition()).to_string().starts_with("sha256:"));
-        assert_eq!(Digest::of(&definition()).to_string().len(), "sha256:".len() + 64);
+        assert_eq!(
+            Digest::of(&definition()).to_string().len(),
+            "sha256:".len() + 64
+        );
     }
 
     #[test]
@@ -182,7 +191,11 @@ mod tests {
             operations: vec![Operation::Create],
         };
         let admission = |action, failure_policy| {
-            Some(Admission { rules: vec![rule.clone()], action, failure_policy })
+            Some(Admission {
+                rules: vec![rule.clone()],
+                action,
+                failure_policy,
+            })
         };
         let changes: Vec<Box<dyn Fn(&mut Definition)>> = vec![
             Box::new(|_| {}),
@@ -212,6 +225,10 @@ mod tests {
                 Digest::of(&changed)
             })
             .collect();
-        assert_eq!(digests.len(), changes.len(), "two definitions share a digest");
+        assert_eq!(
+            digests.len(),
+            changes.len(),
+            "two definitions share a digest"
+        );
     }
 }

@@ -99,7 +99,10 @@ fn locked(lock: &Lock) -> Judgement {
             }
         }
     };
-    Judgement { lock: Some(note), ..judgement }
+    Judgement {
+        lock: Some(note),
+        ..judgement
+    }
 }
 
 /// At admission a policy that is not in force is not asked; elsewhere somebody asked for it by

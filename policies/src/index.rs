@@ -88,7 +88,9 @@ impl Operation {
 
     /// Reads a name.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|operation| operation.as_str() == text)
+        Self::ALL
+            .into_iter()
+            .find(|operation| operation.as_str() == text)
     }
 
     fn bit(self) -> u8 {
@@ -112,7 +114,8 @@ impl Route {
     fn takes(&self, entry: &Entry) -> bool {
         let admission = entry.policy.definition().admission.as_ref();
         admission.is_some_and(|admission| {
-            self.failure_policy.is_none_or(|only| only == admission.effective_failure_policy())
+            self.failure_policy
+                .is_none_or(|only| only == admission.effective_failure_policy())
         })
     }
 }
@@ -130,7 +133,10 @@ impl Index {
             for group in &rule.groups {
                 for resource in &rule.resources {
                     let key = (group.clone(), resource.clone());
-                    self.filed.entry(key).or_default().push(Filed { entry: place, operations });
+                    self.filed.entry(key).or_default().push(Filed {
+                        entry: place,
+                        operations,
+                    });
                 }
             }
         }
@@ -148,7 +154,11 @@ impl Index {
             for resource in spellings(&subject.resource) {
                 let filed = self.filed.get(&(group.to_owned(), resource));
                 places.extend(
-                    filed.into_iter().flatten().filter(|f| f.operations & bit != 0).map(|f| f.entry),
+                    filed
+                        .into_iter()
+                        .flatten()
+                        .filter(|f| f.operations & bit != 0)
+                        .map(|f| f.entry),
                 );
             }
         }

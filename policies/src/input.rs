@@ -66,7 +66,10 @@ impl Input {
             }
             Self::Evaluation(body) => {
                 let mut document = body.clone().unwrap_or(Value::Undefined);
-                if parameters.as_object().is_ok_and(|object| !object.is_empty()) {
+                if parameters
+                    .as_object()
+                    .is_ok_and(|object| !object.is_empty())
+                {
                     if document == Value::Undefined {
                         document = Value::new_object();
                     }
@@ -83,7 +86,9 @@ impl Headers {
     pub fn new<'a>(headers: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut first = BTreeMap::new();
         for (name, value) in headers {
-            first.entry(canonical(name)).or_insert_with(|| value.to_owned());
+            first
+                .entry(canonical(name))
+                .or_insert_with(|| value.to_owned());
         }
         Self(first)
     }
@@ -99,7 +104,11 @@ fn canonical(name: &str) -> String {
     let mut upper = true;
     name.chars()
         .map(|c| {
-            let cased = if upper { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
+            let cased = if upper {
+                c.to_ascii_uppercase()
+            } else {
+                c.to_ascii_lowercase()
+            };
             upper = c == '-';
             cased
         })
@@ -125,7 +134,11 @@ mod tests {
     #[rstest]
     #[case(Some("{\"a\":1}"), "{}", "{\"a\":1}")]
     #[case(Some("{\"a\":1}"), "{\"p\":2}", "{\"a\":1,\"parameters\":{\"p\":2}}")]
-    #[case(Some("{\"parameters\":{\"p\":3}}"), "{\"p\":2}", "{\"parameters\":{\"p\":2}}")]
+    #[case(
+        Some("{\"parameters\":{\"p\":3}}"),
+        "{\"p\":2}",
+        "{\"parameters\":{\"p\":2}}"
+    )]
     #[case(None, "{\"p\":2}", "{\"parameters\":{\"p\":2}}")]
     #[case(Some("[1]"), "{\"p\":2}", "[1]")]
     #[case(Some("null"), "{}", "null")]
@@ -140,7 +153,10 @@ mod tests {
 
     #[test]
     fn absent_body_is_an_undefined_input() {
-        assert_eq!(Input::Evaluation(None).document(&value("{}")), Value::Undefined);
+        assert_eq!(
+            Input::Evaluation(None).document(&value("{}")),
+            Value::Undefined
+        );
     }
 
     #[test]

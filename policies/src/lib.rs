@@ -52,3 +52,6 @@ pub use object::{Object, ObjectKey};
 pub use policy::Policy;
 pub use selector::{LabelSelector, Labels, Requirement};
 pub use snapshot::{Conflict, Snapshot};
+
+#[cfg(test)]
+mod tests;

@@ -91,7 +91,10 @@ pub struct LockNote {
 
 impl Points {
     /// Both doors.
-    pub const ALL: Self = Self { admission: true, evaluation: true };
+    pub const ALL: Self = Self {
+        admission: true,
+        evaluation: true,
+    };
 
     /// Whether a lock with these points holds at `point`.
     pub fn contain(self, point: Point) -> bool {
@@ -142,12 +145,12 @@ impl Lock {
             (Reach::Namespace(own), Scope::Namespace(namespace)) => own == namespace,
             (Reach::Namespace(_), Scope::Cluster) => false,
             (Reach::Cluster { .. }, Scope::Cluster) => true,
-            (Reach::Cluster { namespaces }, Scope::Namespace(_)) => {
-                namespaces.as_ref().is_some_and(|selector| match namespace_labels {
+            (Reach::Cluster { namespaces }, Scope::Namespace(_)) => namespaces
+                .as_ref()
+                .is_some_and(|selector| match namespace_labels {
                     Some(labels) => selector.matches(labels),
                     None => self.effect == Effect::Refuse,
-                })
-            }
+                }),
         }
     }
 }
@@ -157,10 +160,16 @@ impl Target {
         let address = policy.address();
         match self {
             Self::All => true,
-            Self::Policy { group, name, version } => {
+            Self::Policy {
+                group,
+                name,
+                version,
+            } => {
                 group == address.group()
                     && name.as_deref().is_none_or(|name| name == address.name())
-                    && version.as_ref().is_none_or(|version| version == address.version())
+                    && version
+                        .as_ref()
+                        .is_none_or(|version| version == address.version())
             }
             Self::Selector(selector) => {
                 !selector.is_empty() && selector.matches(&policy.definition().labels)

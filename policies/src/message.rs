@@ -49,7 +49,13 @@ pub struct Message {
 
 impl Severity {
     /// All of them, the most severe first.
-    pub const ALL: [Self; 5] = [Self::Critical, Self::High, Self::Medium, Self::Low, Self::Info];
+    pub const ALL: [Self; 5] = [
+        Self::Critical,
+        Self::High,
+        Self::Medium,
+        Self::Low,
+        Self::Info,
+    ];
 
     /// The name as policies and manifests write it.
     pub fn as_str(self) -> &'static str {
@@ -64,7 +70,9 @@ impl Severity {
 
     /// Reads a name, whatever its case.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|severity| severity.as_str().eq_ignore_ascii_case(text))
+        Self::ALL
+            .into_iter()
+            .find(|severity| severity.as_str().eq_ignore_ascii_case(text))
     }
 }
 

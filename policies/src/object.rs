@@ -31,7 +31,11 @@ pub struct Object {
 impl ObjectKey {
     /// A key.
     pub fn new(kind: &'static str, namespace: Option<&str>, name: &str) -> Self {
-        Self { kind, namespace: namespace.map(str::to_owned), name: name.to_owned() }
+        Self {
+            kind,
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+        }
     }
 }
 

@@ -120,7 +120,11 @@ fn check_settings(definition: &Definition) -> Result<(), Diagnostics> {
         );
     }
     if let Some(schema) = &definition.parameters_schema {
-        check_parameters(schema, &Json::Object(definition.parameters.clone()), &mut faults);
+        check_parameters(
+            schema,
+            &Json::Object(definition.parameters.clone()),
+            &mut faults,
+        );
     }
     Diagnostics::collect(faults).map_or(Ok(()), Err)
 }

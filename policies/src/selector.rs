@@ -35,8 +35,13 @@ impl LabelSelector {
 
     /// Whether it selects an object with these labels.
     pub fn matches(&self, labels: &Labels) -> bool {
-        self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
-            && self.match_expressions.iter().all(|requirement| requirement.holds(labels))
+        self.match_labels
+            .iter()
+            .all(|(key, value)| labels.get(key) == Some(value))
+            && self
+                .match_expressions
+                .iter()
+                .all(|requirement| requirement.holds(labels))
     }
 }
 
@@ -57,11 +62,17 @@ mod tests {
     use rstest::rstest;
 
     fn labels(pairs: &[(&str, &str)]) -> Labels {
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
     }
 
     fn require(requirement: Requirement) -> LabelSelector {
-        LabelSelector { match_expressions: vec![requirement], ..LabelSelector::default() }
+        LabelSelector {
+            match_expressions: vec![requirement],
+            ..LabelSelector::default()
+        }
     }
 
     fn values(values: &[&str]) -> Vec<String> {

@@ -54,8 +54,12 @@ impl Snapshot {
                 });
                 continue;
             }
-            let labels = address.namespace().and_then(|namespace| namespaces.get(namespace));
-            let covering = locks.values().filter(|lock| lock.covers(&object.policy, labels));
+            let labels = address
+                .namespace()
+                .and_then(|namespace| namespaces.get(namespace));
+            let covering = locks
+                .values()
+                .filter(|lock| lock.covers(&object.policy, labels));
             let entry = Entry {
                 object: object.key.clone(),
                 policy: object.policy.clone(),
@@ -69,7 +73,9 @@ impl Snapshot {
         for entry in entries.values() {
             match entry.address().scope() {
                 Scope::Cluster => cluster.insert(entry),
-                Scope::Namespace(name) => by_namespace.entry(name.clone()).or_default().insert(entry),
+                Scope::Namespace(name) => {
+                    by_namespace.entry(name.clone()).or_default().insert(entry)
+                }
             }
         }
         Self {
@@ -108,7 +114,11 @@ impl Snapshot {
             .and_then(|namespace| self.namespaces.get(namespace));
         let cluster = Some(&self.cluster).filter(|_| route.includes(Owner::Cluster));
         let own = own.filter(|_| route.includes(Owner::Namespace));
-        cluster.into_iter().chain(own).flat_map(|index| index.select(subject, route)).collect()
+        cluster
+            .into_iter()
+            .chain(own)
+            .flat_map(|index| index.select(subject, route))
+            .collect()
     }
 
     /// All policies, by address.

@@ -1,0 +1,291 @@
+//! Checks of what rules refer to: unknown functions, recursion, and chains that are too long.
+//!
+//! regorus finds an unknown function only when it is reached, and follows recursion until the
+//! stack ends, and with it the process. A name that is both a rule and a local variable counts as
+//! the rule: a refusal with a remedy is better than a process that ends.
+
+use std::collections::BTreeMap;
+
+use regorus::unstable::{BUILTINS, Module, Ref, Span};
+
+use super::{
+    ambient,
+    faults::at_span,
+    references::{self, Definition, Path, Use},
+};
+use crate::Diagnostic;
+
+/// Longest chain of rules that refer to one another. regorus uses some 4 KB of stack a rule in a
+/// release build and ten times that in a debug build; evaluator threads have 64 MiB.
+const MAX_CHAIN: usize = 400;
+
+/// Builtins that would leave the process. Nothing allows them yet.
+const REFUSED: [&str; 3] = ["http.send", "net.lookup_ip_addr", "opa.runtime"];
+
+/// All rules of a policy, and what they refer to.
+pub(super) struct Graph {
+    nodes: Vec<Node>,
+}
+
+/// A rule: all definitions of one path.
+struct Node {
+    path: Path,
+    is_function: bool,
+    span: Span,
+    uses: Vec<Resolved>,
+}
+
+/// A use, from the root that it means.
+struct Resolved {
+    path: Path,
+    arguments: Option<usize>,
+    span: Span,
+}
+
+impl Graph {
+    pub(super) fn new(modules: &[Ref<Module>]) -> Self {
+        let mut nodes: BTreeMap<Path, Node> = BTreeMap::new();
+        let all: Vec<(Path, Vec<(String, Path)>, Vec<Definition>)> = modules
+            .iter()
+            .map(|module| {
+                (
+                    rooted(&references::package(module)),
+                    references::imports(module),
+                    references::definitions(module),
+                )
+            })
+            .collect();
+        let names: Vec<Path> = all
+            .iter()
+            .flat_map(|(package, _, rules)| rules.iter().map(move |rule| join(package, &rule.name)))
+            .collect();
+        for (package, imports, rules) in all {
+            for rule in rules {
+                let path = join(&package, &rule.name);
+                let resolve = |used: Use| Resolved {
+                    path: resolve(&used.path, &package, &imports, &names),
+                    arguments: used.arguments,
+                    span: used.span,
+                };
+                let uses = rule.uses.into_iter().map(resolve);
+                nodes
+                    .entry(path.clone())
+                    .or_insert_with(|| Node {
+                        path,
+                        is_function: rule.is_function,
+                        span: rule.span,
+                        uses: Vec::new(),
+                    })
+                    .uses
+                    .extend(uses);
+            }
+        }
+        Self {
+            nodes: nodes.into_values().collect(),
+        }
+    }
+
+    /// Paths of the rules that are not functions.
+    pub(super) fn rules(&self) -> impl Iterator<Item = &Path> {
+        self.nodes
+            .iter()
+            .filter(|node| !node.is_function)
+            .map(|node| &node.path)
+    }
+
+    /// Calls of functions that nobody defines, that are refused, or that take other arguments.
+    pub(super) fn check_calls(&self) -> Vec<Diagnostic> {
+        let mut faults = Vec::new();
+        for used in self.nodes.iter().flat_map(|node| &node.uses) {
+            if let Some(arguments) = used.arguments {
+                faults.extend(self.check_call(used, arguments));
+            }
+        }
+        faults
+    }
+
+    fn check_call(&self, used: &Resolved, arguments: usize) -> Option<Diagnostic> {
+        let name = used.path.join(".");
+        if REFUSED.contains(&name.as_str()) {
+            let text = format!("`{name}` is refused: a policy has no access outside its request");
+            return Some(
+                at_span("rego_type_error", text, &used.span)
+                    .with_remedy("pass what it needs in the input or in `data`"),
+            );
+        }
+        if self
+            .nodes
+            .iter()
+            .any(|node| node.is_function && node.path == used.path)
+        {
+            return None;
+        }
+        let ours = ambient::BUILTINS
+            .iter()
+            .find(|(builtin, _)| *builtin == name);
+        let wanted = match ours {
+            Some((_, wanted)) => Some(*wanted),
+            None if name == "print" => Some(arguments),
+            None => BUILTINS
+                .get(name.as_str())
+                .map(|(_, wanted)| usize::from(*wanted)),
+        };
+        match wanted {
+            // One more than wanted is the older way to name the result: `count(x, n)`.
+            Some(wanted) if arguments == wanted || arguments == wanted + 1 => None,
+            Some(wanted) => Some(at_span(
+                "rego_type_error",
+                format!("`{name}` takes {wanted} arguments, not {arguments}"),
+                &used.span,
+            )),
+            None => Some(
+                at_span(
+                    "rego_type_error",
+                    format!("undefined function `{name}`"),
+                    &used.span,
+                )
+                .with_remedy("define it in a module, or see the list of builtins"),
+            ),
+        }
+    }
+
+    /// Recursion, and chains that are too long.
+    pub(super) fn check_chains(&self) -> Vec<Diagnostic> {
+        let edges: Vec<Vec<usize>> = self.nodes.iter().map(|node| self.edges(node)).collect();
+        let mut search = Search {
+            edges: &edges,
+            state: vec![State::New; edges.len()],
+        };
+        let mut faults = Vec::new();
+        for start in 0..self.nodes.len() {
+            if let Some(place) = search.visit(start) {
+                let node = &self.nodes[place];
+                let name = node.path.join(".");
+                faults.push(
+                    at_span(
+                        "rego_recursion_error",
+                        format!("rule `{name}` is recursive"),
+                        &node.span,
+                    )
+                    .with_remedy("break the cycle; a local variable must not share a rule's name"),
+                );
+                return faults;
+            }
+        }
+        for (node, state) in self.nodes.iter().zip(&search.state) {
+            if matches!(state, State::Done(height) if *height == MAX_CHAIN + 1) {
+                let text = format!("rules refer to one another in a chain longer than {MAX_CHAIN}");
+                faults.push(at_span("rego_compile_error", text, &node.span));
+            }
+        }
+        faults
+    }
+
+    /// The rules that a rule refers to: those at a path that it uses, above it, or below it.
+    fn edges(&self, node: &Node) -> Vec<usize> {
+        let mut edges: Vec<usize> = Vec::new();
+        for used in &node.uses {
+            edges.extend(self.at_or_above(&used.path));
+            edges.extend(self.below(&used.path));
+        }
+        edges.sort_unstable();
+        edges.dedup();
+        edges
+    }
+
+    fn at_or_above<'a>(&'a self, path: &'a [String]) -> impl Iterator<Item = usize> + 'a {
+        (1..=path.len()).filter_map(|length| {
+            self.nodes
+                .binary_search_by(|node| node.path.as_slice().cmp(&path[..length]))
+                .ok()
+        })
+    }
+
+    /// Nodes are in the order of their paths, so those below a path stand together behind it.
+    fn below(&self, path: &[String]) -> std::ops::Range<usize> {
+        let start = self
+            .nodes
+            .partition_point(|node| node.path.as_slice() <= path);
+        let count = self.nodes[start..]
+            .iter()
+            .take_while(|node| node.path.starts_with(path))
+            .count();
+        start..start + count
+    }
+}
+
+/// A depth-first search without recursion.
+struct Search<'a> {
+    edges: &'a [Vec<usize>],
+    state: Vec<State>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    New,
+    Open,
+    /// Visited; the length of the longest chain that begins here.
+    Done(usize),
+}
+
+impl Search<'_> {
+    /// Visits what can be reached from a node; answers a node of a cycle, if there is one.
+    fn visit(&mut self, start: usize) -> Option<usize> {
+        if self.state[start] != State::New {
+            return None;
+        }
+        self.state[start] = State::Open;
+        let mut path = vec![(start, 0)];
+        while let Some((node, next)) = path.pop() {
+            match self.edges[node].get(next) {
+                Some(&target) => {
+                    path.push((node, next + 1));
+                    match self.state[target] {
+                        State::New => {
+                            self.state[target] = State::Open;
+                            path.push((target, 0));
+                        }
+                        State::Open => return Some(target),
+                        State::Done(_) => {}
+                    }
+                }
+                None => {
+                    let height = |target: &usize| match self.state[*target] {
+                        State::Done(height) => height,
+                        State::New | State::Open => 0,
+                    };
+                    let longest = self.edges[node].iter().map(height).max().unwrap_or(0);
+                    self.state[node] = State::Done(longest + 1);
+                }
+            }
+        }
+        None
+    }
+}
+
+/// A path from the root that it means: an import's, a rule's of the same package, or as written.
+fn resolve(path: &[String], package: &Path, imports: &[(String, Path)], names: &[Path]) -> Path {
+    let Some((first, rest)) = path.split_first() else {
+        return Path::new();
+    };
+    if first == "data" || first == "input" {
+        return path.to_vec();
+    }
+    let own = join(package, std::slice::from_ref(first));
+    if names.iter().any(|name| name.starts_with(&own)) {
+        return join(package, path);
+    }
+    match imports.iter().find(|(name, _)| name == first) {
+        Some((_, target)) => join(target, rest),
+        None => path.to_vec(),
+    }
+}
+
+/// A package's path below `data`.
+fn rooted(package: &[String]) -> Path {
+    join(&["data".to_owned()], package)
+}
+
+fn join(left: &[String], right: &[String]) -> Path {
+    left.iter().chain(right).cloned().collect()
+}
