@@ -253,6 +253,13 @@ test_a_request_without_an_object_is_refused if {
 	codes({}) == {"IMAGES.NO_OBJECT"}
 }
 
+test_an_input_that_is_no_review_is_refused if {
+	{finding.code | some finding in allowed_registries.deny} == {"IMAGES.NO_OBJECT"}
+	every asked in [null, [], "x", 7, {"request": null}, {"request": []}] {
+		{finding.code | some finding in denials(asked)} == {"IMAGES.NO_OBJECT"}
+	}
+}
+
 test_a_deletion_has_nothing_to_refuse if {
 	codes({
 		"request": {"operation": "DELETE", "object": null, "oldObject": with_image("evil.io/web")},

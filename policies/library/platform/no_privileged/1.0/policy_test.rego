@@ -376,6 +376,13 @@ test_a_request_without_an_object_is_refused if {
 	{finding.code | some finding in denials({})} == {"PRIVILEGE.NO_OBJECT"}
 }
 
+test_an_input_that_is_no_review_is_refused if {
+	{finding.code | some finding in no_privileged.deny} == {"PRIVILEGE.NO_OBJECT"}
+	every asked in [null, [], "x", 7, {"request": null}, {"request": []}] {
+		{finding.code | some finding in denials(asked)} == {"PRIVILEGE.NO_OBJECT"}
+	}
+}
+
 test_a_deletion_has_nothing_to_refuse if {
 	denials({"request": {"operation": "DELETE", "object": null, "oldObject": secured({"privileged": true})}}) == set()
 }

@@ -163,6 +163,13 @@ test_a_request_without_an_object_is_refused if {
 	codes({}) == {"LABELS.NO_OBJECT", "LABELS.NOT_CONFIGURED"}
 }
 
+test_an_input_that_is_no_review_is_refused if {
+	{finding.code | some finding in required_labels.deny} == {"LABELS.NO_OBJECT", "LABELS.NOT_CONFIGURED"}
+	every asked in [null, [], "x", 7, {"request": null}, {"request": []}] {
+		{finding.code | some finding in denials(asked)} == {"LABELS.NO_OBJECT", "LABELS.NOT_CONFIGURED"}
+	}
+}
+
 test_a_deletion_has_nothing_to_refuse if {
 	codes({"request": {"operation": "DELETE", "object": null, "oldObject": pod({})}, "parameters": parameters}) == set()
 }

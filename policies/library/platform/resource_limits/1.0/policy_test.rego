@@ -364,6 +364,13 @@ test_a_request_without_an_object_is_refused if {
 	{finding.code | some finding in denials({})} == {"RESOURCES.NO_OBJECT"}
 }
 
+test_an_input_that_is_no_review_is_refused if {
+	{finding.code | some finding in resource_limits.deny} == {"RESOURCES.NO_OBJECT"}
+	every asked in [null, [], "x", 7, {"request": null}, {"request": []}] {
+		{finding.code | some finding in denials(asked)} == {"RESOURCES.NO_OBJECT"}
+	}
+}
+
 test_a_deletion_has_nothing_to_refuse if {
 	denials({"request": {"operation": "DELETE", "object": null, "oldObject": having({})}}) == set()
 }
