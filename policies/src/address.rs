@@ -40,7 +40,7 @@ pub enum AddressError {
     /// `platform` or `platform/labels`
     #[error("`{0}` is not an address: expected group/name@version, such as platform/labels@1.0")]
     Shape(String),
-    /// `Platform`, `required-labels`, ``
+    /// `Platform`, `required-labels`, and the empty string
     #[error(
         "`{0}` is not a valid {1}: use a lower-case letter, then lower-case letters, digits and \
          underscores, at most {MAX_SEGMENT}"

@@ -150,6 +150,9 @@ mod tests {
     use crate::{Action, FailurePolicy, Operation, RegoVersion, ResourceRule, Severity};
     use serde_json::json;
 
+    /// One change of a definition.
+    type Change<'a> = Box<dyn Fn(&mut Definition) + 'a>;
+
     fn definition() -> Definition {
         Definition::new("a/b@1".parse().unwrap(), "package a.b")
     }
@@ -197,7 +200,7 @@ mod tests {
                 failure_policy,
             })
         };
-        let changes: Vec<Box<dyn Fn(&mut Definition)>> = vec![
+        let changes: Vec<Change<'_>> = vec![
             Box::new(|_| {}),
             Box::new(|d| d.address = "a/b@1.0".parse().unwrap()),
             Box::new(|d| drop(d.modules.insert("policy.rego".to_owned(), String::new()))),

@@ -107,11 +107,11 @@ impl Subject {
 }
 
 impl Route {
-    pub(crate) fn includes(&self, owner: Owner) -> bool {
+    pub(crate) fn includes(self, owner: Owner) -> bool {
         self.owner.is_none_or(|only| only == owner)
     }
 
-    fn takes(&self, entry: &Entry) -> bool {
+    fn takes(self, entry: &Entry) -> bool {
         let admission = entry.policy.definition().admission.as_ref();
         admission.is_some_and(|admission| {
             self.failure_policy

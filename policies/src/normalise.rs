@@ -131,11 +131,11 @@ impl Reading<'_> {
     /// Reads an object's rules; answers whether what allows holds, where nothing denies.
     fn read(&self, document: &Value, findings: &mut Findings) -> bool {
         let denied = self.denied_code();
-        for message in self.collect(document, "deny", denied, findings) {
+        for message in collect(document, "deny", denied, findings) {
             findings.denials.push(message);
         }
         for rule in ["violation", "violations"] {
-            for mut message in self.collect(document, rule, denied, findings) {
+            for mut message in collect(document, rule, denied, findings) {
                 let severity = *message.severity.get_or_insert(Severity::Critical);
                 if severity >= self.settings.fail_on {
                     findings.denials.push(message);
@@ -144,9 +144,9 @@ impl Reading<'_> {
                 }
             }
         }
-        let warnings = self.collect(document, "warn", denied, findings);
+        let warnings = collect(document, "warn", denied, findings);
         findings.warnings.extend(warnings);
-        let skipped = self.collect(document, "skip", denied, findings);
+        let skipped = collect(document, "skip", denied, findings);
         findings.skipped.extend(skipped);
         self.permits(document, findings)
     }
@@ -205,23 +205,6 @@ impl Reading<'_> {
         compiled || document[rule] != Value::Undefined
     }
 
-    fn collect(
-        &self,
-        document: &Value,
-        rule: &str,
-        denied: DeniedCode,
-        findings: &mut Findings,
-    ) -> Vec<Message> {
-        let mut messages = Vec::new();
-        for member in members(&document[rule]) {
-            match member {
-                Member::Said(said) => messages.push(said.message(rule, denied.into())),
-                Member::Malformed(what) => findings.faults.push(format!("rule `{rule}`: {what}")),
-            }
-        }
-        messages
-    }
-
     fn refusal(&self, document: &Value, rule: &str) -> Message {
         let reason = document["reason"]
             .as_string()
@@ -239,6 +222,23 @@ impl Reading<'_> {
     fn denied_code(&self) -> DeniedCode {
         DeniedCode(self.point)
     }
+}
+
+/// The messages of a rule; what cannot be read is noted as a fault.
+fn collect(
+    document: &Value,
+    rule: &str,
+    denied: DeniedCode,
+    findings: &mut Findings,
+) -> Vec<Message> {
+    let mut messages = Vec::new();
+    for member in members(&document[rule]) {
+        match member {
+            Member::Said(said) => messages.push(said.message(rule, denied.into())),
+            Member::Malformed(what) => findings.faults.push(format!("rule `{rule}`: {what}")),
+        }
+    }
+    messages
 }
 
 /// The code of a denial that has none of its own.

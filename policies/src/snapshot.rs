@@ -74,7 +74,7 @@ impl Snapshot {
             match entry.address().scope() {
                 Scope::Cluster => cluster.insert(entry),
                 Scope::Namespace(name) => {
-                    by_namespace.entry(name.clone()).or_default().insert(entry)
+                    by_namespace.entry(name.clone()).or_default().insert(entry);
                 }
             }
         }

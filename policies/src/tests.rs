@@ -353,8 +353,8 @@ fn outside_its_window_a_policy_is_not_asked_at_admission_and_answers_by_name() {
     };
     let admission = Some(pods(Action::Deny, FailurePolicy::Fail));
     let definition = Definition {
-        window,
         admission,
+        window,
         ..policy(DENYING)
     };
     let decision = decide(definition.clone(), [], &review());

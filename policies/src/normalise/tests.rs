@@ -85,7 +85,7 @@ fn texts(messages: &[Message]) -> Vec<&str> {
 #[case(r#"{"allowed": true, "allow": false}"#, Outcome::Denied, &["nothing allows it: rule `allow` does not hold"])]
 // nothing that decides
 #[case(r#"{"other": 1}"#, Outcome::Denied, &["the policy defines neither what it allows nor what it denies"])]
-#[case(r#"{}"#, Outcome::Denied, &["the policy defines neither what it allows nor what it denies"])]
+#[case("{}", Outcome::Denied, &["the policy defines neither what it allows nor what it denies"])]
 fn reads(#[case] document: &str, #[case] outcome: Outcome, #[case] messages: &[&str]) {
     let judgement = judge(document, &[], DecisionSettings::default());
     assert_eq!(
@@ -429,7 +429,7 @@ proptest! {
         let all = [&judgement.messages, &judgement.warnings, &judgement.skipped];
         for messages in all {
             prop_assert!(messages.len() <= MAX_MESSAGES);
-            for message in messages.iter() {
+            for message in messages {
                 for text in [Some(&message.message), message.rule.as_ref(), message.remedy.as_ref(), message.path.as_ref()].into_iter().flatten() {
                     prop_assert!(text.chars().count() <= crate::text::MAX_CHARACTERS);
                     prop_assert!(!text.chars().any(crate::text::is_hostile));

@@ -11,7 +11,7 @@ use regorus::unstable::{BUILTINS, Module, Ref, Span};
 use super::{
     ambient,
     faults::at_span,
-    references::{self, Definition, Path, Use},
+    references::{self, Path, Use},
 };
 use crate::Diagnostic;
 
@@ -45,11 +45,12 @@ struct Resolved {
 impl Graph {
     pub(super) fn new(modules: &[Ref<Module>]) -> Self {
         let mut nodes: BTreeMap<Path, Node> = BTreeMap::new();
-        let all: Vec<(Path, Vec<(String, Path)>, Vec<Definition>)> = modules
+        let all: Vec<_> = modules
             .iter()
             .map(|module| {
+                let package = rooted(&references::package(module));
                 (
-                    rooted(&references::package(module)),
+                    package,
                     references::imports(module),
                     references::definitions(module),
                 )
@@ -237,26 +238,23 @@ impl Search<'_> {
         self.state[start] = State::Open;
         let mut path = vec![(start, 0)];
         while let Some((node, next)) = path.pop() {
-            match self.edges[node].get(next) {
-                Some(&target) => {
-                    path.push((node, next + 1));
-                    match self.state[target] {
-                        State::New => {
-                            self.state[target] = State::Open;
-                            path.push((target, 0));
-                        }
-                        State::Open => return Some(target),
-                        State::Done(_) => {}
+            if let Some(&target) = self.edges[node].get(next) {
+                path.push((node, next + 1));
+                match self.state[target] {
+                    State::New => {
+                        self.state[target] = State::Open;
+                        path.push((target, 0));
                     }
+                    State::Open => return Some(target),
+                    State::Done(_) => {}
                 }
-                None => {
-                    let height = |target: &usize| match self.state[*target] {
-                        State::Done(height) => height,
-                        State::New | State::Open => 0,
-                    };
-                    let longest = self.edges[node].iter().map(height).max().unwrap_or(0);
-                    self.state[node] = State::Done(longest + 1);
-                }
+            } else {
+                let height = |target: &usize| match self.state[*target] {
+                    State::Done(height) => height,
+                    State::New | State::Open => 0,
+                };
+                let longest = self.edges[node].iter().map(height).max().unwrap_or(0);
+                self.state[node] = State::Done(longest + 1);
             }
         }
         None

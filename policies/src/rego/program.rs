@@ -150,7 +150,7 @@ fn compile_here(definition: &Definition) -> Result<Program, Diagnostics> {
         .split('.')
         .map(str::to_owned)
         .collect();
-    let rules = find_entrypoint(&entry, &graph, &mut engine).map_err(|fault| faults.push(fault));
+    let rules = find_entrypoint(&entry, &graph, &mut engine).map_err(|fault| faults.push(*fault));
     if let Some(faults) = Diagnostics::collect(faults) {
         return Err(faults);
     }
@@ -269,16 +269,16 @@ fn find_entrypoint(
     entry: &[String],
     graph: &Graph,
     engine: &mut Engine,
-) -> Result<Rules, Diagnostic> {
+) -> Result<Rules, Box<Diagnostic>> {
     let name = entry.join(".");
     let plain = |part: &String| {
         !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
     };
     if entry.len() < 2 || entry[0] != "data" || !entry.iter().all(plain) {
-        return Err(Diagnostic::new(
+        return Err(Box::new(Diagnostic::new(
             "entrypoint_invalid",
             format!("`{name}` is not an entrypoint: expected data.package or data.package.rule"),
-        ));
+        )));
     }
     let mut packages = engine
         .get_modules()
@@ -299,11 +299,13 @@ fn find_entrypoint(
             defined: None,
         });
     }
-    Err(Diagnostic::new(
-        "entrypoint_missing",
-        format!("no module defines the entrypoint `{name}`"),
-    )
-    .with_remedy("name a package or a rule of the modules"))
+    Err(Box::new(
+        Diagnostic::new(
+            "entrypoint_missing",
+            format!("no module defines the entrypoint `{name}`"),
+        )
+        .with_remedy("name a package or a rule of the modules"),
+    ))
 }
 
 fn failure(error: &anyhow::Error) -> Failure {

@@ -259,7 +259,7 @@ fn prefix(expression: &Expr) -> (Path, &Expr) {
             Expr::RefBrack { refr, index, .. } => {
                 parts.push(match index.as_ref() {
                     Expr::String { value, .. } | Expr::RawString { value, .. } => {
-                        value.as_string().ok().map(|text| text.to_string())
+                        value.as_string().ok().map(ToString::to_string)
                     }
                     _ => None,
                 });

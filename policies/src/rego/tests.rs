@@ -240,10 +240,12 @@ fn refuses_an_entrypoint(#[case] entrypoint: &str, #[case] expected: &str) {
 #[test]
 fn a_chain_of_rules_has_an_end() {
     let chain = |length: usize| {
-        let rules = (0..length)
-            .map(|n| format!("r{n} := r{}\n", n + 1))
-            .collect::<String>();
-        definition(&format!("package a.b\n{rules}r{length} := 1"))
+        let rules: Vec<String> = (0..length).map(|n| format!("r{n} := r{}", n + 1)).collect();
+        let rules = rules.join(
+            "
+",
+        );
+        definition(&format!("package a.b\n{rules}\nr{length} := 1"))
     };
     let document = evaluate_on_large_stack(&chain(399)).unwrap();
     assert_eq!(document["r0"], Value::from(1_i64));
