@@ -1,8 +1,8 @@
-//! Runs the Rego tests of the shipped library (`policies/library`) on the engine that evaluates policies in
-//! production, so that a policy which only works on OPA cannot be shipped.
+//! Runs the Rego tests of the shipped library (`policies/library`) on the engine that evaluates
+//! policies, so that a policy which only works on OPA cannot be shipped.
 //!
-//! Each policy is tested as it is served: in an engine of its own, with nothing in it but its modules, its tests and
-//! its `data.json` at the root of `data`.
+//! Each policy is tested as it is served: in an engine of its own, with nothing in it but its
+//! modules, its tests and its `data.json` at the root of `data`.
 
 use std::{
     collections::BTreeSet,
@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use portcullis_policies::{Address, Definition, Policy, Scope};
 use regorus::{Engine, Value};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -18,8 +19,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// One `<group>/<name>/<version>` directory of the library.
 struct PolicyDirectory {
     path: PathBuf,
-    /// `<group>.<name>`, which is the package that the policy must have.
-    package: String,
+    address: Address,
 }
 
 impl PolicyDirectory {
@@ -30,6 +30,29 @@ impl PolicyDirectory {
             .unwrap_or(&self.path)
             .display()
             .to_string()
+    }
+
+    /// What is compiled, with default settings: `policy.yaml` is for those who read manifests.
+    fn definition(&self) -> Result<Definition> {
+        let mut definition = Definition::new(self.address.clone(), "");
+        definition.modules.clear();
+        for file in self.rego_files(false)? {
+            definition
+                .modules
+                .insert(name_of(&file), fs::read_to_string(file)?);
+        }
+        if let Some(data) = self.data()? {
+            definition.data = serde_json::from_str(&data)?;
+        }
+        Ok(definition)
+    }
+
+    fn data(&self) -> Result<Option<String>> {
+        let file = self.path.join("data.json");
+        Ok(file
+            .exists()
+            .then(|| fs::read_to_string(file))
+            .transpose()?)
     }
 
     /// The Rego files, in the order of their names; the tests if `tests`, the modules of the policy otherwise.
@@ -55,9 +78,8 @@ impl PolicyDirectory {
                 engine.add_policy(file.display().to_string(), fs::read_to_string(&file)?)?;
             }
         }
-        let data = self.path.join("data.json");
-        if data.exists() {
-            engine.add_data_json(&fs::read_to_string(data)?)?;
+        if let Some(data) = self.data()? {
+            engine.add_data_json(&data)?;
         }
         Ok(engine)
     }
@@ -65,6 +87,14 @@ impl PolicyDirectory {
 
 fn library() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("library")
+}
+
+/// The last segment of a path.
+fn name_of(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
@@ -80,14 +110,11 @@ fn policy_directories() -> Result<Vec<PolicyDirectory>> {
     for group in entries(&library())? {
         for name in entries(&group)? {
             for version in entries(&name)? {
-                let segment = |path: &Path| {
-                    path.file_name()
-                        .map(|name| name.to_string_lossy().into_owned())
-                        .unwrap_or_default()
-                };
+                let (group, name) = (name_of(&group), name_of(&name));
+                let address = Address::new(Scope::Cluster, &group, &name, &name_of(&version))?;
                 found.push(PolicyDirectory {
-                    package: format!("{}.{}", segment(&group), segment(&name)),
                     path: version,
+                    address,
                 });
             }
         }
@@ -143,6 +170,18 @@ fn every_rego_test_of_the_library_holds() -> Result<()> {
 }
 
 #[test]
+fn every_policy_of_the_library_compiles() -> Result<()> {
+    let mut failures = Vec::new();
+    for policy in policy_directories()? {
+        if let Some(faults) = Policy::compile(policy.definition()?).faults() {
+            failures.push(format!("{}: {faults}", policy.display()));
+        }
+    }
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+    Ok(())
+}
+
+#[test]
 fn every_policy_of_the_library_is_complete() -> Result<()> {
     let policies = policy_directories()?;
     let mut faults = Vec::new();
@@ -153,7 +192,7 @@ fn every_policy_of_the_library_is_complete() -> Result<()> {
             fault("has no policy.yaml");
         }
         for file in policy.rego_files(false)? {
-            if package_of(&fs::read_to_string(&file)?) != Some(policy.package.as_str()) {
+            if package_of(&fs::read_to_string(&file)?) != Some(policy.address.package().as_str()) {
                 fault("has a module whose package is not the directory's group and name");
             }
         }
@@ -165,7 +204,7 @@ fn every_policy_of_the_library_is_complete() -> Result<()> {
         for file in policy.rego_files(true)? {
             let module = fs::read_to_string(&file)?;
             tests += test_rules(&module).len();
-            if package_of(&module) != Some(format!("{}_test", policy.package).as_str()) {
+            if package_of(&module) != Some(format!("{}_test", policy.address.package()).as_str()) {
                 fault("has tests whose package is not the policy's with `_test` behind it");
             }
         }
