@@ -135,6 +135,45 @@ test_an_image_that_is_missing if {
 	codes(review(pod({"containers": [null, "web", 7, []]}))) == {"IMAGES.MISSING"}
 }
 
+test_repositories_in_full if {
+	cases := {
+		"nginx": "docker.io/library/nginx",
+		"nginx:1.29": "docker.io/library/nginx",
+		"docker.io/nginx": "docker.io/library/nginx",
+		"index.docker.io/acme/web:1": "docker.io/acme/web",
+		"acme/web": "docker.io/acme/web",
+		"ghcr.io/web": "ghcr.io/web",
+		"GHCR.io/acme/web:1": "ghcr.io/acme/web",
+		"localhost/web": "localhost/web",
+		"localhost:5000/a/b:c": "localhost:5000/a/b",
+		"[::1]:5000/web": "[::1]:5000/web",
+		sprintf("host/web@%s", [sha]): "docker.io/host/web",
+		sprintf("h.io:5000/a/web:1@%s", [sha]): "h.io:5000/a/web",
+	}
+	{image: got |
+		some image, expected in cases
+		got := allowed_registries.repository(image)
+		got != expected
+	} == {}
+	count([image | some image, _ in cases; is_string(allowed_registries.repository(image))]) == count(cases)
+}
+
+test_every_message_is_whole if {
+	findings := denials(review(pod({"containers": [{"image": "evil.io/a"}, {"image": " "}, {}]})))
+	count(findings) == 3
+	every finding in findings {
+		is_whole(finding)
+	}
+}
+
+is_whole(finding) if {
+	finding.msg != ""
+	regex.match(`^IMAGES\.[A-Z_]+$`, finding.code)
+	finding.severity in {"critical", "high", "medium"}
+	finding.remedy != ""
+	finding.path != ""
+}
+
 test_every_container_is_judged if {
 	spec := {
 		"containers": [{"name": "good", "image": "nginx"}, {"name": "web", "image": "evil.io/a"}],
@@ -244,6 +283,15 @@ test_an_object_without_containers_has_no_images if {
 		{"spec": {"jobTemplate": {"spec": "x"}}},
 	]
 	{subject | some subject in objects; codes(review(subject)) != set()} == set()
+}
+
+test_the_whole_message_without_an_object if {
+	denials({"request": {}}) == {{
+		"msg": "the request has no object to judge",
+		"code": "IMAGES.NO_OBJECT",
+		"severity": "high",
+		"remedy": "send an AdmissionReview whose request.object is the object as it would be stored",
+	}}
 }
 
 test_a_request_without_an_object_is_refused if {

@@ -160,6 +160,13 @@ test_host_paths if {
 	codes(mounting("/anything", writing), {"allowedHostPaths": [{"pathPrefix": "/"}]}) == set()
 }
 
+test_the_remedy_of_a_host_path if {
+	parameters := {"allowedHostPaths": [{"pathPrefix": "/etc", "readOnly": true}]}
+	{finding.remedy | some finding in denials(review(mounting("/srv", []), parameters))} == {
+		"use another kind of volume (persistentVolumeClaim, emptyDir, configMap, projected)",
+	}
+}
+
 test_an_init_container_can_write_a_host_path if {
 	parameters := {"allowedHostPaths": [{"pathPrefix": "/etc", "readOnly": true}]}
 	subject := pod({
@@ -295,6 +302,35 @@ test_the_whole_message if {
 
 running(image) := pod({"containers": [{"name": "a", "image": image, "securityContext": {"privileged": true}}]})
 
+test_every_message_is_whole if {
+	findings := denials(review(
+		object.union(mounting("/etc", []), {"spec": {"hostPID": true, "containers": [{
+			"name": "web",
+			"securityContext": {
+				"privileged": true,
+				"procMount": "Unmasked",
+				"capabilities": {"add": ["ALL"]},
+				"seccompProfile": {"type": "Unconfined"},
+				"windowsOptions": {"hostProcess": true},
+			},
+			"ports": [{"hostPort": 80}],
+		}]}}),
+		{},
+	))
+	count(findings) == 9
+	every finding in findings {
+		is_whole(finding)
+	}
+}
+
+is_whole(finding) if {
+	finding.msg != ""
+	regex.match(`^PRIVILEGE\.[A-Z_]+$`, finding.code)
+	finding.severity in {"critical", "high", "medium"}
+	finding.remedy != ""
+	finding.path != ""
+}
+
 test_exempt_images if {
 	parameters := {"exemptImages": ["registry.k8s.io/kube-proxy:*", "ghcr.io/acme/cni:1.0"]}
 	every image in ["registry.k8s.io/kube-proxy:v1.36.0", "ghcr.io/acme/cni:1.0"] {
@@ -367,6 +403,15 @@ test_shapes_that_no_pod_has if {
 		secured({"seccompProfile": "x", "windowsOptions": "x"}),
 	]
 	{subject | some subject in objects; codes(subject, {}) != set()} == set()
+}
+
+test_the_whole_message_without_an_object if {
+	denials({"request": {}}) == {{
+		"msg": "the request has no object to judge",
+		"code": "PRIVILEGE.NO_OBJECT",
+		"severity": "high",
+		"remedy": "send an AdmissionReview whose request.object is the object as it would be stored",
+	}}
 }
 
 test_a_request_without_an_object_is_refused if {

@@ -106,6 +106,22 @@ test_the_message_names_object_and_label if {
 	}
 }
 
+test_every_message_is_whole if {
+	findings := denials(review(deployment({"team": ""}, {"team": "payments", "example.com/tier": ""})))
+	count(findings) == 3
+	every finding in findings {
+		is_whole(finding)
+	}
+}
+
+is_whole(finding) if {
+	finding.msg != ""
+	regex.match(`^LABELS\.[A-Z_]+$`, finding.code)
+	finding.severity in {"critical", "high", "medium"}
+	finding.remedy != ""
+	finding.path != ""
+}
+
 test_a_generated_name_names_the_object if {
 	{finding.msg |
 		some finding in denials(review({"kind": "Pod", "metadata": {"generateName": "web-", "labels": {"team": "a"}}}))
@@ -143,6 +159,15 @@ test_an_old_object_does_not_excuse_a_new_one if {
 	codes({"request": request, "parameters": parameters}) == {"LABELS.MISSING"}
 }
 
+test_the_whole_message_without_labels if {
+	denials({"request": {"operation": "CREATE", "object": pod(good)}}) == {{
+		"msg": "the policy requires no labels: parameters.labels is missing or empty",
+		"code": "LABELS.NOT_CONFIGURED",
+		"severity": "high",
+		"remedy": "set parameters.labels to a list of {key, allowedRegex}",
+	}}
+}
+
 test_a_policy_without_labels_refuses if {
 	every request in [
 		{"request": {"operation": "CREATE", "object": pod(good)}},
@@ -154,6 +179,15 @@ test_a_policy_without_labels_refuses if {
 	] {
 		codes(request) == {"LABELS.NOT_CONFIGURED"}
 	}
+}
+
+test_the_whole_message_without_an_object if {
+	denials({"request": {}, "parameters": parameters}) == {{
+		"msg": "the request has no object to judge",
+		"code": "LABELS.NO_OBJECT",
+		"severity": "high",
+		"remedy": "send an AdmissionReview whose request.object is the object as it would be stored",
+	}}
 }
 
 test_a_request_without_an_object_is_refused if {

@@ -228,12 +228,10 @@ test_quantities_that_are_equal if {
 		[2, "2"],
 		[0.25, "250m"],
 	]
-	unequal := {pair |
-		some pair in pairs
-		resource_limits.thousandths(pair[0]) != resource_limits.thousandths(pair[1])
-	}
-	unequal == set()
+	{pair | some pair in pairs; not are_equal(pair)} == set()
 }
+
+are_equal(pair) if resource_limits.thousandths(pair[0]) == resource_limits.thousandths(pair[1])
 
 test_quantities_within_a_maximum if {
 	pairs := [
@@ -291,6 +289,7 @@ test_texts_that_are_no_quantities if {
 		"inf",
 		"١",
 		"unlimited",
+		concat("", ["1" | some _ in numbers.range(1, 65)]),
 		true,
 		["1Gi"],
 		{"value": "1Gi"},
@@ -355,6 +354,15 @@ test_shapes_that_no_pod_has if {
 		{"spec": {"template": {"spec": "x"}}},
 	]
 	{target | some target in targets; codes(target, {}) != set()} == set()
+}
+
+test_the_whole_message_without_an_object if {
+	denials({"request": {}}) == {{
+		"msg": "the request has no object to judge",
+		"code": "RESOURCES.NO_OBJECT",
+		"severity": "high",
+		"remedy": "send an AdmissionReview whose request.object is the object as it would be stored",
+	}}
 }
 
 test_a_request_without_an_object_is_refused if {

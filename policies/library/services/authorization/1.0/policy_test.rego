@@ -118,8 +118,10 @@ test_denials_about_owned_resources if {
 	] {
 		answer_with(request(["approver"], "approve", resource), roles, {}).codes == {"AUTHORIZATION.DENIED"}
 	}
-	nameless := {"subject": {"roles": ["approver"]}, "action": "approve", "resource": document}
-	answer_with(nameless, roles, {}).codes == {"AUTHORIZATION.DENIED"}
+	every subject in [{"roles": ["approver"]}, {"id": "", "roles": ["approver"]}, {"id": null, "roles": ["approver"]}] {
+		asked := {"subject": subject, "action": "approve", "resource": document}
+		answer_with(asked, roles, {}).codes == {"AUTHORIZATION.DENIED"}
+	}
 }
 
 test_roles_may_inherit_in_circles if {
@@ -201,6 +203,13 @@ is_invalid(got) if {
 test_without_input_nothing_is_allowed if {
 	authorization.allow == false
 	{denial.path | some denial in authorization.deny} == {"subject", "action", "resource.type"}
+	document_of(object.remove(request([], "read", document), ["action"])).deny == {{
+		"msg": "the input has no valid action",
+		"code": "AUTHORIZATION.INPUT_INVALID",
+		"severity": "high",
+		"path": "action",
+		"remedy": "send {subject: {id, roles: []}, action, resource: {type, id, owner}}",
+	}}
 }
 
 test_the_whole_document if {
@@ -225,7 +234,7 @@ test_the_whole_document if {
 			},
 		},
 	}
-	document_of({"subject": {}, "action": "read", "resource": {"type": "document"}}).deny == {{
+	document_of({"subject": {"id": ""}, "action": "read", "resource": {"type": "document"}}).deny == {{
 		"msg": "no role of the subject permits to read document",
 		"code": "AUTHORIZATION.NOT_PERMITTED",
 		"severity": "medium",
