@@ -52,6 +52,15 @@ impl Entry {
         self.decision(id, judgement)
     }
 
+    /// The decision of a door whose evaluation of this policy ended unexpectedly.
+    pub fn failed(&self, point: Point, id: Arc<str>) -> Decision {
+        let message = Message::new(Code::EvaluationFailed, "the evaluation ended unexpectedly")
+            .with_remedy("see the log of the webhook, and report what it says");
+        let admission = self.policy.definition().admission.as_ref();
+        let judgement = Judgement::error(message).enforce(point, admission);
+        self.decision(id, judgement)
+    }
+
     fn decision(&self, id: Arc<str>, judgement: Judgement) -> Decision {
         Decision {
             id,

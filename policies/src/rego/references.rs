@@ -74,12 +74,39 @@ fn definition(rule: &Rule) -> Definition {
         }
     };
     walk.indices(head);
+    let arguments = argument_names(rule);
+    walk.uses.retain(|used| {
+        used.path
+            .first()
+            .is_none_or(|name| !arguments.contains(name))
+    });
     Definition {
         name: prefix(head).0,
         is_function,
         span: span.clone(),
         uses: walk.uses,
     }
+}
+
+/// Variables in the arguments of a function. They hide rules of the same name in all of it.
+fn argument_names(rule: &Rule) -> Vec<String> {
+    let (Rule::Default { args, .. }
+    | Rule::Spec {
+        head: RuleHead::Func { args, .. },
+        ..
+    }) = rule
+    else {
+        return Vec::new();
+    };
+    let mut walk = Walk { uses: Vec::new() };
+    args.iter().for_each(|argument| walk.expression(argument));
+    let variables = walk
+        .uses
+        .into_iter()
+        .filter(|used| used.arguments.is_none());
+    variables
+        .filter_map(|used| used.path.into_iter().next())
+        .collect()
 }
 
 /// Gathers references, in the order of the source.

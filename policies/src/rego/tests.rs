@@ -205,6 +205,8 @@ fn refuses(#[case] source: &str, #[case] place: &str, #[case] what: &str) {
 #[case("package a.b\ndefault allow := false\nallow if input.x")]
 #[case("package a.b\nprinted if print(\"x\", 1, 2)")]
 #[case("package a.b\nw := [p | walk(input, [p, _])]")]
+#[case("package a.b\nf(x) := x\nx := f(1)")]
+#[case("package a.b\nf([x, {\"k\": y}]) := x + y\nx := f([1, {\"k\": 2}])\ny := x")]
 fn accepts(#[case] source: &str) {
     if let Err(faults) = Program::compile(&definition(source)) {
         panic!("{source}\n\n{faults}");
