@@ -8,8 +8,8 @@ use serde::{Serialize, Serializer};
 /// where Kubernetes' limit for a label is 63.
 const MAX_SEGMENT: usize = 63;
 
-/// Longest version, in bytes: enough for a date and a build number.
-const MAX_VERSION: usize = 32;
+/// Longest version, in bytes; as for the other parts.
+const MAX_VERSION: usize = 63;
 
 /// Who owns a policy: the cluster, or one namespace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
