@@ -36,6 +36,7 @@ pub mod reason {
     /// `Compiled` is false: the Rego does not parse or compile. The message has file, line, column.
     pub const COMPILE_FAILED: &str = "CompileFailed";
     /// `Compiled` is false: a setting is wrong, such as parameters that break their schema.
+    /// `Active` is false: the lock cannot work as it is written.
     pub const INVALID: &str = "Invalid";
     /// `Enforced` is true: on every ready replica.
     pub const ON_EVERY_REPLICA: &str = "OnEveryReplica";
@@ -43,6 +44,9 @@ pub mod reason {
     pub const PENDING: &str = "Pending";
     /// `Enforced` is false: no replica is ready.
     pub const NO_REPLICA: &str = "NoReplica";
+    /// `Enforced` is false: the API server does not ask about the policy, because the webhook
+    /// configuration is missing, empty, or not up to date yet.
+    pub const NOT_REGISTERED: &str = "NotRegistered";
     /// `Enforced` is false: an older policy holds the address. This one takes over when it goes.
     pub const ADDRESS_TAKEN: &str = "AddressTaken";
     /// `Enforced` is false: the clock is before `notBefore` or after `notAfter`.

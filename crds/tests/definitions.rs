@@ -214,6 +214,32 @@ fn the_charts_copies_are_current() {
     assert_eq!(crdgen(&["--check", directory]), (true, String::new()));
 }
 
+/// What a chart's copy says below `spec:` is the definition, whatever YAML might take a word for.
+#[test]
+fn a_copy_says_what_the_definition_says() {
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    let path = directory
+        .path()
+        .to_str()
+        .expect("a temporary directory's path is text");
+    assert_eq!(crdgen(&[path]), (true, String::new()));
+    for definition in definitions::all() {
+        let file = directory
+            .path()
+            .join(format!("{}.yaml", definition.spec.names.plural));
+        let text = std::fs::read_to_string(file).expect("crdgen wrote it");
+        let (_, spec) = text.split_once("\nspec:").expect("a definition has a spec");
+        let spec = spec.replace("{{- end }}", "");
+        assert!(
+            !spec.contains("{{"),
+            "descriptions have no braces that Helm would read"
+        );
+        let found: serde_json::Value = serde_saphyr::from_str(&spec).expect("it is YAML");
+        let expected = serde_json::to_value(&definition.spec).expect("a definition is JSON");
+        assert_eq!(found, expected);
+    }
+}
+
 #[test]
 fn a_copy_that_is_out_of_date_is_shown() {
     let directory = tempfile::tempdir().expect("a temporary directory can be made");

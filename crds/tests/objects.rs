@@ -77,6 +77,19 @@ fn what_the_api_server_accepts_is_read() {
     }
 }
 
+#[test]
+fn the_examples_of_the_reference_are_read() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/resources.md");
+    let text = fs::read_to_string(path).expect("the reference is checked in");
+    let blocks = text.split("```yaml\n").skip(1);
+    let examples: Vec<_> = blocks.filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(examples.len(), 2, "a policy and a lock");
+    for example in examples {
+        let document = serde_saphyr::from_str(example).expect("an example is YAML");
+        assert_eq!(refusal(document), "", "{example}");
+    }
+}
+
 #[rstest]
 #[case("/apiVersion", json!("v1"), "apiVersion is `v1`: write apiVersion: portcullis.dev/v1alpha1")]
 #[case("/apiVersion", json!(1), "apiVersion is ``: write apiVersion: portcullis.dev/v1alpha1")]
