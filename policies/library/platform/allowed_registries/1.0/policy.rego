@@ -43,26 +43,26 @@ findings(target, registries) := {finding |
 
 # Undefined if the image is allowed.
 judge(use, _) := {
-	"msg": sprintf("%s has no image", [use.title]),
+	"msg": sprintf("%v has no image", [use.title]),
 	"code": "IMAGES.MISSING",
 	"severity": "high",
 	"path": use.path,
-	"remedy": sprintf("set %s to an image from an allowed registry", [use.path]),
+	"remedy": sprintf("set %v to an image from an allowed registry", [use.path]),
 } if {
 	use.image in {"", null}
 } else := {
-	"msg": sprintf("%s has the image \"%v\", which is not an image reference", [use.title, use.image]),
+	"msg": sprintf("%v has the image \"%v\", which is not an image reference", [use.title, use.image]),
 	"code": "IMAGES.MALFORMED",
 	"severity": "high",
 	"path": use.path,
-	"remedy": sprintf("write %s as [registry/]repository[:tag][@digest]", [use.path]),
+	"remedy": sprintf("write %v as [registry/]repository[:tag][@digest]", [use.path]),
 } if {
 	image := use.image
 	not is_reference(image)
 }
 
 judge(use, registries) := {
-	"msg": sprintf("%s has the image \"%s\", which is not from an allowed registry", [use.title, use.image]),
+	"msg": sprintf("%v has the image \"%v\", which is not from an allowed registry", [use.title, use.image]),
 	"code": "IMAGES.REGISTRY_NOT_ALLOWED",
 	"severity": "high",
 	"path": use.path,
@@ -76,13 +76,13 @@ judge(use, registries) := {
 
 remedy([]) := "set parameters.registries: no registry is allowed"
 
-remedy(registries) := sprintf("use an image from %s", [concat(", ", registries)]) if registries != []
+remedy(registries) := sprintf("use an image from %v", [concat(", ", registries)]) if registries != []
 
 is_allowed(full, registries) if full in registries
 
 is_allowed(full, registries) if {
 	some entry in registries
-	startswith(full, sprintf("%s/", [entry]))
+	startswith(full, sprintf("%v/", [entry]))
 }
 
 # The grammar of references, as container runtimes have it: [host[:port]/]path[:tag][@algorithm:digest].
@@ -92,12 +92,12 @@ is_reference(image) if {
 	segment := `[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*`
 	tag := `(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?`
 	digest := `(@[A-Za-z][A-Za-z0-9.+_-]*:[0-9A-Fa-f]{32,})?`
-	regex.match(sprintf(`^%s%s(/%s)*%s%s$`, [host, segment, segment, tag, digest]), image)
+	regex.match(sprintf(`^%v%v(/%v)*%v%v$`, [host, segment, segment, tag, digest]), image)
 }
 
 # The repository of a reference with everything that it leaves out:
 # `nginx:1.29` is `docker.io/library/nginx`, `acme/web@sha256:…` is `docker.io/acme/web`.
-repository(image) := sprintf("%s/%s", [host, path]) if {
+repository(image) := sprintf("%v/%v", [host, path]) if {
 	name := regex.replace(split(image, "@")[0], `:[^/:]*$`, "")
 	segments := split(name, "/")
 	host := host_of(segments)
@@ -133,7 +133,7 @@ container_images(target) := {use |
 	some entry in containers(target)
 	use := {
 		"title": entry.title,
-		"path": sprintf("%s.image", [entry.path]),
+		"path": sprintf("%v.image", [entry.path]),
 		"image": object.get(entry.container, "image", ""),
 	}
 }
@@ -146,7 +146,7 @@ volume_images(target) := {use |
 	source != null
 	use := {
 		"title": sprintf("volume \"%v\"", [object.get(volume, "name", "")]),
-		"path": sprintf("%s.volumes[%v].image.reference", [pod_path, index]),
+		"path": sprintf("%v.volumes[%v].image.reference", [pod_path, index]),
 		"image": object.get({"source": source}, ["source", "reference"], ""),
 	}
 }
@@ -158,8 +158,8 @@ containers(target) := {entry |
 	some index, value in list(spec, field)
 	container := as_object(value)
 	entry := {
-		"title": sprintf("%s \"%v\"", [container_noun(field, container), object.get(container, "name", "")]),
-		"path": sprintf("%s.%s[%v]", [pod_path, field, index]),
+		"title": sprintf("%v \"%v\"", [container_noun(field, container), object.get(container, "name", "")]),
+		"path": sprintf("%v.%v[%v]", [pod_path, field, index]),
 		"container": container,
 	}
 }

@@ -59,10 +59,10 @@ container_findings(target, parameters) := {finding |
 }
 
 report(subject, field, facts) := {
-	"msg": sprintf("%s %s", [subject.title, facts.complaint]),
+	"msg": sprintf("%v %v", [subject.title, facts.complaint]),
 	"code": facts.code,
 	"severity": facts.severity,
-	"path": sprintf("%s.%s", [subject.path, field]),
+	"path": sprintf("%v.%v", [subject.path, field]),
 	"remedy": facts.remedy,
 }
 
@@ -74,10 +74,10 @@ host_namespaces(pod, parameters) := {found |
 	is_on(pod.spec[field])
 	not field in list(parameters, "allowedHostNamespaces")
 	found := report(pod, field, {
-		"complaint": sprintf("shares the node's %s namespace", [noun]),
+		"complaint": sprintf("shares the node's %v namespace", [noun]),
 		"code": "PRIVILEGE.HOST_NAMESPACE",
 		"severity": "high",
-		"remedy": sprintf("remove %s", [field]),
+		"remedy": sprintf("remove %v", [field]),
 	})
 }
 
@@ -110,7 +110,7 @@ permits(_, read_only) if read_only
 permits(entry, _) if object.get(entry, "readOnly", false) == false
 
 # `/var//log/.` is `/var/log/`. Undefined for what is not absolute and for what leads back up.
-directory(path) := concat("", [sprintf("%s/", [segment]) | some segment in array.concat([""], segments)]) if {
+directory(path) := concat("", [sprintf("%v/", [segment]) | some segment in array.concat([""], segments)]) if {
 	startswith(path, "/")
 	segments := [segment | some segment in split(path, "/"); not segment in {"", "."}]
 	not ".." in segments
@@ -135,11 +135,11 @@ host_process(subject) := {report(subject, "securityContext.windowsOptions.hostPr
 unconfined_profiles(subject) := {found |
 	some field, noun in {"seccompProfile": "seccomp", "appArmorProfile": "AppArmor"}
 	subject.security[field].type == "Unconfined"
-	found := report(subject, sprintf("securityContext.%s.type", [field]), {
-		"complaint": sprintf("switches %s off", [noun]),
+	found := report(subject, sprintf("securityContext.%v.type", [field]), {
+		"complaint": sprintf("switches %v off", [noun]),
 		"code": "PRIVILEGE.UNCONFINED",
 		"severity": "medium",
-		"remedy": sprintf("set securityContext.%s.type to RuntimeDefault", [field]),
+		"remedy": sprintf("set securityContext.%v.type to RuntimeDefault", [field]),
 	})
 }
 
@@ -147,7 +147,7 @@ unconfined_profiles(subject) := {found |
 unconfined_annotation(container) := {object.union(found, {"path": path}) |
 	key := sprintf("container.apparmor.security.beta.kubernetes.io/%v", [container.name])
 	container.pod.annotations[key] == "unconfined"
-	path := sprintf("%s[\"%s\"]", [container.pod.annotations_path, key])
+	path := sprintf("%v[\"%v\"]", [container.pod.annotations_path, key])
 	found := report(container, "", {
 		"complaint": "switches AppArmor off with an annotation",
 		"code": "PRIVILEGE.UNCONFINED",
@@ -237,17 +237,17 @@ pods(target) := {pod |
 	is_object(spec)
 	pod := {
 		"title": title(target, location),
-		"path": trim_prefix(sprintf("%s.spec", [location]), "object."),
+		"path": trim_prefix(sprintf("%v.spec", [location]), "object."),
 		"spec": spec,
 		"security": as_object(object.get(spec, "securityContext", {})),
 		"annotations": as_object(object.get(owner, ["metadata", "annotations"], {})),
-		"annotations_path": trim_prefix(sprintf("%s.metadata.annotations", [location]), "object."),
+		"annotations_path": trim_prefix(sprintf("%v.metadata.annotations", [location]), "object."),
 	}
 }
 
 title(target, "object") := described(target)
 
-title(target, location) := sprintf("the Pod template of %s", [described(target)]) if location != "object"
+title(target, location) := sprintf("the Pod template of %v", [described(target)]) if location != "object"
 
 described(target) := sprintf("%v \"%v\"", [object.get(target, "kind", "object"), name]) if {
 	generated := object.get(target, ["metadata", "generateName"], "")
@@ -260,8 +260,8 @@ containers(pod) := {container |
 	spec := as_object(value)
 	name := object.get(spec, "name", "")
 	container := {
-		"title": sprintf("%s \"%v\"", [container_noun(field, spec), name]),
-		"path": sprintf("%s.%s[%v]", [pod.path, field, index]),
+		"title": sprintf("%v \"%v\"", [container_noun(field, spec), name]),
+		"path": sprintf("%v.%v[%v]", [pod.path, field, index]),
 		"name": name,
 		"image": object.get(spec, "image", ""),
 		"spec": spec,

@@ -48,7 +48,7 @@ findings(target) := {finding |
 
 # Undefined if the label is there as it should be.
 judge(required, holder) := {
-	"msg": sprintf("%s has no label \"%s\"", [holder.title, required.key]),
+	"msg": sprintf("%v has no label \"%v\"", [holder.title, required.key]),
 	"code": "LABELS.MISSING",
 	"severity": "medium",
 	"path": label_path(holder, required),
@@ -56,7 +56,7 @@ judge(required, holder) := {
 } if {
 	not required.key in object.keys(holder.labels)
 } else := {
-	"msg": sprintf("%s has an empty label \"%s\"", [holder.title, required.key]),
+	"msg": sprintf("%v has an empty label \"%v\"", [holder.title, required.key]),
 	"code": "LABELS.EMPTY",
 	"severity": "medium",
 	"path": label_path(holder, required),
@@ -65,7 +65,7 @@ judge(required, holder) := {
 	not required.allowedRegex
 	holder.labels[required.key] in {"", null}
 } else := {
-	"msg": sprintf("%s has the label \"%s\" with the value \"%v\", which does not match %s", [
+	"msg": sprintf("%v has the label \"%v\" with the value \"%v\", which does not match %v", [
 		holder.title,
 		required.key,
 		holder.labels[required.key],
@@ -81,14 +81,14 @@ judge(required, holder) := {
 	not regex.match(pattern, value)
 }
 
-remedy(holder, required) := sprintf("set %s to a value that matches %s", [
+remedy(holder, required) := sprintf("set %v to a value that matches %v", [
 	label_path(holder, required),
 	required.allowedRegex,
 ]) if {
 	required.allowedRegex
-} else := sprintf("set %s", [label_path(holder, required)])
+} else := sprintf("set %v", [label_path(holder, required)])
 
-label_path(holder, required) := sprintf("%s[\"%s\"]", [holder.path, required.key])
+label_path(holder, required) := sprintf("%v[\"%v\"]", [holder.path, required.key])
 
 required_labels(labels) := labels if is_array(labels)
 
@@ -99,7 +99,7 @@ holders(target) := {holder |
 	is_object(owner)
 	holder := {
 		"title": title(target, location),
-		"path": trim_prefix(sprintf("%s.metadata.labels", [location]), "object."),
+		"path": trim_prefix(sprintf("%v.metadata.labels", [location]), "object."),
 		"labels": labels(owner),
 	}
 }
@@ -109,9 +109,9 @@ labels(owner) := found if {
 	is_object(found)
 } else := {}
 
-title(target, "object") := sprintf("%s \"%s\"", [kind(target), name(target)])
+title(target, "object") := sprintf("%v \"%v\"", [kind(target), name(target)])
 
-title(target, location) := sprintf("%s of %s \"%s\"", [noun, kind(target), name(target)]) if {
+title(target, location) := sprintf("%v of %v \"%v\"", [noun, kind(target), name(target)]) if {
 	noun := {
 		"object.spec.template": "the Pod template",
 		"object.spec.jobTemplate": "the Job template",

@@ -50,22 +50,22 @@ judge(container, kind, resource, maximum) := malformed if {
 		some amount in amounts(container, [kind], resource)
 		not is_quantity(amount)
 		finding := report(container, kind, resource, {
-			"complaint": sprintf("has \"%v\" as %s %s, which is not a quantity", [amount, resource, noun(kind)]),
+			"complaint": sprintf("has \"%v\" as %v %v, which is not a quantity", [amount, resource, noun(kind)]),
 			"code": "RESOURCES.MALFORMED",
-			"remedy": sprintf("write resources.%s.%s as in 250m, 0.5, 64Mi or 1e9", [kind, resource]),
+			"remedy": sprintf("write resources.%v.%v as in 250m, 0.5, 64Mi or 1e9", [kind, resource]),
 		})
 	}
 	count(malformed) > 0
 } else := {report(container, kind, resource, {
-	"complaint": sprintf("has no %s %s", [resource, noun(kind)]),
-	"code": sprintf("RESOURCES.NO_%s", [upper(noun(kind))]),
+	"complaint": sprintf("has no %v %v", [resource, noun(kind)]),
+	"code": sprintf("RESOURCES.NO_%v", [upper(noun(kind))]),
 	"remedy": missing_remedy(kind, resource, maximum),
 })} if {
 	count(positive_amounts(container, kind, resource)) == 0
 } else := {report(container, kind, resource, {
-	"complaint": sprintf("has a %s %s of %v, which is above %v", [resource, noun(kind), amount, maximum]),
+	"complaint": sprintf("has a %v %v of %v, which is above %v", [resource, noun(kind), amount, maximum]),
 	"code": "RESOURCES.ABOVE_MAXIMUM",
-	"remedy": sprintf("set resources.%s.%s to at most %v", [kind, resource, maximum]),
+	"remedy": sprintf("set resources.%v.%v to at most %v", [kind, resource, maximum]),
 })} if {
 	maximum != null
 	amount := positive_amounts(container, kind, resource)[0]
@@ -73,10 +73,10 @@ judge(container, kind, resource, maximum) := malformed if {
 } else := set()
 
 report(container, kind, resource, facts) := {
-	"msg": sprintf("%s %s", [container.title, facts.complaint]),
+	"msg": sprintf("%v %v", [container.title, facts.complaint]),
 	"code": facts.code,
 	"severity": severity(kind),
-	"path": sprintf("%s.resources.%s.%s", [container.path, kind, resource]),
+	"path": sprintf("%v.resources.%v.%v", [container.path, kind, resource]),
 	"remedy": facts.remedy,
 }
 
@@ -85,9 +85,9 @@ severity(kind) := {"limits": "high", "requests": "medium"}[kind]
 
 noun(kind) := trim_suffix(kind, "s")
 
-missing_remedy(kind, resource, maximum) := sprintf("set resources.%s.%s to at most %v", [kind, resource, maximum]) if {
+missing_remedy(kind, resource, maximum) := sprintf("set resources.%v.%v to at most %v", [kind, resource, maximum]) if {
 	maximum != null
-} else := sprintf("set resources.%s.%s", [kind, resource])
+} else := sprintf("set resources.%v.%v", [kind, resource])
 
 is_at_most(amount, maximum) if thousandths(amount) <= thousandths(maximum)
 
@@ -122,7 +122,7 @@ thousandths(value) := round((number * 1000) * factor(suffix)) if {
 	)[0]
 	concat("", [whole, fraction]) != ""
 	count([part | some part in [exponent, suffix]; part != ""]) < 2
-	number := to_number(sprintf("%s%s.%s0%s", [trim_left(sign, "+"), significant(whole), fraction, exponent]))
+	number := to_number(sprintf("%v%v.%v0%v", [trim_left(sign, "+"), significant(whole), fraction, exponent]))
 }
 
 # JSON's numbers, which are what `to_number` reads, do not begin with a superfluous zero.
@@ -167,8 +167,8 @@ containers(target) := {container |
 	some index, value in list(pod_spec, field)
 	spec := as_object(value)
 	container := {
-		"title": sprintf("%s \"%v\"", [container_noun(field, spec), object.get(spec, "name", "")]),
-		"path": sprintf("%s.%s[%v]", [pod_path, field, index]),
+		"title": sprintf("%v \"%v\"", [container_noun(field, spec), object.get(spec, "name", "")]),
+		"path": sprintf("%v.%v[%v]", [pod_path, field, index]),
 		"image": object.get(spec, "image", ""),
 		"resources": as_object(object.get(spec, "resources", {})),
 		"pod_resources": as_object(object.get(pod_spec, "resources", {})),

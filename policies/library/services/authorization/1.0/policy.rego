@@ -19,7 +19,7 @@ allow if {
 }
 
 deny contains {
-	"msg": sprintf("the input has no valid %s", [field]),
+	"msg": sprintf("the input has no valid %v", [field]),
 	"code": "AUTHORIZATION.INPUT_INVALID",
 	"severity": "high",
 	"path": field,
@@ -38,7 +38,7 @@ deny contains {
 }
 
 deny contains {
-	"msg": sprintf("no role of %s permits to %s", [subject_title(input.subject), request_title]),
+	"msg": sprintf("no role of %v permits to %v", [subject_title(input.subject), request_title]),
 	"code": "AUTHORIZATION.NOT_PERMITTED",
 	"severity": "medium",
 	"remedy": "ask for a role that permits it",
@@ -49,10 +49,10 @@ deny contains {
 }
 
 deny contains {
-	"msg": sprintf("the role \"%s\" denies %s to %s", [role, subject_title(input.subject), request_title]),
+	"msg": sprintf("the role \"%v\" denies %v to %v", [role, subject_title(input.subject), request_title]),
 	"code": "AUTHORIZATION.DENIED",
 	"severity": "high",
-	"remedy": sprintf("act without the role \"%s\"", [role]),
+	"remedy": sprintf("act without the role \"%v\"", [role]),
 	"details": {"role": role},
 } if {
 	request_title := title(input.action, input.resource)
@@ -107,15 +107,15 @@ is_name(value) if {
 	value != ""
 }
 
-subject_title(subject) := sprintf("\"%s\"", [subject.id]) if {
+subject_title(subject) := sprintf("\"%v\"", [subject.id]) if {
 	is_name(subject.id)
 } else := "the subject"
 
-title(action, resource) := sprintf("%s %s \"%v\"", [action, resource.type, resource.id]) if {
+title(action, resource) := sprintf("%v %v \"%v\"", [action, resource.type, resource.id]) if {
 	is_name(action)
 	is_name(resource.type)
 	resource.id
-} else := sprintf("%s %s", [action, resource.type]) if {
+} else := sprintf("%v %v", [action, resource.type]) if {
 	is_name(action)
 	is_name(resource.type)
 }
