@@ -6,6 +6,7 @@
 use std::{fmt, sync::Arc};
 
 use arc_swap::ArcSwapOption;
+use portcullis_policies::Timestamp;
 use rustls::{
     pki_types::{
         CertificateDer, PrivateKeyDer,
@@ -15,10 +16,17 @@ use rustls::{
     sign::CertifiedKey,
 };
 
+use crate::validity::not_after;
+
 /// A certificate chain with its key, which can be replaced at any time.
 #[derive(Default)]
 pub struct Certificate {
-    current: ArcSwapOption<CertifiedKey>,
+    current: ArcSwapOption<Installed>,
+}
+
+struct Installed {
+    key: Arc<CertifiedKey>,
+    expires_at: Option<Timestamp>,
 }
 
 /// Why a certificate cannot be used. The one in use stays.
@@ -55,9 +63,13 @@ impl Certificate {
         }
         let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(CertificateFault::Key)?;
         let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let expires_at = chain.first().and_then(|own| not_after(own));
         let certified =
             CertifiedKey::from_der(chain, key, &provider).map_err(CertificateFault::Unusable)?;
-        self.current.store(Some(Arc::new(certified)));
+        self.current.store(Some(Arc::new(Installed {
+            key: Arc::new(certified),
+            expires_at,
+        })));
         Ok(())
     }
 
@@ -65,11 +77,22 @@ impl Certificate {
     pub fn is_installed(&self) -> bool {
         self.current.load().is_some()
     }
+
+    /// When the certificate ends, if there is one.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.current
+            .load()
+            .as_ref()
+            .and_then(|installed| installed.expires_at)
+    }
 }
 
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.current.load_full()
+        self.current
+            .load()
+            .as_ref()
+            .map(|installed| installed.key.clone())
     }
 }
 

@@ -1,11 +1,21 @@
-//! What all doors share.
+//! What all doors share, and the one way in which they ask.
 
-use std::sync::Arc;
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use axum::Router;
-use portcullis_policies::Cache;
+use portcullis_policies::{Cache, Decision, Entry, Input, Snapshot};
 
-use crate::{Certificate, Evaluators, LockKeeper, Readiness, ResourceReviewer};
+use crate::{
+    Certificate, Evaluators, LockKeeper, Readiness, ResourceReviewer, Unanswered,
+    body::Room,
+    decision_log::{self, About},
+    metrics::Metrics,
+    problem::Problem,
+    question::Question,
+};
 
 /// What the doors are made of.
 pub struct DoorSettings {
@@ -27,31 +37,129 @@ pub struct DoorSettings {
 
 /// What all doors share. Cheap to clone.
 #[derive(Clone)]
-pub struct Doors(Arc<DoorSettings>);
+pub struct Doors(Arc<Shared>);
+
+struct Shared {
+    settings: DoorSettings,
+    metrics: Metrics,
+    /// Apart, so that no number of evaluations keeps the API server's reviews out.
+    review_room: Room,
+    input_room: Room,
+}
 
 impl Doors {
     /// Doors that are made of `settings`.
     pub fn new(settings: DoorSettings) -> Self {
-        Self(Arc::new(settings))
+        Self(Arc::new(Shared {
+            settings,
+            metrics: Metrics::default(),
+            review_room: Room::new(),
+            input_room: Room::new(),
+        }))
+    }
+
+    pub(crate) fn settings(&self) -> &DoorSettings {
+        &self.0.settings
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(crate) fn review_room(&self) -> &Room {
+        &self.0.review_room
+    }
+
+    pub(crate) fn input_room(&self) -> &Room {
+        &self.0.input_room
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.0.settings.cache.snapshot()
+    }
+
+    /// Why this replica may not be asked, if so.
+    pub(crate) fn is_ready(&self) -> Result<(), String> {
+        self.0.settings.readiness.is_ready(Instant::now())
+    }
+
+    /// How long ago the oldest source was known to be alive.
+    pub(crate) fn view_age(&self) -> Option<Duration> {
+        self.0.settings.readiness.age(Instant::now())
+    }
+
+    /// Asks `entries` about the document that `read` reads, in one job on an evaluator's thread.
+    /// Answers one decision for each entry, in their order; only an unreadable document is a
+    /// problem.
+    pub(crate) async fn ask(
+        &self,
+        question: &Question,
+        about: &About,
+        snapshot: &Snapshot,
+        entries: Vec<Arc<Entry>>,
+        read: impl FnOnce() -> Result<Input, Problem> + Send + 'static,
+    ) -> Result<Vec<Decision>, Problem> {
+        let answered = self.evaluate(question, entries.clone(), read).await;
+        let decisions = match answered {
+            Ok(decisions) => decisions.map_err(|problem| problem.of(&question.id))?,
+            Err(why) => {
+                self.0.metrics.count_unanswered(question.point, why);
+                entries
+                    .iter()
+                    .map(|entry| question.unanswered(entry, why))
+                    .collect()
+            }
+        };
+        for (entry, decision) in entries.iter().zip(&decisions) {
+            self.0
+                .metrics
+                .count_decision(snapshot, question.point, entry, decision);
+            decision_log::record(question.point, about, entry, decision);
+        }
+        self.0
+            .metrics
+            .observe(question.point, question.begin.elapsed());
+        Ok(decisions)
+    }
+
+    async fn evaluate(
+        &self,
+        question: &Question,
+        entries: Vec<Arc<Entry>>,
+        read: impl FnOnce() -> Result<Input, Problem> + Send + 'static,
+    ) -> Result<Result<Vec<Decision>, Problem>, Unanswered> {
+        let asked = question.clone();
+        let job = move || {
+            let input = read()?;
+            Ok(entries
+                .iter()
+                .map(|entry| asked.decide(entry, &input))
+                .collect())
+        };
+        self.0
+            .settings
+            .evaluators
+            .run_at(question.point, question.deadline, job)
+            .await
     }
 }
 
-/// The API server's door: `/admission/{cluster|namespace}/{fail|ignore}` and `/resources`.
-pub fn admission_router(_doors: Doors) -> Router {
-    Router::new()
+impl fmt::Debug for DoorSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("DoorSettings")
+            .field("evaluators", &self.evaluators)
+            .field("readiness", &self.readiness)
+            .field("repository", &self.repository)
+            .finish_non_exhaustive()
+    }
 }
 
-/// The evaluation API with its documents.
-pub fn evaluation_router(_doors: Doors) -> Router {
-    Router::new()
-}
-
-/// The administrator's port: `/livez`, `/readyz`, `/metrics`.
-pub fn admin_router(_doors: Doors) -> Router {
-    Router::new()
-}
-
-/// The evaluation API as an OpenAPI document, in readable JSON.
-pub fn openapi() -> String {
-    String::new()
+impl fmt::Debug for Doors {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_tuple("Doors")
+            .field(&self.0.settings)
+            .finish()
+    }
 }

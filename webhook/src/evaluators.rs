@@ -4,8 +4,8 @@
 //! reactor. A caller waits no longer than its deadline: a job that is late is abandoned, one that
 //! nobody waits for any more is not begun, and where the queue is full the caller hears it at once.
 //!
-//! Urgent jobs are those of the API server. They go first, and one thread is left to them, so that
-//! no number of evaluations keeps a cluster from admitting.
+//! Jobs of admission go first, and one thread is left to them, so that no number of evaluations
+//! keeps a cluster from admitting.
 
 use std::{
     collections::VecDeque,
@@ -16,6 +16,7 @@ use std::{
     time::Instant,
 };
 
+use portcullis_policies::Point;
 use tokio::sync::oneshot;
 
 /// Stack of each thread. Deep rules recurse in the interpreter; with the usual 2 MiB a chain of
@@ -60,20 +61,14 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    urgent: VecDeque<Job>,
-    usual: VecDeque<Job>,
-    /// Threads that are busy with a usual job.
-    usual_running: usize,
+    admissions: VecDeque<Job>,
+    evaluations: VecDeque<Job>,
+    /// Threads that are busy with a job of `evaluations`.
+    evaluating: usize,
     closed: bool,
 }
 
 type Job = Box<dyn FnOnce() + Send>;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Urgency {
-    Urgent,
-    Usual,
-}
 
 impl Evaluators {
     /// Starts this many threads, and at least two.
@@ -109,27 +104,13 @@ impl Evaluators {
         deadline: Instant,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Unanswered> {
-        self.submit(Urgency::Usual, deadline, job).await
+        self.run_at(Point::Evaluation, deadline, job).await
     }
 
-    /// Runs a job of the API server, before all others.
-    pub async fn run_urgent<T: Send + 'static>(
+    /// Runs a job of a door. Those of admission go before all others.
+    pub async fn run_at<T: Send + 'static>(
         &self,
-        deadline: Instant,
-        job: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Unanswered> {
-        self.submit(Urgency::Urgent, deadline, job).await
-    }
-
-    /// Jobs that wait for a thread.
-    pub fn waiting(&self) -> usize {
-        let queue = self.0.shared.lock();
-        queue.urgent.len() + queue.usual.len()
-    }
-
-    async fn submit<T: Send + 'static>(
-        &self,
-        urgency: Urgency,
+        point: Point,
         deadline: Instant,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Unanswered> {
@@ -142,12 +123,18 @@ impl Evaluators {
                 let _ = answer.send(result);
             }
         });
-        self.0.shared.push(urgency, work)?;
+        self.0.shared.push(point, work)?;
         match tokio::time::timeout_at(deadline.into(), receiver).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Unanswered::Failed),
             Err(_) => Err(Unanswered::Late),
         }
+    }
+
+    /// Jobs that wait for a thread.
+    pub fn waiting(&self) -> usize {
+        let queue = self.0.shared.lock();
+        queue.admissions.len() + queue.evaluations.len()
     }
 }
 
@@ -157,11 +144,11 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, urgency: Urgency, job: Job) -> Result<(), Unanswered> {
+    fn push(&self, point: Point, job: Job) -> Result<(), Unanswered> {
         let mut queue = self.lock();
-        let jobs = match urgency {
-            Urgency::Urgent => &mut queue.urgent,
-            Urgency::Usual => &mut queue.usual,
+        let jobs = match point {
+            Point::Admission => &mut queue.admissions,
+            Point::Evaluation => &mut queue.evaluations,
         };
         if jobs.len() >= WAITING_PER_THREAD * self.threads {
             return Err(Unanswered::Overloaded);
@@ -173,30 +160,30 @@ impl Shared {
     }
 
     fn work(&self) {
-        while let Some((urgency, job)) = self.next() {
+        while let Some((point, job)) = self.next() {
             job();
-            if urgency == Urgency::Usual {
-                self.lock().usual_running -= 1;
+            if point == Point::Evaluation {
+                self.lock().evaluating -= 1;
                 self.changed.notify_one();
             }
         }
     }
 
     /// The next job; `None` when the pool is closed.
-    fn next(&self) -> Option<(Urgency, Job)> {
+    fn next(&self) -> Option<(Point, Job)> {
         let mut queue = self.lock();
         loop {
             if queue.closed {
                 return None;
             }
-            if let Some(job) = queue.urgent.pop_front() {
-                return Some((Urgency::Urgent, job));
+            if let Some(job) = queue.admissions.pop_front() {
+                return Some((Point::Admission, job));
             }
-            if queue.usual_running + 1 < self.threads
-                && let Some(job) = queue.usual.pop_front()
+            if queue.evaluating + 1 < self.threads
+                && let Some(job) = queue.evaluations.pop_front()
             {
-                queue.usual_running += 1;
-                return Some((Urgency::Usual, job));
+                queue.evaluating += 1;
+                return Some((Point::Evaluation, job));
             }
             queue = self
                 .changed
@@ -210,8 +197,8 @@ impl Drop for Pool {
     fn drop(&mut self) {
         let mut queue = self.shared.lock();
         queue.closed = true;
-        queue.urgent.clear();
-        queue.usual.clear();
+        queue.admissions.clear();
+        queue.evaluations.clear();
         drop(queue);
         self.shared.changed.notify_all();
     }
@@ -236,13 +223,13 @@ mod tests {
     }
 
     /// Jobs that hold their thread until the returned sender is dropped.
-    fn hold(evaluators: &Evaluators, urgency: Urgency, count: usize) -> mpsc::SyncSender<()> {
+    fn hold(evaluators: &Evaluators, point: Point, count: usize) -> mpsc::SyncSender<()> {
         let (sender, receiver) = mpsc::sync_channel::<()>(0);
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..count {
             let receiver = receiver.clone();
             let job = move || drop(receiver.lock().map(|receiver| receiver.recv()));
-            evaluators.0.shared.push(urgency, Box::new(job)).unwrap();
+            evaluators.0.shared.push(point, Box::new(job)).unwrap();
         }
         sender
     }
@@ -267,7 +254,7 @@ mod tests {
     #[tokio::test]
     async fn who_would_wait_beyond_the_deadline_is_told() {
         let evaluators = Evaluators::new(2);
-        let held = hold(&evaluators, Urgency::Urgent, 2);
+        let held = hold(&evaluators, Point::Admission, 2);
         assert_eq!(
             evaluators.run(Instant::now(), || 1).await,
             Err(Unanswered::Late)
@@ -278,7 +265,7 @@ mod tests {
     #[tokio::test]
     async fn an_abandoned_job_is_not_begun() {
         let evaluators = Evaluators::new(2);
-        let held = hold(&evaluators, Urgency::Usual, 1);
+        let held = hold(&evaluators, Point::Evaluation, 1);
         let (begun, was_begun) = mpsc::channel();
         let late = evaluators.run(Instant::now(), move || begun.send(())).await;
         assert_eq!(late.map(|_| ()), Err(Unanswered::Late));
@@ -290,19 +277,22 @@ mod tests {
     #[tokio::test]
     async fn full_queue_refuses_and_leaves_room_for_the_api_server() {
         let evaluators = Evaluators::new(2);
-        let held = hold(&evaluators, Urgency::Usual, 2 * WAITING_PER_THREAD);
+        let held = hold(&evaluators, Point::Evaluation, 2 * WAITING_PER_THREAD);
         // One of them may have been taken by a thread.
         while evaluators
             .0
             .shared
-            .push(Urgency::Usual, Box::new(|| ()))
+            .push(Point::Evaluation, Box::new(|| ()))
             .is_ok()
         {}
         assert_eq!(
             evaluators.run(soon(), || 1).await,
             Err(Unanswered::Overloaded)
         );
-        assert_eq!(evaluators.run_urgent(soon(), || 1).await, Ok(1));
+        assert_eq!(
+            evaluators.run_at(Point::Admission, soon(), || 1).await,
+            Ok(1)
+        );
         drop(held);
     }
 

@@ -13,21 +13,39 @@
 //! without a deadline. The one exception are the lock endpoints, which hand the caller's bearer
 //! token to the [`LockKeeper`].
 
+mod admin;
+mod admission;
+mod body;
 mod caller;
 mod certificate;
+mod deadline;
+mod decision_log;
 mod doors;
+mod evaluation;
 mod evaluators;
+mod identity;
 mod locks;
+mod metrics;
+mod openapi;
+mod parameters;
+mod problem;
+mod question;
 mod readiness;
 mod resources;
+mod routes;
 mod server;
 mod shutdown;
+mod validity;
 
+pub use admin::admin_router;
+pub use admission::admission_router;
 pub use caller::Caller;
 pub use certificate::{Certificate, CertificateFault};
-pub use doors::{DoorSettings, Doors, admin_router, admission_router, evaluation_router, openapi};
+pub use doors::{DoorSettings, Doors};
+pub use evaluation::evaluation_router;
 pub use evaluators::{Evaluators, Unanswered};
 pub use locks::{LockFault, LockKeeper, LockRequest};
+pub use openapi::openapi;
 pub use readiness::Readiness;
 pub use resources::{ResourceAnswer, ResourceReview, ResourceReviewer};
 pub use server::{ServeFault, Transport, serve};

@@ -33,7 +33,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time until the next request's head must have been read, idle time included. Clients written in
 /// Go close idle connections after 90 seconds; a server that is faster closes some of them in the
 /// moment in which they are used, which fails an admission.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Time for requests under way when a server closes: more than the deadline of any of them.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(15);

@@ -37,7 +37,6 @@ pub struct Shutdown(watch::Receiver<Phase>);
 
 impl Shutdown {
     /// A pair for one process; clone the second for each server.
-    #[expect(clippy::new_ret_no_self, reason = "it makes a pair, as channels do")]
     pub fn new() -> (Trigger, Self) {
         let (sender, receiver) = watch::channel(Phase::Running);
         (Trigger(sender), Self(receiver))

@@ -1,0 +1,108 @@
+//! The API server's door.
+//!
+//! ```text
+//! AdmissionReview ── head (who, what) ──▶ select ──▶ one job: read the request once, decide each
+//!                                                        │
+//!                                       combine ◀── decisions, or those of who was not asked
+//! ```
+
+pub(crate) mod answer;
+mod resources;
+pub(crate) mod review;
+
+use std::time::Duration;
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{Path, State},
+    http::{Method, Uri},
+    response::{IntoResponse as _, Response},
+    routing::post,
+};
+use portcullis_policies::{FailurePolicy, Headers, Owner, Point, Route};
+
+use crate::{
+    Doors,
+    body::MAX_REVIEW,
+    deadline::{DEFAULT_TIMEOUT, parse_duration},
+    parameters::Parameters,
+    problem::Problem,
+    question::Question,
+    routes,
+};
+use review::Review;
+
+/// The API server's door: `/admission/{cluster|namespace}/{fail|ignore}`, each for the policies
+/// that a webhook configuration registers under it, and `/resources` for our own resources.
+pub fn admission_router(doors: Doors) -> Router {
+    let mut router = Router::new().route("/admission/{owner}/{failure}", post(admit));
+    if doors.settings().resources.is_some() {
+        router = router.route("/resources", post(resources::judge));
+    }
+    routes::with_problems(router).with_state(doors)
+}
+
+async fn admit(
+    State(doors): State<Doors>,
+    Path((owner, failure)): Path<(String, String)>,
+    method: Method,
+    uri: Uri,
+    parameters: Parameters,
+    body: Body,
+) -> Result<Response, Problem> {
+    let Some(route) = route_of(&owner, &failure) else {
+        return Err(routes::unknown(method, uri).await);
+    };
+    let question = Question::new(Point::Admission, Headers::default(), timeout(&parameters)?);
+    let review = doors
+        .review_room()
+        .read(body, MAX_REVIEW, question.deadline)
+        .await
+        .and_then(Review::read)
+        .map_err(|problem| problem.of(&question.id))?;
+    let about = review.about();
+    let uid = review.uid().to_owned();
+    let snapshot = doors.snapshot();
+    let entries: Vec<_> = snapshot
+        .select(&review.subject(), route)
+        .into_iter()
+        .cloned()
+        .collect();
+    if entries.is_empty() {
+        return Ok(Json(answer::allowed(&uid)).into_response());
+    }
+    let decisions = doors
+        .ask(&question, &about, &snapshot, entries, move || {
+            review.input()
+        })
+        .await?;
+    Ok(Json(answer::combine(&uid, &question.id, &decisions)).into_response())
+}
+
+fn route_of(owner: &str, failure: &str) -> Option<Route> {
+    let owner = match owner {
+        "cluster" => Owner::Cluster,
+        "namespace" => Owner::Namespace,
+        _ => return None,
+    };
+    let failure_policy = match failure {
+        "fail" => FailurePolicy::Fail,
+        "ignore" => FailurePolicy::Ignore,
+        _ => return None,
+    };
+    Some(Route {
+        owner: Some(owner),
+        failure_policy: Some(failure_policy),
+    })
+}
+
+/// How long the API server waits.
+fn timeout(parameters: &Parameters) -> Result<Duration, Problem> {
+    let Some(text) = parameters.get("timeout") else {
+        return Ok(DEFAULT_TIMEOUT);
+    };
+    parse_duration(text).ok_or_else(|| {
+        Problem::input_invalid("the parameter `timeout` is not a positive duration such as 10s")
+    })
+}

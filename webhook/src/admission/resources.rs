@@ -1,0 +1,73 @@
+//! The door for our own resources: what cannot work by itself is refused when it is applied.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use portcullis_policies::{Headers, Operation, Point};
+
+use super::{
+    answer,
+    review::{Objects, Review},
+    timeout,
+};
+use crate::{
+    Doors, ResourceAnswer, ResourceReview, body::MAX_REVIEW, parameters::Parameters,
+    problem::Problem, question::Question,
+};
+
+pub(super) async fn judge(
+    State(doors): State<Doors>,
+    parameters: Parameters,
+    body: Body,
+) -> Result<Response, Problem> {
+    let question = Question::new(Point::Admission, Headers::default(), timeout(&parameters)?);
+    let review = doors
+        .review_room()
+        .read(body, MAX_REVIEW, question.deadline)
+        .await
+        .and_then(Review::read)
+        .map_err(|problem| problem.of(&question.id))?;
+    let uid = review.uid().to_owned();
+    let reviewer = doors.settings().resources.clone();
+    let (Some(reviewer), Operation::Create | Operation::Update) = (reviewer, review.operation())
+    else {
+        // A deletion takes nobody's leave: with policies that are gone, nobody is refused.
+        return Ok(Json(answer::allowed(&uid)).into_response());
+    };
+    let evaluators = &doors.settings().evaluators;
+    let job = move || -> Result<ResourceAnswer, Problem> {
+        let Objects { object, old_object } = review.objects()?;
+        Ok(reviewer.review(ResourceReview {
+            kind: review.kind().to_owned(),
+            operation: review.operation(),
+            name: review.name().to_owned(),
+            namespace: review.namespace().map(str::to_owned),
+            object,
+            old: old_object,
+        }))
+    };
+    let judged = match evaluators
+        .run_at(Point::Admission, question.deadline, job)
+        .await
+    {
+        Ok(answer) => answer.map_err(|problem| problem.of(&question.id))?,
+        // What gets past is a broken policy, and answers as one.
+        Err(why) => ResourceAnswer {
+            refusal: None,
+            warnings: vec![format!("the resource was not checked: {why}")],
+        },
+    };
+    log(&question.id, &judged);
+    Ok(Json(answer::judged(&uid, &question.id, judged)).into_response())
+}
+
+fn log(id: &Arc<str>, answer: &ResourceAnswer) {
+    if answer.refusal.is_some() {
+        tracing::info!(target: "decision", %id, point = "resources", allowed = false, "decided");
+    }
+}

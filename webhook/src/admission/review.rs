@@ -1,0 +1,204 @@
+//! Reads an `AdmissionReview`: first only what tells which policies to ask, then, on an
+//! evaluator's thread, the request as a whole.
+
+use std::ops::Range;
+
+use portcullis_policies::{Input, Operation, Subject, Value, text::clean};
+use serde::Deserialize;
+use serde_json::{Value as Json, value::RawValue};
+
+use crate::{body::Held, decision_log::About, problem::Problem};
+
+/// The version and the kind that this door reads; the API server sends the version that a webhook
+/// configuration names.
+pub(crate) const API_VERSION: &str = "admission.k8s.io/v1";
+pub(crate) const KIND: &str = "AdmissionReview";
+
+/// A review of which the head is read.
+#[derive(Debug)]
+pub(crate) struct Review {
+    body: Held,
+    /// Where the request stands in the body.
+    request: Range<usize>,
+    head: Head,
+    operation: Operation,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<'a> {
+    #[serde(default)]
+    api_version: String,
+    #[serde(default)]
+    kind: String,
+    #[serde(borrow)]
+    request: Option<&'a RawValue>,
+}
+
+/// What is read of a request to tell what it is about. The rest is skipped.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Head {
+    uid: String,
+    kind: Kind,
+    resource: Resource,
+    #[serde(default)]
+    sub_resource: Option<String>,
+    operation: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    namespace: Option<String>,
+    #[serde(default)]
+    user_info: UserInfo,
+}
+
+#[derive(Debug, Deserialize)]
+struct Kind {
+    kind: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Resource {
+    group: String,
+    resource: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct UserInfo {
+    #[serde(default)]
+    username: String,
+}
+
+/// The objects of a request, where they are read as such.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Objects {
+    #[serde(default)]
+    pub(crate) object: Option<Json>,
+    #[serde(default)]
+    pub(crate) old_object: Option<Json>,
+}
+
+impl Review {
+    /// Reads the head of a review.
+    pub(crate) fn read(body: Held) -> Result<Self, Problem> {
+        let envelope: Envelope<'_> = serde_json::from_slice(&body.bytes)
+            .map_err(|error| invalid(&format!("the body is no AdmissionReview: {error}")))?;
+        for (field, found, expected) in [
+            ("apiVersion", &envelope.api_version, API_VERSION),
+            ("kind", &envelope.kind, KIND),
+        ] {
+            if found != expected {
+                let found = clean(found);
+                return Err(invalid(&format!(
+                    "`{field}` is `{found}`, not `{expected}`"
+                )));
+            }
+        }
+        let raw = envelope
+            .request
+            .ok_or_else(|| invalid("`request` is missing"))?
+            .get();
+        let head: Head = serde_json::from_str(raw)
+            .map_err(|error| invalid(&format!("`request` cannot be read: {error}")))?;
+        let operation = Operation::parse(&head.operation).ok_or_else(|| {
+            let found = clean(&head.operation);
+            invalid(&format!(
+                "`request.operation` is `{found}`, which is no operation"
+            ))
+        })?;
+        // The request is a slice of the body, and so is found again without a copy.
+        let start = raw.as_ptr().addr() - body.bytes.as_ptr().addr();
+        let request = start..start + raw.len();
+        Ok(Self {
+            body,
+            request,
+            head,
+            operation,
+        })
+    }
+
+    /// The request's name, which the answer repeats.
+    pub(crate) fn uid(&self) -> &str {
+        &self.head.uid
+    }
+
+    pub(crate) fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// The kind of the object: `ClusterPolicy`.
+    pub(crate) fn kind(&self) -> &str {
+        &self.head.kind.kind
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.head.name.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn namespace(&self) -> Option<&str> {
+        self.head
+            .namespace
+            .as_deref()
+            .filter(|namespace| !namespace.is_empty())
+    }
+
+    /// What decides which policies are asked.
+    pub(crate) fn subject(&self) -> Subject {
+        Subject {
+            group: self.head.resource.group.clone(),
+            resource: self.resource(),
+            operation: self.operation,
+            namespace: self.namespace().map(str::to_owned),
+        }
+    }
+
+    /// What the decision log says of the request.
+    pub(crate) fn about(&self) -> About {
+        let operation = self.operation.as_str();
+        let resource = self.resource();
+        let name = self.name();
+        let object = match self.namespace() {
+            Some(namespace) => format!("{operation} {resource} {namespace}/{name}"),
+            None => format!("{operation} {resource} {name}"),
+        };
+        About {
+            user: clean(&self.head.user_info.username),
+            resource: clean(&object),
+            uid: clean(&self.head.uid),
+        }
+    }
+
+    /// The whole request, as policies read it; work of the processor.
+    pub(crate) fn input(&self) -> Result<Input, Problem> {
+        Value::from_json_str(self.text())
+            .map(Input::Admission)
+            .map_err(|error| invalid(&format!("`request` cannot be read: {error}")))
+    }
+
+    /// The request's objects; work of the processor.
+    pub(crate) fn objects(&self) -> Result<Objects, Problem> {
+        serde_json::from_str(self.text())
+            .map_err(|error| invalid(&format!("`request` cannot be read: {error}")))
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body.bytes[self.request.clone()])
+            .expect("the request was read as text before")
+    }
+
+    fn resource(&self) -> String {
+        let resource = &self.head.resource.resource;
+        match self.head.sub_resource.as_deref() {
+            None | Some("") => resource.clone(),
+            Some(sub_resource) => format!("{resource}/{sub_resource}"),
+        }
+    }
+}
+
+fn invalid(detail: &str) -> Problem {
+    Problem::input_invalid(clean(detail)).with_remedy(format!(
+        "send an `{KIND}` of `{API_VERSION}` with a `request`, as the API server does"
+    ))
+}

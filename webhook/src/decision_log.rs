@@ -1,0 +1,75 @@
+//! The decision log: one event for each decision, under the target `decision`.
+//!
+//! What denies, warns or is only audited is logged at `info`, what allows at `debug`. An event
+//! names the request and carries nothing of its content.
+
+use portcullis_policies::{Decision, Entry, Outcome, Point};
+
+/// Who asks about what, as far as the door knows. Printable and bounded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct About {
+    /// The user whose request the API server asks about.
+    pub(crate) user: String,
+    /// `CREATE pods team-a/web`
+    pub(crate) resource: String,
+    /// The API server's name of the request.
+    pub(crate) uid: String,
+}
+
+pub(crate) fn record(point: Point, about: &About, entry: &Entry, decision: &Decision) {
+    let message = decision.messages.first().or(decision.warnings.first());
+    macro_rules! event {
+        ($level:ident) => {
+            tracing::$level!(
+                target: "decision",
+                id = %decision.id,
+                point = point_name(point),
+                policy = %decision.policy,
+                digest = %decision.digest,
+                action = action_of(point, entry),
+                outcome = decision.outcome.as_str(),
+                allowed = decision.allowed,
+                code = message.map(|message| message.code.as_str()),
+                lock = decision.lock.as_ref().map(|lock| lock.name.as_str()),
+                user = some(&about.user),
+                resource = some(&about.resource),
+                uid = some(&about.uid),
+                "decided",
+            )
+        };
+    }
+    if is_worth_reading(decision) {
+        event!(info);
+    } else {
+        event!(debug);
+    }
+}
+
+/// The door's name in logs and metrics.
+pub(crate) fn point_name(point: Point) -> &'static str {
+    match point {
+        Point::Admission => "admission",
+        Point::Evaluation => "evaluation",
+    }
+}
+
+/// The policy's action where it has one: at admission.
+pub(crate) fn action_of(point: Point, entry: &Entry) -> &'static str {
+    let admission = entry.policy.definition().admission.as_ref();
+    match (point, admission) {
+        (Point::Admission, Some(admission)) => admission.action.as_str(),
+        _ => "",
+    }
+}
+
+fn is_worth_reading(decision: &Decision) -> bool {
+    let quiet = matches!(
+        decision.outcome,
+        Outcome::Allowed | Outcome::Skipped | Outcome::NotInForce
+    );
+    !quiet || !decision.allowed || !decision.warnings.is_empty()
+}
+
+fn some(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}

@@ -1,0 +1,84 @@
+//! Asks one policy about the body of a request.
+
+use std::sync::Arc;
+
+use axum::{body::Body, http::HeaderMap};
+use portcullis_policies::{Decision, Entry, Headers, Input, Point, Snapshot, Value, text::clean};
+
+use crate::{
+    Doors,
+    admission::review::Review,
+    body::{Held, MAX_INPUT, MAX_REVIEW},
+    deadline::DEFAULT_TIMEOUT,
+    decision_log::About,
+    problem::Problem,
+    question::Question,
+};
+
+/// A question of somebody who waits as long as the API server does.
+pub(super) fn question(point: Point, headers: &HeaderMap) -> Question {
+    let texts = headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+    Question::new(point, Headers::new(texts), DEFAULT_TIMEOUT)
+}
+
+/// Asks a policy about a body: any document or none, or a review at the point of admission.
+pub(super) async fn about_body(
+    doors: &Doors,
+    question: &Question,
+    snapshot: &Snapshot,
+    entry: Arc<Entry>,
+    body: Body,
+) -> Result<Decision, Problem> {
+    let limit = match question.point {
+        Point::Admission => MAX_REVIEW,
+        Point::Evaluation => MAX_INPUT,
+    };
+    let held = doors
+        .input_room()
+        .read(body, limit, question.deadline)
+        .await
+        .map_err(|problem| problem.of(&question.id))?;
+    let point = question.point;
+    let read = move || match point {
+        Point::Admission => Review::read(held)?.input(),
+        Point::Evaluation => read_document(&held).map(Input::Evaluation),
+    };
+    about(doors, question, snapshot, entry, read).await
+}
+
+/// Asks a policy about what `read` reads on the evaluator's thread.
+pub(super) async fn about(
+    doors: &Doors,
+    question: &Question,
+    snapshot: &Snapshot,
+    entry: Arc<Entry>,
+    read: impl FnOnce() -> Result<Input, Problem> + Send + 'static,
+) -> Result<Decision, Problem> {
+    let about = About::default();
+    let mut decisions = doors
+        .ask(question, &about, snapshot, vec![entry], read)
+        .await?;
+    Ok(decisions
+        .pop()
+        .expect("one entry is answered by one decision"))
+}
+
+/// Any document, or none where there are only blanks.
+fn read_document(held: &Held) -> Result<Option<Value>, Problem> {
+    if held.bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
+    let text = std::str::from_utf8(&held.bytes)
+        .map_err(|_| Problem::input_invalid("the body is not UTF-8"))?;
+    read_json(text, "the body").map(Some)
+}
+
+/// A document of JSON; `what` says where it stands.
+pub(super) fn read_json(text: &str, what: &str) -> Result<Value, Problem> {
+    Value::from_json_str(text).map_err(|error| {
+        Problem::input_invalid(clean(&format!("{what} is not JSON: {error}")))
+            .with_remedy("send a JSON document, or none")
+    })
+}

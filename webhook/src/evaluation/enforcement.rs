@@ -1,0 +1,53 @@
+//! `/v1/enforcement`: what this replica enforces, for the operator that reports it.
+
+use axum::{Json, extract::State};
+use portcullis_policies::{Address, Digest};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::Doors;
+
+/// What this replica enforces.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Enforcement {
+    /// Whether this replica may be asked.
+    ready: bool,
+    /// The policies in force or broken.
+    policies: Vec<EnforcedPolicy>,
+}
+
+/// A policy at this replica.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct EnforcedPolicy {
+    /// The policy's address.
+    #[schema(value_type = String, example = "platform/required_labels@1.0")]
+    address: Address,
+    /// The namespace that owns it, or null.
+    namespace: Option<String>,
+    /// The digest of its sources, data and settings.
+    #[schema(value_type = String, example = "sha256:…")]
+    digest: Digest,
+    /// Whether it cannot be evaluated.
+    broken: bool,
+}
+
+/// Tells what this replica enforces
+#[utoipa::path(
+    get,
+    path = "/v1/enforcement",
+    tag = "policies",
+    responses((status = 200, description = "The policies of this replica", body = Enforcement))
+)]
+pub(super) async fn enforcement(State(doors): State<Doors>) -> Json<Enforcement> {
+    let snapshot = doors.snapshot();
+    let policies = snapshot.entries().map(|entry| EnforcedPolicy {
+        address: entry.address().clone(),
+        namespace: entry.address().namespace().map(str::to_owned),
+        digest: entry.policy.digest(),
+        broken: entry.policy.faults().is_some(),
+    });
+    Json(Enforcement {
+        ready: doors.is_ready().is_ok(),
+        policies: policies.collect(),
+    })
+}

@@ -1,0 +1,59 @@
+//! The evaluation API: policies by their address, for whoever asks.
+
+mod ask;
+mod data;
+mod decision;
+mod enforcement;
+mod evaluate;
+mod list;
+mod lock;
+mod place;
+mod probes;
+
+use axum::{Router, http::header::CONTENT_TYPE, routing::get};
+use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::{Doors, openapi, routes};
+
+/// The evaluation API with its documents: `/policy/…`, `/namespaces/…`, `/v1/…`, `/health`,
+/// `/liveness`, `/readiness`, `/openapi.json` and `/swagger-ui/`.
+pub fn evaluation_router(doors: Doors) -> Router {
+    let (api, document) = documented().split_for_parts();
+    let document = openapi::print(document);
+    let swagger = SwaggerUi::new("/swagger-ui").config(Config::new(["/openapi.json"]));
+    let json = [(CONTENT_TYPE, "application/json")];
+    let router = api
+        .route(
+            "/openapi.json",
+            get(move || async move { (json, document) }),
+        )
+        .merge(swagger);
+    routes::with_problems(router).with_state(doors)
+}
+
+/// The routes with their documentation.
+pub(crate) fn documented() -> OpenApiRouter<Doors> {
+    let by_address = || {
+        OpenApiRouter::new()
+            .routes(routes!(evaluate::evaluate))
+            .routes(routes!(decision::decide))
+            .routes(routes!(lock::lock, lock::unlock))
+    };
+    OpenApiRouter::with_openapi(openapi::head())
+        .nest("/policy/{group}/{name}/{version}", by_address())
+        .nest(
+            "/policy/{repository}/{group}/{name}/{version}",
+            by_address(),
+        )
+        .nest(
+            "/namespaces/{namespace}/policy/{group}/{name}/{version}",
+            by_address(),
+        )
+        .routes(routes!(list::list))
+        .routes(routes!(data::get, data::post))
+        .routes(routes!(enforcement::enforcement))
+        .routes(routes!(probes::health))
+        .routes(routes!(probes::liveness))
+        .routes(routes!(probes::readiness))
+}

@@ -1,0 +1,89 @@
+//! Whether this service is there, as OPA's clients and those of the TSA policy service ask.
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::Serialize;
+use serde_json::{Map, Value as Json_};
+use utoipa::ToSchema;
+
+use crate::{
+    Doors,
+    problem::{Problem, ProblemDocument},
+};
+
+/// A service that is there.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Health {
+    /// The service's name.
+    #[schema(example = "portcullis")]
+    service: &'static str,
+    /// `up`
+    #[schema(example = "up")]
+    status: &'static str,
+    /// The service's version.
+    version: &'static str,
+}
+
+/// Tells whether this replica may be asked, as OPA does
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "probes",
+    responses(
+        (status = 200, description = "It may", body = serde_json::Value),
+        (
+            status = 503,
+            description = "It may not, and why",
+            content_type = "application/problem+json",
+            body = ProblemDocument
+        ),
+    )
+)]
+pub(super) async fn health(State(doors): State<Doors>) -> Result<Json<Json_>, Problem> {
+    refuse_unready(&doors)?;
+    Ok(Json(Json_::Object(Map::new())))
+}
+
+/// Tells that this replica is alive
+#[utoipa::path(
+    get,
+    path = "/liveness",
+    tag = "probes",
+    responses((status = 200, description = "It is", body = Health))
+)]
+pub(super) async fn liveness() -> Json<Health> {
+    Json(up())
+}
+
+/// Tells whether this replica may be asked
+#[utoipa::path(
+    get,
+    path = "/readiness",
+    tag = "probes",
+    responses(
+        (status = 200, description = "It may", body = Health),
+        (
+            status = 503,
+            description = "It may not, and why",
+            content_type = "application/problem+json",
+            body = ProblemDocument
+        ),
+    )
+)]
+pub(super) async fn readiness(State(doors): State<Doors>) -> Result<Json<Health>, Problem> {
+    refuse_unready(&doors)?;
+    Ok(Json(up()))
+}
+
+fn up() -> Health {
+    Health {
+        service: "portcullis",
+        status: "up",
+        version: env!("CARGO_PKG_VERSION"),
+    }
+}
+
+fn refuse_unready(doors: &Doors) -> Result<(), Problem> {
+    doors.is_ready().map_err(|reason| {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "SERVICE.NOT_READY", reason)
+    })
+}

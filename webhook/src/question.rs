@@ -1,0 +1,89 @@
+//! One request for decisions, whichever door it came through.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use portcullis_policies::{Decision, Entry, Headers, Input, Point, Request, Timestamp, Value};
+
+use crate::{Unanswered, deadline::deadline, identity::decision_id};
+
+/// A request for decisions: its name, its clock and its deadline.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) point: Point,
+    pub(crate) id: Arc<str>,
+    pub(crate) begin: Instant,
+    pub(crate) deadline: Instant,
+    now: Timestamp,
+    headers: Arc<Headers>,
+}
+
+impl Question {
+    /// A question of a caller who waits for `timeout`. The API server's headers say nothing of the
+    /// request that it asks about, so at admission there are none to read, whoever asks.
+    pub(crate) fn new(point: Point, headers: Headers, timeout: Duration) -> Self {
+        let begin = Instant::now();
+        let headers = match point {
+            Point::Admission => Headers::default(),
+            Point::Evaluation => headers,
+        };
+        Self {
+            point,
+            id: decision_id(),
+            begin,
+            deadline: deadline(begin, timeout),
+            now: Timestamp::now(),
+            headers: Arc::new(headers),
+        }
+    }
+
+    /// The time of the request.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Decides; work of the processor.
+    pub(crate) fn decide(&self, entry: &Entry, input: &Input) -> Decision {
+        let begin = Instant::now();
+        let budget = self.deadline.saturating_duration_since(begin);
+        if budget.is_zero() {
+            return self.unanswered(entry, Unanswered::Late);
+        }
+        let decision = entry.decide(input, &self.request(budget));
+        let duration_ns = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        Decision {
+            duration_ns,
+            ..decision
+        }
+    }
+
+    /// The decision of a policy that was not asked in time. A lock or a window decides without an
+    /// evaluation, and so decides here as well; otherwise the failure policy does.
+    pub(crate) fn unanswered(&self, entry: &Entry, why: Unanswered) -> Decision {
+        let window = entry.policy.definition().window;
+        if entry.active_lock(self.point, self.now).is_some() || !window.contains(self.now) {
+            let nothing = match self.point {
+                Point::Admission => Input::Admission(Value::Null),
+                Point::Evaluation => Input::Evaluation(None),
+            };
+            return entry.decide(&nothing, &self.request(Duration::ZERO));
+        }
+        match why {
+            Unanswered::Overloaded | Unanswered::Late => {
+                entry.overloaded(self.point, self.id.clone())
+            }
+            Unanswered::Failed => entry.failed(self.point, self.id.clone()),
+        }
+    }
+
+    fn request(&self, budget: Duration) -> Request {
+        Request {
+            id: self.id.clone(),
+            now: self.now,
+            headers: self.headers.clone(),
+            budget,
+        }
+    }
+}
