@@ -38,7 +38,7 @@ deny contains {
 }
 
 deny contains {
-	"msg": sprintf("no role of %v permits to %v", [subject_title(input.subject), request_title]),
+	"msg": sprintf("no role lets %v %v", [subject_title(input.subject), request_title]),
 	"code": "AUTHORIZATION.NOT_PERMITTED",
 	"severity": "medium",
 	"remedy": "ask for a role that permits it",
@@ -49,8 +49,8 @@ deny contains {
 }
 
 deny contains {
-	"msg": sprintf("the role \"%v\" denies %v to %v", [role, subject_title(input.subject), request_title]),
-	"code": "AUTHORIZATION.DENIED",
+	"msg": sprintf("the role \"%v\" forbids %v to %v", [role, subject_title(input.subject), request_title]),
+	"code": "AUTHORIZATION.FORBIDDEN",
 	"severity": "high",
 	"remedy": sprintf("act without the role \"%v\"", [role]),
 	"details": {"role": role},

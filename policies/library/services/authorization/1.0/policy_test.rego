@@ -88,9 +88,9 @@ test_a_denial_overrides if {
 		"a permission for owners": request(["author", "auditor"], "update", own_document),
 		"in any order": request(["auditor", "editor"], "update", document),
 	}
-	failing(cases, false, {"AUTHORIZATION.DENIED"}) == set()
+	failing(cases, false, {"AUTHORIZATION.FORBIDDEN"}) == set()
 	answer(request(["administrator"], "delete", {"type": "audit_log"})).permitted_by == {"administrator"}
-	answer(request(["auditor"], "update", document)).codes == {"AUTHORIZATION.DENIED", "AUTHORIZATION.NOT_PERMITTED"}
+	answer(request(["auditor"], "update", document)).codes == {"AUTHORIZATION.FORBIDDEN", "AUTHORIZATION.NOT_PERMITTED"}
 }
 
 test_inherited_denials_hold if {
@@ -98,7 +98,7 @@ test_inherited_denials_hold if {
 		"base": {"denials": [{"actions": ["delete"], "resources": ["*"]}]},
 		"all": {"inherits": ["base"], "permissions": [{"actions": ["*"], "resources": ["*"]}]},
 	}
-	answer_with(request(["all"], "delete", document), roles, {}).codes == {"AUTHORIZATION.DENIED"}
+	answer_with(request(["all"], "delete", document), roles, {}).codes == {"AUTHORIZATION.FORBIDDEN"}
 	answer_with(request(["all"], "read", document), roles, {}).allow == true
 }
 
@@ -108,7 +108,7 @@ test_denials_about_owned_resources if {
 		"denials": [{"actions": ["approve"], "resources": ["document"], "owned": true}],
 	}}
 	answer_with(request(["approver"], "approve", document), roles, {}).allow == true
-	answer_with(request(["approver"], "approve", own_document), roles, {}).codes == {"AUTHORIZATION.DENIED"}
+	answer_with(request(["approver"], "approve", own_document), roles, {}).codes == {"AUTHORIZATION.FORBIDDEN"}
 
 	# Whose it is has to be known before it can be another's.
 	every resource in [
@@ -116,11 +116,11 @@ test_denials_about_owned_resources if {
 		{"type": "document", "owner": null},
 		{"type": "document", "owner": ""},
 	] {
-		answer_with(request(["approver"], "approve", resource), roles, {}).codes == {"AUTHORIZATION.DENIED"}
+		answer_with(request(["approver"], "approve", resource), roles, {}).codes == {"AUTHORIZATION.FORBIDDEN"}
 	}
 	every subject in [{"roles": ["approver"]}, {"id": "", "roles": ["approver"]}, {"id": null, "roles": ["approver"]}] {
 		asked := {"subject": subject, "action": "approve", "resource": document}
-		answer_with(asked, roles, {}).codes == {"AUTHORIZATION.DENIED"}
+		answer_with(asked, roles, {}).codes == {"AUTHORIZATION.FORBIDDEN"}
 	}
 }
 
@@ -219,14 +219,14 @@ test_the_whole_document if {
 		"permitted_by": set(),
 		"deny": {
 			{
-				"msg": "the role \"auditor\" denies \"alice\" to update document \"42\"",
-				"code": "AUTHORIZATION.DENIED",
+				"msg": "the role \"auditor\" forbids \"alice\" to update document \"42\"",
+				"code": "AUTHORIZATION.FORBIDDEN",
 				"severity": "high",
 				"remedy": "act without the role \"auditor\"",
 				"details": {"role": "auditor"},
 			},
 			{
-				"msg": "no role of \"alice\" permits to update document \"42\"",
+				"msg": "no role lets \"alice\" update document \"42\"",
 				"code": "AUTHORIZATION.NOT_PERMITTED",
 				"severity": "medium",
 				"remedy": "ask for a role that permits it",
@@ -235,7 +235,7 @@ test_the_whole_document if {
 		},
 	}
 	document_of({"subject": {"id": ""}, "action": "read", "resource": {"type": "document"}}).deny == {{
-		"msg": "no role of the subject permits to read document",
+		"msg": "no role lets the subject read document",
 		"code": "AUTHORIZATION.NOT_PERMITTED",
 		"severity": "medium",
 		"remedy": "ask for a role that permits it",
