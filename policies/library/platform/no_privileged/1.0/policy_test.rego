@@ -31,6 +31,12 @@ failing(cases, expected) := {name |
 }
 
 test_a_pod_that_takes_nothing_is_allowed if {
+	ports := [
+		{"containerPort": 80},
+		{"containerPort": 80, "hostPort": 0},
+		{"containerPort": 80, "hostPort": null},
+		null,
+	]
 	cases := {
 		"plain": {"object": beside({})},
 		"everything off": {"object": beside({
@@ -54,12 +60,7 @@ test_a_pod_that_takes_nothing_is_allowed if {
 			"seccompProfile": null,
 			"windowsOptions": null,
 		})},
-		"ports that are not the node's": {"object": pod({"containers": [object.union(safe, {"ports": [
-			{"containerPort": 80},
-			{"containerPort": 80, "hostPort": 0},
-			{"containerPort": 80, "hostPort": null},
-			null,
-		]})]})},
+		"ports that are not the node's": {"object": pod({"containers": [object.union(safe, {"ports": ports})]})},
 		"other annotations": {"object": object.union(beside({}), {"metadata": {"annotations": {
 			"container.apparmor.security.beta.kubernetes.io/web": "runtime/default",
 			"container.apparmor.security.beta.kubernetes.io/other": "unconfined",
@@ -303,20 +304,16 @@ test_the_whole_message if {
 running(image) := pod({"containers": [{"name": "a", "image": image, "securityContext": {"privileged": true}}]})
 
 test_every_message_is_whole if {
-	findings := denials(review(
-		object.union(mounting("/etc", []), {"spec": {"hostPID": true, "containers": [{
-			"name": "web",
-			"securityContext": {
-				"privileged": true,
-				"procMount": "Unmasked",
-				"capabilities": {"add": ["ALL"]},
-				"seccompProfile": {"type": "Unconfined"},
-				"windowsOptions": {"hostProcess": true},
-			},
-			"ports": [{"hostPort": 80}],
-		}]}}),
-		{},
-	))
+	context := {
+		"privileged": true,
+		"procMount": "Unmasked",
+		"capabilities": {"add": ["ALL"]},
+		"seccompProfile": {"type": "Unconfined"},
+		"windowsOptions": {"hostProcess": true},
+	}
+	container := {"name": "web", "securityContext": context, "ports": [{"hostPort": 80}]}
+	spec := {"hostPID": true, "containers": [container]}
+	findings := denials(review(object.union(mounting("/etc", []), {"spec": spec}), {}))
 	count(findings) == 9
 	every finding in findings {
 		is_whole(finding)
