@@ -1,0 +1,99 @@
+//! Our chart on the cluster, as a user installs and uninstalls it.
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use kube::{Api, Client};
+use portcullis_crds::ClusterPolicy;
+
+use crate::{Cluster, admissions, programs::Ran, samples, until, waiting::MINUTE};
+
+/// The release, and the first word of its objects' names.
+pub const RELEASE: &str = "portcullis";
+/// The release's namespace.
+pub const NAMESPACE: &str = "portcullis-system";
+/// The name of the Service of the webhook's replicas, as a certificate has it.
+pub const SERVICE: &str = "portcullis-webhook.portcullis-system.svc";
+
+/// The image of our own program: the one that was loaded into the nodes.
+pub const IMAGE: &str = concat!("portcullis:", env!("CARGO_PKG_VERSION"));
+
+/// Installs or upgrades the chart and waits until all of it works. The same again when it is there.
+pub async fn install(cluster: &Cluster) -> Result<()> {
+    upgrade(cluster).await?.succeeded()?;
+    await_enforcement(&cluster.client()).await
+}
+
+/// `helm upgrade --install`, as README.md has it, with the image that was loaded.
+pub async fn upgrade(cluster: &Cluster) -> Result<Ran> {
+    let (repository, tag) = IMAGE.split_once(':').expect("an image has a tag");
+    let repository = format!("image.repository={repository}");
+    let tag = format!("image.tag={tag}");
+    let arguments = [
+        "upgrade",
+        "--install",
+        RELEASE,
+        "charts/portcullis",
+        "--namespace",
+        NAMESPACE,
+        "--create-namespace",
+        "--wait",
+        "--timeout",
+        "3m",
+        "--set",
+        &repository,
+        "--set",
+        &tag,
+        // Images come from archives; no registry is asked.
+        "--set",
+        "image.pullPolicy=Never",
+    ];
+    cluster.helm(&arguments).await
+}
+
+/// `helm uninstall`; succeeds when there is nothing to uninstall.
+pub async fn uninstall(cluster: &Cluster) -> Result<Ran> {
+    let arguments = [
+        "uninstall",
+        RELEASE,
+        "--namespace",
+        NAMESPACE,
+        "--wait",
+        "--timeout",
+        "3m",
+        "--ignore-not-found",
+    ];
+    cluster.helm(&arguments).await
+}
+
+/// Waits until the operator has filled the webhook configuration and the API server asks us about
+/// our own resources.
+pub async fn await_enforcement(client: &Client) -> Result<()> {
+    let configurations: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
+    until(
+        "the operator has filled the webhook configuration",
+        MINUTE,
+        async || {
+            let configuration = configurations.get(RELEASE).await?;
+            let webhooks = configuration.webhooks.unwrap_or_default();
+            ensure!(
+                !webhooks.is_empty(),
+                "the configuration {RELEASE} has no webhooks"
+            );
+            Ok(())
+        },
+    )
+    .await?;
+    let probe = ClusterPolicy::new("e2e-probe", samples::broken_policy("probe").into());
+    let policies: Api<ClusterPolicy> = Api::all(client.clone());
+    until(
+        "the API server asks about our own resources",
+        MINUTE,
+        async || {
+            let refusal = admissions::dry_run(&policies, &probe).await.refusal();
+            refusal
+                .map(|_| ())
+                .context("a policy that does not compile was not refused")
+        },
+    )
+    .await
+}

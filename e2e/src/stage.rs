@@ -1,0 +1,313 @@
+//! What one test has to itself: the cluster with our chart on it, and a namespace.
+
+use std::{fs::File, panic::AssertUnwindSafe, time::Duration};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use futures::FutureExt;
+use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::{DeleteParams, ListParams, PostParams},
+};
+use portcullis_crds::{
+    ClusterLock, ClusterPolicy, ConditionType, Lock, Policy, PolicyStatus, conditions,
+};
+use serde_json::{Value, json};
+use tokio::{task::spawn_blocking, time::timeout};
+
+use crate::{
+    Admission, Cluster, Ran, admissions, diagnosis, installation, manifests, samples, until,
+    waiting::MINUTE,
+};
+
+/// Longest time for one test. Rolling both Deployments one Pod at a time is the longest of them.
+const LIMIT: Duration = Duration::from_mins(8);
+
+/// Longest time for putting a test away: a namespace goes when its Pods have ended.
+const CLEANING: Duration = Duration::from_mins(2);
+
+/// What one test has to itself.
+#[derive(Debug)]
+pub struct Stage {
+    cluster: Cluster,
+    namespace: String,
+}
+
+/// Runs a test: alone, with our chart installed, in a namespace of its own. Whatever becomes of it,
+/// all that it made is put away; when it fails, it is told what there was to see.
+pub async fn on_stage(test: impl AsyncFnOnce(&Stage) -> Result<()>) -> Result<()> {
+    let _alone = spawn_blocking(alone).await??;
+    let cluster = Cluster::connect().await?;
+    put_away(&cluster).await?;
+    if let Err(error) = installation::install(&cluster).await {
+        diagnosis::tell(&cluster, None).await;
+        return Err(error.context("the chart cannot be installed"));
+    }
+    let namespace = create_namespace(&cluster.client()).await?;
+    let stage = Stage { cluster, namespace };
+
+    let test = AssertUnwindSafe(timeout(LIMIT, test(&stage)))
+        .catch_unwind()
+        .await;
+    let outcome = match test {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(anyhow!("the test did not end within {} s", LIMIT.as_secs())),
+        Err(panic) => Err(anyhow!("the test panicked: {}", words_of(&*panic))),
+    };
+    if outcome.is_err() {
+        diagnosis::tell(&stage.cluster, Some(&stage.namespace)).await;
+    }
+    let cleaning = put_away(&stage.cluster).await;
+    outcome.and(cleaning)
+}
+
+/// One test at a time on a machine: they all share the cluster and its one installation.
+fn alone() -> Result<File> {
+    let path = std::env::temp_dir().join("portcullis-e2e.lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    file.lock()?;
+    Ok(file)
+}
+
+async fn create_namespace(client: &Client) -> Result<String> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let namespace: Namespace = serde_json::from_value(json!({
+        "metadata": {"generateName": "e2e-", "labels": {manifests::LABEL: manifests::MAKER}},
+    }))?;
+    let name = namespaces
+        .create(&PostParams::default(), &namespace)
+        .await?
+        .name_any();
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), &name);
+    until(
+        "the namespace has its service account",
+        MINUTE,
+        async || Ok(accounts.get("default").await?),
+    )
+    .await?;
+    Ok(name)
+}
+
+/// Deletes all that tests made, this one and one that was killed before.
+async fn put_away(cluster: &Cluster) -> Result<()> {
+    let made = ListParams::default().labels(&format!("{}={}", manifests::LABEL, manifests::MAKER));
+    let kinds = cluster
+        .kubectl(&["get", "crd", "clusterlocks.portcullis.dev"])
+        .await?;
+    if kinds.status.success() {
+        // Locks first: a policy that goes while it is locked would be one more state to think of.
+        let selector = format!("--selector={}={}", manifests::LABEL, manifests::MAKER);
+        for kind in ["clusterlocks", "clusterpolicies"] {
+            let kind = format!("{kind}.portcullis.dev");
+            cluster
+                .kubectl(&["delete", &kind, &selector])
+                .await?
+                .succeeded()?;
+        }
+    }
+    let bindings = [
+        "delete",
+        "clusterrolebindings",
+        "--selector",
+        &format!("{}={}", manifests::LABEL, manifests::MAKER),
+    ];
+    cluster.kubectl(&bindings).await?.succeeded()?;
+    let namespaces: Api<Namespace> = Api::all(cluster.client());
+    for namespace in namespaces.list_metadata(&made).await? {
+        namespaces
+            .delete(&namespace.name_any(), &DeleteParams::default())
+            .await?;
+    }
+    until("the namespaces of tests are gone", CLEANING, async || {
+        let left = namespaces.list_metadata(&made).await?;
+        let names: Vec<String> = left.iter().map(ResourceExt::name_any).collect();
+        ensure!(names.is_empty(), "{names:?} are left");
+        Ok(())
+    })
+    .await
+}
+
+fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let words = panic.downcast_ref::<String>().cloned();
+    words
+        .or_else(|| panic.downcast_ref::<&str>().map(|&words| words.to_owned()))
+        .unwrap_or_else(|| "without words".to_owned())
+}
+
+impl Stage {
+    /// The cluster.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// A client with all rights.
+    pub fn client(&self) -> Client {
+        self.cluster.client()
+    }
+
+    /// The test's own namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Another namespace, with these labels; put away with everything else.
+    pub async fn another_namespace(&self) -> Result<String> {
+        create_namespace(&self.client()).await
+    }
+
+    /// `kubectl apply` of objects, in the test's namespace where they name none.
+    pub async fn try_apply(&self, objects: &[Value]) -> Result<Ran> {
+        self.with_kubectl(&["apply"], objects).await
+    }
+
+    /// The same, which has to succeed.
+    pub async fn apply(&self, objects: &[Value]) -> Result<Ran> {
+        self.try_apply(objects).await?.succeeded()
+    }
+
+    /// `kubectl create --dry-run=server` of objects.
+    pub async fn try_create(&self, objects: &[Value]) -> Result<Ran> {
+        self.with_kubectl(&["create", "--dry-run=server"], objects)
+            .await
+    }
+
+    /// `kubectl delete` of objects, until they are gone.
+    pub async fn delete(&self, objects: &[Value]) -> Result<()> {
+        self.with_kubectl(&["delete"], objects).await?.succeeded()?;
+        Ok(())
+    }
+
+    async fn with_kubectl(&self, command: &[&str], objects: &[Value]) -> Result<Ran> {
+        let mut arguments = command.to_vec();
+        // Without it kubectl refuses objects of other namespaces.
+        let elsewhere = objects
+            .iter()
+            .any(|object| object["metadata"]["namespace"].is_string());
+        if !elsewhere {
+            arguments.extend(["--namespace", self.namespace()]);
+        }
+        arguments.extend(["--filename", "-"]);
+        self.cluster
+            .kubectl_with(&arguments, Some(&manifests::labelled(objects)))
+            .await
+    }
+
+    /// Asks whether a Pod would be let in, in a namespace.
+    pub async fn ask_in(&self, namespace: &str, pod: &Value) -> Admission {
+        let api: Api<Pod> = Api::namespaced(self.client(), namespace);
+        admissions::dry_run(&api, &samples::typed(pod)).await
+    }
+
+    /// Asks whether a Pod would be let in, in the test's namespace.
+    pub async fn ask(&self, pod: &Value) -> Admission {
+        self.ask_in(self.namespace(), pod).await
+    }
+
+    /// Waits until a Pod would be let in.
+    pub async fn await_allowed(&self, pod: &Value) -> Result<()> {
+        until("the Pod is let in", MINUTE, async || {
+            self.ask(pod).await.allowed()
+        })
+        .await
+    }
+
+    /// Waits until a Pod would be refused with all of `words`; returns the message.
+    pub async fn await_refused(&self, pod: &Value, words: &[&str]) -> Result<String> {
+        let what = format!("the Pod is refused with {words:?}");
+        until(&what, MINUTE, async || {
+            self.ask(pod).await.refused_with(words)
+        })
+        .await
+    }
+
+    /// Waits until a ClusterPolicy is enforced on every replica.
+    pub async fn await_cluster_policy(&self, name: &str) -> Result<PolicyStatus> {
+        self.await_cluster_policy_is(name, ConditionType::Ready, true, "InForce")
+            .await
+    }
+
+    /// Waits for a condition of a ClusterPolicy, of its present generation.
+    pub async fn await_cluster_policy_is(
+        &self,
+        name: &str,
+        condition: ConditionType,
+        holds: bool,
+        reason: &str,
+    ) -> Result<PolicyStatus> {
+        let api: Api<ClusterPolicy> = Api::all(self.client());
+        await_status(&api, name, condition, holds, reason, |policy| {
+            policy.status.clone()
+        })
+        .await
+    }
+
+    /// Waits until a Policy of the test's namespace is enforced on every replica.
+    pub async fn await_policy(&self, name: &str) -> Result<PolicyStatus> {
+        let api: Api<Policy> = Api::namespaced(self.client(), self.namespace());
+        let ready = ConditionType::Ready;
+        await_status(&api, name, ready, true, "InForce", |policy| {
+            policy.status.clone()
+        })
+        .await
+    }
+
+    /// Waits until a ClusterLock holds something.
+    pub async fn await_cluster_lock(&self, name: &str, holds: bool, reason: &str) -> Result<()> {
+        let api: Api<ClusterLock> = Api::all(self.client());
+        let active = ConditionType::Active;
+        await_status(&api, name, active, holds, reason, |lock| {
+            lock.status.clone()
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Waits until a Lock of the test's namespace holds something.
+    pub async fn await_lock(&self, name: &str) -> Result<()> {
+        let api: Api<Lock> = Api::namespaced(self.client(), self.namespace());
+        let active = ConditionType::Active;
+        await_status(&api, name, active, true, "Holds", |lock| {
+            lock.status.clone()
+        })
+        .await?;
+        Ok(())
+    }
+}
+
+async fn await_status<K, S>(
+    api: &Api<K>,
+    name: &str,
+    condition: ConditionType,
+    holds: bool,
+    reason: &str,
+    status: impl Fn(&K) -> Option<S>,
+) -> Result<S>
+where
+    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned + Resource,
+    S: serde::Serialize,
+{
+    let state = if holds { "holds" } else { "does not hold" };
+    let what = format!("{} of {name} {state} ({reason})", condition.as_str());
+    until(&what, MINUTE, async || {
+        let object = api.get(name).await?;
+        let found = status(&object).context("there is no status")?;
+        let told = serde_json::to_value(&found)?;
+        let current = told["observedGeneration"].as_i64() == object.meta().generation;
+        let listed = told["conditions"].as_array().cloned().unwrap_or_default();
+        let is_met = |listed: &Value| {
+            listed["type"] == condition.as_str()
+                && listed["status"] == if holds { "True" } else { "False" }
+                && listed["reason"] == reason
+        };
+        if !current || !listed.iter().any(is_met) {
+            bail!("generation {:?}, {told}", object.meta().generation);
+        }
+        Ok(found)
+    })
+    .await
+}
+
+/// Whether a condition of a status holds; none when it is absent or unknown.
+pub fn holds(status: &PolicyStatus, condition: ConditionType) -> Option<bool> {
+    conditions::holds(&status.conditions, condition)
+}

@@ -1,0 +1,222 @@
+//! A Pod of the tests, and HTTP out of it: what a workload in the cluster sees.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::Api;
+use serde_json::Value;
+
+use crate::{Stage, installation, programs, samples, until, waiting::MINUTE};
+
+/// Where the certificate of our authority lies in a toolbox.
+const CA: &str = "/tmp/ca.crt";
+
+/// Seconds for one HTTP request: an evaluation is given at most ten.
+const SECONDS: &str = "15";
+
+/// What stands between the body and the status in `curl`'s output; no body has it.
+const MARK: &str = "\n\u{1e}status ";
+
+/// A Pod with a container that can be asked to run things.
+#[derive(Debug)]
+pub struct Toolbox<'a> {
+    stage: &'a Stage,
+    pod: String,
+    container: String,
+}
+
+/// The answer to an HTTP request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: String,
+}
+
+/// An HTTP request.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    method: String,
+    url: String,
+    headers: BTreeMap<String, String>,
+    body: Option<String>,
+    ca: Option<String>,
+}
+
+impl<'a> Toolbox<'a> {
+    /// Starts a Pod that does nothing by itself, with our authority's certificate in it.
+    pub async fn start(stage: &'a Stage, name: &str) -> Result<Self> {
+        stage.apply(&[samples::good(name)]).await?;
+        let toolbox = Self::of(stage, name, "web").await?;
+        toolbox.trust().await?;
+        Ok(toolbox)
+    }
+
+    /// A container of a Pod, when all of its containers are ready.
+    pub async fn of(stage: &'a Stage, pod: &str, container: &str) -> Result<Self> {
+        let pods: Api<Pod> = Api::namespaced(stage.client(), stage.namespace());
+        until(&format!("the Pod {pod} is ready"), MINUTE, async || {
+            let found = pods.get(pod).await?;
+            let status = found.status.context("no status")?;
+            let conditions = status.conditions.as_deref().unwrap_or_default();
+            let ready = conditions
+                .iter()
+                .any(|c| c.type_ == "Ready" && c.status == "True");
+            ensure!(ready, "{status:?}");
+            Ok(())
+        })
+        .await?;
+        Ok(Self {
+            stage,
+            pod: pod.to_owned(),
+            container: container.to_owned(),
+        })
+    }
+
+    /// Puts our authority's certificate where [`Ask::over_tls`] reads it.
+    pub async fn trust(&self) -> Result<()> {
+        let certificate = authority(self.stage).await?;
+        self.run(&["sh", "-c", &format!("cat > {CA}")], Some(&certificate))
+            .await?;
+        Ok(())
+    }
+
+    /// Asks, from inside this container.
+    pub async fn ask(&self, ask: &Ask) -> Result<Answer> {
+        let arguments = ask.arguments();
+        let mut command = vec!["curl"];
+        command.extend(arguments.iter().map(String::as_str));
+        Answer::read(&self.run(&command, ask.body.as_deref()).await?)
+    }
+
+    async fn run(&self, command: &[&str], input: Option<&str>) -> Result<String> {
+        let mut arguments = vec![
+            "exec",
+            "--namespace",
+            self.stage.namespace(),
+            &self.pod,
+            "--container",
+            &self.container,
+            "--stdin",
+            "--",
+        ];
+        arguments.extend(command);
+        let ran = self
+            .stage
+            .cluster()
+            .kubectl_with(&arguments, Some(input.unwrap_or("")))
+            .await?;
+        Ok(ran.succeeded()?.stdout)
+    }
+}
+
+/// The certificate of our authority, which callers of the evaluation API trust.
+pub async fn authority(stage: &Stage) -> Result<String> {
+    let secrets: Api<Secret> = Api::namespaced(stage.client(), installation::NAMESPACE);
+    let secret = secrets.get("portcullis-webhook-tls").await?;
+    let certificate = secret.data.and_then(|mut data| data.remove("ca.crt"));
+    let certificate = certificate.context("the TLS secret has no ca.crt")?;
+    Ok(String::from_utf8(certificate.0)?)
+}
+
+impl Ask {
+    /// `GET url`.
+    pub fn get(url: &str) -> Self {
+        Self {
+            method: "GET".to_owned(),
+            url: url.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// `POST url` with a body.
+    pub fn post(url: &str, body: &Value) -> Self {
+        Self {
+            method: "POST".to_owned(),
+            body: Some(body.to_string()),
+            ..Self::get(url)
+        }
+    }
+
+    /// `DELETE url`.
+    pub fn delete(url: &str) -> Self {
+        Self {
+            method: "DELETE".to_owned(),
+            ..Self::get(url)
+        }
+    }
+
+    /// The same with a bearer token.
+    #[must_use]
+    pub fn with_token(mut self, token: &str) -> Self {
+        self.headers
+            .insert("Authorization".to_owned(), format!("Bearer {token}"));
+        self
+    }
+
+    /// The same, trusting the certificate that [`Toolbox::trust`] put there and no other.
+    #[must_use]
+    pub fn over_tls(mut self) -> Self {
+        self.ca = Some(CA.to_owned());
+        self
+    }
+
+    /// Asks, from this machine.
+    pub async fn ask(&self) -> Result<Answer> {
+        let curl = programs::program("curl");
+        let ran = programs::run(&curl, self.arguments(), self.body.as_deref()).await?;
+        Answer::read(&ran.succeeded()?.stdout)
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let mut words: Vec<String> = [
+            "--silent",
+            "--show-error",
+            "--max-time",
+            SECONDS,
+            "--noproxy",
+            "*",
+            "--request",
+            &self.method,
+            "--write-out",
+            &format!("{MARK}%{{http_code}}"),
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        if let Some(ca) = &self.ca {
+            words.extend(["--cacert".to_owned(), ca.clone()]);
+        }
+        for (name, value) in &self.headers {
+            words.extend(["--header".to_owned(), format!("{name}: {value}")]);
+        }
+        if self.body.is_some() {
+            let body = [
+                "--header",
+                "Content-Type: application/json",
+                "--data-binary",
+                "@-",
+            ];
+            words.extend(body.map(str::to_owned));
+        }
+        words.push(self.url.clone());
+        words
+    }
+}
+
+impl Answer {
+    fn read(output: &str) -> Result<Self> {
+        let (body, status) = output.rsplit_once(MARK).context("curl told no status")?;
+        Ok(Self {
+            status: status.trim().parse()?,
+            body: body.to_owned(),
+        })
+    }
+
+    /// The body as JSON, of an answer that has to have this status.
+    pub fn json(&self, status: u16) -> Result<Value> {
+        ensure!(self.status == status, "not {status}: {self:?}");
+        serde_json::from_str(&self.body).with_context(|| format!("not JSON: {}", self.body))
+    }
+}

@@ -1,0 +1,144 @@
+//! What the API server accepts and refuses by the definitions of our kinds alone: the tables in
+//! `e2e/crds`.
+//!
+//! A file in `refuse/` begins with `# expect: ` and the words that the refusal has. One in
+//! `change/` holds two documents, an object and the same object changed, and begins alike where the
+//! change is refused.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use portcullis_e2e::{Stage, manifests, on_stage, programs};
+
+#[tokio::test]
+async fn sound_objects_are_accepted() -> Result<()> {
+    on_stage(async |stage| {
+        let mut faults = Vec::new();
+        for case in cases("accept")? {
+            let ran = kubectl(stage, &["apply", "--dry-run=server"], &case.text).await?;
+            if !ran.status.success() || ran.stderr.contains("unknown field") {
+                faults.push(format!("{}: {}", case.name, ran.account()));
+            }
+        }
+        none(&faults)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn unsound_objects_are_refused_with_a_remedy() -> Result<()> {
+    on_stage(async |stage| {
+        let mut faults = Vec::new();
+        for case in cases("refuse")? {
+            let expected = case
+                .expected
+                .as_deref()
+                .context("a file without `# expect: `")?;
+            let ran = kubectl(stage, &["apply", "--dry-run=server"], &case.text).await?;
+            if ran.status.success() || !ran.stderr.contains(expected) {
+                faults.push(format!(
+                    "{}: expected `{expected}`: {}",
+                    case.name,
+                    ran.account()
+                ));
+            }
+        }
+        none(&faults)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn addresses_cannot_be_changed_and_the_rest_can() -> Result<()> {
+    on_stage(async |stage| {
+        let mut faults = Vec::new();
+        for case in cases("change")? {
+            let documents = manifests::parse(&case.text)?;
+            let [before, after] = documents.as_slice() else {
+                bail!("{} does not hold two documents", case.name);
+            };
+            let (before, after) = (place(stage, before), place(stage, after));
+            stage
+                .apply(std::slice::from_ref(&before))
+                .await
+                .context(case.name.clone())?;
+            let ran = stage.try_apply(std::slice::from_ref(&after)).await?;
+            let as_expected = match &case.expected {
+                Some(expected) => !ran.status.success() && ran.stderr.contains(expected),
+                None => ran.status.success(),
+            };
+            if !as_expected {
+                faults.push(format!(
+                    "{}: {:?}: {}",
+                    case.name,
+                    case.expected,
+                    ran.account()
+                ));
+            }
+            stage.delete(&[before]).await?;
+        }
+        none(&faults)
+    })
+    .await
+}
+
+/// A file of a table.
+struct Case {
+    name: String,
+    text: String,
+    expected: Option<String>,
+}
+
+fn cases(table: &str) -> Result<Vec<Case>> {
+    let directory = programs::checkout().join("e2e/crds").join(table);
+    let entries = fs::read_dir(&directory)?.collect::<std::io::Result<Vec<_>>>()?;
+    let mut files: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
+    files.sort();
+    ensure!(!files.is_empty(), "{} is empty", directory.display());
+    files
+        .iter()
+        .map(|file| {
+            let text = fs::read_to_string(file)?;
+            let expected = text
+                .lines()
+                .next()
+                .and_then(|line| line.strip_prefix("# expect: "));
+            let expected = expected.map(str::to_owned);
+            let name = file
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            Ok(Case {
+                name,
+                text,
+                expected,
+            })
+        })
+        .collect()
+}
+
+/// As it stands in the file, so that what is unquoted there stays so.
+async fn kubectl(stage: &Stage, command: &[&str], text: &str) -> Result<portcullis_e2e::Ran> {
+    let arguments = [command, &["--filename", "-"]].concat();
+    stage.cluster().kubectl_with(&arguments, Some(text)).await
+}
+
+/// The object in the test's own namespace, if it has one.
+fn place(stage: &Stage, object: &serde_json::Value) -> serde_json::Value {
+    if object["metadata"]["namespace"].is_string() {
+        manifests::in_namespace(object.clone(), stage.namespace())
+    } else {
+        object.clone()
+    }
+}
+
+fn none(faults: &[String]) -> Result<()> {
+    ensure!(
+        faults.is_empty(),
+        "{} cases are wrong:\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
+    Ok(())
+}

@@ -1,0 +1,245 @@
+//! A Lock refuses what its policies would have judged, for as long as it exists and no longer.
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use portcullis_crds::{ClusterLock, ClusterLockSpec, LockSpec, PolicyReference};
+use portcullis_e2e::{
+    MINUTE, Stage, installation, manifests, on_stage,
+    replicas::{self, Component},
+    samples,
+    toolbox::{Answer, Ask, Toolbox},
+    until,
+};
+use serde_json::{Value, json};
+
+/// The address of `docs/examples/first-policy.yaml`, as paths have it.
+const POLICY: &str = "/policy/platform/required_labels/1.0";
+
+/// How long the lock that expires holds: longer than it takes to see it hold.
+const SOON: SignedDuration = SignedDuration::from_secs(15);
+
+#[tokio::test]
+async fn a_lock_refuses_admissions_and_evaluations_until_it_is_deleted() -> Result<()> {
+    on_stage(async |stage| {
+        let toolbox = Toolbox::start(stage, "toolbox").await?;
+        first_policy(stage).await?;
+        stage.await_allowed(&labelled()).await?;
+        evaluates(&toolbox).await?;
+
+        let lock = manifests::read("docs/examples/first-lock.yaml")?;
+        stage.apply(&lock).await?;
+        let words = [
+            "POLICY.LOCKED",
+            "the labels are being renamed, ask the platform team",
+        ];
+        stage.await_refused(&labelled(), &words).await?;
+        until("evaluations are refused", MINUTE, async || {
+            let problem = evaluate(&toolbox).await?.json(403)?;
+            ensure!(problem["code"] == "POLICY.LOCKED", "{problem}");
+            Ok(())
+        })
+        .await?;
+        stage
+            .await_cluster_lock("required-labels-under-repair", true, "Holds")
+            .await?;
+        let locked = portcullis_crds::ConditionType::Locked;
+        stage
+            .await_cluster_policy_is("required-labels-1.0", locked, true, "Refused")
+            .await?;
+
+        stage.delete(&lock).await?;
+        stage.await_allowed(&labelled()).await?;
+        until("evaluations are answered", MINUTE, async || {
+            evaluates(&toolbox).await
+        })
+        .await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_lock_that_expired_has_no_effect() -> Result<()> {
+    on_stage(async |stage| {
+        first_policy(stage).await?;
+        let until_then = Timestamp::now().checked_add(SOON)?.to_string();
+        let reference = PolicyReference::group("platform").name("required_labels");
+        let lock = LockSpec::policy(reference, "for a moment").until(&until_then);
+        let spec = ClusterLockSpec {
+            lock,
+            namespace_selector: None,
+        };
+        stage
+            .apply(&[manifests::object(&ClusterLock::new("for-a-moment", spec))?])
+            .await?;
+        stage
+            .await_refused(&labelled(), &["POLICY.LOCKED", "for a moment"])
+            .await?;
+
+        stage.await_allowed(&labelled()).await?;
+        stage
+            .await_cluster_lock("for-a-moment", false, "Expired")
+            .await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn restarting_everything_loses_no_lock() -> Result<()> {
+    on_stage(async |stage| {
+        first_policy(stage).await?;
+        let lock = manifests::read("docs/examples/first-lock.yaml")?;
+        stage.apply(&lock).await?;
+        stage.await_refused(&labelled(), &["POLICY.LOCKED"]).await?;
+
+        // All at once: no replica is left that could remember it.
+        for component in [Component::Operator, Component::Webhook] {
+            let selector = format!(
+                "--selector=app.kubernetes.io/component={}",
+                component.name()
+            );
+            let pods = ["delete", "pods", "-n", installation::NAMESPACE, &selector];
+            stage.cluster().kubectl(&pods).await?.succeeded()?;
+        }
+        // Nobody answers at first, and that is a refusal, too.
+        let refused = until("a new replica refuses", MINUTE, async || {
+            let message = stage
+                .ask(&labelled())
+                .await
+                .refused_with(&["POLICY.LOCKED"]);
+            stage
+                .ask(&labelled())
+                .await
+                .allowed()
+                .err()
+                .context("it was let in")?;
+            message
+        });
+        refused.await?;
+        replicas::all_ready(stage.cluster()).await?;
+        stage
+            .ask(&labelled())
+            .await
+            .refused_with(&["POLICY.LOCKED"])?;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn locks_over_http_are_made_with_the_callers_rights() -> Result<()> {
+    on_stage(async |stage| {
+        let toolbox = Toolbox::start(stage, "toolbox").await?;
+        first_policy(stage).await?;
+        let stranger = token(stage, "stranger", None).await?;
+        let keeper = token(stage, "keeper", Some("portcullis-policy-admin")).await?;
+        let lock = Ask::post(&url("/lock"), &json!({"reason": "by hand"})).over_tls();
+        let unlock = Ask::delete(&url("/lock")).over_tls();
+
+        let cases = [
+            ("nobody locks", lock.clone(), 401),
+            ("nobody unlocks", unlock.clone(), 401),
+            ("a stranger locks", lock.clone().with_token(&stranger), 403),
+            (
+                "no token at all locks",
+                lock.clone().with_token("no-token"),
+                401,
+            ),
+        ];
+        for (case, ask, status) in cases {
+            let answer = toolbox.ask(&ask).await?;
+            ensure!(answer.status == status, "{case}: not {status}: {answer:?}");
+        }
+        evaluates(&toolbox)
+            .await
+            .context("a refused lock locks nothing")?;
+
+        let answer = toolbox.ask(&lock.clone().with_token(&keeper)).await?;
+        ensure!(answer.status == 200, "the keeper locks: {answer:?}");
+        let locks = stage
+            .cluster()
+            .kubectl(&["get", "clusterlocks", "-o", "json"])
+            .await?;
+        let locks: Value = locks.succeeded()?.json()?;
+        let spec = &locks["items"][0]["spec"];
+        ensure!(spec["points"] == json!(["evaluation"]), "{locks}");
+        ensure!(spec["reason"] == "by hand", "{locks}");
+        until("evaluations are refused", MINUTE, async || {
+            let problem = evaluate(&toolbox).await?.json(403)?;
+            ensure!(problem["code"] == "POLICY.LOCKED", "{problem}");
+            Ok(())
+        })
+        .await?;
+        // Such a lock is none for admission.
+        stage.ask(&labelled()).await.allowed()?;
+
+        let answer = toolbox.ask(&unlock.with_token(&keeper)).await?;
+        ensure!(answer.status == 200, "the keeper unlocks: {answer:?}");
+        until("evaluations are answered", MINUTE, async || {
+            evaluates(&toolbox).await
+        })
+        .await
+    })
+    .await
+}
+
+async fn first_policy(stage: &Stage) -> Result<()> {
+    stage
+        .apply(&manifests::read("docs/examples/first-policy.yaml")?)
+        .await?;
+    stage.await_cluster_policy("required-labels-1.0").await?;
+    stage
+        .await_refused(&samples::good("unlabelled"), &["LABELS.MISSING"])
+        .await?;
+    Ok(())
+}
+
+fn labelled() -> Value {
+    samples::with_label(samples::good("labelled"), "team")
+}
+
+fn url(path: &str) -> String {
+    format!("https://{}:8181{POLICY}{path}", installation::SERVICE)
+}
+
+async fn evaluate(toolbox: &Toolbox<'_>) -> Result<Answer> {
+    let body = json!({"request": {"object": samples::good("unlabelled")}});
+    toolbox
+        .ask(&Ask::post(&url("/evaluation"), &body).over_tls())
+        .await
+}
+
+async fn evaluates(toolbox: &Toolbox<'_>) -> Result<()> {
+    let result = evaluate(toolbox).await?.json(200)?;
+    ensure!(result["deny"][0]["code"] == "LABELS.MISSING", "{result}");
+    Ok(())
+}
+
+/// A token of a new service account, which may do what a `ClusterRole` says.
+async fn token(stage: &Stage, name: &str, role: Option<&str>) -> Result<String> {
+    let namespace = stage.namespace();
+    let account = json!({
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": name, "namespace": namespace},
+    });
+    let binding = role.map(|role| {
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": format!("{namespace}-{name}")},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+        })
+    });
+    let objects: Vec<Value> = std::iter::once(account).chain(binding).collect();
+    stage.apply(&objects).await?;
+    let token = ["create", "token", name, "--namespace", namespace];
+    Ok(stage
+        .cluster()
+        .kubectl(&token)
+        .await?
+        .succeeded()?
+        .stdout
+        .trim()
+        .to_owned())
+}

@@ -1,0 +1,13 @@
+//! Portcullis on a real cluster, from the outside: one module for each promise. They run one after
+//! another, in any order.
+
+mod actions;
+mod admission;
+mod crds;
+mod doors;
+mod faults;
+mod locks;
+mod namespaces;
+mod rollout;
+mod uninstall;
+mod way_out;
