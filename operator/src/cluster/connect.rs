@@ -1,0 +1,50 @@
+//! The connection to the API server.
+
+use std::time::Duration;
+
+use kube::{Client, Config, config::AuthInfo};
+use rustls::crypto::aws_lc_rs;
+
+/// Time to connect: what is not there within it is tried again.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectFault {
+    /// Neither a kubeconfig nor a pod's service account.
+    #[error(
+        "failed to find out which cluster to use: run in a pod with a service account, or set \
+         `KUBECONFIG`"
+    )]
+    Infer(#[source] kube::config::InferConfigError),
+    /// The settings cannot be used.
+    #[error("failed to prepare the connection to the API server")]
+    Client(#[source] kube::Error),
+    /// The token is none that a header can carry.
+    #[error("the bearer token holds characters that no token has")]
+    Token,
+}
+
+/// How the API server is reached, and a client with the process' own rights.
+pub async fn connect() -> Result<(Config, Client), ConnectFault> {
+    // Chosen here once; kube's connector and ours use the same. An error means that it was chosen
+    // before.
+    let _ = aws_lc_rs::default_provider().install_default();
+    let mut config = Config::infer().await.map_err(ConnectFault::Infer)?;
+    config.connect_timeout = Some(CONNECT);
+    let client = Client::try_from(config.clone()).map_err(ConnectFault::Client)?;
+    Ok((config, client))
+}
+
+/// A client with the rights of whoever has this token, and none of the process' own.
+pub(crate) fn connect_as(config: &Config, bearer: &str) -> Result<Client, ConnectFault> {
+    let mut config = config.clone();
+    config.auth_info = AuthInfo::default();
+    // A call that has failed is told to the caller at once.
+    config.default_retry = false;
+    let mut header: hyper::header::HeaderValue =
+        format!("Bearer {bearer}").parse().map_err(|_| ConnectFault::Token)?;
+    header.set_sensitive(true);
+    config.headers.push((hyper::header::AUTHORIZATION, header));
+    Client::try_from(config).map_err(ConnectFault::Client)
+}

@@ -1,0 +1,265 @@
+//! From the news of a watch to the cache: read, compile away from the reactor, publish once.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::{StreamExt as _, stream};
+use kube::core::DynamicObject;
+use portcullis_policies::{Labels, Lock, Object, ObjectKey, State};
+use portcullis_webhook::{Evaluators, Unanswered};
+use serde_json::Value as Json;
+use tokio::sync::mpsc;
+
+use super::{
+    COMPILERS, Mirror, News, Record, WAITING_NEWS,
+    kind::{Content, Kind},
+};
+use crate::convert::Draft;
+
+/// Time to compile one policy. A large one takes some milliseconds; one that takes this long is
+/// tried again, and is not in force before it is compiled.
+const COMPILE: Duration = Duration::from_secs(60);
+
+/// Wait before a compilation that had no room or no time is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Feeds the objects of one kind to the mirror.
+pub(super) struct Feed {
+    kind: Kind,
+    mirror: Arc<Mirror>,
+    compilers: Evaluators,
+    /// What is in force of each object, by which an object that has not changed is known.
+    seen: HashMap<ObjectKey, Seen>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    uid: String,
+    generation: Option<i64>,
+    labels: Labels,
+}
+
+/// What is left of a batch when each object counts once.
+#[derive(Default)]
+struct Batch {
+    /// Whether all objects that are not in `objects` are gone.
+    complete: bool,
+    /// The objects that there are, and `None` for those that are gone.
+    objects: BTreeMap<ObjectKey, Option<DynamicObject>>,
+}
+
+/// What there is to change in the cache.
+enum Change {
+    Policy(Object),
+    Lock(Box<Lock>),
+    Namespace(String, Labels),
+    Gone(ObjectKey),
+}
+
+impl Feed {
+    pub(super) fn new(kind: Kind, mirror: Arc<Mirror>, compilers: Evaluators) -> Self {
+        Self { kind, mirror, compilers, seen: HashMap::new() }
+    }
+
+    /// Feeds until the watch ends. `object` makes the feed's objects of the watch's.
+    pub(super) async fn run<K>(
+        mut self,
+        mut news: mpsc::Receiver<News<K>>,
+        object: impl Fn(K) -> DynamicObject,
+    ) {
+        let mut received = Vec::with_capacity(WAITING_NEWS);
+        while news.recv_many(&mut received, WAITING_NEWS).await > 0 {
+            let batch = self.reduce(received.drain(..), &object);
+            self.absorb(batch).await;
+        }
+    }
+
+    fn reduce<K>(
+        &self,
+        news: impl Iterator<Item = News<K>>,
+        object: impl Fn(K) -> DynamicObject,
+    ) -> Batch {
+        let mut batch = Batch::default();
+        for item in news {
+            match item {
+                News::Listed(objects) => {
+                    let keyed = objects.into_iter().map(&object);
+                    let keyed = keyed.map(|object| (self.kind.key(&object.metadata), Some(object)));
+                    batch = Batch { complete: true, objects: keyed.collect() };
+                }
+                News::Applied(applied) => {
+                    let applied = object(applied);
+                    batch.objects.insert(self.kind.key(&applied.metadata), Some(applied));
+                }
+                News::Deleted(deleted) => {
+                    batch.objects.insert(self.kind.key(&object(deleted).metadata), None);
+                }
+            }
+        }
+        batch
+    }
+
+    async fn absorb(&mut self, batch: Batch) {
+        let present: HashSet<ObjectKey> = batch
+            .objects
+            .iter()
+            .filter(|(_, object)| object.is_some())
+            .map(|(key, _)| key.clone())
+            .collect();
+        let mut changes = Vec::new();
+        let mut drafts = Vec::new();
+        let mut records: BTreeMap<ObjectKey, Option<Record>> = BTreeMap::new();
+        for (key, object) in batch.objects {
+            let Some(object) = object else {
+                self.seen.remove(&key);
+                records.insert(key.clone(), None);
+                changes.push(Change::Gone(key));
+                continue;
+            };
+            let seen = Seen::of(&object);
+            let unchanged = self.seen.get(&key) == Some(&seen);
+            let mut record = Record::of(&object);
+            if unchanged {
+                if let Some(known) = self.mirror.record(&key) {
+                    record.fault.clone_from(&known.fault);
+                    record.policy.clone_from(&known.policy);
+                }
+            } else {
+                self.seen.insert(key.clone(), seen);
+                match self.kind.read(object) {
+                    Content::Policy(draft) => drafts.push(*draft),
+                    Content::Lock(draft) => {
+                        record.fault = draft.faults.as_ref().map(ToString::to_string);
+                        changes.push(match draft.lock {
+                            Some(lock) => Change::Lock(Box::new(lock)),
+                            None => Change::Gone(draft.key),
+                        });
+                    }
+                    Content::Namespace(labels) => {
+                        changes.push(Change::Namespace(key.name.clone(), labels));
+                    }
+                    Content::Unreadable(faults) => {
+                        // What was in force of it stays in force.
+                        let faults = faults.to_string();
+                        tracing::error!(object = %key, faults, "an object cannot be read");
+                        record.fault = Some(faults);
+                    }
+                }
+            }
+            records.insert(key, Some(record));
+        }
+        for object in self.compile(drafts).await {
+            if let Some(Some(record)) = records.get_mut(&object.key) {
+                record.policy = Some(object.policy.clone());
+            }
+            changes.push(Change::Policy(object));
+        }
+        if batch.complete {
+            self.seen.retain(|key, _| present.contains(key));
+        }
+        self.publish(changes, records, batch.complete.then_some(present));
+        if batch.complete {
+            self.mirror.note_synced(self.kind.source());
+        }
+    }
+
+    /// Compiles a few at a time, until all are compiled or known to be broken.
+    async fn compile(&self, drafts: Vec<Draft>) -> Vec<Object> {
+        let jobs = drafts.into_iter().map(|draft| compile(self.compilers.clone(), draft));
+        stream::iter(jobs).buffer_unordered(COMPILERS).collect().await
+    }
+
+    fn publish(
+        &self,
+        changes: Vec<Change>,
+        records: BTreeMap<ObjectKey, Option<Record>>,
+        complete: Option<HashSet<ObjectKey>>,
+    ) {
+        let kind = self.kind;
+        let worth = !changes.is_empty() || complete.is_some();
+        let change = worth.then_some(|state: &mut State| {
+            if let Some(present) = &complete {
+                kind.retain(state, |key| present.contains(key));
+            }
+            for change in changes {
+                change.apply(kind, state);
+            }
+        });
+        let present = complete.clone();
+        self.mirror.change(change, |kept| {
+            if kind == Kind::Namespace {
+                return;
+            }
+            if let Some(present) = &present {
+                kept.retain(|key, _| key.kind != kind.name() || present.contains(key));
+            }
+            for (key, record) in records {
+                match record {
+                    Some(record) => drop(kept.insert(key, Arc::new(record))),
+                    None => drop(kept.remove(&key)),
+                }
+            }
+        });
+    }
+}
+
+async fn compile(compilers: Evaluators, draft: Draft) -> Object {
+    loop {
+        let job = draft.clone();
+        match compilers.run(Instant::now() + COMPILE, move || job.compile()).await {
+            Ok(object) => return object,
+            Err(Unanswered::Failed) => return panicked(draft),
+            Err(fault @ (Unanswered::Overloaded | Unanswered::Late)) => {
+                tracing::error!(object = %draft.key, %fault, "a policy is not compiled yet");
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+/// A policy at which the compiler itself failed is as broken as one that it refused.
+fn panicked(mut draft: Draft) -> Object {
+    tracing::error!(object = %draft.key, "the compiler failed at a policy");
+    let fault = portcullis_policies::Diagnostic::new(
+        "rego_compile_error",
+        "the compiler failed at this policy",
+    );
+    draft.faults = Some(fault.with_remedy("simplify the policy, and report it").into());
+    draft.compile()
+}
+
+impl Change {
+    fn apply(self, kind: Kind, state: &mut State) {
+        match self {
+            Self::Policy(object) => state.apply_policy(object),
+            Self::Lock(lock) => state.apply_lock(*lock),
+            Self::Namespace(name, labels) => state.apply_namespace(&name, labels),
+            Self::Gone(key) => kind.delete(state, &key),
+        }
+    }
+}
+
+impl Seen {
+    fn of(object: &DynamicObject) -> Self {
+        Self {
+            uid: object.metadata.uid.clone().unwrap_or_default(),
+            generation: object.metadata.generation,
+            labels: object.metadata.labels.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl Record {
+    fn of(object: &DynamicObject) -> Self {
+        Self {
+            uid: object.metadata.uid.clone().unwrap_or_default(),
+            generation: object.metadata.generation,
+            status: object.data.get("status").cloned().unwrap_or(Json::Null),
+            policy: None,
+            fault: None,
+        }
+    }
+}

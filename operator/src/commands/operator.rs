@@ -1,0 +1,96 @@
+//! `portcullis operator`: the one that writes. All replicas follow the cluster, one leads.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context as _;
+use portcullis_policies::Cache;
+use portcullis_webhook::{Readiness, Shutdown, Transport, serve, status_router};
+use tokio::task::JoinSet;
+
+use super::process::{bind, told_to_stop};
+use crate::{
+    cluster::{self, Extent, Mirror},
+    leader::Election,
+    reconcile::{Reconciler, Settings},
+};
+
+/// Arguments of `portcullis operator`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Name of the installation, after which its objects are named.
+    #[arg(long, env = "PORTCULLIS_NAME", default_value = "portcullis")]
+    pub name: String,
+
+    /// Namespace of the installation.
+    #[arg(long, env = "POD_NAMESPACE")]
+    pub namespace: String,
+
+    /// Name of this replica, which no other has.
+    #[arg(long, env = "POD_NAME")]
+    pub pod: String,
+
+    /// Namespaces in which nothing is judged at admission, beside the installation's own,
+    /// `kube-system` and `kube-node-lease`.
+    #[arg(
+        long,
+        value_name = "NAMESPACES",
+        env = "PORTCULLIS_EXEMPT_NAMESPACES",
+        value_delimiter = ','
+    )]
+    pub exempt_namespaces: Vec<String>,
+
+    /// Address of the administrator's port: `/livez`, `/readyz`, `/metrics`.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
+    pub admin: SocketAddr,
+}
+
+/// Follows, and leads when it can, until it is told to stop.
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let Arguments { name, namespace, pod, exempt_namespaces, admin } = arguments;
+    let exempt = exempt_namespaces.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
+    let settings = Settings::new(&name, &namespace, &pod, exempt.map(str::to_owned));
+    let admin = bind(admin).await?;
+    let (_, client) = cluster::connect().await?;
+
+    let readiness = Readiness::new(cluster::SOURCES);
+    let mirror = Mirror::new(Arc::new(Cache::new()), readiness.clone());
+    let reconciler = Reconciler::new(client.clone(), mirror.clone(), settings);
+    let metrics = {
+        let (reconciler, mirror) = (reconciler.clone(), mirror.clone());
+        move |text: &mut String| {
+            reconciler.write_metrics(text);
+            mirror.write_metrics(text);
+        }
+    };
+    let (trigger, shutdown) = Shutdown::new();
+    let mut tasks = JoinSet::new();
+    let router = status_router(readiness, Arc::new(metrics));
+    tasks.spawn(async move { serve(admin, router, Transport::Plain, shutdown).await });
+    let mut sources = JoinSet::new();
+    sources.spawn(cluster::follow(client.clone(), mirror, Extent::Cluster));
+
+    let election = Election::new(client, &namespace, &format!("{name}-operator"), &pod);
+    let election = election.run(
+        |leadership| reconciler.clone().lead(leadership),
+        async {
+            if let Err(error) = told_to_stop().await {
+                tracing::error!(%error, "failed to wait for signals");
+            }
+        },
+    );
+    tokio::select! {
+        () = election => {}
+        ended = tasks.join_next() => {
+            ended.context("the administrator's port is closed")?.context("a server ended")??;
+            anyhow::bail!("the administrator's port is closed");
+        }
+        ended = sources.join_next() => {
+            ended.context("nothing is followed")?.context("a watch ended unexpectedly")?;
+            anyhow::bail!("the watches ended unexpectedly");
+        }
+    }
+    trigger.close();
+    tasks.join_all().await;
+    tracing::info!("stopped");
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! `portcullis webhook`: admission and evaluation in a cluster, replicated, reading only.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use portcullis_policies::Cache;
+use portcullis_webhook::{
+    Certificate, DoorSettings, Doors, Evaluators, Readiness, Shutdown, Transport, admin_router,
+    admission_router, evaluation_router, serve,
+};
+use tokio::task::JoinSet;
+
+use super::process::{bind, told_to_stop};
+use crate::{
+    cluster::{self, ClusterLocks, Extent, Mirror},
+    review::Reviewer,
+};
+
+/// Time for which a replica that is about to end goes on to accept: until every node has heard
+/// that its endpoint is gone. With the 15 s that servers give requests under way it is done within
+/// 25 s, of the 45 s that the chart grants.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Arguments of `portcullis webhook`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Folder of the certificate, `tls.crt` and `tls.key`, which is followed as it changes.
+    #[arg(long, value_name = "DIR", env = "PORTCULLIS_TLS_DIR")]
+    pub tls_dir: PathBuf,
+
+    /// Address on which the API server is answered, with TLS.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8443")]
+    pub admission: SocketAddr,
+
+    /// Address on which evaluations are answered, with TLS.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8181")]
+    pub evaluation: SocketAddr,
+
+    /// Address of the administrator's port: `/livez`, `/readyz`, `/metrics`.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
+    pub admin: SocketAddr,
+
+    /// The repository's name in paths: `/policy/<repository>/<group>/<name>/<version>/…`.
+    #[arg(long, default_value = "policies", env = "PORTCULLIS_REPOSITORY")]
+    pub repository: String,
+
+    /// Threads that evaluate [default: one a processor].
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+/// Answers until it is told to stop.
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    // The addresses are taken first: a port that is in use is told at once.
+    let admission = bind(arguments.admission).await?;
+    let evaluation = bind(arguments.evaluation).await?;
+    let admin = bind(arguments.admin).await?;
+    let (config, client) = cluster::connect().await?;
+
+    let cache = Arc::new(Cache::new());
+    let readiness = Readiness::new(cluster::SOURCES.into_iter().chain([cluster::CERTIFICATE]));
+    let mirror = Mirror::new(cache.clone(), readiness.clone());
+    let certificate = Certificate::empty();
+    let threads = arguments.threads.map(usize::from);
+    let doors = Doors::new(DoorSettings {
+        cache: cache.clone(),
+        evaluators: threads.map_or_else(Evaluators::for_this_machine, Evaluators::new),
+        readiness: readiness.clone(),
+        locks: Arc::new(ClusterLocks::new(config, mirror.clone())),
+        resources: Some(Arc::new(Reviewer::new(cache))),
+        certificate: Some(certificate.clone()),
+        repository: arguments.repository,
+    });
+
+    let (trigger, shutdown) = Shutdown::new();
+    let tls = Transport::Tls(certificate.clone());
+    let mut servers = JoinSet::new();
+    servers.spawn(serve(admission, admission_router(doors.clone()), tls.clone(), shutdown.clone()));
+    servers.spawn(serve(evaluation, evaluation_router(doors.clone()), tls, shutdown.clone()));
+    servers.spawn(serve(admin, admin_router(doors), Transport::Plain, shutdown));
+    let mut sources = JoinSet::new();
+    sources.spawn(cluster::follow(client, mirror, Extent::Cluster));
+    sources.spawn(cluster::follow_certificate(
+        arguments.tls_dir,
+        certificate,
+        readiness.clone(),
+    ));
+    tracing::info!(
+        admission = %arguments.admission,
+        evaluation = %arguments.evaluation,
+        admin = %arguments.admin,
+        "the webhook answers as soon as the cluster is read"
+    );
+
+    let early = tokio::select! {
+        told = told_to_stop() => { told?; None }
+        ended = servers.join_next() => ended,
+        ended = sources.join_next() => {
+            ended.context("nothing is followed")?.context("a watch ended unexpectedly")?;
+            None
+        }
+    };
+    tracing::info!(grace = GRACE.as_secs(), "the webhook ends, and answers until then");
+    trigger.shut_down(&readiness, GRACE).await;
+    for ended in early.into_iter().chain(servers.join_all().await.into_iter().map(Ok)) {
+        ended.context("a server ended unexpectedly")??;
+    }
+    tracing::info!("stopped");
+    Ok(())
+}

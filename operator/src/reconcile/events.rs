@@ -1,0 +1,255 @@
+//! Events: what `kubectl describe` and `kubectl get events` tell of a policy's life.
+//!
+//! They are made of the difference between two statuses, and the status is in the cluster: a
+//! restart announces nothing twice.
+
+use std::{sync::Arc, time::Duration};
+
+use k8s_openapi::{
+    api::{apps::v1::Deployment, core::v1::ObjectReference},
+    apimachinery::pkg::apis::meta::v1::Condition,
+};
+use kube::{Api, Client};
+use kube_runtime::events::{Event, EventType, Recorder, Reporter};
+use portcullis_crds::{API_VERSION, ConditionType, PolicyStatus, conditions::reason};
+use portcullis_policies::ObjectKey;
+use tokio::time::timeout;
+
+use super::{Settings, metrics::Metrics};
+use crate::leader::Leadership;
+
+/// Longest note of an Event, in bytes: the API server's limit.
+const NOTE: usize = 1024;
+
+/// Time for looking up what an Event is about.
+const READ: Duration = Duration::from_secs(4);
+
+/// Something to announce about an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Announcement {
+    is_warning: bool,
+    reason: &'static str,
+    action: &'static str,
+    note: String,
+}
+
+/// Publishes Events. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Announcer {
+    client: Client,
+    leadership: Leadership,
+    settings: Arc<Settings>,
+    metrics: Metrics,
+}
+
+/// What is new between two statuses of a policy.
+pub(crate) fn news(before: &PolicyStatus, after: &PolicyStatus) -> Vec<Announcement> {
+    use ConditionType::{Compiled, Enforced, Locked};
+
+    let pair = |condition| (find(before, condition), find(after, condition));
+    let mut news = Vec::new();
+    if let (was, Some(is)) = pair(Compiled) {
+        let is_same = was.is_some_and(|was| was.status == is.status && was.message == is.message);
+        match is.status.as_str() {
+            "False" if !is_same => news.push(warning("CompileFailed", "Compile", &is.message)),
+            "True" if was.is_none_or(|was| was.status != "True") => {
+                news.push(normal("Compiled", "Compile", &is.message));
+            }
+            _ => {}
+        }
+    }
+    if let (was, Some(is)) = pair(Enforced) {
+        let same_reason = was.is_some_and(|was| was.reason == is.reason);
+        if is.status == "True" && (!same_reason || before.digest != after.digest) {
+            news.push(normal("Enforced", "Enforce", &is.message));
+        } else if is.reason == reason::ADDRESS_TAKEN && !same_reason {
+            news.push(warning("AddressTaken", "Enforce", &is.message));
+        }
+    }
+    if let (was, Some(is)) = pair(Locked) {
+        let was_locked = was.is_some_and(|was| was.status == "True");
+        match is.status.as_str() {
+            "True" if !was_locked => news.push(warning("Locked", "Lock", &is.message)),
+            "False" if was_locked => news.push(normal("Unlocked", "Unlock", &is.message)),
+            _ => {}
+        }
+    }
+    news
+}
+
+fn find(status: &PolicyStatus, condition: ConditionType) -> Option<&Condition> {
+    status.conditions.iter().find(|candidate| candidate.type_ == condition.as_str())
+}
+
+fn normal(reason: &'static str, action: &'static str, note: &str) -> Announcement {
+    Announcement { is_warning: false, reason, action, note: note.to_owned() }
+}
+
+fn warning(reason: &'static str, action: &'static str, note: &str) -> Announcement {
+    Announcement { is_warning: true, ..normal(reason, action, note) }
+}
+
+impl Announcer {
+    pub(crate) fn new(
+        client: Client,
+        leadership: Leadership,
+        settings: Arc<Settings>,
+        metrics: Metrics,
+    ) -> Self {
+        Self { client, leadership, settings, metrics }
+    }
+
+    /// Announces something about a policy.
+    pub(crate) async fn about(&self, key: &ObjectKey, uid: &str, announcement: &Announcement) {
+        let reference = ObjectReference {
+            api_version: Some(API_VERSION.to_owned()),
+            kind: Some(key.kind.to_owned()),
+            name: Some(key.name.clone()),
+            namespace: key.namespace.clone(),
+            uid: Some(uid.to_owned()),
+            ..ObjectReference::default()
+        };
+        self.publish(announcement, &reference).await;
+    }
+
+    /// The webhook configuration is gone.
+    pub(crate) async fn configuration_missing(&self) {
+        let note = format!(
+            "the ValidatingWebhookConfiguration {} is gone: admission is switched off; `helm \
+             upgrade` restores it",
+            self.settings.name
+        );
+        let announcement = warning("WebhookConfigurationMissing", "Register", &note);
+        self.publish(&announcement, &self.own_deployment().await).await;
+    }
+
+    /// The webhook configuration is there again.
+    pub(crate) async fn configuration_restored(&self) {
+        let note = format!("the ValidatingWebhookConfiguration {} is back", self.settings.name);
+        let announcement = normal("WebhookConfigurationRestored", "Register", &note);
+        self.publish(&announcement, &self.own_deployment().await).await;
+    }
+
+    /// The operator's Deployment; with its identity where that can be had, by which `kubectl
+    /// describe` finds the Event.
+    async fn own_deployment(&self) -> ObjectReference {
+        let name = format!("{}-operator", self.settings.name);
+        let api: Api<Deployment> = Api::namespaced(self.client.clone(), &self.settings.namespace);
+        let found = timeout(READ, api.get_metadata(&name)).await;
+        ObjectReference {
+            api_version: Some("apps/v1".to_owned()),
+            kind: Some("Deployment".to_owned()),
+            name: Some(name),
+            namespace: Some(self.settings.namespace.clone()),
+            uid: found.ok().and_then(Result::ok).and_then(|found| found.metadata.uid),
+            ..ObjectReference::default()
+        }
+    }
+
+    /// An Event that is lost is no reason to stop: the status says the same.
+    async fn publish(&self, announcement: &Announcement, about: &ObjectReference) {
+        let event = Event {
+            type_: if announcement.is_warning { EventType::Warning } else { EventType::Normal },
+            reason: announcement.reason.to_owned(),
+            action: announcement.action.to_owned(),
+            note: Some(cut(&announcement.note, NOTE)),
+            secondary: None,
+        };
+        // A recorder counts what has the same reason and keeps the first note; each of these says
+        // something new, so each has a recorder of its own.
+        let reporter = Reporter {
+            controller: "portcullis-operator".to_owned(),
+            instance: Some(self.settings.pod.clone()),
+        };
+        let recorder = Recorder::new(self.client.clone(), reporter);
+        let request = recorder.publish(&event, about);
+        if let Err(fault) = self.leadership.write("publish an Event", request).await {
+            self.metrics.failed("publish an Event");
+            let fault = crate::cluster::chain(&fault);
+            tracing::warn!(reason = announcement.reason, fault, "an Event is lost");
+        }
+    }
+}
+
+/// The beginning of a text, of whole characters.
+fn cut(text: &str, bytes: usize) -> String {
+    match text.len() <= bytes {
+        true => text.to_owned(),
+        false => {
+            let end = text.floor_char_boundary(bytes - '…'.len_utf8());
+            format!("{}…", &text[..end])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+    use portcullis_crds::{Finding, conditions::merged};
+    use rstest::rstest;
+
+    fn status(digest: &str, findings: impl IntoIterator<Item = Finding>) -> PolicyStatus {
+        PolicyStatus {
+            digest: Some(digest.to_owned()),
+            conditions: merged(&[], findings, Some(1), Timestamp::UNIX_EPOCH),
+            ..PolicyStatus::default()
+        }
+    }
+
+    fn compiled() -> Finding {
+        ConditionType::Compiled.holds(reason::COMPILED, "Rego v1")
+    }
+
+    fn broken(message: &str) -> Finding {
+        ConditionType::Compiled.fails(reason::COMPILE_FAILED, message)
+    }
+
+    fn enforced() -> Finding {
+        ConditionType::Enforced.holds(reason::ON_EVERY_REPLICA, "3 of 3")
+    }
+
+    fn waiting(reason: &'static str) -> Finding {
+        ConditionType::Enforced.fails(reason, "not yet")
+    }
+
+    fn locked(is_locked: bool) -> Finding {
+        match is_locked {
+            true => ConditionType::Locked.holds(reason::REFUSED, "ClusterLock incident"),
+            false => ConditionType::Locked.fails(reason::NOT_LOCKED, ""),
+        }
+    }
+
+    #[rstest]
+    #[case::first(PolicyStatus::default(), status("a", [compiled(), enforced(), locked(false)]),
+        &["Compiled", "Enforced"])]
+    #[case::nothing_new(status("a", [compiled(), enforced(), locked(false)]),
+        status("a", [compiled(), enforced(), locked(false)]), &[])]
+    #[case::broken(status("a", [compiled()]), status("b", [broken("1:1")]), &["CompileFailed"])]
+    #[case::broken_otherwise(status("a", [broken("1:1")]), status("b", [broken("2:1")]), &["CompileFailed"])]
+    #[case::still_broken(status("a", [broken("1:1")]), status("a", [broken("1:1")]), &[])]
+    #[case::mended(status("a", [broken("1:1")]), status("b", [compiled()]), &["Compiled"])]
+    #[case::pending(status("a", [enforced()]), status("b", [waiting(reason::PENDING)]), &[])]
+    #[case::enforced_again(status("b", [waiting(reason::PENDING)]), status("b", [enforced()]), &["Enforced"])]
+    #[case::another_digest(status("a", [enforced()]), status("b", [enforced()]), &["Enforced"])]
+    #[case::taken(PolicyStatus::default(), status("a", [waiting(reason::ADDRESS_TAKEN)]), &["AddressTaken"])]
+    #[case::still_taken(status("a", [waiting(reason::ADDRESS_TAKEN)]),
+        status("a", [waiting(reason::ADDRESS_TAKEN)]), &[])]
+    #[case::locked(status("a", [locked(false)]), status("a", [locked(true)]), &["Locked"])]
+    #[case::unlocked(status("a", [locked(true)]), status("a", [locked(false)]), &["Unlocked"])]
+    fn announces_what_is_new(
+        #[case] before: PolicyStatus,
+        #[case] after: PolicyStatus,
+        #[case] expected: &[&str],
+    ) {
+        let reasons: Vec<_> = news(&before, &after).iter().map(|news| news.reason).collect();
+        assert_eq!(reasons, expected);
+    }
+
+    #[test]
+    fn a_note_is_cut_between_characters() {
+        assert_eq!(cut("short", 1024), "short");
+        let long = cut(&"\u{e9}".repeat(1024), 1024);
+        assert!(long.len() <= 1024 && long.ends_with('…'), "{} bytes", long.len());
+    }
+}

@@ -1,0 +1,204 @@
+//! What the leading operator writes, and what it is made of.
+//!
+//! ```text
+//!             ┌ certificate ── trusted ──┐
+//! Mirror ──┬──┤                          ├─▶ registration ── registered ──┐
+//!          │  └ replicas (asks each) ────┴────────────── enforcing ───────┼─▶ status ──▶ events
+//!          └──────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! | room | what it keeps |
+//! |---|---|
+//! | `certificate`, `pki` | the webhook's certificate in the chart's two Secrets |
+//! | `registration` | the webhooks in the chart's ValidatingWebhookConfiguration |
+//! | `replicas` | what each replica of the webhook says that it enforces |
+//! | `status` | the status of each policy and lock |
+//! | `events` | Events about what is new |
+//!
+//! Deciding is done by pure functions, which tables test; writing goes through
+//! [`Leadership::write`](crate::leader::Leadership::write), which refuses when another replica may
+//! lead. Nothing is written that is already so.
+
+mod certificate;
+mod events;
+mod metrics;
+mod pki;
+mod registration;
+mod replicas;
+mod retry;
+#[cfg(test)]
+mod scenario;
+mod status;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use kube::{Api, Client};
+use tokio::sync::watch;
+
+use crate::{cluster::Mirror, leader::Leadership};
+use certificate::CertificateKeeper;
+use events::Announcer;
+use metrics::Metrics;
+use registration::{Registrar, Registration, Target};
+use replicas::Census;
+use status::Reporter;
+
+/// Who writes, for the API server.
+const FIELD_MANAGER: &str = "portcullis-operator";
+
+/// Time from a change to the look at it, in which more changes may come. Shorter than anybody
+/// notices, and long enough that applying a repository is a few looks instead of one for each file.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Namespaces in which nothing is ever judged, beside the operator's own: a control plane that asks
+/// a policy before it elects its leaders, and nodes before they say that they live, cannot recover.
+const ALWAYS_EXEMPT: [&str; 2] = ["kube-system", "kube-node-lease"];
+
+/// What the operator is told about its installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    name: String,
+    namespace: String,
+    pod: String,
+    exempt: BTreeSet<String>,
+}
+
+/// What the leader does.
+#[derive(Clone)]
+pub struct Reconciler {
+    client: Client,
+    mirror: Arc<Mirror>,
+    settings: Arc<Settings>,
+    metrics: Metrics,
+}
+
+impl Settings {
+    /// Of the installation `name` in `namespace`, for the replica `pod`. In `exempt` namespaces
+    /// nothing is judged at admission, and neither in the own one.
+    pub fn new(
+        name: &str,
+        namespace: &str,
+        pod: &str,
+        exempt: impl IntoIterator<Item = String>,
+    ) -> Self {
+        let always = ALWAYS_EXEMPT.into_iter().chain([namespace]).map(str::to_owned);
+        Self {
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            pod: pod.to_owned(),
+            exempt: always.chain(exempt).collect(),
+        }
+    }
+
+    fn webhook_service(&self) -> String {
+        format!("{}-webhook", self.name)
+    }
+
+    fn authority_secret(&self) -> String {
+        format!("{}-ca", self.name)
+    }
+
+    fn serving_secret(&self) -> String {
+        format!("{}-webhook-tls", self.name)
+    }
+
+    fn target(&self) -> Target {
+        Target {
+            service: self.webhook_service(),
+            namespace: self.namespace.clone(),
+            exempt: self.exempt.clone(),
+        }
+    }
+}
+
+impl Reconciler {
+    /// Keeps what follows from `mirror`.
+    pub fn new(client: Client, mirror: Arc<Mirror>, settings: Settings) -> Self {
+        Self { client, mirror, settings: Arc::new(settings), metrics: Metrics::new() }
+    }
+
+    /// Writes as long as it is not dropped.
+    pub async fn lead(self, leadership: Leadership) {
+        // A view of half the cluster would take the other half out of force.
+        self.mirror.synced().await;
+        let _leading = Leading::new(&self.metrics);
+        let (trusted, is_trusted) = watch::channel(None);
+        let (counted, replicas) = watch::channel(None);
+        let (registration, is_registered) = watch::channel(Registration::default());
+        let announcer = Announcer::new(
+            self.client.clone(),
+            leadership.clone(),
+            self.settings.clone(),
+            self.metrics.clone(),
+        );
+        let certificate = CertificateKeeper {
+            secrets: Api::namespaced(self.client.clone(), &self.settings.namespace),
+            settings: self.settings.clone(),
+            leadership: leadership.clone(),
+            metrics: self.metrics.clone(),
+            trusted,
+        };
+        let census = Census {
+            slices: Api::namespaced(self.client.clone(), &self.settings.namespace),
+            settings: self.settings.clone(),
+            metrics: self.metrics.clone(),
+            mirror: self.mirror.clone(),
+            trusted: is_trusted.clone(),
+            replicas: counted,
+        };
+        let registrar = Registrar {
+            client: self.client.clone(),
+            settings: self.settings.clone(),
+            leadership: leadership.clone(),
+            metrics: self.metrics.clone(),
+            announcer: announcer.clone(),
+            mirror: self.mirror.clone(),
+            replicas: replicas.clone(),
+            trusted: is_trusted,
+            registration,
+        };
+        let reporter = Reporter {
+            client: self.client,
+            settings: self.settings,
+            leadership,
+            metrics: self.metrics.clone(),
+            announcer,
+            mirror: self.mirror,
+            replicas,
+            registration: is_registered,
+            written: HashMap::new(),
+        };
+        tokio::join!(certificate.run(), census.run(), registrar.run(), reporter.run());
+    }
+
+    /// Appends the operator's metrics in Prometheus' text format.
+    pub fn write_metrics(&self, text: &mut String) {
+        self.metrics.write(text);
+    }
+}
+
+impl std::fmt::Debug for Reconciler {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Reconciler").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// Shows in the metrics that this replica leads, until it is dropped.
+struct Leading<'a>(&'a Metrics);
+
+impl<'a> Leading<'a> {
+    fn new(metrics: &'a Metrics) -> Self {
+        metrics.leads(true);
+        Self(metrics)
+    }
+}
+
+impl Drop for Leading<'_> {
+    fn drop(&mut self) {
+        self.0.leads(false);
+    }
+}

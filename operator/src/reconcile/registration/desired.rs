@@ -1,0 +1,278 @@
+//! From the policies to the webhooks that the API server calls. Pure.
+//!
+//! | webhook | asks about |
+//! |---|---|
+//! | `fail.cluster.portcullis.dev` | cluster policies that deny when nobody answers |
+//! | `ignore.cluster.portcullis.dev` | those that do not, `Warn` and `Audit` among them |
+//! | `fail-<n>.namespace.portcullis.dev` | policies of the namespaces that have the same rules |
+//! | `ignore-<n>.namespace.portcullis.dev` | the same, of those that do not deny then |
+//! | `resources.portcullis.dev` | our own resources, when they are applied |
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::{
+    ByteString,
+    api::admissionregistration::v1::{
+        RuleWithOperations, ServiceReference, ValidatingWebhook, WebhookClientConfig,
+    },
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement},
+};
+use portcullis_policies::{Entry, FailurePolicy, Operation, ResourceRule, Scope, Snapshot};
+
+use super::{Catalogue, Cover, cover};
+
+/// Seconds that the API server waits for an answer: its own default, and what the webhook derives
+/// its deadlines from.
+const TIMEOUT: i32 = 10;
+
+/// The port of the webhook's Service.
+const PORT: i32 = 443;
+
+/// The label by which every namespace is known.
+const NAMESPACE: &str = "kubernetes.io/metadata.name";
+
+/// Sets of namespaces with rules of their own, for each failure policy. Every request is compared
+/// with each of them, so beyond this many they share one webhook with all of their rules; a
+/// namespace without a policy for a request then costs a call that is answered at once.
+const NAMESPACE_SETS: usize = 100;
+
+const FAILURE_POLICIES: [FailurePolicy; 2] = [FailurePolicy::Fail, FailurePolicy::Ignore];
+
+/// What the webhooks call, and what they leave alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// The webhook's Service.
+    pub(crate) service: String,
+    /// Its namespace.
+    pub(crate) namespace: String,
+    /// Namespaces in which nothing is judged.
+    pub(crate) exempt: BTreeSet<String>,
+}
+
+/// What is asked about each owner's policies, by failure policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Covers {
+    cluster: BTreeMap<FailurePolicy, Cover>,
+    namespaces: BTreeMap<(FailurePolicy, String), Cover>,
+}
+
+/// Whether policies have wildcards, which only a catalogue can expand.
+pub(crate) fn needs_catalogue(snapshot: &Snapshot) -> bool {
+    let admissions =
+        snapshot.entries().filter_map(|entry| entry.policy.definition().admission.as_ref());
+    admissions.flat_map(|admission| &admission.rules).any(cover::has_wildcard)
+}
+
+/// The webhooks for these policies, in a stable order.
+pub(crate) fn webhooks(
+    snapshot: &Snapshot,
+    catalogue: &Catalogue,
+    target: &Target,
+    trusted: &str,
+) -> Vec<ValidatingWebhook> {
+    let covers = Covers::of(snapshot, catalogue, target);
+    let builder = Builder { target, trusted };
+    let mut webhooks = Vec::new();
+    for (failure_policy, cover) in covers.cluster {
+        let selector = select(NAMESPACE, "NotIn", target.exempt.iter());
+        let word = word(failure_policy);
+        webhooks.push(builder.webhook(
+            format!("{word}.cluster.portcullis.dev"),
+            format!("/admission/cluster/{word}"),
+            failure_policy,
+            cover.rules("*"),
+            selector,
+        ));
+    }
+    for failure_policy in FAILURE_POLICIES {
+        let word = word(failure_policy);
+        let sets = namespace_sets(&covers.namespaces, failure_policy);
+        for (number, (namespaces, rules)) in (1..).zip(sets) {
+            webhooks.push(builder.webhook(
+                format!("{word}-{number}.namespace.portcullis.dev"),
+                format!("/admission/namespace/{word}"),
+                failure_policy,
+                rules,
+                select(NAMESPACE, "In", namespaces.into_iter()),
+            ));
+        }
+    }
+    webhooks.push(builder.resources());
+    webhooks
+}
+
+/// Whether the API server asks about everything that a policy judges. A policy that judges nothing
+/// at admission is always registered.
+pub(crate) fn is_registered(
+    entry: &Entry,
+    webhooks: &[ValidatingWebhook],
+    catalogue: &Catalogue,
+    target: &Target,
+) -> bool {
+    let mut wanted = Covers::default();
+    wanted.add(entry, catalogue, target);
+    let cluster = wanted.cluster.iter().all(|(failure_policy, cover)| {
+        let name = format!("{}.cluster.portcullis.dev", word(*failure_policy));
+        let found = webhooks.iter().find(|webhook| webhook.name == name);
+        cover.is_within(&found.map(rules_of).unwrap_or_default())
+    });
+    let namespaces = wanted.namespaces.iter().all(|((failure_policy, namespace), cover)| {
+        let prefix = format!("{}-", word(*failure_policy));
+        let mut known = Cover::default();
+        for webhook in webhooks {
+            if webhook.name.starts_with(&prefix) && selects(webhook, namespace) {
+                known.extend(&rules_of(webhook));
+            }
+        }
+        cover.is_within(&known)
+    });
+    cluster && namespaces
+}
+
+impl Covers {
+    fn of(snapshot: &Snapshot, catalogue: &Catalogue, target: &Target) -> Self {
+        let mut covers = Self::default();
+        for entry in snapshot.entries() {
+            covers.add(entry, catalogue, target);
+        }
+        covers.cluster.retain(|_, cover| !cover.is_empty());
+        covers.namespaces.retain(|_, cover| !cover.is_empty());
+        covers
+    }
+
+    /// Adds what a policy judges, broken or not: a broken one denies at its own match.
+    fn add(&mut self, entry: &Entry, catalogue: &Catalogue, target: &Target) {
+        let Some(admission) = &entry.policy.definition().admission else { return };
+        let failure_policy = admission.effective_failure_policy();
+        let cover = match entry.address().scope() {
+            Scope::Cluster => self.cluster.entry(failure_policy).or_default(),
+            Scope::Namespace(namespace) if target.exempt.contains(namespace) => return,
+            Scope::Namespace(namespace) => {
+                self.namespaces.entry((failure_policy, namespace.clone())).or_default()
+            }
+        };
+        for rule in &admission.rules {
+            cover.add(rule, catalogue);
+        }
+    }
+}
+
+/// Namespaces with the rules that they share, in the order of the first namespace of each set.
+fn namespace_sets(
+    covers: &BTreeMap<(FailurePolicy, String), Cover>,
+    failure_policy: FailurePolicy,
+) -> Vec<(BTreeSet<&String>, Vec<RuleWithOperations>)> {
+    let own = covers.iter().filter(|((own, _), _)| *own == failure_policy);
+    let mut sets: BTreeMap<&Cover, BTreeSet<&String>> = BTreeMap::new();
+    for ((_, namespace), cover) in own {
+        sets.entry(cover).or_default().insert(namespace);
+    }
+    if sets.len() > NAMESPACE_SETS {
+        let mut all = Cover::default();
+        sets.keys().for_each(|cover| all.extend(cover));
+        let namespaces = sets.into_values().flatten().collect();
+        return vec![(namespaces, all.rules("Namespaced"))];
+    }
+    let mut sets: Vec<_> = sets
+        .into_iter()
+        .map(|(cover, namespaces)| (namespaces, cover.rules("Namespaced")))
+        .collect();
+    sets.sort_by(|(left, _), (right, _)| left.cmp(right));
+    sets
+}
+
+struct Builder<'a> {
+    target: &'a Target,
+    trusted: &'a str,
+}
+
+impl Builder<'_> {
+    /// Every field is set that the API server would set by default, so that what comes back is
+    /// equal to what was written.
+    fn webhook(
+        &self,
+        name: String,
+        path: String,
+        failure_policy: FailurePolicy,
+        rules: Vec<RuleWithOperations>,
+        namespace_selector: LabelSelector,
+    ) -> ValidatingWebhook {
+        ValidatingWebhook {
+            name,
+            client_config: WebhookClientConfig {
+                ca_bundle: Some(ByteString(self.trusted.as_bytes().to_vec())),
+                service: Some(ServiceReference {
+                    name: self.target.service.clone(),
+                    namespace: self.target.namespace.clone(),
+                    path: Some(path),
+                    port: Some(PORT),
+                }),
+                url: None,
+            },
+            rules: Some(rules),
+            failure_policy: Some(failure_policy.as_str().to_owned()),
+            match_policy: Some("Equivalent".to_owned()),
+            namespace_selector: Some(namespace_selector),
+            object_selector: Some(LabelSelector::default()),
+            side_effects: "None".to_owned(),
+            timeout_seconds: Some(TIMEOUT),
+            admission_review_versions: vec!["v1".to_owned()],
+            match_conditions: None,
+        }
+    }
+
+    /// Under `Ignore`: what gets past it is a broken policy, and answers as one.
+    fn resources(&self) -> ValidatingWebhook {
+        let rule = ResourceRule {
+            groups: vec![portcullis_crds::GROUP.to_owned()],
+            versions: vec![portcullis_crds::VERSION.to_owned()],
+            resources: ["policies", "clusterpolicies", "locks", "clusterlocks"]
+                .map(str::to_owned)
+                .to_vec(),
+            operations: vec![Operation::Create, Operation::Update],
+        };
+        let mut cover = Cover::default();
+        cover.add(&rule, &Catalogue::default());
+        self.webhook(
+            "resources.portcullis.dev".to_owned(),
+            "/resources".to_owned(),
+            FailurePolicy::Ignore,
+            cover.rules("*"),
+            LabelSelector::default(),
+        )
+    }
+}
+
+fn word(failure_policy: FailurePolicy) -> &'static str {
+    match failure_policy {
+        FailurePolicy::Fail => "fail",
+        FailurePolicy::Ignore => "ignore",
+    }
+}
+
+fn select<'a>(
+    label: &str,
+    operator: &str,
+    values: impl Iterator<Item = &'a String>,
+) -> LabelSelector {
+    let requirement = LabelSelectorRequirement {
+        key: label.to_owned(),
+        operator: operator.to_owned(),
+        values: Some(values.cloned().collect()),
+    };
+    LabelSelector { match_expressions: Some(vec![requirement]), match_labels: None }
+}
+
+fn selects(webhook: &ValidatingWebhook, namespace: &str) -> bool {
+    let selector = webhook.namespace_selector.as_ref();
+    let requirements = selector.and_then(|selector| selector.match_expressions.as_ref());
+    requirements.into_iter().flatten().any(|requirement| {
+        requirement.operator == "In"
+            && requirement.key == NAMESPACE
+            && requirement.values.iter().flatten().any(|value| value == namespace)
+    })
+}
+
+fn rules_of(webhook: &ValidatingWebhook) -> Cover {
+    Cover::of_rules(webhook.rules.as_deref().unwrap_or_default())
+}

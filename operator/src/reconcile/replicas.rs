@@ -1,0 +1,251 @@
+//! Which replicas of the webhook are ready, and what each of them enforces.
+//!
+//! The operator asks; the replicas, which may only read the cluster, answer. What is asked is in
+//! `GET /v1/enforcement` of the evaluation API.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::{StreamExt as _, stream};
+use hyper::StatusCode;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::{
+    Api,
+    api::ListParams,
+};
+use portcullis_policies::{Address, Digest, Snapshot};
+use serde::Deserialize;
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+
+use super::{PAUSE, Settings, metrics::Metrics, retry::Retry};
+use crate::{
+    cluster::{Mirror, chain},
+    https,
+};
+
+/// Time between two rounds when every replica enforces everything.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// Time between two rounds while some do not yet.
+const PERIOD_PENDING: Duration = Duration::from_secs(1);
+
+/// Replicas that are asked at once.
+const AT_ONCE: usize = 8;
+
+/// Most replicas that are asked; a larger fleet would need another way than asking each.
+const MOST: usize = 256;
+
+/// Largest answer: some hundred bytes a policy, and far more policies than a cluster has.
+const ANSWER: usize = 16 << 20;
+
+/// Time for listing the endpoints.
+const READ: Duration = Duration::from_secs(10);
+
+/// The port of the evaluation API in a pod.
+const PORT: u16 = 8181;
+
+/// What the ready replicas enforce.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Replicas {
+    /// How many are ready.
+    pub(crate) ready: usize,
+    /// The digests of each that answered, by namespace and address.
+    held: Vec<BTreeMap<(Option<String>, String), String>>,
+}
+
+/// Asks the replicas.
+pub(crate) struct Census {
+    pub(crate) slices: Api<EndpointSlice>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) metrics: Metrics,
+    pub(crate) mirror: Arc<Mirror>,
+    pub(crate) trusted: watch::Receiver<Option<Arc<str>>>,
+    pub(crate) replicas: watch::Sender<Option<Arc<Replicas>>>,
+}
+
+/// The answer of a replica.
+#[derive(Debug, Deserialize)]
+struct Report {
+    policies: Vec<Reported>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Reported {
+    address: String,
+    namespace: Option<String>,
+    digest: String,
+}
+
+/// Why the replicas could not be counted, or one of them gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CensusFault {
+    #[error("failed to list the endpoints of the webhook's Service")]
+    List(#[source] kube::Error),
+    #[error("the API server did not list the webhook's endpoints within {} s", READ.as_secs())]
+    Late,
+    #[error("failed to ask {0}")]
+    Ask(SocketAddr, #[source] https::HttpsFault),
+    #[error("{0} answered with {1}")]
+    Status(SocketAddr, StatusCode),
+    #[error("failed to read the answer of {0}")]
+    Read(SocketAddr, #[source] serde_json::Error),
+}
+
+impl Replicas {
+    /// Replicas that are ready, with what those that answered hold.
+    #[cfg(test)]
+    pub(crate) fn of(ready: usize, held: &[&[(&Address, Digest)]]) -> Self {
+        let key = |address: &Address| (address.namespace().map(str::to_owned), address.path());
+        let held = held.iter().map(|held| {
+            held.iter().map(|(address, digest)| (key(address), digest.to_string())).collect()
+        });
+        Self { ready, held: held.collect() }
+    }
+
+    /// How many hold a policy at this digest.
+    pub(crate) fn enforcing(&self, address: &Address, digest: Digest) -> usize {
+        let key = (address.namespace().map(str::to_owned), address.path());
+        let digest = digest.to_string();
+        self.held.iter().filter(|held| held.get(&key) == Some(&digest)).count()
+    }
+
+    /// Whether all of them hold everything that is in force.
+    fn agree(&self, snapshot: &Snapshot) -> bool {
+        snapshot
+            .entries()
+            .all(|entry| self.enforcing(entry.address(), entry.policy.digest()) == self.ready)
+    }
+}
+
+impl Census {
+    /// Asks for ever.
+    pub(crate) async fn run(mut self) {
+        let mut retry = Retry::new("count the replicas", self.metrics.clone());
+        let mut changes = self.mirror.changes();
+        loop {
+            let wait = match self.count().await {
+                Ok(replicas) => {
+                    retry.succeeded();
+                    self.metrics.replicas(replicas.ready);
+                    let agree = replicas.agree(&self.mirror.cache().snapshot());
+                    self.publish(replicas);
+                    if agree { PERIOD } else { PERIOD_PENDING }
+                }
+                Err(fault) => retry.note(&fault),
+            };
+            tokio::select! {
+                _ = changes.changed() => {}
+                _ = self.trusted.changed() => {}
+                () = sleep(wait) => {}
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    fn publish(&self, replicas: Replicas) {
+        self.replicas.send_if_modified(|known| {
+            let is_new = known.as_deref() != Some(&replicas);
+            if is_new {
+                *known = Some(Arc::new(replicas));
+            }
+            is_new
+        });
+    }
+
+    async fn count(&mut self) -> Result<Replicas, CensusFault> {
+        let service = self.settings.webhook_service();
+        let params = ListParams::default().labels(&format!("kubernetes.io/service-name={service}"));
+        let slices = timeout(READ, self.slices.list(&params))
+            .await
+            .map_err(|_| CensusFault::Late)?
+            .map_err(CensusFault::List)?;
+        let addresses = addresses(&slices.items);
+        let trusted = self.trusted.borrow_and_update().clone();
+        let url = format!("https://{service}.{}.svc:{PORT}/v1/enforcement", self.settings.namespace);
+        let answers = stream::iter(addresses.iter().take(MOST))
+            .map(|address| ask(&url, trusted.clone(), SocketAddr::new(*address, PORT)))
+            .buffer_unordered(AT_ONCE)
+            .filter_map(|answer| async {
+                // One that does not answer is ready and enforces nothing, as far as is known.
+                answer.map_err(|fault| tracing::debug!(fault = chain(&fault), "no answer")).ok()
+            });
+        let mut held: Vec<_> = answers.collect().await;
+        held.sort_unstable();
+        Ok(Replicas { ready: addresses.len(), held })
+    }
+}
+
+async fn ask(
+    url: &str,
+    trusted: Option<Arc<str>>,
+    address: SocketAddr,
+) -> Result<BTreeMap<(Option<String>, String), String>, CensusFault> {
+    let authority = trusted.as_ref().map(|pem| pem.as_bytes());
+    let (status, body) = https::get(url, authority, Some(address), ANSWER)
+        .await
+        .map_err(|fault| CensusFault::Ask(address, fault))?;
+    if status != StatusCode::OK {
+        return Err(CensusFault::Status(address, status));
+    }
+    let report: Report =
+        serde_json::from_slice(&body).map_err(|error| CensusFault::Read(address, error))?;
+    let held = report.policies.into_iter();
+    Ok(held.map(|policy| ((policy.namespace, policy.address), policy.digest)).collect())
+}
+
+/// The addresses of the ready endpoints, each once.
+fn addresses(slices: &[EndpointSlice]) -> BTreeSet<IpAddr> {
+    let endpoints = slices.iter().flat_map(|slice| &slice.endpoints);
+    let ready = endpoints.filter(|endpoint| {
+        let conditions = endpoint.conditions.as_ref();
+        // An unknown condition is to be read as true.
+        let is_ready = conditions.and_then(|conditions| conditions.ready).unwrap_or(true);
+        let is_ending = conditions.and_then(|conditions| conditions.terminating).unwrap_or(false);
+        is_ready && !is_ending
+    });
+    ready.filter_map(|endpoint| endpoint.addresses.first()?.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::{Value as Json, json};
+
+    #[rstest]
+    #[case(json!([]), &[])]
+    #[case(json!([{"addresses": ["10.0.0.1"], "conditions": {"ready": true}}]), &["10.0.0.1"])]
+    #[case(json!([{"addresses": ["10.0.0.1"]}]), &["10.0.0.1"])]
+    #[case(json!([{"addresses": ["10.0.0.1"], "conditions": {"ready": false}}]), &[])]
+    #[case(json!([{"addresses": ["10.0.0.1"], "conditions": {"ready": true, "terminating": true}}]), &[])]
+    #[case(json!([{"addresses": ["fd00::1", "fd00::2"]}, {"addresses": ["10.0.0.2"]}, {"addresses": ["10.0.0.2"]}]),
+        &["10.0.0.2", "fd00::1"])]
+    fn counts_ready_endpoints_once(#[case] endpoints: Json, #[case] expected: &[&str]) {
+        let slice = json!({"addressType": "IPv4", "metadata": {}, "endpoints": endpoints});
+        let slices: Vec<EndpointSlice> = vec![serde_json::from_value(slice).unwrap()];
+        let expected: BTreeSet<IpAddr> = expected.iter().map(|ip| ip.parse().unwrap()).collect();
+        assert_eq!(addresses(&slices), expected);
+    }
+
+    #[test]
+    fn a_digest_counts_for_its_own_address_only() {
+        use portcullis_policies::{Definition, Scope};
+
+        let address: Address = "a/b@1".parse().unwrap();
+        let own = Address::new(Scope::Namespace("team".to_owned()), "a", "b", "1").unwrap();
+        let digest = |source| Digest::of(&Definition::new(address.clone(), source));
+        let (old, new) = (digest("package a.b"), digest("package a.b\n"));
+        let replicas = Replicas::of(3, &[&[(&address, new)], &[(&address, old)], &[(&own, new)]]);
+        assert_eq!(replicas.enforcing(&address, new), 1);
+        assert_eq!(replicas.enforcing(&address, old), 1);
+        assert_eq!(replicas.enforcing(&own, new), 1);
+        assert_eq!(replicas.enforcing(&own, old), 0);
+    }
+}

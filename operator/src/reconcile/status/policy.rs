@@ -1,0 +1,182 @@
+//! What there is to say of a policy. Pure.
+
+use portcullis_crds::{
+    ConditionType, EffectiveRegoVersion, Finding, PolicyStatus, Replicas as Counted,
+    conditions::{merged, reason},
+};
+use portcullis_policies::{
+    Conflict, Diagnostics, Effect, Entry, Lock, ObjectKey, Policy, RegoVersion,
+};
+
+use super::World;
+use crate::{cluster::Record, reconcile::registration::Registered};
+
+impl World<'_> {
+    /// The status of the policy that an object holds.
+    pub(crate) fn policy(
+        &self,
+        key: &ObjectKey,
+        record: &Record,
+        before: &PolicyStatus,
+    ) -> PolicyStatus {
+        let policy = record.policy.as_deref();
+        let entry = self.holders.get(key).map(|entry| entry.as_ref());
+        let replicas = entry.map(|entry| self.counted(entry));
+        let compiled = compiled(record, policy);
+        let enforced = self.enforced(key, entry, replicas, record);
+        let findings = [ready(&compiled, &enforced), compiled, enforced, self.locked(entry)];
+        PolicyStatus {
+            observed_generation: record.generation,
+            address: policy.map(|policy| policy.address().path()),
+            digest: policy.map(|policy| policy.digest().to_string()),
+            rego_version: policy.and_then(Policy::rego_version).map(|version| match version {
+                RegoVersion::V0 => EffectiveRegoVersion::V0,
+                RegoVersion::V1 | RegoVersion::Auto => EffectiveRegoVersion::V1,
+            }),
+            enforced_on: replicas.map(Counted::enforced_on),
+            replicas,
+            locks: self.locks(entry).map(reference).collect(),
+            conditions: merged(&before.conditions, findings, record.generation, self.now),
+        }
+    }
+
+    fn counted(&self, entry: &Entry) -> Counted {
+        let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+        Counted {
+            enforcing: count(self.replicas.enforcing(entry.address(), entry.policy.digest())),
+            total: count(self.replicas.ready),
+        }
+    }
+
+    fn enforced(
+        &self,
+        key: &ObjectKey,
+        entry: Option<&Entry>,
+        replicas: Option<Counted>,
+        record: &Record,
+    ) -> Finding {
+        use ConditionType::Enforced;
+
+        let (Some(entry), Some(counted)) = (entry, replicas) else {
+            if let Some(Conflict { address, holder, .. }) =
+                self.view.snapshot.conflicts().iter().find(|conflict| conflict.other == *key)
+            {
+                let message = format!(
+                    "{holder} holds the address {}: delete one of the two, or give this one \
+                     another address",
+                    address.path()
+                );
+                return Enforced.fails(reason::ADDRESS_TAKEN, message);
+            }
+            let fault = record.fault.as_deref().unwrap_or("it is not known yet");
+            return Enforced.fails(reason::INVALID, fault);
+        };
+        let on = format!("on {} of {} ready replicas", counted.enforcing, counted.total);
+        if !entry.policy.definition().window.contains(self.now) {
+            return Enforced.fails(
+                reason::NOT_IN_FORCE,
+                "the time is outside the policy's `notBefore` and `notAfter`",
+            );
+        }
+        if !self.is_registered(entry) {
+            return Enforced.fails(reason::NOT_REGISTERED, self.unregistered());
+        }
+        if counted.total == 0 {
+            return Enforced.fails(reason::NO_REPLICA, "no replica of the webhook is ready");
+        }
+        if counted.enforcing < counted.total {
+            return Enforced.fails(reason::PENDING, on);
+        }
+        let exempt = entry.address().namespace().filter(|own| self.target.exempt.contains(*own));
+        Enforced.holds(reason::ON_EVERY_REPLICA, match exempt {
+            Some(own) => format!("{on}; admission does not ask in the exempt namespace {own}"),
+            None => on,
+        })
+    }
+
+    fn unregistered(&self) -> String {
+        match &self.registration.registered {
+            Registered::Gone => "the ValidatingWebhookConfiguration is gone, and admission is \
+                                 switched off: `helm upgrade` restores it"
+                .to_owned(),
+            Registered::Empty(why) => {
+                format!("the ValidatingWebhookConfiguration is empty: {why}")
+            }
+            Registered::Unknown | Registered::Filled(_) => {
+                "the ValidatingWebhookConfiguration does not ask about it yet".to_owned()
+            }
+        }
+    }
+
+    fn locked(&self, entry: Option<&Entry>) -> Finding {
+        let locks: Vec<&Lock> = self.locks(entry).collect();
+        let refuses = |lock: &&&Lock| lock.effect == Effect::Refuse;
+        // Of several, one that refuses wins, as it does in a decision.
+        let Some(lock) = locks.iter().find(refuses).or(locks.first()) else {
+            return ConditionType::Locked.fails(reason::NOT_LOCKED, "no lock holds it");
+        };
+        let (reason, does) = match lock.effect {
+            Effect::Refuse => (reason::REFUSED, "refuses what it would judge"),
+            Effect::Bypass => (reason::BYPASSED, "bypasses it"),
+        };
+        let points = match (lock.points.admission, lock.points.evaluation) {
+            (true, true) => "at admission and evaluation",
+            (true, false) => "at admission",
+            (false, _) => "at evaluation",
+        };
+        let end = lock.expires_at.map(|end| format!(" until {end}")).unwrap_or_default();
+        let note = lock.note();
+        let message = format!("{} {does} {points}{end}: {}", note.name, note.reason);
+        ConditionType::Locked.holds(reason, message)
+    }
+
+    fn locks<'a>(&self, entry: Option<&'a Entry>) -> impl Iterator<Item = &'a Lock> {
+        let now = self.now;
+        let locks = entry.into_iter().flat_map(|entry| &entry.locks);
+        locks.map(AsRef::as_ref).filter(move |lock: &&Lock| lock.is_active(now))
+    }
+}
+
+fn compiled(record: &Record, policy: Option<&Policy>) -> Finding {
+    use ConditionType::Compiled;
+
+    let Some(policy) = policy else {
+        let fault = record.fault.as_deref().unwrap_or("it is not compiled yet");
+        return Compiled.fails(reason::INVALID, fault);
+    };
+    match policy.faults() {
+        Some(faults) => Compiled.fails(reason_of(faults), faults.to_string()),
+        None => {
+            let version = policy.rego_version().map_or("auto", RegoVersion::as_str);
+            Compiled.holds(reason::COMPILED, format!("compiled as Rego {version}"))
+        }
+    }
+}
+
+/// Faults at a place in the source are the compiler's; the others are of settings.
+fn reason_of(faults: &Diagnostics) -> &'static str {
+    let of_rego = faults.iter().any(|fault| fault.location.is_some() || fault.code.starts_with("rego_"));
+    if of_rego { reason::COMPILE_FAILED } else { reason::INVALID }
+}
+
+/// Sums up. A lock is somebody's decision and no fault of the policy; a policy outside its window
+/// does what its spec says.
+fn ready(compiled: &Finding, enforced: &Finding) -> Finding {
+    use ConditionType::Ready;
+
+    for finding in [compiled, enforced] {
+        let is_as_it_says = finding.reason == reason::NOT_IN_FORCE;
+        if finding.holds != Some(true) && !is_as_it_says {
+            return Ready.fails(finding.reason, finding.message.clone());
+        }
+    }
+    if enforced.reason == reason::NOT_IN_FORCE {
+        return Ready.holds(reason::NOT_IN_FORCE, enforced.message.clone());
+    }
+    Ready.holds(reason::IN_FORCE, enforced.message.clone())
+}
+
+/// `ClusterLock/incident-4711`
+fn reference(lock: &Lock) -> String {
+    format!("{}/{}", lock.key.kind, lock.key.name)
+}
