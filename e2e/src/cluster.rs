@@ -74,9 +74,19 @@ impl Cluster {
         })
     }
 
+    /// The file that says how to reach it.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
     /// A client with all rights.
     pub fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// Where its address and an administrator's credentials are.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
     }
 
     /// Whether its node is this machine, as `e2e/cluster/up` makes it.

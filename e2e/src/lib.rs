@@ -16,6 +16,7 @@
 //! | [`admissions`] | one admission, and streams of them |
 //! | [`replicas`] | our own processes: their Pods, logs, metrics and ends |
 //! | [`toolbox`], [`sidecar`], [`local`] | asking over HTTP, from a Pod and from this machine |
+//! | [`console`] | the commands that a document shows |
 //! | [`diagnosis`] | what is worth knowing when a test fails |
 //!
 //! `make e2e` brings a cluster up and runs the tests; `E2E_KUBECONFIG` names another one. Without a
@@ -23,6 +24,7 @@
 
 pub mod admissions;
 pub mod cluster;
+pub mod console;
 pub mod diagnosis;
 pub mod installation;
 pub mod local;

@@ -35,12 +35,23 @@ impl Local {
             // JSON is YAML.
             std::fs::write(served.join(format!("{number}.yaml")), manifest.to_string())?;
         }
+        Self::start(directory, Some(&served)).await
+    }
+
+    /// Serves the policies that come with Portcullis.
+    pub async fn serve_library() -> Result<Self> {
+        Self::start(TempDir::new()?, None).await
+    }
+
+    async fn start(directory: TempDir, served: Option<&Path>) -> Result<Self> {
         let (address, admin) = (free_address()?, free_address()?);
         let binary = binary()?;
         let log = std::fs::File::create(directory.path().join("log.txt"))?;
         let process = Command::new(&binary)
             .arg("serve")
-            .arg(&served)
+            .args(served)
+            .arg("--locks")
+            .arg(directory.path().join("locks"))
             .args(["--listen", &address, "--admin", &admin])
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

@@ -8,6 +8,8 @@ mod doors;
 mod faults;
 mod locks;
 mod namespaces;
+mod readme;
+mod readme;
 mod rollout;
 mod uninstall;
 mod way_out;
