@@ -1,1 +1,28 @@
-//! stub
+//! Everything that watches and writes, and the command line.
+//!
+//! ```text
+//! a directory ─ directory ─┐                       ┌─▶ webhook's doors
+//!                          ├─ convert ──▶ Cache ──┤
+//! a cluster ─── cluster ───┘                       └─▶ review: is this object sound?
+//!                 └──────── reconcile ──▶ status, registration, certificates, Events
+//! ```
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`cli`], [`commands`] | the command line: what was typed, then what is usable |
+//! | [`convert`] | objects of the API become policies and locks; nowhere else |
+//! | [`directory`] | the source of `portcullis serve`: files, their changes, and locks on disk |
+//! | [`cluster`] | the source of `portcullis webhook`: watches |
+//! | [`reconcile`], [`leader`] | what the one leading operator writes |
+//! | [`review`] | judges our own resources when they are applied |
+//! | [`https`] | asks one URL, with bounds |
+
+pub mod cli;
+pub mod cluster;
+pub mod commands;
+pub mod convert;
+pub mod directory;
+pub mod https;
+pub mod leader;
+pub mod reconcile;
+pub mod review;

@@ -1,0 +1,140 @@
+//! The command line: what was typed. What is usable of it is checked by each command.
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+
+use crate::commands::{operator, probe, serve, sidecar, webhook};
+
+/// Policies for Kubernetes and for services, written in Rego, decided everywhere alike.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, propagate_version = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// How logs are written to standard error.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        env = "PORTCULLIS_LOG_FORMAT",
+        hide_env_values = true
+    )]
+    pub log_format: LogFormat,
+
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as
+    /// `info,portcullis_webhook=debug`.
+    #[arg(
+        long,
+        global = true,
+        default_value = "info",
+        env = "PORTCULLIS_LOG",
+        hide_env_values = true
+    )]
+    pub log: String,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve policies of a directory, without a cluster.
+    Serve(serve::Arguments),
+    /// Answer admission reviews and evaluations in a cluster.
+    Webhook(webhook::Arguments),
+    /// Keep status, registration and certificates in a cluster; one replica leads.
+    Operator(operator::Arguments),
+    /// Answer evaluations beside a workload, on loopback.
+    Sidecar(sidecar::Arguments),
+    /// Ask a URL; succeed when the answer is 200.
+    Probe(probe::Arguments),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis serve                    serve the policies that come with portcullis
+  portcullis serve ./policies         serve a directory, and follow its changes
+  portcullis serve --help             all options, with examples";
+
+/// Reads the command line, runs the command, and prints what went wrong.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are errors of clap's, too: it knows where to print each.
+            let printed = error.print();
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            return if printed.is_ok() {
+                ExitCode::from(code)
+            } else {
+                ExitCode::FAILURE
+            };
+        }
+    };
+    match cli.execute() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to tell it to when standard error is closed.
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Cli {
+    fn execute(self) -> anyhow::Result<()> {
+        self.start_logging()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            match self.command {
+                Command::Serve(arguments) => serve::run(arguments).await,
+                Command::Webhook(arguments) => webhook::run(arguments).await,
+                // It is large enough to be kept off the stack.
+                Command::Operator(arguments) => Box::pin(operator::run(arguments)).await,
+                Command::Sidecar(arguments) => sidecar::run(arguments).await,
+                Command::Probe(arguments) => probe::run(arguments).await,
+            }
+        })
+    }
+
+    /// Logs go to standard error: standard output is for what was asked for.
+    fn start_logging(&self) -> anyhow::Result<()> {
+        let filter = EnvFilter::builder()
+            .parse(&self.log)
+            .map_err(|error| anyhow::anyhow!("`--log {}` is not a filter: {error}", self.log))?;
+        let registry = tracing_subscriber::registry().with(filter);
+        match self.log_format {
+            LogFormat::Text => {
+                let ansi = io::stderr().is_terminal();
+                let layer = fmt::layer().with_writer(io::stderr).with_ansi(ansi);
+                registry.with(layer).try_init()?;
+            }
+            LogFormat::Json => {
+                let layer = fmt::layer()
+                    .json()
+                    .flatten_event(true)
+                    .with_writer(io::stderr);
+                registry.with(layer).try_init()?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,8 @@
+//! The subcommands, one room each: its arguments, what is usable of them, and what it does.
+
+pub mod operator;
+pub mod probe;
+mod process;
+pub mod serve;
+pub mod sidecar;
+pub mod webhook;

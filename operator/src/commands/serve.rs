@@ -1,0 +1,375 @@
+//! `portcullis serve`: every door on the policies of a directory, without a cluster.
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use portcullis_policies::{Cache, Timestamp};
+use portcullis_webhook::{
+    Certificate, DoorSettings, Doors, Evaluators, Readiness, Shutdown, Transport, Trigger,
+    admin_router, admission_router, evaluation_router, serve,
+};
+use tokio::task::JoinSet;
+
+use super::process::{bind, told_to_stop};
+use crate::directory::{
+    self, Access, Listener, LockGate, LockStore, Source, Status, Tree, policy_table, problem_table,
+};
+
+/// Arguments of `portcullis serve`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// The directory of the policies; without it, the policies that come with portcullis.
+    ///
+    /// It holds the repository layout, `<group>/<name>/<version>/policy.rego`, or manifests of
+    /// Policy, `ClusterPolicy`, Lock and `ClusterLock`, or both.
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+
+    /// What all servers of a directory share.
+    #[command(flatten)]
+    pub server: ServerArguments,
+
+    /// Address on which evaluations and admission reviews are answered; several may be given.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8181")]
+    pub listen: Vec<SocketAddr>,
+
+    /// PEM file of the certificate chain for TLS 1.3 on the listeners.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// PEM file of the certificate's private key.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Listen without TLS on addresses that other machines can reach.
+    #[arg(long)]
+    pub insecure: bool,
+
+    /// File with the bearer token that the lock endpoints ask for. Without it they are open on
+    /// loopback, and closed on every other address.
+    #[arg(long, value_name = "FILE")]
+    pub lock_token_file: Option<PathBuf>,
+}
+
+/// Arguments of every server of a directory.
+#[derive(Debug, clap::Args)]
+pub struct ServerArguments {
+    /// Folder in which locks made over HTTP are kept [default: DIR/locks, or
+    /// `$XDG_STATE_HOME/portcullis/locks` without a DIR].
+    #[arg(long, value_name = "DIR")]
+    pub locks: Option<PathBuf>,
+
+    /// Address of the administrator's port: `/livez`, `/readyz`, `/metrics`.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub admin: SocketAddr,
+
+    /// The repository's name in paths: `/policy/<repository>/<group>/<name>/<version>/…`.
+    #[arg(long, default_value = "policies")]
+    pub repository: String,
+
+    /// Threads that evaluate [default: one a processor].
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis serve
+  portcullis serve ./policies
+  portcullis serve ./policies --listen 127.0.0.1:9000 --admin 127.0.0.1:9001
+  portcullis serve ./policies --listen 0.0.0.0:8181 --tls-cert tls.crt --tls-key tls.key \\
+      --lock-token-file token
+
+Then, with the policies that come with portcullis:
+  curl -s http://127.0.0.1:8181/v1/policies
+  curl -s http://127.0.0.1:8181/policy/services/authorization/1.0/evaluation -d \\
+      '{\"subject\": {\"id\": \"alice\", \"roles\": [\"viewer\"]},
+        \"action\": \"read\", \"resource\": {\"type\": \"document\", \"id\": \"42\"}}'";
+
+/// Serves until it is told to stop.
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let plan = Plan::of(arguments)?;
+    serve_directory(plan).await
+}
+
+/// What is served, and how: arguments that were checked.
+pub(super) struct Plan {
+    pub tree: Tree,
+    pub locks: PathBuf,
+    pub access: Access,
+    pub listen: Vec<SocketAddr>,
+    pub certificate: Option<Arc<Certificate>>,
+    pub admin: SocketAddr,
+    pub repository: String,
+    pub threads: Option<u16>,
+    /// Whether admission reviews are answered, too.
+    pub admission: bool,
+}
+
+impl Plan {
+    fn of(arguments: Arguments) -> anyhow::Result<Self> {
+        let Arguments {
+            directory,
+            server,
+            listen,
+            tls_cert,
+            tls_key,
+            insecure,
+            lock_token_file,
+        } = arguments;
+        let exposed = listen.iter().find(|address| !address.ip().is_loopback());
+        let certificate = match tls_cert.zip(tls_key) {
+            Some((chain, key)) => Some(read_certificate(&chain, &key)?),
+            None => None,
+        };
+        if let Some(address) = exposed
+            && certificate.is_none()
+            && !insecure
+        {
+            anyhow::bail!(
+                "other machines can reach {address}, and there is no TLS: add `--tls-cert` and \
+                 `--tls-key`, or `--insecure` if something in front of it does"
+            );
+        }
+        let access = match lock_token_file {
+            Some(path) => Access::Token(read_token(&path)?),
+            None if exposed.is_some() => Access::Closed,
+            None => Access::Open,
+        };
+        let locks = match (server.locks, &directory) {
+            (Some(folder), _) => folder,
+            (None, Some(directory)) => directory.join("locks"),
+            (None, None) => state_folder()?.join("locks"),
+        };
+        let tree = match directory {
+            Some(root) => Tree::Disk {
+                root,
+                except: Some(locks.clone()),
+            },
+            None => Tree::Shipped,
+        };
+        Ok(Self {
+            tree,
+            locks,
+            access,
+            listen,
+            certificate,
+            admin: server.admin,
+            repository: server.repository,
+            threads: server.threads,
+            admission: true,
+        })
+    }
+}
+
+/// Reads the policies, opens the doors, and keeps them open until it is told to stop.
+pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
+    let cache = Arc::new(Cache::new());
+    let readiness = Readiness::new([directory::SOURCE]);
+    let locks = Arc::new(LockStore::open(plan.locks)?);
+    // The addresses are taken first: a port that is in use is told at once.
+    let mut listeners = Vec::new();
+    for address in &plan.listen {
+        listeners.push(bind(*address).await?);
+    }
+    let admin = bind(plan.admin).await?;
+
+    let listener = Box::new(Teller::default());
+    let started = Source::start(
+        plan.tree,
+        cache.clone(),
+        locks.clone(),
+        readiness.clone(),
+        listener,
+    );
+    let (source, status) = started.await?;
+    let doors = Doors::new(DoorSettings {
+        cache: cache.clone(),
+        evaluators: plan
+            .threads
+            .map_or_else(Evaluators::for_this_machine, |threads| {
+                Evaluators::new(usize::from(threads))
+            }),
+        readiness: readiness.clone(),
+        locks: Arc::new(LockGate::new(locks, cache.clone(), plan.access)),
+        resources: None,
+        certificate: plan.certificate.clone(),
+        repository: plan.repository,
+    });
+
+    let (trigger, shutdown) = Shutdown::new();
+    let mut servers = JoinSet::new();
+    let mut urls = Vec::new();
+    for listener in listeners {
+        let scheme = if plan.certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        urls.push(format!("evaluation: {scheme}://{}", listener.local_addr()?));
+        let transport = plan
+            .certificate
+            .clone()
+            .map_or(Transport::Plain, Transport::Tls);
+        let mut router = evaluation_router(doors.clone());
+        if plan.admission {
+            // Only one of two routers that become one may say what an unknown route answers.
+            router = router.merge(admission_router(doors.clone()).reset_fallback());
+        }
+        servers.spawn(serve(listener, router, transport, shutdown.clone()));
+    }
+    urls.push(format!("admin: http://{}", admin.local_addr()?));
+    servers.spawn(serve(
+        admin,
+        admin_router(doors),
+        Transport::Plain,
+        shutdown,
+    ));
+    announce(&cache, &status, &urls)?;
+    let served = wait(servers, trigger, &readiness).await;
+    drop(source);
+    served
+}
+
+/// Waits until it is told to stop or a server ends, then ends the servers gracefully.
+async fn wait(
+    mut servers: JoinSet<Result<(), portcullis_webhook::ServeFault>>,
+    trigger: Trigger,
+    readiness: &Readiness,
+) -> anyhow::Result<()> {
+    let early = tokio::select! {
+        told = told_to_stop() => {
+            told?;
+            None
+        }
+        ended = servers.join_next() => ended,
+    };
+    // Nobody routes to this process but whoever calls it, so there is no grace to wait for.
+    trigger.shut_down(readiness, Duration::ZERO).await;
+    for ended in early
+        .into_iter()
+        .chain(servers.join_all().await.into_iter().map(Ok))
+    {
+        ended.context("a server ended unexpectedly")??;
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn announce(cache: &Cache, status: &Status, urls: &[String]) -> io::Result<()> {
+    tell_problems(status);
+    for note in &status.notes {
+        tracing::info!("{note}");
+    }
+    let mut out = io::stdout().lock();
+    write!(
+        out,
+        "{}",
+        policy_table(&cache.snapshot(), status, Timestamp::now())
+    )?;
+    writeln!(out)?;
+    for url in urls {
+        writeln!(out, "{url}")?;
+    }
+    out.flush()
+}
+
+/// Tells what happens to a directory.
+struct Teller {
+    begun: Instant,
+    /// Seconds after the start at which progress was last told.
+    told: AtomicU64,
+}
+
+impl Default for Teller {
+    fn default() -> Self {
+        Self {
+            begun: Instant::now(),
+            told: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Listener for Teller {
+    /// Once a second, so that a short start says nothing.
+    fn progress(&self, read: usize, of: usize) {
+        let second = self.begun.elapsed().as_secs();
+        if self.told.swap(second, Ordering::Relaxed) != second {
+            tracing::info!("compiled {read} of {of}");
+        }
+    }
+
+    fn changed(&self, status: &Status) {
+        if status.problems.is_empty() {
+            tracing::info!("the directory changed; all of it is in force");
+        } else {
+            tracing::error!(
+                problems = status.problems.len(),
+                "the directory has problems"
+            );
+            tell_problems(status);
+        }
+    }
+}
+
+/// Prints the problems for people, where people read, and logs them where programs do.
+fn tell_problems(status: &Status) {
+    if status.problems.is_empty() {
+        return;
+    }
+    if io::stderr().is_terminal() {
+        // Nothing is left to tell it to when standard error is closed.
+        let _ = write!(io::stderr(), "{}", problem_table(&status.problems));
+        return;
+    }
+    for problem in &status.problems {
+        tracing::error!("{problem}");
+    }
+}
+
+fn read_certificate(chain: &PathBuf, key: &PathBuf) -> anyhow::Result<Arc<Certificate>> {
+    let read = |path: &PathBuf| {
+        std::fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))
+    };
+    let certificate = Certificate::empty();
+    certificate
+        .install(&read(chain)?, &read(key)?)
+        .with_context(|| format!("cannot use `{}` with `{}`", chain.display(), key.display()))?;
+    Ok(certificate)
+}
+
+fn read_token(path: &PathBuf) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("failed to read `{}`", path.display()))?;
+    let token = text.trim();
+    // Shorter ones can be guessed over a network.
+    anyhow::ensure!(
+        token.len() >= 16,
+        "the token in `{}` is shorter than 16 characters",
+        path.display()
+    );
+    Ok(token.to_owned())
+}
+
+/// Where this user's programs keep state: `$XDG_STATE_HOME`, or `~/.local/state`.
+fn state_folder() -> anyhow::Result<PathBuf> {
+    let absolute = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let state = absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
+        .context("neither XDG_STATE_HOME nor HOME is set: choose a folder with `--locks`")?;
+    Ok(state.join("portcullis"))
+}

@@ -1,0 +1,19 @@
+//! Objects of the API become policies and locks. No other room knows both.
+//!
+//! ```text
+//! crds::Policy, crds::ClusterPolicy ──▶ Draft ── compile ──▶ policies::Object
+//! crds::Lock, crds::ClusterLock ──────▶ LockDraft ──────────▶ policies::Lock
+//! ```
+//!
+//! The API server has checked most of what is checked here; a directory, or an object that was
+//! stored under an older schema, has not been. Whatever is wrong becomes a diagnostic, and never a
+//! default in silence: a policy whose address can be had answers as a broken one at its own match,
+//! and a lock that refuses goes on refusing.
+
+mod lock;
+mod policy;
+mod settings;
+
+pub use lock::{LockDraft, LockObject, lock_name, lock_object};
+pub use policy::{Draft, kind};
+pub use settings::label_selector;

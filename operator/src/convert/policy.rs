@@ -1,0 +1,363 @@
+//! `Policy` and `ClusterPolicy` become a definition, and what is wrong with them.
+
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use portcullis_crds::{self as crds, PolicySpec};
+use portcullis_policies::{
+    Address, Definition, Diagnostic, Diagnostics, Labels, Object, ObjectKey, Policy, Scope,
+    Timestamp,
+};
+use serde_json::Value as Json;
+
+use super::settings;
+
+/// The kinds, as object keys and manifests write them.
+pub mod kind {
+    /// A policy of one namespace.
+    pub const POLICY: &str = "Policy";
+    /// A policy of the cluster.
+    pub const CLUSTER_POLICY: &str = "ClusterPolicy";
+    /// A lock of one namespace.
+    pub const LOCK: &str = "Lock";
+    /// A lock of the cluster.
+    pub const CLUSTER_LOCK: &str = "ClusterLock";
+}
+
+/// A policy that was read and not compiled yet. Reading is cheap and compiling is not: whoever sees
+/// an object again compares the drafts and keeps the policy where only the object's status changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// The object.
+    pub key: ObjectKey,
+    /// When it was created; the epoch where the object does not say.
+    pub created: Timestamp,
+    /// What could be read. A setting that could not has its default, and `faults` says so.
+    pub definition: Definition,
+    /// What could not be read. Such a policy is broken whatever its Rego says.
+    pub faults: Option<Diagnostics>,
+}
+
+impl Draft {
+    /// Compiles the policy: broken, where it or its object is. CPU work; call it away from threads
+    /// that answer requests.
+    pub fn compile(self) -> Object {
+        let policy = match self.faults {
+            None => Policy::compile(self.definition),
+            Some(faults) => Policy::broken_by(self.definition, faults),
+        };
+        Object {
+            key: self.key,
+            created: self.created,
+            policy: Arc::new(policy),
+        }
+    }
+
+    /// Reads a spec that an object of any kind holds. An error is a policy without an address:
+    /// nobody can ask it, and so nothing can answer in its place.
+    pub fn read(
+        key: ObjectKey,
+        scope: Scope,
+        metadata: &ObjectMeta,
+        spec: &PolicySpec,
+    ) -> Result<Self, Diagnostics> {
+        let address = Address::new(scope, &spec.group, &spec.name, &spec.version)
+            .map_err(|error| Diagnostic::new("address_invalid", error.to_string()))?;
+        let mut faults = Vec::new();
+        let definition = Definition {
+            address,
+            labels: labels(metadata),
+            modules: spec.modules.clone(),
+            rego_version: settings::rego_version(spec.rego_version),
+            data: spec.data.clone(),
+            parameters: spec.parameters.clone(),
+            parameters_schema: spec.parameters_schema.clone().map(Json::Object),
+            entrypoint: spec.entrypoint.clone(),
+            decision: settings::decision(spec.decision),
+            admission: spec.admission.as_ref().map(settings::admission),
+            timeout: settings::timeout(&spec.limits.timeout, &mut faults),
+            window: settings::window(spec, &mut faults),
+            guardrail: spec.guardrail,
+        };
+        Ok(Self {
+            key,
+            created: created(metadata),
+            definition,
+            faults: Diagnostics::collect(faults),
+        })
+    }
+}
+
+impl Draft {
+    /// What answers in the place of an object that breaks its schema: a policy that is broken at
+    /// its own match. Each field is read by itself; one that cannot be read has its default. `None`
+    /// where the address, the object's name or what the policy was to judge is not to be had.
+    pub fn stand_in(document: &Json, faults: Diagnostics) -> Option<Self> {
+        let at = |pointer: &str| document.pointer(pointer);
+        let text = |pointer: &str| at(pointer).and_then(Json::as_str).unwrap_or_default();
+        let labels = at("/metadata/labels").cloned();
+        let metadata = ObjectMeta {
+            name: at("/metadata/name")
+                .and_then(Json::as_str)
+                .map(str::to_owned),
+            namespace: at("/metadata/namespace")
+                .and_then(Json::as_str)
+                .map(str::to_owned),
+            labels: labels.and_then(|labels| serde_json::from_value(labels).ok()),
+            ..ObjectMeta::default()
+        };
+        let (scope, key) = match document.get("kind")?.as_str()? {
+            kind::POLICY => {
+                let namespace = namespace(&metadata).ok()?;
+                let key = ObjectKey::new(kind::POLICY, Some(namespace), name(&metadata).ok()?);
+                (Scope::Namespace(namespace.to_owned()), key)
+            }
+            kind::CLUSTER_POLICY => {
+                let key = ObjectKey::new(kind::CLUSTER_POLICY, None, name(&metadata).ok()?);
+                (Scope::Cluster, key)
+            }
+            _ => return None,
+        };
+        let mut spec = PolicySpec::new(
+            text("/spec/group"),
+            text("/spec/name"),
+            text("/spec/version"),
+        );
+        // Who writes nonsense here meant to write something: a lock may not bypass it.
+        spec.guardrail = at("/spec/guardrail").is_some_and(|value| *value != Json::Bool(false));
+        let mut draft = Self::read(key, scope, &metadata, &spec).ok()?;
+        if let Some(admission) = at("/spec/admission") {
+            draft.definition.admission = Some(settings::salvaged_admission(admission)?);
+        }
+        Some(Self {
+            faults: Some(faults),
+            ..draft
+        })
+    }
+}
+
+impl TryFrom<&crds::Policy> for Draft {
+    type Error = Diagnostics;
+
+    fn try_from(object: &crds::Policy) -> Result<Self, Diagnostics> {
+        let namespace = namespace(&object.metadata)?;
+        let key = ObjectKey::new(kind::POLICY, Some(namespace), name(&object.metadata)?);
+        let scope = Scope::Namespace(namespace.to_owned());
+        Self::read(key, scope, &object.metadata, &object.spec)
+    }
+}
+
+impl TryFrom<&crds::ClusterPolicy> for Draft {
+    type Error = Diagnostics;
+
+    fn try_from(object: &crds::ClusterPolicy) -> Result<Self, Diagnostics> {
+        let key = ObjectKey::new(kind::CLUSTER_POLICY, None, name(&object.metadata)?);
+        Self::read(key, Scope::Cluster, &object.metadata, object.spec.as_ref())
+    }
+}
+
+/// The object's name.
+pub(super) fn name(metadata: &ObjectMeta) -> Result<&str, Diagnostics> {
+    metadata
+        .name
+        .as_deref()
+        .filter(|name| !name.is_empty())
+        .ok_or_else(|| {
+            Diagnostic::new("name_missing", "the object has no name")
+                .with_remedy("set `metadata.name`")
+                .into()
+        })
+}
+
+/// The object's namespace; a kind with namespaces has to say it.
+pub(super) fn namespace(metadata: &ObjectMeta) -> Result<&str, Diagnostics> {
+    metadata
+        .namespace
+        .as_deref()
+        .filter(|namespace| !namespace.is_empty())
+        .ok_or_else(|| {
+            Diagnostic::new("namespace_missing", "the object has no namespace")
+                .with_remedy("set `metadata.namespace`, or use the kind of the cluster")
+                .into()
+        })
+}
+
+fn labels(metadata: &ObjectMeta) -> Labels {
+    metadata.labels.clone().unwrap_or_default()
+}
+
+/// An object without a time of creation comes from a file, and all files are equally old: the
+/// order of their names decides which of two holds an address.
+fn created(metadata: &ObjectMeta) -> Timestamp {
+    metadata
+        .creation_timestamp
+        .as_ref()
+        .map_or(Timestamp::UNIX_EPOCH, |time| time.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use portcullis_crds::{
+        Admission, Decision, Limits, Operation, RegoVersion, ResourceRule, Severity, Verdict,
+    };
+    use portcullis_policies::{self as policies, RegoVersion as Rego};
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn spec() -> PolicySpec {
+        PolicySpec::new("platform", "labels", "1.0").module("p.rego", "package platform.labels")
+    }
+
+    fn draft(spec: PolicySpec) -> Draft {
+        Draft::try_from(&crds::ClusterPolicy::new("labels", spec.into())).unwrap()
+    }
+
+    #[test]
+    fn every_field_arrives() {
+        let rule = ResourceRule::of("apps", "v1", ["deployments"])
+            .operations([Operation::Create, Operation::Connect]);
+        let admission = Admission::on([rule])
+            .action(crds::Action::Warn)
+            .failure_policy(crds::FailurePolicy::Ignore);
+        let mut spec = spec()
+            .data("table", json!([1]))
+            .parameter("limit", json!(2))
+            .admission(admission);
+        spec.rego_version = RegoVersion::V0;
+        spec.parameters_schema = json!({"type": "object"}).as_object().cloned();
+        spec.entrypoint = Some("data.x".to_owned());
+        spec.decision = Decision {
+            default: Verdict::Allow,
+            fail_on: Severity::High,
+        };
+        spec.limits = Limits {
+            timeout: "2s".to_owned(),
+        };
+        spec.not_before = Some("1970-01-01T00:00:01Z".to_owned());
+        spec.not_after = Some("1970-01-01T00:00:02Z".to_owned());
+        spec.guardrail = true;
+        let mut object = crds::Policy::in_namespace("team-a", "labels", spec);
+        object.metadata.labels = Some([("team".to_owned(), "a".to_owned())].into());
+        let at = |second| Timestamp::from_second(second).unwrap();
+        object.metadata.creation_timestamp =
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(7)));
+
+        let draft = Draft::try_from(&object).unwrap();
+        let scope = Scope::Namespace("team-a".to_owned());
+        let expected = Definition {
+            address: Address::new(scope, "platform", "labels", "1.0").unwrap(),
+            labels: [("team".to_owned(), "a".to_owned())].into(),
+            modules: [("p.rego".to_owned(), "package platform.labels".to_owned())].into(),
+            rego_version: Rego::V0,
+            data: json!({"table": [1]}).as_object().cloned().unwrap(),
+            parameters: json!({"limit": 2}).as_object().cloned().unwrap(),
+            parameters_schema: Some(json!({"type": "object"})),
+            entrypoint: Some("data.x".to_owned()),
+            decision: policies::DecisionSettings {
+                default: policies::DefaultDecision::Allow,
+                fail_on: policies::Severity::High,
+            },
+            admission: Some(policies::Admission {
+                rules: vec![policies::ResourceRule {
+                    groups: vec!["apps".to_owned()],
+                    versions: vec!["v1".to_owned()],
+                    resources: vec!["deployments".to_owned()],
+                    operations: vec![policies::Operation::Create, policies::Operation::Connect],
+                }],
+                action: policies::Action::Warn,
+                failure_policy: policies::FailurePolicy::Ignore,
+            }),
+            timeout: Duration::from_secs(2),
+            window: policies::Window {
+                not_before: Some(at(1)),
+                not_after: Some(at(2)),
+            },
+            guardrail: true,
+        };
+        assert_eq!(draft.definition, expected);
+        assert_eq!(draft.key.to_string(), "Policy team-a/labels");
+        assert_eq!(draft.created, at(7));
+        assert_eq!(draft.faults, None);
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_evaluator() {
+        let address = "platform/labels@1.0".parse().unwrap();
+        let mut expected = Definition::new(address, "");
+        expected.modules = spec().modules;
+        assert_eq!(draft(spec()).definition, expected);
+    }
+
+    #[test]
+    fn a_star_is_every_operation() {
+        let rule = ResourceRule::of("", "v1", ["pods"]).operations([Operation::All]);
+        let admission = draft(spec().admission(Admission::on([rule])))
+            .definition
+            .admission;
+        assert_eq!(
+            admission.unwrap().rules[0].operations,
+            policies::Operation::ALL
+        );
+    }
+
+    #[rstest]
+    #[case::timeout(|spec: &mut PolicySpec| spec.limits.timeout = "1h".to_owned(), "timeout_invalid")]
+    #[case::start(|spec: &mut PolicySpec| spec.not_before = Some("soon".to_owned()), "time_invalid")]
+    #[case::end(|spec: &mut PolicySpec| spec.not_after = Some("2026-13-01T00:00:00Z".to_owned()), "time_invalid")]
+    fn what_cannot_be_read_breaks_the_policy(
+        #[case] change: fn(&mut PolicySpec),
+        #[case] code: &str,
+    ) {
+        let mut spec = spec();
+        spec.not_before = Some("2999-01-01T00:00:00Z".to_owned());
+        change(&mut spec);
+        let object = draft(spec).compile();
+        let faults = object.policy.faults().expect("the policy must be broken");
+        assert_eq!(
+            faults
+                .iter()
+                .map(|fault| fault.code.as_str())
+                .collect::<Vec<_>>(),
+            [code]
+        );
+        // Outside its window it would not be asked, and so would not deny.
+        assert_eq!(
+            object.policy.definition().window,
+            policies::Window::default()
+        );
+    }
+
+    #[rstest]
+    #[case("Platform", "labels", "1.0")]
+    #[case("platform", "labels", "v1")]
+    #[case("", "", "")]
+    fn without_an_address_there_is_no_policy(
+        #[case] group: &str,
+        #[case] name: &str,
+        #[case] version: &str,
+    ) {
+        let object = crds::ClusterPolicy::new("x", PolicySpec::new(group, name, version).into());
+        let faults = Draft::try_from(&object).unwrap_err();
+        assert!(
+            faults.iter().all(|fault| fault.code == "address_invalid"),
+            "{faults}"
+        );
+    }
+
+    #[test]
+    fn an_object_needs_its_name_and_namespace() {
+        let code = |faults: Diagnostics| faults.iter().next().unwrap().code.clone();
+        let mut object = crds::Policy::new("labels", spec());
+        assert_eq!(
+            code(Draft::try_from(&object).unwrap_err()),
+            "namespace_missing"
+        );
+        object.metadata.namespace = Some("team-a".to_owned());
+        object.metadata.name = None;
+        assert_eq!(code(Draft::try_from(&object).unwrap_err()), "name_missing");
+    }
+}

@@ -1,0 +1,166 @@
+//! The settings of a spec, one function each.
+
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as ApiSelector;
+use portcullis_crds::{self as crds, PolicySpec, time::TimeError};
+use portcullis_policies::{
+    Action, Admission, DecisionSettings, DefaultDecision, Diagnostic, Diagnostics, FailurePolicy,
+    LabelSelector, Operation, RegoVersion, Requirement, ResourceRule, Severity, Timestamp, Window,
+    definition::DEFAULT_TIMEOUT,
+};
+use serde_json::Value as Json;
+
+pub(super) fn rego_version(version: crds::RegoVersion) -> RegoVersion {
+    match version {
+        crds::RegoVersion::Auto => RegoVersion::Auto,
+        crds::RegoVersion::V1 => RegoVersion::V1,
+        crds::RegoVersion::V0 => RegoVersion::V0,
+    }
+}
+
+pub(super) fn decision(decision: crds::Decision) -> DecisionSettings {
+    DecisionSettings {
+        default: match decision.default {
+            crds::Verdict::Deny => DefaultDecision::Deny,
+            crds::Verdict::Allow => DefaultDecision::Allow,
+        },
+        fail_on: match decision.fail_on {
+            crds::Severity::Info => Severity::Info,
+            crds::Severity::Low => Severity::Low,
+            crds::Severity::Medium => Severity::Medium,
+            crds::Severity::High => Severity::High,
+            crds::Severity::Critical => Severity::Critical,
+        },
+    }
+}
+
+pub(super) fn admission(admission: &crds::Admission) -> Admission {
+    Admission {
+        rules: admission
+            .matches
+            .resource_rules
+            .iter()
+            .map(resource_rule)
+            .collect(),
+        action: match admission.action {
+            crds::Action::Deny => Action::Deny,
+            crds::Action::Warn => Action::Warn,
+            crds::Action::Audit => Action::Audit,
+        },
+        failure_policy: match admission.failure_policy {
+            crds::FailurePolicy::Fail => FailurePolicy::Fail,
+            crds::FailurePolicy::Ignore => FailurePolicy::Ignore,
+        },
+    }
+}
+
+/// As much of the settings for admission as can be read, for a policy that is broken anyway: it
+/// has to answer where it was to judge. `None` where a rule cannot be read.
+pub(super) fn salvaged_admission(settings: &Json) -> Option<Admission> {
+    let rules = settings.pointer("/match/resourceRules")?.as_array()?;
+    let rules: Vec<crds::ResourceRule> = rules
+        .iter()
+        .map(|rule| serde_json::from_value(rule.clone()).ok())
+        .collect::<Option<_>>()?;
+    let text = |field: &str| settings.get(field).and_then(Json::as_str);
+    Some(Admission {
+        rules: rules.iter().map(resource_rule).collect(),
+        action: match text("action") {
+            Some("Warn") => Action::Warn,
+            Some("Audit") => Action::Audit,
+            _ => Action::Deny,
+        },
+        failure_policy: match text("failurePolicy") {
+            Some("Ignore") => FailurePolicy::Ignore,
+            _ => FailurePolicy::Fail,
+        },
+    })
+}
+
+fn resource_rule(rule: &crds::ResourceRule) -> ResourceRule {
+    let operations = rule
+        .operations
+        .iter()
+        .flat_map(|operation| match operation {
+            crds::Operation::Create => &[Operation::Create][..],
+            crds::Operation::Update => &[Operation::Update],
+            crds::Operation::Delete => &[Operation::Delete],
+            crds::Operation::Connect => &[Operation::Connect],
+            crds::Operation::All => &Operation::ALL,
+        });
+    ResourceRule {
+        groups: rule.api_groups.clone(),
+        versions: rule.api_versions.clone(),
+        resources: rule.resources.clone(),
+        operations: operations.copied().collect(),
+    }
+}
+
+/// The time limit; the default where it cannot be read, and the policy is broken then.
+pub(super) fn timeout(text: &str, faults: &mut Vec<Diagnostic>) -> Duration {
+    crds::time::timeout(text).unwrap_or_else(|error| {
+        faults.push(unreadable("limits.timeout", "timeout_invalid", &error));
+        DEFAULT_TIMEOUT
+    })
+}
+
+/// The window; always open where an edge cannot be read, so that the broken policy answers.
+pub(super) fn window(spec: &PolicySpec, faults: &mut Vec<Diagnostic>) -> Window {
+    let window = Window {
+        not_before: moment("notBefore", spec.not_before.as_deref(), faults),
+        not_after: moment("notAfter", spec.not_after.as_deref(), faults),
+    };
+    if faults.is_empty() {
+        window
+    } else {
+        Window::default()
+    }
+}
+
+/// A time, if one is set and can be read.
+pub(super) fn moment(
+    field: &str,
+    text: Option<&str>,
+    faults: &mut Vec<Diagnostic>,
+) -> Option<Timestamp> {
+    match crds::time::moment(text?) {
+        Ok(moment) => Some(moment),
+        Err(error) => {
+            faults.push(unreadable(field, "time_invalid", &error));
+            None
+        }
+    }
+}
+
+/// A selector with Kubernetes' operators.
+pub fn label_selector(selector: &ApiSelector) -> Result<LabelSelector, Diagnostics> {
+    let mut match_expressions = Vec::new();
+    for requirement in selector.match_expressions.iter().flatten() {
+        let key = requirement.key.clone();
+        let values = requirement.values.clone().unwrap_or_default();
+        match_expressions.push(match (requirement.operator.as_str(), values.is_empty()) {
+            ("In", false) => Requirement::In(key, values),
+            ("NotIn", false) => Requirement::NotIn(key, values),
+            ("Exists", true) => Requirement::Exists(key),
+            ("DoesNotExist", true) => Requirement::DoesNotExist(key),
+            (operator, _) => {
+                let message = format!("the selector's requirement `{key} {operator}` is invalid");
+                let fault = Diagnostic::new("selector_invalid", message).with_remedy(
+                    "use `In` and `NotIn` with values, `Exists` and `DoesNotExist` without",
+                );
+                return Err(fault.into());
+            }
+        });
+    }
+    let match_labels = selector.match_labels.clone().unwrap_or_default();
+    Ok(LabelSelector {
+        match_labels,
+        match_expressions,
+    })
+}
+
+/// The error's own sentence ends with what to write instead.
+fn unreadable(field: &str, code: &str, error: &TimeError) -> Diagnostic {
+    Diagnostic::new(code, format!("`{field}`: {error}"))
+}

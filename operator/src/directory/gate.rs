@@ -1,0 +1,116 @@
+//! Who may lock over HTTP, and the way from the lock endpoints to the disk.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures::{FutureExt as _, future::BoxFuture};
+use portcullis_policies::{Address, Cache, Timestamp};
+use portcullis_webhook::{Caller, LockFault, LockKeeper, LockRequest};
+
+use super::locks::LockStore;
+
+/// Longest wait for the disk, after which the caller is told that the lock is not known to hold.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The lock endpoints' way to a [`LockStore`].
+#[derive(Debug)]
+pub struct LockGate {
+    store: Arc<LockStore>,
+    cache: Arc<Cache>,
+    access: Access,
+}
+
+/// Who may lock and unlock.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Access {
+    /// Whoever can reach the listener: it is on loopback.
+    Open,
+    /// Who has this bearer token.
+    Token(String),
+    /// Nobody: the listener can be reached from elsewhere, and there is no token.
+    Closed,
+}
+
+impl LockGate {
+    /// A way to the store for who has `access`.
+    pub fn new(store: Arc<LockStore>, cache: Arc<Cache>, access: Access) -> Self {
+        Self {
+            store,
+            cache,
+            access,
+        }
+    }
+
+    fn admit(&self, caller: &Caller) -> Result<(), LockFault> {
+        match (&self.access, caller.bearer()) {
+            (Access::Open, _) => Ok(()),
+            (Access::Token(_), None) => Err(LockFault::Unauthenticated),
+            (Access::Token(expected), Some(given)) if same(expected, given) => Ok(()),
+            (Access::Token(_), Some(_)) => {
+                Err(LockFault::Forbidden("the bearer token is not the one of this server".to_owned()))
+            }
+            (Access::Closed, _) => Err(LockFault::Forbidden(
+                "this server can be reached from other machines, so its lock endpoints are closed; \
+                 start it with `--lock-token-file`"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// Runs work of the disk away from the reactor, and waits for it with patience.
+    fn run(
+        &self,
+        admitted: Result<(), LockFault>,
+        work: impl FnOnce(&LockStore, &Cache) -> Result<(), LockFault> + Send + 'static,
+    ) -> BoxFuture<'_, Result<(), LockFault>> {
+        let (store, cache) = (self.store.clone(), self.cache.clone());
+        async move {
+            admitted?;
+            let work = tokio::task::spawn_blocking(move || work(&store, &cache));
+            let failed = |what: &str| LockFault::Unavailable(what.to_owned());
+            match tokio::time::timeout(PATIENCE, work).await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_)) => Err(failed("the lock cannot be written: the work was given up")),
+                Err(_) => Err(failed(
+                    "the disk does not answer; whether the lock holds is not known",
+                )),
+            }
+        }
+        .boxed()
+    }
+}
+
+impl LockKeeper for LockGate {
+    fn lock(&self, caller: Caller, request: LockRequest) -> BoxFuture<'_, Result<(), LockFault>> {
+        let admitted = self.admit(&caller);
+        self.run(admitted, move |store, cache| {
+            store.lock(cache, &request, Timestamp::now())
+        })
+    }
+
+    fn unlock(&self, caller: Caller, address: Address) -> BoxFuture<'_, Result<(), LockFault>> {
+        let admitted = self.admit(&caller);
+        self.run(admitted, move |store, cache| {
+            store.unlock(cache, &address, Timestamp::now())
+        })
+    }
+}
+
+/// Shows no secret.
+impl fmt::Debug for Access {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Open => "Open",
+            Self::Token(_) => "Token(…)",
+            Self::Closed => "Closed",
+        })
+    }
+}
+
+/// Compares without telling by its time how much is equal.
+fn same(expected: &str, given: &str) -> bool {
+    let different = expected
+        .bytes()
+        .zip(given.bytes())
+        .fold(0, |bits, (a, b)| bits | (a ^ b));
+    expected.len() == given.len() && different == 0
+}

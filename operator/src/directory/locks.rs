@@ -1,0 +1,410 @@
+//! Locks on disk: one manifest a lock, written so that a lock that was confirmed survives the end
+//! of the process and of the machine.
+//!
+//! The folder belongs to the lock endpoints: `POST …/lock` writes a file, `DELETE …/lock` removes
+//! that one. Manifests of `Lock` and `ClusterLock` that a person puts there hold too, and are
+//! removed by that person.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use portcullis_policies::{
+    Address, Cache, Diagnostic, Diagnostics, Lock, ObjectKey, Point, State, Timestamp,
+};
+use portcullis_webhook::{LockFault, LockRequest};
+
+use super::{
+    manifest,
+    reading::{Item, Reading},
+    report::{Meanwhile, Problem},
+    tree::Stamp,
+};
+use crate::convert::{self, LockObject};
+
+/// Most files in the folder: a lock of each policy of a tree that is as large as it may be.
+const MAX_FILES: usize = 20_000;
+
+/// Largest file. A lock has a reason of at most 1,024 characters and little else.
+const MAX_FILE: u64 = 64 << 10;
+
+/// The locks of a folder, and those that the directory of the policies holds.
+#[derive(Debug)]
+pub struct LockStore {
+    folder: PathBuf,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    /// By file name.
+    files: BTreeMap<String, LockFile>,
+    /// Locks of the directory of the policies.
+    elsewhere: BTreeMap<ObjectKey, Lock>,
+    fault: Option<Diagnostic>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct LockFile {
+    stamp: Stamp,
+    locks: BTreeMap<ObjectKey, Lock>,
+    problems: Vec<Problem>,
+}
+
+/// Why the locks cannot be read at the start. Without them it is not known what is locked.
+#[derive(Debug, thiserror::Error)]
+pub enum LockStoreFault {
+    /// The folder.
+    #[error("cannot read the locks in `{}`", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Files in it.
+    #[error(
+        "cannot read all locks in `{}`, so what is locked is not known\n{}",
+        folder.display(),
+        super::problem_table(problems).trim_end()
+    )]
+    Files {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong with each.
+        problems: Vec<Problem>,
+    },
+}
+
+impl LockStore {
+    /// Reads the locks of a folder, which need not exist yet.
+    pub fn open(folder: PathBuf) -> Result<Self, LockStoreFault> {
+        let store = Self {
+            folder,
+            held: Mutex::default(),
+        };
+        let mut held = store.held();
+        store
+            .read_folder(&mut held)
+            .map_err(|source| LockStoreFault::Folder {
+                folder: store.folder.clone(),
+                source,
+            })?;
+        let lost: Vec<Problem> = held
+            .problems()
+            .filter(|problem| problem.meanwhile == Meanwhile::Nothing)
+            .cloned()
+            .collect();
+        drop(held);
+        if lost.is_empty() {
+            Ok(store)
+        } else {
+            Err(LockStoreFault::Files {
+                folder: store.folder,
+                problems: lost,
+            })
+        }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Reads the folder again and puts what changed in force. Tells whether anything did.
+    pub fn refresh(&self, cache: &Cache) -> bool {
+        let mut held = self.held();
+        let before = held.files.clone();
+        let fault = self.read_folder(&mut held).err().map(|error| {
+            let message = format!("{}: {error}", self.folder.display());
+            Diagnostic::new("locks_unreadable", message)
+                .with_remedy("make the folder of the locks readable again")
+        });
+        let changed = before != held.files || fault != held.fault;
+        held.fault = fault;
+        if changed {
+            held.publish(cache, |_| {});
+        }
+        changed
+    }
+
+    /// Puts `change` and the locks of the policies' directory in force, in one step with the locks
+    /// of the folder.
+    pub fn publish_with(
+        &self,
+        cache: &Cache,
+        elsewhere: BTreeMap<ObjectKey, Lock>,
+        change: impl FnOnce(&mut State),
+    ) {
+        let mut held = self.held();
+        held.elsewhere = elsewhere;
+        held.publish(cache, change);
+    }
+
+    /// What is wrong with the files.
+    pub fn problems(&self) -> Vec<Problem> {
+        let held = self.held();
+        let fault = held.fault.iter().map(|fault| Problem {
+            origin: "locks".to_owned(),
+            diagnostic: fault.clone(),
+            meanwhile: Meanwhile::LastGood,
+        });
+        fault.chain(held.problems().cloned()).collect()
+    }
+
+    /// Writes a lock and puts it in force.
+    pub(super) fn lock(
+        &self,
+        cache: &Cache,
+        request: &LockRequest,
+        now: Timestamp,
+    ) -> Result<(), LockFault> {
+        let object = convert::lock_object(
+            &request.address,
+            request.reason.as_deref(),
+            request.expires_at,
+        );
+        let file = file_name(&request.address);
+        let mut held = self.held();
+        let active = |lock: &Lock| lock.is_active(now);
+        if held
+            .files
+            .get(&file)
+            .is_some_and(|own| own.locks.values().any(active))
+        {
+            return Err(LockFault::AlreadyLocked);
+        }
+        let text = yaml(&object).map_err(|error| LockFault::Unavailable(error.to_string()))?;
+        let stamp = self
+            .write(&file, &text)
+            .map_err(|error| self.unavailable(&error))?;
+        let read = LockFile::of(&file, stamp, manifest::read(&file, &text), None);
+        held.files.insert(file, read);
+        held.publish(cache, |_| {});
+        Ok(())
+    }
+
+    /// Removes the file of a lock, and tells which locks hold the policy all the same.
+    pub(super) fn unlock(
+        &self,
+        cache: &Cache,
+        address: &Address,
+        now: Timestamp,
+    ) -> Result<(), LockFault> {
+        let file = file_name(address);
+        let mut held = self.held();
+        let own = held.files.contains_key(&file);
+        if own {
+            self.remove(&file)
+                .map_err(|error| self.unavailable(&error))?;
+            held.files.remove(&file);
+            held.publish(cache, |_| {});
+        }
+        let snapshot = cache.snapshot();
+        let locks = snapshot
+            .find(address)
+            .map(|entry| entry.locks.as_slice())
+            .unwrap_or_default();
+        let others: Vec<String> = locks
+            .iter()
+            .filter(|lock| lock.points.contain(Point::Evaluation) && lock.is_active(now))
+            .map(|lock| lock.key.to_string())
+            .collect();
+        match (own, others.is_empty()) {
+            (true, true) => Ok(()),
+            (false, true) => Err(LockFault::NotLocked),
+            (_, false) => Err(LockFault::HeldByOthers(others)),
+        }
+    }
+
+    /// Writes a file so that it is whole or absent, whatever ends meanwhile.
+    fn write(&self, name: &str, text: &str) -> io::Result<Stamp> {
+        fs::create_dir_all(&self.folder)?;
+        // A hidden name is not read; it is the same each time, so that a crash leaves one at most.
+        let temporary = self.folder.join(format!(".{name}.new"));
+        let mut file = File::create(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&temporary, self.folder.join(name))?;
+        self.sync_folder()?;
+        Ok(Stamp::of(&fs::metadata(self.folder.join(name))?))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.folder.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        self.sync_folder()
+    }
+
+    fn sync_folder(&self) -> io::Result<()> {
+        File::open(&self.folder)?.sync_all()
+    }
+
+    fn read_folder(&self, held: &mut Held) -> io::Result<()> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                held.files.clear();
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let mut found = BTreeMap::new();
+        for entry in entries {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            let extension = Path::new(&name)
+                .extension()
+                .and_then(|extension| extension.to_str());
+            let matters = matches!(extension, Some("yaml" | "yml" | "json"));
+            if !matters || name.starts_with('.') || !entry.path().is_file() {
+                continue;
+            }
+            if found.len() >= MAX_FILES {
+                return Err(io::Error::other(format!("more than {MAX_FILES} files")));
+            }
+            let metadata = fs::metadata(entry.path())?;
+            let stamp = Stamp::of(&metadata);
+            let before = held.files.remove(&name);
+            let file = match before {
+                Some(before) if before.stamp == stamp => before,
+                before => {
+                    let reading = self.read(&name, metadata.len());
+                    LockFile::of(&name, stamp, reading, before)
+                }
+            };
+            found.insert(name, file);
+        }
+        held.files = found;
+        Ok(())
+    }
+
+    fn read(&self, name: &str, size: u64) -> Reading {
+        let text = if size > MAX_FILE {
+            Err(io::Error::other(format!(
+                "larger than {} KiB",
+                MAX_FILE >> 10
+            )))
+        } else {
+            fs::read_to_string(self.folder.join(name))
+        };
+        match text {
+            Ok(text) => manifest::read(name, &text),
+            Err(error) => {
+                let message = format!("{name}: {error}");
+                Reading::lost(Diagnostic::new("file_unreadable", message))
+            }
+        }
+    }
+
+    fn unavailable(&self, error: &io::Error) -> LockFault {
+        let folder = self.folder.display();
+        LockFault::Unavailable(format!(
+            "the lock cannot be kept in {folder}: {error}; start with `--locks` and a folder that \
+             can be written"
+        ))
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // Each change of the map is one insertion or removal, so a panic leaves a valid state.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn publish(&self, cache: &Cache, change: impl FnOnce(&mut State)) {
+        let mut locks: BTreeMap<&ObjectKey, &Lock> = self.elsewhere.iter().collect();
+        locks.extend(self.files.values().flat_map(|file| &file.locks));
+        cache.update(|state| {
+            state.retain_locks(|key| locks.contains_key(key));
+            locks
+                .values()
+                .for_each(|lock| state.apply_lock((*lock).clone()));
+            change(state);
+        });
+    }
+
+    fn problems(&self) -> impl Iterator<Item = &Problem> {
+        self.files.values().flat_map(|file| &file.problems)
+    }
+}
+
+impl LockFile {
+    /// What holds of a file that was read; what cannot be read holds as it did.
+    fn of(name: &str, stamp: Stamp, reading: Reading, before: Option<Self>) -> Self {
+        let mut file = Self {
+            stamp,
+            ..Self::default()
+        };
+        let mut before = before.map(|before| before.locks).unwrap_or_default();
+        for item in reading.items {
+            let Item::Lock(draft) = item else {
+                let message = format!("{name}: {} is not a lock", item.key());
+                let fault = Diagnostic::new("kind_unexpected", message)
+                    .with_remedy("put policies into the directory of the policies");
+                file.problems
+                    .push(problem(name, &fault, Meanwhile::Nothing));
+                continue;
+            };
+            let old = before.remove(&draft.key);
+            let kept = old.filter(|_| draft.faults.is_some());
+            let meanwhile = if kept.is_some() {
+                Meanwhile::LastGood
+            } else {
+                Meanwhile::Denies
+            };
+            let faults = draft.faults.iter().flat_map(Diagnostics::iter);
+            file.problems
+                .extend(faults.map(|fault| problem(name, fault, meanwhile)));
+            if let Some(lock) = kept.or(draft.lock) {
+                file.locks.insert(draft.key, lock);
+            }
+        }
+        if !reading.lost.is_empty() {
+            let kept = !before.is_empty();
+            let meanwhile = if kept {
+                Meanwhile::LastGood
+            } else {
+                Meanwhile::Nothing
+            };
+            let lost = reading.lost.iter();
+            file.problems
+                .extend(lost.map(|fault| problem(name, fault, meanwhile)));
+            file.locks.append(&mut before);
+        }
+        file
+    }
+}
+
+fn problem(file: &str, fault: &Diagnostic, meanwhile: Meanwhile) -> Problem {
+    Problem {
+        origin: file.to_owned(),
+        diagnostic: fault.clone(),
+        meanwhile,
+    }
+}
+
+/// One file an address: a version is digits and dots, so `.in.` begins no version.
+fn file_name(address: &Address) -> String {
+    let name = convert::lock_name(address);
+    match address.namespace() {
+        Some(namespace) => format!("{name}.in.{namespace}.yaml"),
+        None => format!("{name}.yaml"),
+    }
+}
+
+fn yaml(object: &LockObject) -> Result<String, serde_saphyr::SerializeError> {
+    match object {
+        LockObject::Lock(lock) => serde_saphyr::to_string(lock),
+        LockObject::ClusterLock(lock) => serde_saphyr::to_string(lock),
+    }
+}

@@ -1,0 +1,208 @@
+//! Manifests of `Policy`, `ClusterPolicy`, `Lock` and `ClusterLock`: the same YAML that `kubectl
+//! apply` takes, several documents in a file.
+
+use portcullis_crds::{self as crds, GROUP, Manifest};
+use portcullis_policies::{Diagnostic, Diagnostics, Effect};
+use serde_json::Value as Json;
+
+use super::{
+    document::{self, Node, Place, Unreadable},
+    reading::{Item, Reading},
+    schema::{self, FieldFault, FieldPath},
+};
+use crate::convert::{Draft, LockDraft};
+
+/// A document in its file.
+pub(super) struct Source<'a> {
+    /// The file's path in the directory.
+    pub file: &'a str,
+    /// What the file holds.
+    pub text: &'a str,
+    /// The document.
+    pub node: Node,
+}
+
+impl Source<'_> {
+    /// A fault at a place of the file.
+    pub(super) fn fault(&self, code: &str, message: &str, place: Place) -> Diagnostic {
+        Diagnostic::new(code, message).at(place.of(self.file), self.text)
+    }
+}
+
+/// Reads all documents of a file. `file` is its path in the directory.
+pub(super) fn read(file: &str, text: &str) -> Reading {
+    let nodes = match document::read(text) {
+        Ok(nodes) => nodes,
+        Err(fault) => return Reading::lost(unreadable(file, text, fault)),
+    };
+    let mut reading = Reading::default();
+    for node in nodes {
+        read_document(&Source { file, text, node }, &mut reading);
+    }
+    reading
+}
+
+fn read_document(source: &Source<'_>, reading: &mut Reading) {
+    let Source { file, text, node } = source;
+    let mut document = node.to_json();
+    let field = |name: &str| {
+        document
+            .get(name)
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+    };
+    let (version, kind) = (field("apiVersion").to_owned(), field("kind").to_owned());
+    let ours = version == GROUP
+        || version
+            .split_once('/')
+            .is_some_and(|(group, _)| group == GROUP);
+    if !ours {
+        let what = if kind.is_empty() {
+            "has no `kind`"
+        } else {
+            "is of another API"
+        };
+        let line = node.place().line;
+        reading
+            .notes
+            .push(format!("{file}:{line}: passed over: the document {what}"));
+        return;
+    }
+    schema::drop_nulls(&mut document);
+    match schema::read(&document) {
+        Ok(manifest) => match item(&manifest) {
+            Ok(item) => reading.items.push(with_places(item, source)),
+            Err(faults) => {
+                let place = node.place().of(file);
+                let at = |fault: &Diagnostic| fault.clone().at(place.clone(), text);
+                reading.lost.extend(faults.iter().map(at));
+            }
+        },
+        Err(faults) => {
+            let faults: Vec<Diagnostic> = faults
+                .into_iter()
+                .map(|fault| placed(fault, source, ""))
+                .collect();
+            match stand_in(&document, &faults) {
+                Some(item) => reading.items.push(item),
+                None => reading.lost.extend(faults),
+            }
+        }
+    }
+}
+
+fn item(manifest: &Manifest) -> Result<Item, Diagnostics> {
+    Ok(match manifest {
+        Manifest::Policy(object) => Item::Policy(Box::new(Draft::try_from(object.as_ref())?)),
+        Manifest::ClusterPolicy(object) => {
+            Item::Policy(Box::new(Draft::try_from(object.as_ref())?))
+        }
+        Manifest::Lock(object) => lock(LockDraft::try_from(object.as_ref())?)?,
+        Manifest::ClusterLock(object) => lock(LockDraft::try_from(object.as_ref())?)?,
+    })
+}
+
+/// A lock that is not in force because of what is wrong with it is lost.
+fn lock(draft: LockDraft) -> Result<Item, Diagnostics> {
+    match (&draft.lock, &draft.faults) {
+        (None, Some(faults)) => Err(faults.clone()),
+        _ => Ok(Item::Lock(Box::new(draft))),
+    }
+}
+
+/// The item with its faults at the fields that they name.
+fn with_places(item: Item, source: &Source<'_>) -> Item {
+    let locate = |faults: &Diagnostics| {
+        let fault = |fault: &Diagnostic| located(fault.clone(), "spec.", source);
+        Diagnostics::collect(faults.iter().map(fault).collect())
+    };
+    match item {
+        Item::Policy(mut draft) => {
+            draft.faults = draft.faults.as_ref().and_then(locate);
+            Item::Policy(draft)
+        }
+        Item::Lock(mut draft) => {
+            draft.faults = draft.faults.as_ref().and_then(locate);
+            Item::Lock(draft)
+        }
+    }
+}
+
+/// A fault of a spec at the field that its message begins with, as conversions write them.
+/// `above` is where the spec is in the file.
+pub(super) fn located(fault: Diagnostic, above: &str, source: &Source<'_>) -> Diagnostic {
+    let field = fault
+        .message
+        .strip_prefix('`')
+        .and_then(|rest| rest.split_once('`'));
+    let field = field.map_or("", |(field, _)| field);
+    let place = source
+        .node
+        .locate_key(format!("{above}{field}").trim_end_matches('.'));
+    fault.at(place.of(source.file), source.text)
+}
+
+/// What answers in the place of an object that breaks its schema: a policy that is broken at its
+/// own match, or the lock without the fields that are wrong, as long as it refuses.
+fn stand_in(document: &Json, faults: &[Diagnostic]) -> Option<Item> {
+    let faults = Diagnostics::collect(faults.to_vec())?;
+    match document.get("kind")?.as_str()? {
+        "Policy" | "ClusterPolicy" => {
+            Some(Item::Policy(Box::new(Draft::stand_in(document, faults)?)))
+        }
+        "Lock" => {
+            let object: crds::Lock = serde_json::from_value(document.clone()).ok()?;
+            refusing(LockDraft::try_from(&object).ok()?, faults)
+        }
+        "ClusterLock" => {
+            let object: crds::ClusterLock = serde_json::from_value(document.clone()).ok()?;
+            refusing(LockDraft::try_from(&object).ok()?, faults)
+        }
+        _ => None,
+    }
+}
+
+fn refusing(draft: LockDraft, faults: Diagnostics) -> Option<Item> {
+    draft
+        .lock
+        .as_ref()
+        .filter(|lock| lock.effect == Effect::Refuse)?;
+    Some(Item::Lock(Box::new(LockDraft {
+        faults: Some(faults),
+        ..draft
+    })))
+}
+
+/// A fault of a field as one of the file. `below` is the part of the document's path that the file
+/// does not write.
+pub(super) fn placed(fault: FieldFault, source: &Source<'_>, below: &str) -> Diagnostic {
+    let node = &source.node;
+    let place = match &fault.path {
+        FieldPath::Key(path) => {
+            let path = path.strip_prefix(below).unwrap_or(path);
+            node.locate_key(path.trim_start_matches('.'))
+        }
+        FieldPath::Value(pointer) => {
+            let prefix = if below.is_empty() {
+                String::new()
+            } else {
+                format!("/{below}")
+            };
+            node.locate_value(pointer.strip_prefix(&prefix).unwrap_or(pointer))
+        }
+    };
+    let diagnostic = source.fault(fault.code, &fault.message, place);
+    match fault.remedy {
+        Some(remedy) => diagnostic.with_remedy(remedy),
+        None => diagnostic,
+    }
+}
+
+/// A file that is not YAML.
+pub(super) fn unreadable(file: &str, text: &str, fault: Unreadable) -> Diagnostic {
+    let diagnostic = match fault.place {
+        Some(place) => Diagnostic::new("yaml_invalid", fault.message).at(place.of(file), text),
+        None => Diagnostic::new("yaml_invalid", format!("{file}: {}", fault.message)),
+    };
+    diagnostic.with_remedy("correct the file, or take it out of the directory")
+}

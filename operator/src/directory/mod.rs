@@ -1,0 +1,40 @@
+//! The source of `portcullis serve` and of a sidecar with a mounted directory: files, their
+//! changes, and locks on disk.
+//!
+//! ```text
+//! Tree ─ list ─▶ units ─ layout, manifest ─▶ Reading ─ compile ─▶ Loader ─ publish ─▶ Cache
+//!  ▲                                                                ▲                   ▲
+//!  └────────────── every second, on a thread of its own ────────────┘     LockStore ────┘
+//! ```
+//!
+//! Files are polled. A tree is bounded, so a look at it costs little and always the same; it works
+//! on network mounts and on the symbolic links by which the kubelet swaps a mounted `ConfigMap`;
+//! and no queue of events can overflow and lose a change. A change counts once the files have been
+//! still for one round, so that a file that is being written is not read by half.
+//!
+//! What breaks keeps its last good state: an object that no longer compiles, a file that can no
+//! longer be read, a directory that is suddenly empty. The faults are told, and nothing that was in
+//! force is lost.
+
+pub mod document;
+mod gate;
+mod layout;
+mod loader;
+mod locks;
+mod manifest;
+mod reading;
+mod report;
+mod schema;
+mod source;
+mod tree;
+
+pub use gate::{Access, LockGate};
+pub use loader::{Loader, Status};
+pub use locks::{LockStore, LockStoreFault};
+pub use reading::{Item, Reading};
+pub use report::{Meanwhile, Problem, Row, policy_table, problem_table};
+pub use source::{Listener, SOURCE, Source, SourceFault};
+pub use tree::{Tree, TreeFault};
+
+#[cfg(test)]
+mod tests;

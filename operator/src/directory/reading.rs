@@ -1,0 +1,46 @@
+//! What was found in one unit of a directory: a policy's folder, or a file of manifests.
+
+use portcullis_policies::{Diagnostic, ObjectKey};
+
+use crate::convert::{Draft, LockDraft};
+
+/// What was read of one unit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// The objects, each with what is wrong with it.
+    pub items: Vec<Item>,
+    /// Faults that no object stands in for: who was to be judged or locked by what stands there is
+    /// not known. With one of these a start is refused, and a reload keeps what the unit held.
+    pub lost: Vec<Diagnostic>,
+    /// What was passed over, and why.
+    pub notes: Vec<String>,
+}
+
+/// One object.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// A policy, which may be broken.
+    Policy(Box<Draft>),
+    /// A lock.
+    Lock(Box<LockDraft>),
+}
+
+impl Item {
+    /// The object's key.
+    pub fn key(&self) -> &ObjectKey {
+        match self {
+            Self::Policy(draft) => &draft.key,
+            Self::Lock(draft) => &draft.key,
+        }
+    }
+}
+
+impl Reading {
+    /// A unit of which nothing can be said but this.
+    pub fn lost(fault: Diagnostic) -> Self {
+        Self {
+            lost: vec![fault],
+            ..Self::default()
+        }
+    }
+}

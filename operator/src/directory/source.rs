@@ -1,0 +1,132 @@
+//! The thread that reads a directory and follows its changes.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::Duration,
+};
+
+use portcullis_policies::Cache;
+use portcullis_webhook::Readiness;
+use tokio::sync::oneshot;
+
+use super::{
+    loader::{Loader, Status},
+    locks::LockStore,
+    report::{Problem, problem_table},
+    tree::{Tree, TreeFault},
+};
+
+/// Time between two looks. A change is taken at the second look that sees it, so within two of
+/// these.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Stack of the thread: the compiler follows a policy's nesting, as an evaluation does.
+const STACK: usize = 64 << 20;
+
+/// The name of this source in readiness reports.
+pub const SOURCE: &str = "directory";
+
+/// A directory that is followed until this is dropped.
+#[derive(Debug)]
+pub struct Source {
+    /// Tells the thread to end, by being dropped.
+    _stop: mpsc::Sender<()>,
+}
+
+/// Who hears of what happens. Called on the thread of the source.
+pub trait Listener: Send {
+    /// Units that were read so far, of all, during the start.
+    fn progress(&self, read: usize, of: usize);
+    /// What is in force has changed, or what is wrong has.
+    fn changed(&self, status: &Status);
+}
+
+/// Why a directory cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceFault {
+    /// It cannot be read.
+    #[error(transparent)]
+    Tree(#[from] TreeFault),
+    /// It has no policy.
+    #[error(
+        "the directory holds no policy: expected <group>/<name>/<version>/policy.rego, or manifests \
+         of Policy or ClusterPolicy{}",
+        passed_over(.0)
+    )]
+    Empty(Vec<String>),
+    /// Part of it cannot be read, and what that part holds is not known.
+    #[error("{} cannot be read, so what is in force is not known\n{}", parts(.0), problem_table(.0).trim_end())]
+    Lost(Vec<Problem>),
+    /// The thread could not be started, or ended.
+    #[error("the thread that reads the directory ended")]
+    Thread,
+}
+
+impl Source {
+    /// Reads a directory, puts it in force, and follows it.
+    pub async fn start(
+        tree: Tree,
+        cache: Arc<Cache>,
+        locks: Arc<LockStore>,
+        readiness: Readiness,
+        listener: Box<dyn Listener>,
+    ) -> Result<(Self, Status), SourceFault> {
+        let (started, start) = oneshot::channel();
+        let (stop, stopped) = mpsc::channel();
+        let work = move || {
+            let loader = Loader::start(tree, &|read, of| listener.progress(read, of));
+            let mut loader = match loader {
+                Ok(loader) => loader,
+                // Who waits for it has gone away, or takes it.
+                Err(fault) => return drop(started.send(Err(fault))),
+            };
+            loader.publish(&cache, &locks);
+            readiness.set_synced(SOURCE);
+            let mut status = with_locks(loader.status(), &locks);
+            if started.send(Ok(status.clone())).is_err() {
+                return;
+            }
+            while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                let looked = loader.look();
+                if matches!(looked, Ok(true)) {
+                    loader.publish(&cache, &locks);
+                }
+                if looked.is_ok() {
+                    readiness.note_alive(SOURCE);
+                }
+                let changed = locks.refresh(&cache) || matches!(looked, Ok(true));
+                let now = with_locks(loader.status(), &locks);
+                if changed || now != status {
+                    listener.changed(&now);
+                    status = now;
+                }
+            }
+        };
+        let named = thread::Builder::new()
+            .name("directory".to_owned())
+            .stack_size(STACK);
+        named.spawn(work).map_err(|_| SourceFault::Thread)?;
+        let status = start.await.map_err(|_| SourceFault::Thread)??;
+        Ok((Self { _stop: stop }, status))
+    }
+}
+
+fn with_locks(mut status: Status, locks: &LockStore) -> Status {
+    status.problems.extend(locks.problems());
+    status
+}
+
+fn passed_over(notes: &[String]) -> String {
+    notes.iter().flat_map(|note| ["\n  ", note]).collect()
+}
+
+fn parts(problems: &[Problem]) -> String {
+    match problems {
+        [one] => format!("`{}`", one.origin),
+        several => format!("{} parts of the directory", several.len()),
+    }
+}

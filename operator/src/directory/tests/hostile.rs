@@ -1,0 +1,118 @@
+//! Directories that are wrong on purpose.
+
+use std::{fs, os::unix::fs::symlink, process::Command};
+
+use super::{ALLOWS, directory, refused, start, tree};
+use crate::directory::Loader;
+
+fn with_policy() -> tempfile::TempDir {
+    directory(&[("a/b/1.0/policy.rego", ALLOWS)])
+}
+
+#[test]
+fn a_link_that_leaves_the_directory_is_refused() {
+    let outside = directory(&[("secret.yaml", "a: 1\n")]);
+    for to in [
+        outside.path().join("secret.yaml"),
+        outside.path().to_owned(),
+    ] {
+        let root = with_policy();
+        symlink(to, root.path().join("link.yaml")).unwrap();
+        let text = refused(root);
+        assert!(
+            text.contains("link_outside: link.yaml: the symbolic link leaves"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_refused_where_it_names_a_policy() {
+    let root = with_policy();
+    symlink("absent", root.path().join("ignored")).unwrap();
+    assert_eq!(start(root).unwrap().policies(), ["a/b@1.0 ok"]);
+    let root = with_policy();
+    symlink("absent", root.path().join("link.yaml")).unwrap();
+    assert!(refused(root).contains("link_broken"));
+}
+
+#[test]
+fn a_cycle_of_links_ends() {
+    let root = with_policy();
+    symlink("..", root.path().join("a/up")).unwrap();
+    symlink("loop", root.path().join("loop")).unwrap();
+    assert_eq!(start(root).unwrap().policies(), ["a/b@1.0 ok"]);
+}
+
+#[test]
+fn what_is_no_file_is_passed_over() {
+    let root = with_policy();
+    let pipe = root.path().join("pipe.yaml");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let started = start(root).unwrap();
+    assert_eq!(started.policies(), ["a/b@1.0 ok"]);
+    assert_eq!(
+        started.loader.status().notes,
+        ["pipe.yaml: passed over: not a regular file"]
+    );
+}
+
+#[test]
+fn a_file_that_is_too_large_is_refused() {
+    let root = with_policy();
+    let file = fs::File::create(root.path().join("large.yaml")).unwrap();
+    file.set_len((16 << 20) + 1).unwrap();
+    assert!(refused(root).contains("file_too_large: large.yaml"));
+}
+
+#[test]
+fn a_tree_that_is_too_large_is_refused() {
+    let root = with_policy();
+    for number in 0..17 {
+        let file = fs::File::create(root.path().join(format!("{number}.yaml"))).unwrap();
+        file.set_len(16 << 20).unwrap();
+    }
+    assert!(refused(root).contains("holds more than 256 MiB"));
+    let root = with_policy();
+    for number in 0..20_000 {
+        fs::File::create(root.path().join(number.to_string())).unwrap();
+    }
+    assert!(refused(root).contains("holds more than 20000 files and folders"));
+}
+
+#[test]
+fn a_tree_that_is_too_deep_is_passed_over() {
+    let root = with_policy();
+    let deep = "d/".repeat(18);
+    super::write(root.path(), &format!("{deep}x.yaml"), "a: [");
+    let started = start(root).unwrap();
+    assert!(started.loader.status().notes[0].contains("deeper than 16 folders"));
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused() {
+    let root = with_policy();
+    fs::write(root.path().join("x.yaml"), [0xff, 0xfe, 0x00]).unwrap();
+    assert!(refused(root).contains("file_not_text: x.yaml: the file is not UTF-8"));
+}
+
+#[test]
+fn a_path_that_is_no_directory_is_refused() {
+    let root = with_policy();
+    let file = root.path().join("a/b/1.0/policy.rego");
+    for (path, text) in [
+        (file, "is not a directory"),
+        (root.path().join("absent"), "cannot read"),
+    ] {
+        let error = Loader::start(tree(&path), &|_, _| {})
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(text), "{error}");
+    }
+}

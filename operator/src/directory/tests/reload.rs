@@ -1,0 +1,196 @@
+//! Changes of a directory, and what stays in force when they break something.
+
+use std::fs;
+
+use super::{ALLOWS, BROKEN, Started, directory, start};
+
+const OTHER: &str = "package a.c\n\nallow := true\n";
+
+fn two_policies() -> Started {
+    start(directory(&[
+        ("a/b/1.0/policy.rego", ALLOWS),
+        ("a/c/1.0/policy.rego", OTHER),
+    ]))
+    .unwrap()
+}
+
+fn digest(started: &Started, address: &str) -> String {
+    let snapshot = started.cache.snapshot();
+    snapshot
+        .find(&address.parse().unwrap())
+        .unwrap()
+        .policy
+        .digest()
+        .to_string()
+}
+
+#[test]
+fn a_change_counts_when_the_files_are_still() {
+    let mut started = two_policies();
+    assert!(!started.loader.look().unwrap());
+    let before = digest(&started, "a/b@1.0");
+    super::write(
+        started.root.path(),
+        "a/b/1.0/policy.rego",
+        "package a.b\n\nallow := false\n",
+    );
+    assert!(
+        !started.loader.look().unwrap(),
+        "it was taken at first sight"
+    );
+    assert!(started.loader.look().unwrap());
+    started.loader.publish(&started.cache, &started.locks);
+    assert_ne!(digest(&started, "a/b@1.0"), before);
+    assert!(!started.loader.look().unwrap(), "it was taken twice");
+}
+
+#[test]
+fn files_that_come_and_go_are_policies_that_come_and_go() {
+    let mut started = two_policies();
+    started.write("a/d/1.0/policy.rego", "package a.d\nallow := true\n");
+    assert_eq!(
+        started.policies(),
+        ["a/b@1.0 ok", "a/c@1.0 ok", "a/d@1.0 ok"]
+    );
+    started.remove("a/c/1.0/policy.rego");
+    assert_eq!(started.policies(), ["a/b@1.0 ok", "a/d@1.0 ok"]);
+    assert_eq!(started.faults(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_change_that_breaks_a_policy_keeps_the_last_good_one() {
+    let mut started = two_policies();
+    let before = digest(&started, "a/b@1.0");
+    for broken in [BROKEN, "package a.b\nallow if unknown_function(1)\n"] {
+        started.write("a/b/1.0/policy.rego", broken);
+        assert_eq!(started.policies(), ["a/b@1.0 ok", "a/c@1.0 ok"]);
+        assert_eq!(digest(&started, "a/b@1.0"), before);
+        let faults = started.faults();
+        assert!(faults[0].starts_with("a/b/1.0/policy.rego:"), "{faults:#?}");
+        assert!(
+            faults[0].ends_with("the last good state stays in force"),
+            "{faults:#?}"
+        );
+        assert_eq!(started.loader.status().stale.len(), 1);
+    }
+    started.write("a/b/1.0/policy.rego", "package a.b\n\nallow := false\n");
+    assert_ne!(digest(&started, "a/b@1.0"), before);
+    assert_eq!(started.faults(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_new_policy_that_is_broken_denies() {
+    let mut started = two_policies();
+    started.write("a/d/1.0/policy.rego", "package a.d\nallow := ");
+    assert_eq!(
+        started.policies(),
+        ["a/b@1.0 ok", "a/c@1.0 ok", "a/d@1.0 broken"]
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_any_more_keeps_what_it_held() {
+    let manifest = "\
+apiVersion: portcullis.dev/v1alpha1
+kind: ClusterLock
+metadata: {name: incident}
+spec: {all: true, reason: incident}
+";
+    let files = [("a/b/1.0/policy.rego", ALLOWS), ("locked.yaml", manifest)];
+    let mut started = start(directory(&files)).unwrap();
+    let locked = |started: &Started| started.cache.snapshot().locks().len();
+    for wrong in [
+        "a: [",
+        "apiVersion: portcullis.dev/v1alpha1\nkind: ClusterLock\n",
+        &manifest.replace("all: true", "all: false"),
+        &manifest.replace("incident}\nspec", "incident}\nspce"),
+    ] {
+        started.write("locked.yaml", wrong);
+        assert_eq!(locked(&started), 1, "{wrong}");
+        let faults = started.faults();
+        assert!(
+            faults[0].ends_with("the last good state stays in force"),
+            "{wrong} {faults:#?}"
+        );
+    }
+    started.write("locked.yaml", "---\n");
+    assert_eq!(locked(&started), 0);
+}
+
+#[test]
+fn a_directory_that_is_suddenly_empty_keeps_everything() {
+    let mut started = two_policies();
+    let root = started.root.path().to_owned();
+    fs::remove_dir_all(root.join("a")).unwrap();
+    started.look();
+    assert_eq!(started.policies(), ["a/b@1.0 ok", "a/c@1.0 ok"]);
+    assert!(
+        started.faults()[0].contains("directory_empty"),
+        "{:?}",
+        started.faults()
+    );
+    started.write("a/b/1.0/policy.rego", ALLOWS);
+    assert_eq!(started.policies(), ["a/b@1.0 ok"]);
+    assert_eq!(started.faults(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_directory_that_is_gone_keeps_everything() {
+    let mut started = two_policies();
+    let root = started.root.path().to_owned();
+    let aside = root.with_extension("aside");
+    fs::rename(&root, &aside).unwrap();
+    assert!(started.loader.look().is_err());
+    assert!(
+        started.faults()[0].contains("directory_unreadable"),
+        "{:?}",
+        started.faults()
+    );
+    fs::rename(&aside, &root).unwrap();
+    started.look();
+    assert_eq!(started.policies(), ["a/b@1.0 ok", "a/c@1.0 ok"]);
+    assert_eq!(started.faults(), [] as [&str; 0]);
+}
+
+/// The kubelet writes a mounted `ConfigMap` beside the old one and swaps a link.
+#[test]
+fn follows_the_links_of_a_mounted_config_map() {
+    let manifest = |name: &str| {
+        format!(
+            "apiVersion: portcullis.dev/v1alpha1\nkind: ClusterPolicy\nmetadata: {{name: x}}\nspec:\n  group: a\n  name: {name}\n  version: \"1\"\n  modules: {{p.rego: \"package a.{name}\\nallow := true\"}}\n"
+        )
+    };
+    let root = directory(&[
+        ("..one/p.yaml", &manifest("b")),
+        ("..two/p.yaml", &manifest("c")),
+    ]);
+    let link = |to: &str, from: &str| std::os::unix::fs::symlink(to, root.path().join(from));
+    link("..one", "..data").unwrap();
+    link("..data/p.yaml", "p.yaml").unwrap();
+    let mut started = start(root).unwrap();
+    assert_eq!(started.policies(), ["a/b@1 ok"]);
+    let root = started.root.path();
+    std::os::unix::fs::symlink("..two", root.join("..data_tmp")).unwrap();
+    fs::rename(root.join("..data_tmp"), root.join("..data")).unwrap();
+    started.look();
+    assert_eq!(started.policies(), ["a/c@1 ok"]);
+}
+
+#[test]
+fn an_object_moves_from_one_file_to_another() {
+    let manifest = "\
+apiVersion: portcullis.dev/v1alpha1
+kind: ClusterLock
+metadata: {name: incident}
+spec: {all: true, reason: incident}
+";
+    let files = [("a/b/1.0/policy.rego", ALLOWS), ("x.yaml", manifest)];
+    let mut started = start(directory(&files)).unwrap();
+    started.write("w.yaml", manifest);
+    assert!(started.faults()[0].contains("ClusterLock incident is in x.yaml too"));
+    assert_eq!(started.cache.snapshot().locks().len(), 1);
+    started.remove("x.yaml");
+    started.look();
+    assert_eq!(started.cache.snapshot().locks().len(), 1);
+    assert_eq!(started.faults(), [] as [&str; 0]);
+}

@@ -1,0 +1,231 @@
+//! Asks one URL and reads its answer: `portcullis probe`, and the operator that asks the webhook's
+//! replicas what they enforce.
+//!
+//! One connection a question, HTTP/1.1, TLS 1.3 for `https`, the certificate always checked, and
+//! every wait and every byte bounded.
+
+use std::{error::Error, net::SocketAddr, sync::Arc, time::Duration};
+
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::{
+    Request, StatusCode, Uri,
+    body::Bytes,
+    client::conn::http1,
+    header::{CONNECTION, HOST, USER_AGENT},
+};
+use hyper_util::rt::TokioIo;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::TlsConnector;
+
+/// Time for the whole question. A replica answers within milliseconds; what takes seconds is a
+/// connection to an address that is gone, which a cluster's network gives up after three.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why a URL has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpsFault {
+    /// It is no URL of a server.
+    #[error("`{0}` is not a URL: write it like http://127.0.0.1:8080/readyz")]
+    Url(String),
+    /// Without it nothing tells who answers.
+    #[error("`{0}` is asked with TLS, for which the certificate of its authority is needed")]
+    AuthorityMissing(String),
+    /// The certificates of the authority cannot be read.
+    #[error("the certificate of the authority is not PEM: {0}")]
+    Authority(String),
+    /// Nobody listens, or the address is not known.
+    #[error("failed to connect to {address}")]
+    Connect {
+        /// Host and port.
+        address: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The server does not prove who it is, or speaks no TLS 1.3.
+    #[error("failed to establish TLS 1.3 with {address}")]
+    Tls {
+        /// Host and port.
+        address: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The connection broke, or the answer is not HTTP.
+    #[error("failed to read the answer of {address}")]
+    Answer {
+        /// Host and port.
+        address: String,
+        /// Why.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// There was no answer in time.
+    #[error("{address} did not answer within {} s", PATIENCE.as_secs())]
+    Late {
+        /// Host and port.
+        address: String,
+    },
+}
+
+/// Asks `url` with GET and reads at most `limit` bytes of the answer; a longer one is a fault.
+///
+/// `authority` are the PEM certificates that an `https` server's certificate is checked against.
+/// `connect_to` connects to this address in the place of the URL's own, while the certificate is
+/// still checked for the URL's host: so one replica behind a name is asked.
+pub async fn get(
+    url: &str,
+    authority: Option<&[u8]>,
+    connect_to: Option<SocketAddr>,
+    limit: usize,
+) -> Result<(StatusCode, Bytes), HttpsFault> {
+    let target = Target::parse(url)?;
+    let config = match (target.tls, authority) {
+        (false, _) => None,
+        (true, Some(pem)) => Some(client_config(pem)?),
+        (true, None) => return Err(HttpsFault::AuthorityMissing(url.to_owned())),
+    };
+    let address = connect_to.map_or_else(
+        || format!("{}:{}", target.host, target.port),
+        |address| address.to_string(),
+    );
+    let asked = timeout(PATIENCE, ask(&target, config, &address, limit)).await;
+    asked.unwrap_or_else(|_| {
+        Err(HttpsFault::Late {
+            address: address.clone(),
+        })
+    })
+}
+
+/// What a URL says.
+struct Target {
+    tls: bool,
+    /// As the URL writes it: an IPv6 address in brackets.
+    host: String,
+    port: u16,
+    path: String,
+    name: ServerName<'static>,
+}
+
+impl Target {
+    fn parse(url: &str) -> Result<Self, HttpsFault> {
+        let invalid = || HttpsFault::Url(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| invalid())?;
+        let tls = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(invalid()),
+        };
+        let host = uri
+            .host()
+            .filter(|host| !host.is_empty())
+            .ok_or_else(invalid)?
+            .to_owned();
+        let bare = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        let name = ServerName::try_from(bare).map_err(|_| invalid())?;
+        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        let path = uri
+            .path_and_query()
+            .map_or("/", |path| path.as_str())
+            .to_owned();
+        Ok(Self {
+            tls,
+            host,
+            port,
+            path,
+            name,
+        })
+    }
+}
+
+async fn ask(
+    target: &Target,
+    config: Option<ClientConfig>,
+    address: &str,
+    limit: usize,
+) -> Result<(StatusCode, Bytes), HttpsFault> {
+    let stream = TcpStream::connect(address)
+        .await
+        .map_err(|source| HttpsFault::Connect {
+            address: address.to_owned(),
+            source,
+        })?;
+    let answer = match config {
+        None => exchange(stream, target, limit).await,
+        Some(config) => {
+            let connector = TlsConnector::from(Arc::new(config));
+            let tls = connector.connect(target.name.clone(), stream).await;
+            let stream = tls.map_err(|source| HttpsFault::Tls {
+                address: address.to_owned(),
+                source,
+            })?;
+            exchange(stream, target, limit).await
+        }
+    };
+    answer.map_err(|source| HttpsFault::Answer {
+        address: address.to_owned(),
+        source,
+    })
+}
+
+/// One request and its answer.
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    target: &Target,
+    limit: usize,
+) -> Result<(StatusCode, Bytes), Box<dyn Error + Send + Sync>> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let request = Request::get(target.path.as_str())
+        .header(HOST, format!("{}:{}", target.host, target.port))
+        .header(
+            USER_AGENT,
+            concat!("portcullis/", env!("CARGO_PKG_VERSION")),
+        )
+        .header(CONNECTION, "close")
+        .body(Empty::<Bytes>::new())?;
+    let answer = async {
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), limit).collect().await?;
+        Ok((status, body.to_bytes()))
+    };
+    tokio::pin!(answer);
+    tokio::pin!(connection);
+    // The connection moves the bytes. It may end before the answer is read to its end: a server
+    // that was asked to closes behind its last byte.
+    tokio::select! {
+        answered = &mut answer => answered,
+        ended = &mut connection => {
+            ended?;
+            answer.await
+        }
+    }
+}
+
+fn client_config(pem: &[u8]) -> Result<ClientConfig, HttpsFault> {
+    let unusable = |error: &dyn std::fmt::Display| HttpsFault::Authority(error.to_string());
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|error| unusable(&error))?;
+        roots.add(certificate).map_err(|error| unusable(&error))?;
+    }
+    if roots.is_empty() {
+        return Err(unusable(&"there is no certificate in it"));
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|error| unusable(&error))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
