@@ -84,11 +84,6 @@ impl Cluster {
         self.client.clone()
     }
 
-    /// Where its address and an administrator's credentials are.
-    pub fn kubeconfig(&self) -> &Path {
-        &self.kubeconfig
-    }
-
     /// Whether its node is this machine, as `e2e/cluster/up` makes it.
     pub fn is_ours(&self) -> bool {
         self.ours

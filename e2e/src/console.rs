@@ -22,15 +22,13 @@ pub fn examples(document: &str) -> Vec<Example> {
     for line in document.lines() {
         if line.starts_with("```") {
             inside = line == "```console";
-        } else if !inside {
-            continue;
-        } else if let Some(command) = line.strip_prefix("$ ") {
+        } else if let Some(command) = line.strip_prefix("$ ").filter(|_| inside) {
             let command = command.to_owned();
             examples.push(Example {
                 command,
                 printed: String::new(),
             });
-        } else if let Some(example) = examples.last_mut() {
+        } else if let Some(example) = examples.last_mut().filter(|_| inside) {
             example.printed.push_str(line);
             example.printed.push('\n');
         }

@@ -9,7 +9,6 @@ mod faults;
 mod locks;
 mod namespaces;
 mod readme;
-mod readme;
 mod rollout;
 mod uninstall;
 mod way_out;
