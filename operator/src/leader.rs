@@ -29,10 +29,7 @@ use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
     apimachinery::pkg::apis::meta::v1::MicroTime,
 };
-use kube::{
-    Api, Client,
-    api::PostParams,
-};
+use kube::{Api, Client, api::PostParams};
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long a lease holds that is not renewed. With this and the two below, a leader that dies is
@@ -181,7 +178,11 @@ impl Election {
                 () = self.win(&leadership) => {}
                 () = &mut end => return,
             }
-            tracing::info!(lease = self.name, identity = self.identity, "this replica leads");
+            tracing::info!(
+                lease = self.name,
+                identity = self.identity,
+                "this replica leads"
+            );
             let ended = tokio::select! {
                 () = lead(leadership.clone()) => false,
                 () = self.keep(&leadership) => false,
@@ -220,9 +221,8 @@ impl Election {
         loop {
             sleep(RETRY).await;
             match self.attempt(leadership).await {
-                Ok(true) => {}
                 Ok(false) if self.is_held_by_another() => return,
-                Ok(false) => {}
+                Ok(_) => {}
                 Err(fault) => {
                     let fault = format!("{:#}", anyhow::Error::from(fault));
                     tracing::warn!(lease = self.name, fault, "failed to renew the lease");
@@ -244,7 +244,12 @@ impl Election {
         }
         let claim = self.claim(lease);
         let params = PostParams::default();
-        match bounded("claim the lease", self.leases.replace(&self.name, &params, &claim)).await {
+        match bounded(
+            "claim the lease",
+            self.leases.replace(&self.name, &params, &claim),
+        )
+        .await
+        {
             Ok(lease) => {
                 self.look(lease.spec.unwrap_or_default(), started);
                 leadership.extend(started);
@@ -264,12 +269,17 @@ impl Election {
     }
 
     fn may_claim(&self, now: Instant) -> bool {
-        let Some(sight) = &self.sight else { return false };
+        let Some(sight) = &self.sight else {
+            return false;
+        };
         !self.is_held_by_another() || now >= sight.since + duration(&sight.spec)
     }
 
     fn is_held_by_another(&self) -> bool {
-        let holder = self.sight.as_ref().and_then(|sight| sight.spec.holder_identity.as_deref());
+        let holder = self
+            .sight
+            .as_ref()
+            .and_then(|sight| sight.spec.holder_identity.as_deref());
         holder.is_some_and(|holder| !holder.is_empty() && holder != self.identity)
     }
 
@@ -324,7 +334,9 @@ impl fmt::Debug for Election {
 
 /// How long the holder of a lease may be silent.
 fn duration(spec: &LeaseSpec) -> Duration {
-    let seconds = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
+    let seconds = spec
+        .lease_duration_seconds
+        .and_then(|seconds| u64::try_from(seconds).ok());
     seconds.map_or(DURATION, Duration::from_secs)
 }
 
@@ -337,3 +349,6 @@ async fn bounded<T>(
         .map_err(|_| ElectionFault::Late(operation))?
         .map_err(|error| ElectionFault::Api(operation, error))
 }
+
+#[cfg(test)]
+mod tests;

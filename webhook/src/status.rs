@@ -1,6 +1,6 @@
 //! The administrator's port of a process without doors, such as the operator.
 
-use std::{sync::Arc, time::Instant};
+use std::{fmt::Write as _, sync::Arc, time::Instant};
 
 use axum::{
     Router,
@@ -46,7 +46,8 @@ async fn scrape(State(process): State<Process>) -> impl IntoResponse {
     if let Some(age) = process.readiness.age(Instant::now()) {
         text.push_str("# HELP portcullis_view_age_seconds Age of the view of the cluster.\n");
         text.push_str("# TYPE portcullis_view_age_seconds gauge\n");
-        text.push_str(&format!("portcullis_view_age_seconds {}\n", age.as_secs_f64()));
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "portcullis_view_age_seconds {}", age.as_secs_f64());
     }
     ([(CONTENT_TYPE, TEXT)], text)
 }
@@ -72,11 +73,19 @@ mod tests {
         let router = status_router(readiness.clone(), Arc::new(|text| text.push_str("up 1\n")));
         assert_eq!(get(&router, "/livez").await.0, StatusCode::OK);
         let (status, why) = get(&router, "/readyz").await;
-        assert_eq!((status, why.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "not read yet: policies\n"));
+        assert_eq!(
+            (status, why.as_str()),
+            (StatusCode::SERVICE_UNAVAILABLE, "not read yet: policies\n")
+        );
         assert_eq!(get(&router, "/metrics").await.1, "up 1\n");
         readiness.set_synced("policies");
         assert_eq!(get(&router, "/readyz").await.0, StatusCode::OK);
-        assert!(get(&router, "/metrics").await.1.contains("\nportcullis_view_age_seconds 0"));
+        assert!(
+            get(&router, "/metrics")
+                .await
+                .1
+                .contains("\nportcullis_view_age_seconds 0")
+        );
         assert_eq!(get(&router, "/else").await.0, StatusCode::NOT_FOUND);
     }
 }

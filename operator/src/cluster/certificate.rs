@@ -81,10 +81,16 @@ async fn look(
 ) -> Result<Option<Files>, MountFault> {
     let (chain, key) = (directory.join("tls.crt"), directory.join("tls.key"));
     let read = tokio::task::spawn_blocking(move || {
-        Ok(Files { chain: contents(chain)?, key: contents(key)? })
+        Ok(Files {
+            chain: contents(chain)?,
+            key: contents(key)?,
+        })
     });
     let files: Files = read.await.unwrap_or_else(|error| {
-        Err(MountFault::Read(directory.to_owned(), io::Error::other(error)))
+        Err(MountFault::Read(
+            directory.to_owned(),
+            io::Error::other(error),
+        ))
     })?;
     if installed == Some(&files) {
         return Ok(None);

@@ -42,8 +42,9 @@ pub(crate) fn connect_as(config: &Config, bearer: &str) -> Result<Client, Connec
     config.auth_info = AuthInfo::default();
     // A call that has failed is told to the caller at once.
     config.default_retry = false;
-    let mut header: hyper::header::HeaderValue =
-        format!("Bearer {bearer}").parse().map_err(|_| ConnectFault::Token)?;
+    let mut header: hyper::header::HeaderValue = format!("Bearer {bearer}")
+        .parse()
+        .map_err(|_| ConnectFault::Token)?;
     header.set_sensitive(true);
     config.headers.push((hyper::header::AUTHORIZATION, header));
     Client::try_from(config).map_err(ConnectFault::Client)

@@ -21,7 +21,7 @@ use crate::convert::Draft;
 
 /// Time to compile one policy. A large one takes some milliseconds; one that takes this long is
 /// tried again, and is not in force before it is compiled.
-const COMPILE: Duration = Duration::from_secs(60);
+const COMPILE: Duration = Duration::from_mins(1);
 
 /// Wait before a compilation that had no room or no time is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -61,7 +61,12 @@ enum Change {
 
 impl Feed {
     pub(super) fn new(kind: Kind, mirror: Arc<Mirror>, compilers: Evaluators) -> Self {
-        Self { kind, mirror, compilers, seen: HashMap::new() }
+        Self {
+            kind,
+            mirror,
+            compilers,
+            seen: HashMap::new(),
+        }
     }
 
     /// Feeds until the watch ends. `object` makes the feed's objects of the watch's.
@@ -88,14 +93,21 @@ impl Feed {
                 News::Listed(objects) => {
                     let keyed = objects.into_iter().map(&object);
                     let keyed = keyed.map(|object| (self.kind.key(&object.metadata), Some(object)));
-                    batch = Batch { complete: true, objects: keyed.collect() };
+                    batch = Batch {
+                        complete: true,
+                        objects: keyed.collect(),
+                    };
                 }
                 News::Applied(applied) => {
                     let applied = object(applied);
-                    batch.objects.insert(self.kind.key(&applied.metadata), Some(applied));
+                    batch
+                        .objects
+                        .insert(self.kind.key(&applied.metadata), Some(applied));
                 }
                 News::Deleted(deleted) => {
-                    batch.objects.insert(self.kind.key(&object(deleted).metadata), None);
+                    batch
+                        .objects
+                        .insert(self.kind.key(&object(deleted).metadata), None);
                 }
             }
         }
@@ -160,7 +172,7 @@ impl Feed {
         if batch.complete {
             self.seen.retain(|key, _| present.contains(key));
         }
-        self.publish(changes, records, batch.complete.then_some(present));
+        self.publish(changes, records, batch.complete.then_some(&present));
         if batch.complete {
             self.mirror.note_synced(self.kind.source());
         }
@@ -168,32 +180,36 @@ impl Feed {
 
     /// Compiles a few at a time, until all are compiled or known to be broken.
     async fn compile(&self, drafts: Vec<Draft>) -> Vec<Object> {
-        let jobs = drafts.into_iter().map(|draft| compile(self.compilers.clone(), draft));
-        stream::iter(jobs).buffer_unordered(COMPILERS).collect().await
+        let jobs = drafts
+            .into_iter()
+            .map(|draft| compile(self.compilers.clone(), draft));
+        stream::iter(jobs)
+            .buffer_unordered(COMPILERS)
+            .collect()
+            .await
     }
 
     fn publish(
         &self,
         changes: Vec<Change>,
         records: BTreeMap<ObjectKey, Option<Record>>,
-        complete: Option<HashSet<ObjectKey>>,
+        complete: Option<&HashSet<ObjectKey>>,
     ) {
         let kind = self.kind;
         let worth = !changes.is_empty() || complete.is_some();
         let change = worth.then_some(|state: &mut State| {
-            if let Some(present) = &complete {
+            if let Some(present) = complete {
                 kind.retain(state, |key| present.contains(key));
             }
             for change in changes {
                 change.apply(kind, state);
             }
         });
-        let present = complete.clone();
         self.mirror.change(change, |kept| {
             if kind == Kind::Namespace {
                 return;
             }
-            if let Some(present) = &present {
+            if let Some(present) = complete {
                 kept.retain(|key, _| key.kind != kind.name() || present.contains(key));
             }
             for (key, record) in records {
@@ -209,7 +225,10 @@ impl Feed {
 async fn compile(compilers: Evaluators, draft: Draft) -> Object {
     loop {
         let job = draft.clone();
-        match compilers.run(Instant::now() + COMPILE, move || job.compile()).await {
+        match compilers
+            .run(Instant::now() + COMPILE, move || job.compile())
+            .await
+        {
             Ok(object) => return object,
             Err(Unanswered::Failed) => return panicked(draft),
             Err(fault @ (Unanswered::Overloaded | Unanswered::Late)) => {
@@ -227,7 +246,11 @@ fn panicked(mut draft: Draft) -> Object {
         "rego_compile_error",
         "the compiler failed at this policy",
     );
-    draft.faults = Some(fault.with_remedy("simplify the policy, and report it").into());
+    draft.faults = Some(
+        fault
+            .with_remedy("simplify the policy, and report it")
+            .into(),
+    );
     draft.compile()
 }
 

@@ -100,7 +100,11 @@ impl Kind {
 
 /// A namespace, of which only the metadata was asked for, as the feed takes objects.
 pub(super) fn without_content(object: PartialObjectMeta<Namespace>) -> DynamicObject {
-    DynamicObject { types: None, metadata: object.metadata, data: Json::Null }
+    DynamicObject {
+        types: None,
+        metadata: object.metadata,
+        data: Json::Null,
+    }
 }
 
 fn policy<T: DeserializeOwned>(object: DynamicObject) -> Content
@@ -112,19 +116,24 @@ where
         Ok(typed) => Draft::try_from(&typed),
         // An object that was stored under another schema. Its address and its match are enough to
         // answer as a broken policy; whoever needs less is more likely to be readable.
-        Err(error) => [&["group", "name", "version", "admission"][..], &["group", "name", "version"]]
-            .into_iter()
-            .find_map(|fields| salvaged::<T>(&object.metadata, spec.as_ref()?, fields))
-            .map_or_else(
-                || Err(unreadable(&error)),
-                |typed| {
-                    let mut draft = Draft::try_from(&typed)?;
-                    draft.faults = Some(unreadable(&error));
-                    Ok(draft)
-                },
-            ),
+        Err(error) => [
+            &["group", "name", "version", "admission"][..],
+            &["group", "name", "version"],
+        ]
+        .into_iter()
+        .find_map(|fields| salvaged::<T>(&object.metadata, spec.as_ref()?, fields))
+        .map_or_else(
+            || Err(unreadable(&error)),
+            |typed| {
+                let mut draft = Draft::try_from(&typed)?;
+                draft.faults = Some(unreadable(&error));
+                Ok(draft)
+            },
+        ),
     };
-    draft.map_or_else(Content::Unreadable, |draft| Content::Policy(Box::new(draft)))
+    draft.map_or_else(Content::Unreadable, |draft| {
+        Content::Policy(Box::new(draft))
+    })
 }
 
 fn lock<T: DeserializeOwned>(object: DynamicObject) -> Content
@@ -137,31 +146,38 @@ where
         .map_or_else(Content::Unreadable, |draft| Content::Lock(Box::new(draft)))
 }
 
-fn salvaged<T: DeserializeOwned>(
-    metadata: &ObjectMeta,
-    spec: &Json,
-    fields: &[&str],
-) -> Option<T> {
-    let kept = fields.iter().filter_map(|field| Some(((*field).to_owned(), spec.get(*field)?.clone())));
+fn salvaged<T: DeserializeOwned>(metadata: &ObjectMeta, spec: &Json, fields: &[&str]) -> Option<T> {
+    let kept = fields
+        .iter()
+        .filter_map(|field| Some(((*field).to_owned(), spec.get(*field)?.clone())));
     let mut kept: Map<String, Json> = kept.collect();
     kept.insert("modules".to_owned(), Json::Object(Map::new()));
-    typed(metadata.clone(), Json::Object(Map::from_iter([("spec".to_owned(), kept.into())]))).ok()
+    typed(
+        metadata.clone(),
+        Json::Object(Map::from_iter([("spec".to_owned(), kept.into())])),
+    )
+    .ok()
 }
 
 /// Reads what the kind says. The status is no part of it: a status that cannot be read must not
 /// make a broken policy of a sound one.
 fn typed<T: DeserializeOwned>(metadata: ObjectMeta, mut data: Json) -> serde_json::Result<T> {
     let fields = data.as_object_mut().map(std::mem::take).unwrap_or_default();
-    let mut object: Map<String, Json> =
-        fields.into_iter().filter(|(key, _)| key != "status").collect();
+    let mut object: Map<String, Json> = fields
+        .into_iter()
+        .filter(|(key, _)| key != "status")
+        .collect();
     object.insert("metadata".to_owned(), serde_json::to_value(metadata)?);
     serde_json::from_value(Json::Object(object))
 }
 
 fn unreadable(error: &serde_json::Error) -> Diagnostics {
-    Diagnostic::new("object_unreadable", format!("the object cannot be read: {error}"))
-        .with_remedy("apply it again under the schema that is installed now")
-        .into()
+    Diagnostic::new(
+        "object_unreadable",
+        format!("the object cannot be read: {error}"),
+    )
+    .with_remedy("apply it again under the schema that is installed now")
+    .into()
 }
 
 #[cfg(test)]
@@ -170,7 +186,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::json;
 
-    fn object(spec: Json) -> DynamicObject {
+    fn object(spec: &Json) -> DynamicObject {
         serde_json::from_value(json!({
             "apiVersion": "portcullis.dev/v1alpha1",
             "kind": "ClusterPolicy",
@@ -195,9 +211,12 @@ mod tests {
     #[case(json!({"group": "A", "name": "b", "version": "1", "modules": {}}), None)]
     #[case(json!({"name": "b", "version": "1", "modules": {}}), None)]
     fn what_has_an_address_answers(#[case] spec: Json, #[case] expected: Option<(bool, usize)>) {
-        let found = match Kind::ClusterPolicy.read(object(spec)) {
+        let found = match Kind::ClusterPolicy.read(object(&spec)) {
             Content::Policy(draft) => {
-                let rules = draft.definition.admission.map_or(0, |admission| admission.rules.len());
+                let rules = draft
+                    .definition
+                    .admission
+                    .map_or(0, |admission| admission.rules.len());
                 Some((draft.faults.is_some(), rules))
             }
             _ => None,

@@ -34,9 +34,12 @@ const SEEN: Duration = Duration::from_secs(5);
 /// Calls at once. Each has a connection of its own to the API server.
 const AT_ONCE: usize = 16;
 
+/// Makes a client with the rights of a bearer token.
+type Connect = dyn Fn(&str) -> Result<Client, ConnectFault> + Send + Sync;
+
 /// Keeps locks in the cluster.
 pub struct ClusterLocks {
-    connect: Box<dyn Fn(&str) -> Result<Client, ConnectFault> + Send + Sync>,
+    connect: Box<Connect>,
     mirror: Arc<Mirror>,
     room: Semaphore,
 }
@@ -51,7 +54,11 @@ impl ClusterLocks {
         connect: impl Fn(&str) -> Result<Client, ConnectFault> + Send + Sync + 'static,
         mirror: Arc<Mirror>,
     ) -> Self {
-        Self { connect: Box::new(connect), mirror, room: Semaphore::new(AT_ONCE) }
+        Self {
+            connect: Box::new(connect),
+            mirror,
+            room: Semaphore::new(AT_ONCE),
+        }
     }
 
     async fn make(&self, caller: Caller, request: LockRequest) -> Result<(), LockFault> {
@@ -102,7 +109,9 @@ impl ClusterLocks {
 
     fn enter(&self) -> Result<tokio::sync::SemaphorePermit<'_>, LockFault> {
         let full = "too many locks are being made at once: try again";
-        self.room.try_acquire().map_err(|_| LockFault::Unavailable(full.to_owned()))
+        self.room
+            .try_acquire()
+            .map_err(|_| LockFault::Unavailable(full.to_owned()))
     }
 
     fn client(&self, caller: &Caller) -> Result<Client, LockFault> {
@@ -115,14 +124,21 @@ impl ClusterLocks {
 
     fn find(&self, key: &ObjectKey) -> Option<Arc<Lock>> {
         let snapshot = self.mirror.cache().snapshot();
-        snapshot.locks().iter().find(|lock| lock.key == *key).cloned()
+        snapshot
+            .locks()
+            .iter()
+            .find(|lock| lock.key == *key)
+            .cloned()
     }
 
     /// Locks that hold a policy at evaluation, but for the one that is made over HTTP.
     fn others(&self, address: &Address, own: &ObjectKey) -> Vec<String> {
         let snapshot = self.mirror.cache().snapshot();
         let now = Timestamp::now();
-        let locks = snapshot.find(address).into_iter().flat_map(|entry| &entry.locks);
+        let locks = snapshot
+            .find(address)
+            .into_iter()
+            .flat_map(|entry| &entry.locks);
         locks
             .filter(|lock| lock.points.contain(Point::Evaluation) && lock.is_active(now))
             .filter(|lock| lock.key != *own)
@@ -133,7 +149,10 @@ impl ClusterLocks {
     /// Waits until this replica sees what the cluster has, so that its next answer shows it.
     async fn wait_until(&self, seen: impl Fn(&Self) -> bool) {
         let mut changes = self.mirror.changes();
-        if timeout(SEEN, changes.wait_for(|_| seen(self))).await.is_err() {
+        if timeout(SEEN, changes.wait_for(|_| seen(self)))
+            .await
+            .is_err()
+        {
             tracing::warn!("a lock was changed and is not seen yet");
         }
     }
@@ -151,28 +170,31 @@ impl LockKeeper for ClusterLocks {
 
 impl fmt::Debug for ClusterLocks {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("ClusterLocks").finish_non_exhaustive()
+        formatter
+            .debug_struct("ClusterLocks")
+            .finish_non_exhaustive()
     }
 }
 
 /// The object of the lock that is made over HTTP for a policy.
 fn key(address: &Address) -> ObjectKey {
-    let kind = if address.namespace().is_some() { kind::LOCK } else { kind::CLUSTER_LOCK };
+    let kind = if address.namespace().is_some() {
+        kind::LOCK
+    } else {
+        kind::CLUSTER_LOCK
+    };
     ObjectKey::new(kind, address.namespace(), &lock_name(address))
 }
 
 /// Deletes the lock that was made over HTTP. Whether there was one.
 async fn delete(client: &Client, address: &Address) -> Result<bool, LockFault> {
     let (client, name, params) = (client.clone(), lock_name(address), DeleteParams::default());
-    let deleted = match address.namespace() {
-        Some(namespace) => {
-            let api: Api<crds::Lock> = Api::namespaced(client, namespace);
-            ask(api.delete(&name, &params)).await.map(drop)
-        }
-        None => {
-            let api: Api<crds::ClusterLock> = Api::all(client);
-            ask(api.delete(&name, &params)).await.map(drop)
-        }
+    let deleted = if let Some(namespace) = address.namespace() {
+        let api: Api<crds::Lock> = Api::namespaced(client, namespace);
+        ask(api.delete(&name, &params)).await.map(drop)
+    } else {
+        let api: Api<crds::ClusterLock> = Api::all(client);
+        ask(api.delete(&name, &params)).await.map(drop)
     };
     match deleted {
         Ok(()) => Ok(true),
@@ -185,7 +207,9 @@ async fn delete(client: &Client, address: &Address) -> Result<bool, LockFault> {
 async fn default_reason(client: &Client) -> String {
     let api: Api<SelfSubjectReview> = Api::all(client.clone());
     let review = ask(api.create(&PostParams::default(), &SelfSubjectReview::default())).await;
-    let user = review.ok().and_then(|review| review.status?.user_info?.username);
+    let user = review
+        .ok()
+        .and_then(|review| review.status?.user_info?.username);
     match user {
         Some(user) => format!("locked over HTTP by {user}"),
         None => "locked over HTTP".to_owned(),
@@ -194,8 +218,15 @@ async fn default_reason(client: &Client) -> String {
 
 /// Asks the API server, and reads what it answers as a fault of a lock.
 async fn ask<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, LockFault> {
-    let late = || format!("the API server did not answer within {} s", REQUEST.as_secs());
-    let answer = timeout(REQUEST, request).await.map_err(|_| LockFault::Unavailable(late()))?;
+    let late = || {
+        format!(
+            "the API server did not answer within {} s",
+            REQUEST.as_secs()
+        )
+    };
+    let answer = timeout(REQUEST, request)
+        .await
+        .map_err(|_| LockFault::Unavailable(late()))?;
     answer.map_err(|error| match error {
         kube::Error::Api(status) => match status.code {
             401 => LockFault::Unauthenticated,
@@ -206,4 +237,128 @@ async fn ask<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, Loc
         },
         error => LockFault::Unavailable(super::chain(&error)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::api_server::ApiServer;
+    use super::*;
+    use portcullis_policies::Cache;
+    use portcullis_webhook::Readiness;
+    use rstest::rstest;
+    use serde_json::json;
+
+    const LOCKS: &str = "/apis/portcullis.dev/v1alpha1/clusterlocks";
+    const REVIEW: &str = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+
+    fn address() -> Address {
+        "a/b@1.0".parse().unwrap()
+    }
+
+    fn own() -> String {
+        format!("{LOCKS}/{}", lock_name(&address()))
+    }
+
+    /// A keeper whose callers reach `server`, and which sees at once what they make there.
+    fn keeper(server: &ApiServer) -> ClusterLocks {
+        let mirror = Mirror::new(Arc::new(Cache::new()), Readiness::new([]));
+        let (server, seen) = (server.clone(), mirror.clone());
+        let connect = move |_: &str| {
+            let lock = Lock {
+                key: key(&address()),
+                reach: portcullis_policies::Reach::Cluster { namespaces: None },
+                target: portcullis_policies::Target::All,
+                points: portcullis_policies::Points::ALL,
+                effect: portcullis_policies::Effect::Refuse,
+                reason: String::new(),
+                expires_at: None,
+            };
+            seen.cache().update(|state| state.apply_lock(lock));
+            Ok(server.client())
+        };
+        ClusterLocks::connecting(connect, mirror)
+    }
+
+    fn request(reason: Option<&str>) -> LockRequest {
+        LockRequest {
+            address: address(),
+            reason: reason.map(str::to_owned),
+            expires_at: None,
+        }
+    }
+
+    fn somebody() -> Caller {
+        Caller::with_bearer("token")
+    }
+
+    #[tokio::test]
+    async fn makes_a_lock_that_holds_at_evaluation() {
+        let server = ApiServer::default();
+        keeper(&server)
+            .lock(somebody(), request(Some("incident")))
+            .await
+            .unwrap();
+        let spec = &server.get(&own())["spec"];
+        assert_eq!(spec["points"], json!(["evaluation"]));
+        assert_eq!(spec["reason"], "incident");
+        assert_eq!(
+            spec["policy"],
+            json!({"group": "a", "name": "b", "version": "1.0"})
+        );
+    }
+
+    #[tokio::test]
+    async fn names_the_caller_where_it_is_known() {
+        let server = ApiServer::default();
+        server.refuse(&format!("POST {REVIEW}"), 403);
+        keeper(&server)
+            .lock(somebody(), request(None))
+            .await
+            .unwrap();
+        assert_eq!(server.get(&own())["spec"]["reason"], "locked over HTTP");
+    }
+
+    #[tokio::test]
+    async fn asks_nothing_for_who_has_no_token() {
+        let server = ApiServer::default();
+        let fault = keeper(&server).lock(Caller::default(), request(None)).await;
+        assert_eq!(fault, Err(LockFault::Unauthenticated));
+        let fault = keeper(&server).unlock(Caller::default(), address()).await;
+        assert_eq!(fault, Err(LockFault::Unauthenticated));
+        assert_eq!(server.written(), [""; 0]);
+    }
+
+    #[rstest]
+    #[case(401, LockFault::Unauthenticated)]
+    #[case(403, LockFault::Forbidden("the API server says 403 Forbidden".to_owned()))]
+    #[case(409, LockFault::AlreadyLocked)]
+    #[case(500, LockFault::Unavailable("the API server says 500 Internal Server Error".to_owned()))]
+    #[tokio::test]
+    async fn says_what_the_api_server_said(#[case] code: u16, #[case] expected: LockFault) {
+        let server = ApiServer::default();
+        server.refuse(&format!("POST {LOCKS}"), code);
+        let fault = keeper(&server).lock(somebody(), request(Some("why"))).await;
+        assert_eq!(fault, Err(expected));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_locked_cannot_be_unlocked() {
+        let server = ApiServer::default();
+        assert_eq!(
+            keeper(&server).unlock(somebody(), address()).await,
+            Err(LockFault::NotLocked)
+        );
+        server.refuse(&format!("DELETE {}", own()), 403);
+        let fault = keeper(&server).unlock(somebody(), address()).await;
+        assert!(matches!(fault, Err(LockFault::Forbidden(_))), "{fault:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn unlocking_deletes_the_lock_and_answers_even_if_it_is_not_seen() {
+        let server = ApiServer::default();
+        let keeper = keeper(&server);
+        keeper.lock(somebody(), request(Some("why"))).await.unwrap();
+        keeper.unlock(somebody(), address()).await.unwrap();
+        assert!(server.get(&own()).is_null());
+    }
 }

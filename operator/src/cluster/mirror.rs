@@ -82,7 +82,10 @@ impl Mirror {
     /// What is in force and the objects that it came from, of one moment.
     pub fn view(&self) -> View {
         let records = self.records();
-        View { snapshot: self.cache.snapshot(), records: records.clone() }
+        View {
+            snapshot: self.cache.snapshot(),
+            records: records.clone(),
+        }
     }
 
     /// What is known of one object.
@@ -113,7 +116,10 @@ impl Mirror {
 
     /// How the watches are, of those that were ever interrupted.
     pub fn health(&self) -> BTreeMap<&'static str, Health> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.health
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Appends how the watches are, in Prometheus' text format.
@@ -154,15 +160,17 @@ impl Mirror {
         }
         note(&mut records);
         drop(records);
-        self.revision.send_modify(|revision| *revision += 1);
+        self.wake();
     }
 
     /// A source was listed, and all of it is in force.
     pub(super) fn note_synced(&self, source: &'static str) {
         self.readiness.set_synced(source);
-        self.note_back(source);
-        self.synced.lock().unwrap_or_else(PoisonError::into_inner).insert(source);
-        self.revision.send_modify(|revision| *revision += 1);
+        self.synced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(source);
+        self.wake();
     }
 
     /// A source gave a sign of life.
@@ -174,14 +182,28 @@ impl Mirror {
     /// A source is away. Said once, and again when the reason changes.
     pub(super) fn note_away(&self, source: &'static str, fault: &WatchFault) {
         let reason = chain(fault);
-        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        let health = health.entry(source).or_default();
+        let mut all = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let health = all.entry(source).or_default();
         health.interruptions += 1;
         if health.away.as_deref() != Some(&reason) {
-            tracing::warn!(source, reason, remedy = fault.remedy(), "the watch is interrupted");
+            tracing::warn!(
+                source,
+                reason,
+                remedy = fault.remedy(),
+                "the watch is interrupted"
+            );
         }
         health.since.get_or_insert_with(Instant::now);
-        health.away = Some(reason);
+        let is_new = health.away.replace(reason).is_none();
+        drop(all);
+        if is_new {
+            self.wake();
+        }
+    }
+
+    /// Whoever waits for a change looks again.
+    fn wake(&self) {
+        self.revision.send_modify(|revision| *revision += 1);
     }
 
     fn note_back(&self, source: &'static str) {
@@ -189,7 +211,10 @@ impl Mirror {
         if let Some(health) = health.get_mut(source)
             && health.away.take().is_some()
         {
-            let seconds = health.since.take().map_or(0, |since| since.elapsed().as_secs());
+            let seconds = health
+                .since
+                .take()
+                .map_or(0, |since| since.elapsed().as_secs());
             tracing::info!(source, seconds, "the watch is back");
         }
     }

@@ -12,6 +12,8 @@
 //! says so in the log and in the metrics, and [`portcullis_webhook::Readiness`] knows how old the
 //! view is.
 
+#[cfg(test)]
+pub(crate) mod api_server;
 mod certificate;
 mod connect;
 mod feed;
@@ -32,10 +34,10 @@ use portcullis_crds as crds;
 use portcullis_webhook::Evaluators;
 use tokio::sync::mpsc;
 
-pub(crate) use mirror::chain;
 pub use certificate::{SOURCE as CERTIFICATE, follow_certificate};
 pub use connect::{ConnectFault, connect};
 pub use locks::ClusterLocks;
+pub(crate) use mirror::chain;
 pub use mirror::{Health, Mirror, Record, Records, View};
 pub(crate) use watch::{News, Watch};
 
@@ -85,9 +87,15 @@ pub async fn follow(client: Client, mirror: Arc<Mirror>, extent: Extent) {
     let compilers = Evaluators::new(COMPILERS);
     let objects = [
         (Kind::Policy, ApiResource::erase::<crds::Policy>(&())),
-        (Kind::ClusterPolicy, ApiResource::erase::<crds::ClusterPolicy>(&())),
+        (
+            Kind::ClusterPolicy,
+            ApiResource::erase::<crds::ClusterPolicy>(&()),
+        ),
         (Kind::Lock, ApiResource::erase::<crds::Lock>(&())),
-        (Kind::ClusterLock, ApiResource::erase::<crds::ClusterLock>(&())),
+        (
+            Kind::ClusterLock,
+            ApiResource::erase::<crds::ClusterLock>(&()),
+        ),
     ]
     .map(|(kind, resource)| {
         let api: Api<DynamicObject> = match &extent {
@@ -122,3 +130,6 @@ pub async fn follow(client: Client, mirror: Arc<Mirror>, extent: Extent) {
 /// Threads that compile. Two keep a machine of two cores busy at the first list, and leave room on
 /// a larger one.
 const COMPILERS: usize = 2;
+
+#[cfg(test)]
+mod tests;

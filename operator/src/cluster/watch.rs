@@ -96,7 +96,14 @@ where
         mirror: Arc<Mirror>,
         news: mpsc::Sender<News<K>>,
     ) -> Self {
-        Self { source, api, fields, mirror, news, position: None }
+        Self {
+            source,
+            api,
+            fields,
+            mirror,
+            news,
+            position: None,
+        }
     }
 
     /// Follows until nobody receives the news.
@@ -120,7 +127,10 @@ where
     }
 
     async fn list(&mut self) -> Result<(), WatchFault> {
-        let mut params = ListParams { field_selector: self.fields.clone(), ..ListParams::default() };
+        let mut params = ListParams {
+            field_selector: self.fields.clone(),
+            ..ListParams::default()
+        };
         params = params.limit(PAGE);
         let mut objects = Vec::new();
         let version = loop {
@@ -137,12 +147,16 @@ where
         let version = version.filter(|version| !version.is_empty());
         let version = version.ok_or(WatchFault::Unversioned(self.source))?;
         self.tell(News::Listed(objects)).await?;
+        self.mirror.note_alive(self.source);
         self.position = Some(version);
         Ok(())
     }
 
     async fn follow(&mut self, version: &str) -> Result<(), WatchFault> {
-        let params = WatchParams { field_selector: self.fields.clone(), ..WatchParams::default() };
+        let params = WatchParams {
+            field_selector: self.fields.clone(),
+            ..WatchParams::default()
+        };
         let started = Instant::now();
         let stream = timeout(REQUEST, self.api.watch(&params.timeout(WATCH), version))
             .await
@@ -197,16 +211,18 @@ where
     }
 
     async fn tell(&self, news: News<K>) -> Result<(), WatchFault> {
-        self.news.send(news).await.map_err(|_| WatchFault::Closed(self.source))
+        self.news
+            .send(news)
+            .await
+            .map_err(|_| WatchFault::Closed(self.source))
     }
 }
 
 impl WatchFault {
     /// What to do about it, where that is known.
     pub(crate) fn remedy(&self) -> &'static str {
-        let error = match self {
-            Self::List(_, error) | Self::Start(_, error) | Self::Broken(_, error) => error,
-            _ => return "check the API server; what is in force stays in force",
+        let (Self::List(_, error) | Self::Start(_, error) | Self::Broken(_, error)) = self else {
+            return "check the API server; what is in force stays in force";
         };
         match error {
             kube::Error::Api(status) if status.code == 404 => {

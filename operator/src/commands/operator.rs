@@ -46,8 +46,17 @@ pub struct Arguments {
 
 /// Follows, and leads when it can, until it is told to stop.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { name, namespace, pod, exempt_namespaces, admin } = arguments;
-    let exempt = exempt_namespaces.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
+    let Arguments {
+        name,
+        namespace,
+        pod,
+        exempt_namespaces,
+        admin,
+    } = arguments;
+    let exempt = exempt_namespaces
+        .iter()
+        .map(|name| name.trim())
+        .filter(|name| !name.is_empty());
     let settings = Settings::new(&name, &namespace, &pod, exempt.map(str::to_owned));
     let admin = bind(admin).await?;
     let (_, client) = cluster::connect().await?;
@@ -70,14 +79,11 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     sources.spawn(cluster::follow(client.clone(), mirror, Extent::Cluster));
 
     let election = Election::new(client, &namespace, &format!("{name}-operator"), &pod);
-    let election = election.run(
-        |leadership| reconciler.clone().lead(leadership),
-        async {
-            if let Err(error) = told_to_stop().await {
-                tracing::error!(%error, "failed to wait for signals");
-            }
-        },
-    );
+    let election = election.run(|leadership| reconciler.clone().lead(leadership), async {
+        if let Err(error) = told_to_stop().await {
+            tracing::error!(%error, "failed to wait for signals");
+        }
+    });
     tokio::select! {
         () = election => {}
         ended = tasks.join_next() => {

@@ -1,11 +1,6 @@
 //! `portcullis webhook`: admission and evaluation in a cluster, replicated, reading only.
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use portcullis_policies::Cache;
@@ -80,9 +75,24 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (trigger, shutdown) = Shutdown::new();
     let tls = Transport::Tls(certificate.clone());
     let mut servers = JoinSet::new();
-    servers.spawn(serve(admission, admission_router(doors.clone()), tls.clone(), shutdown.clone()));
-    servers.spawn(serve(evaluation, evaluation_router(doors.clone()), tls, shutdown.clone()));
-    servers.spawn(serve(admin, admin_router(doors), Transport::Plain, shutdown));
+    servers.spawn(serve(
+        admission,
+        admission_router(doors.clone()),
+        tls.clone(),
+        shutdown.clone(),
+    ));
+    servers.spawn(serve(
+        evaluation,
+        evaluation_router(doors.clone()),
+        tls,
+        shutdown.clone(),
+    ));
+    servers.spawn(serve(
+        admin,
+        admin_router(doors),
+        Transport::Plain,
+        shutdown,
+    ));
     let mut sources = JoinSet::new();
     sources.spawn(cluster::follow(client, mirror, Extent::Cluster));
     sources.spawn(cluster::follow_certificate(
@@ -105,9 +115,15 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             None
         }
     };
-    tracing::info!(grace = GRACE.as_secs(), "the webhook ends, and answers until then");
+    tracing::info!(
+        grace = GRACE.as_secs(),
+        "the webhook ends, and answers until then"
+    );
     trigger.shut_down(&readiness, GRACE).await;
-    for ended in early.into_iter().chain(servers.join_all().await.into_iter().map(Ok)) {
+    for ended in early
+        .into_iter()
+        .chain(servers.join_all().await.into_iter().map(Ok))
+    {
         ended.context("a server ended unexpectedly")??;
     }
     tracing::info!("stopped");

@@ -92,7 +92,11 @@ impl CertificateKeeper {
     pub(crate) async fn check(&self, now: Timestamp) -> Result<Duration, CertificateFault> {
         let names = pki::service_names(&self.settings.webhook_service(), &self.settings.namespace);
         for _ in 0..STEPS {
-            let Secrets { held, authority_version, serving_version } = self.read().await?;
+            let Secrets {
+                held,
+                authority_version,
+                serving_version,
+            } = self.read().await?;
             match pki::plan(&held, &names, now) {
                 Plan::Keep(not_after) => {
                     self.metrics.certificate_ends(not_after);
@@ -103,14 +107,16 @@ impl CertificateKeeper {
                     tracing::info!(reason, "a new authority is issued");
                     let pair = pki::authority(now)?;
                     let data = [(CERTIFICATE, pair.certificate), (KEY, pair.key.0)];
-                    self.write(&self.settings.authority_secret(), authority_version, data).await?;
+                    self.write(&self.settings.authority_secret(), authority_version, data)
+                        .await?;
                 }
                 Plan::Trust => {
                     tracing::info!("the new authority is trusted, and signs soon");
                     let trusted = pki::trust(&held.authority, &held.trusted);
                     self.publish(&trusted);
                     let data = [(AUTHORITY, trusted)];
-                    self.write(&self.settings.serving_secret(), serving_version, data).await?;
+                    self.write(&self.settings.serving_secret(), serving_version, data)
+                        .await?;
                     return Ok(SPREAD);
                 }
                 Plan::Serving(reason) => {
@@ -118,9 +124,13 @@ impl CertificateKeeper {
                     let pair = pki::serving(&held.authority, &names, now)?;
                     let trusted = pki::trust(&held.authority, &held.trusted);
                     self.publish(&trusted);
-                    let data =
-                        [(CERTIFICATE, pair.certificate), (KEY, pair.key.0), (AUTHORITY, trusted)];
-                    self.write(&self.settings.serving_secret(), serving_version, data).await?;
+                    let data = [
+                        (CERTIFICATE, pair.certificate),
+                        (KEY, pair.key.0),
+                        (AUTHORITY, trusted),
+                    ];
+                    self.write(&self.settings.serving_secret(), serving_version, data)
+                        .await?;
                 }
             }
         }
@@ -162,10 +172,16 @@ impl CertificateKeeper {
         let data = data.map(|(key, text)| (key, ByteString(text.into_bytes())));
         let data: BTreeMap<&str, ByteString> = data.into_iter().collect();
         let patch = json!({"metadata": {"resourceVersion": version}, "data": data});
-        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
         let patch = Patch::Merge(patch);
         let request = self.secrets.patch_metadata(name, &params, &patch);
-        self.leadership.write("write a certificate", request).await.map(drop)
+        self.leadership
+            .write("write a certificate", request)
+            .await
+            .map(drop)
     }
 
     /// The authority is told to the API server before a certificate of it is shown.
@@ -181,11 +197,140 @@ impl CertificateKeeper {
 }
 
 fn pair(secret: &Secret) -> Pair {
-    Pair { certificate: text(secret, CERTIFICATE), key: pki::Secret(text(secret, KEY)) }
+    Pair {
+        certificate: text(secret, CERTIFICATE),
+        key: pki::Secret(text(secret, KEY)),
+    }
 }
 
 /// What is no text is no PEM, and as good as absent.
 fn text(secret: &Secret, key: &str) -> String {
     let value = secret.data.as_ref().and_then(|data| data.get(key));
-    value.and_then(|value| String::from_utf8(value.0.clone()).ok()).unwrap_or_default()
+    value
+        .and_then(|value| String::from_utf8(value.0.clone()).ok())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::api_server::ApiServer;
+    use serde_json::Value as Json;
+
+    const AUTHORITY_SECRET: &str = "/api/v1/namespaces/guard/secrets/portcullis-ca";
+    const SERVING_SECRET: &str = "/api/v1/namespaces/guard/secrets/portcullis-webhook-tls";
+
+    /// A keeper in front of a server that holds the two Secrets, empty as the chart ships them.
+    fn stage(leadership: Leadership) -> (ApiServer, CertificateKeeper) {
+        let server = ApiServer::default();
+        for (path, name) in [
+            (AUTHORITY_SECRET, "portcullis-ca"),
+            (SERVING_SECRET, "portcullis-webhook-tls"),
+        ] {
+            server.put(
+                path,
+                json!({"metadata": {"name": name, "labels": {"of": "the chart"}}}),
+            );
+        }
+        let keeper = CertificateKeeper {
+            secrets: Api::namespaced(server.client(), "guard"),
+            settings: Arc::new(Settings::new("portcullis", "guard", "operator-0", [])),
+            leadership,
+            metrics: Metrics::new(),
+            trusted: watch::Sender::new(None),
+        };
+        (server, keeper)
+    }
+
+    fn today() -> Timestamp {
+        Timestamp::from_second(1_800_000_000).unwrap()
+    }
+
+    fn after(days: u64) -> Timestamp {
+        today() + Duration::from_hours(24 * days)
+    }
+
+    fn patched(path: &str) -> String {
+        format!("PATCH {path}")
+    }
+
+    #[tokio::test]
+    async fn empty_secrets_are_filled_once() {
+        let (server, keeper) = stage(Leadership::for_a_test());
+        keeper.check(today()).await.unwrap();
+        assert_eq!(
+            server.written(),
+            [patched(AUTHORITY_SECRET), patched(SERVING_SECRET)]
+        );
+        let secret = server.get(SERVING_SECRET);
+        assert_eq!(secret["metadata"]["labels"]["of"], "the chart");
+        for key in [CERTIFICATE, KEY, AUTHORITY] {
+            assert!(secret["data"][key].is_string(), "there is no {key}");
+        }
+        let trusted = keeper.trusted.borrow().clone();
+        assert!(trusted.is_some_and(|pem| pem.contains("BEGIN CERTIFICATE")));
+
+        // Radio silence from then on.
+        assert_eq!(keeper.check(after(1)).await.unwrap(), CHECK);
+        assert_eq!(server.written().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_certificate_that_ends_is_renewed_by_the_same_authority() {
+        let (server, keeper) = stage(Leadership::for_a_test());
+        keeper.check(today()).await.unwrap();
+        let (authority, before) = (server.get(AUTHORITY_SECRET), server.get(SERVING_SECRET));
+        keeper.check(after(61)).await.unwrap();
+        assert_eq!(server.get(AUTHORITY_SECRET), authority);
+        let now = server.get(SERVING_SECRET);
+        assert_ne!(now["data"][CERTIFICATE], before["data"][CERTIFICATE]);
+        assert_eq!(now["data"][AUTHORITY], before["data"][AUTHORITY]);
+    }
+
+    #[tokio::test]
+    async fn a_damaged_secret_is_made_anew() {
+        let (server, keeper) = stage(Leadership::for_a_test());
+        keeper.check(today()).await.unwrap();
+        let mut damaged = server.get(SERVING_SECRET);
+        damaged["data"][KEY] = Json::from("bm8ga2V5");
+        server.put(SERVING_SECRET, damaged);
+        keeper.check(today()).await.unwrap();
+        assert_eq!(server.written().len(), 3);
+        assert_eq!(keeper.check(today()).await.unwrap(), CHECK);
+    }
+
+    #[tokio::test]
+    async fn an_old_authority_is_replaced_in_two_steps() {
+        let (server, keeper) = stage(Leadership::for_a_test());
+        keeper.check(today()).await.unwrap();
+        // A serving certificate of that time is good when the authority gets old.
+        let late = after(1300);
+        keeper.check(after(1210)).await.unwrap();
+        assert_eq!(keeper.check(late).await.unwrap(), SPREAD);
+        let trusted = keeper.trusted.borrow().clone().unwrap();
+        assert_eq!(trusted.matches("BEGIN CERTIFICATE").count(), 2);
+        let before = server.get(SERVING_SECRET);
+        keeper.check(late).await.unwrap();
+        assert_ne!(
+            server.get(SERVING_SECRET)["data"][CERTIFICATE],
+            before["data"][CERTIFICATE]
+        );
+        assert_eq!(keeper.check(late).await.unwrap(), CHECK);
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_gone_is_not_made() {
+        let (server, keeper) = stage(Leadership::for_a_test());
+        server.remove(SERVING_SECRET);
+        let fault = keeper.check(today()).await.unwrap_err();
+        assert!(fault.to_string().contains("helm upgrade"), "{fault}");
+        assert_eq!(server.written(), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn radio_silence_when_another_leads() {
+        let (server, keeper) = stage(Leadership::lost());
+        assert!(keeper.check(today()).await.is_err());
+        assert_eq!(server.written(), [""; 0]);
+    }
 }

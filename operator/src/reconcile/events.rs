@@ -78,15 +78,26 @@ pub(crate) fn news(before: &PolicyStatus, after: &PolicyStatus) -> Vec<Announcem
 }
 
 fn find(status: &PolicyStatus, condition: ConditionType) -> Option<&Condition> {
-    status.conditions.iter().find(|candidate| candidate.type_ == condition.as_str())
+    status
+        .conditions
+        .iter()
+        .find(|candidate| candidate.type_ == condition.as_str())
 }
 
 fn normal(reason: &'static str, action: &'static str, note: &str) -> Announcement {
-    Announcement { is_warning: false, reason, action, note: note.to_owned() }
+    Announcement {
+        is_warning: false,
+        reason,
+        action,
+        note: note.to_owned(),
+    }
 }
 
 fn warning(reason: &'static str, action: &'static str, note: &str) -> Announcement {
-    Announcement { is_warning: true, ..normal(reason, action, note) }
+    Announcement {
+        is_warning: true,
+        ..normal(reason, action, note)
+    }
 }
 
 impl Announcer {
@@ -96,7 +107,12 @@ impl Announcer {
         settings: Arc<Settings>,
         metrics: Metrics,
     ) -> Self {
-        Self { client, leadership, settings, metrics }
+        Self {
+            client,
+            leadership,
+            settings,
+            metrics,
+        }
     }
 
     /// Announces something about a policy.
@@ -120,14 +136,19 @@ impl Announcer {
             self.settings.name
         );
         let announcement = warning("WebhookConfigurationMissing", "Register", &note);
-        self.publish(&announcement, &self.own_deployment().await).await;
+        self.publish(&announcement, &self.own_deployment().await)
+            .await;
     }
 
     /// The webhook configuration is there again.
     pub(crate) async fn configuration_restored(&self) {
-        let note = format!("the ValidatingWebhookConfiguration {} is back", self.settings.name);
+        let note = format!(
+            "the ValidatingWebhookConfiguration {} is back",
+            self.settings.name
+        );
         let announcement = normal("WebhookConfigurationRestored", "Register", &note);
-        self.publish(&announcement, &self.own_deployment().await).await;
+        self.publish(&announcement, &self.own_deployment().await)
+            .await;
     }
 
     /// The operator's Deployment; with its identity where that can be had, by which `kubectl
@@ -141,7 +162,10 @@ impl Announcer {
             kind: Some("Deployment".to_owned()),
             name: Some(name),
             namespace: Some(self.settings.namespace.clone()),
-            uid: found.ok().and_then(Result::ok).and_then(|found| found.metadata.uid),
+            uid: found
+                .ok()
+                .and_then(Result::ok)
+                .and_then(|found| found.metadata.uid),
             ..ObjectReference::default()
         }
     }
@@ -149,7 +173,11 @@ impl Announcer {
     /// An Event that is lost is no reason to stop: the status says the same.
     async fn publish(&self, announcement: &Announcement, about: &ObjectReference) {
         let event = Event {
-            type_: if announcement.is_warning { EventType::Warning } else { EventType::Normal },
+            type_: if announcement.is_warning {
+                EventType::Warning
+            } else {
+                EventType::Normal
+            },
             reason: announcement.reason.to_owned(),
             action: announcement.action.to_owned(),
             note: Some(cut(&announcement.note, NOTE)),
@@ -173,13 +201,11 @@ impl Announcer {
 
 /// The beginning of a text, of whole characters.
 fn cut(text: &str, bytes: usize) -> String {
-    match text.len() <= bytes {
-        true => text.to_owned(),
-        false => {
-            let end = text.floor_char_boundary(bytes - '…'.len_utf8());
-            format!("{}…", &text[..end])
-        }
+    if text.len() <= bytes {
+        return text.to_owned();
     }
+    let end = text.floor_char_boundary(bytes - '…'.len_utf8());
+    format!("{}…", &text[..end])
 }
 
 #[cfg(test)]
@@ -214,9 +240,10 @@ mod tests {
     }
 
     fn locked(is_locked: bool) -> Finding {
-        match is_locked {
-            true => ConditionType::Locked.holds(reason::REFUSED, "ClusterLock incident"),
-            false => ConditionType::Locked.fails(reason::NOT_LOCKED, ""),
+        if is_locked {
+            ConditionType::Locked.holds(reason::REFUSED, "ClusterLock incident")
+        } else {
+            ConditionType::Locked.fails(reason::NOT_LOCKED, "")
         }
     }
 
@@ -242,7 +269,10 @@ mod tests {
         #[case] after: PolicyStatus,
         #[case] expected: &[&str],
     ) {
-        let reasons: Vec<_> = news(&before, &after).iter().map(|news| news.reason).collect();
+        let reasons: Vec<_> = news(&before, &after)
+            .iter()
+            .map(|news| news.reason)
+            .collect();
         assert_eq!(reasons, expected);
     }
 
@@ -250,6 +280,10 @@ mod tests {
     fn a_note_is_cut_between_characters() {
         assert_eq!(cut("short", 1024), "short");
         let long = cut(&"\u{e9}".repeat(1024), 1024);
-        assert!(long.len() <= 1024 && long.ends_with('…'), "{} bytes", long.len());
+        assert!(
+            long.len() <= 1024 && long.ends_with('…'),
+            "{} bytes",
+            long.len()
+        );
     }
 }

@@ -47,7 +47,11 @@ impl Metrics {
             statuses: Counter::default(),
         };
         let mut registry = Registry::with_prefix("portcullis");
-        registry.register("leader", "1 where this replica leads", metrics.leading.clone());
+        registry.register(
+            "leader",
+            "1 where this replica leads",
+            metrics.leading.clone(),
+        );
         registry.register(
             "webhook_configuration_present",
             "Whether the ValidatingWebhookConfiguration is there; 0 means that admission is off",
@@ -78,8 +82,15 @@ impl Metrics {
             "Failures of the operator's tasks, which are tried again",
             metrics.failures.clone(),
         );
-        registry.register("status_writes", "Statuses written", metrics.statuses.clone());
-        *metrics.registry.lock().unwrap_or_else(PoisonError::into_inner) = registry;
+        registry.register(
+            "status_writes",
+            "Statuses written",
+            metrics.statuses.clone(),
+        );
+        *metrics
+            .registry
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = registry;
         metrics
     }
 
@@ -90,7 +101,8 @@ impl Metrics {
 
     pub(crate) fn configuration(&self, is_present: bool, webhooks: usize) {
         self.present.set(is_present.into());
-        self.webhooks.set(i64::try_from(webhooks).unwrap_or(i64::MAX));
+        self.webhooks
+            .set(i64::try_from(webhooks).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn certificate_ends(&self, not_after: Timestamp) {

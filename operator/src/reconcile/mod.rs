@@ -10,7 +10,7 @@
 //! | room | what it keeps |
 //! |---|---|
 //! | `certificate`, `pki` | the webhook's certificate in the chart's two Secrets |
-//! | `registration` | the webhooks in the chart's ValidatingWebhookConfiguration |
+//! | `registration` | the webhooks in the chart's `ValidatingWebhookConfiguration` |
 //! | `replicas` | what each replica of the webhook says that it enforces |
 //! | `status` | the status of each policy and lock |
 //! | `events` | Events about what is new |
@@ -27,7 +27,7 @@ mod registration;
 mod replicas;
 mod retry;
 #[cfg(test)]
-mod scenario;
+mod samples;
 mod status;
 
 use std::{
@@ -85,7 +85,10 @@ impl Settings {
         pod: &str,
         exempt: impl IntoIterator<Item = String>,
     ) -> Self {
-        let always = ALWAYS_EXEMPT.into_iter().chain([namespace]).map(str::to_owned);
+        let always = ALWAYS_EXEMPT
+            .into_iter()
+            .chain([namespace])
+            .map(str::to_owned);
         Self {
             name: name.to_owned(),
             namespace: namespace.to_owned(),
@@ -118,7 +121,12 @@ impl Settings {
 impl Reconciler {
     /// Keeps what follows from `mirror`.
     pub fn new(client: Client, mirror: Arc<Mirror>, settings: Settings) -> Self {
-        Self { client, mirror, settings: Arc::new(settings), metrics: Metrics::new() }
+        Self {
+            client,
+            mirror,
+            settings: Arc::new(settings),
+            metrics: Metrics::new(),
+        }
     }
 
     /// Writes as long as it is not dropped.
@@ -172,7 +180,12 @@ impl Reconciler {
             registration: is_registered,
             written: HashMap::new(),
         };
-        tokio::join!(certificate.run(), census.run(), registrar.run(), reporter.run());
+        tokio::join!(
+            certificate.run(),
+            census.run(),
+            registrar.run(),
+            reporter.run()
+        );
     }
 
     /// Appends the operator's metrics in Prometheus' text format.
@@ -183,7 +196,10 @@ impl Reconciler {
 
 impl std::fmt::Debug for Reconciler {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Reconciler").field("settings", &self.settings).finish_non_exhaustive()
+        formatter
+            .debug_struct("Reconciler")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 

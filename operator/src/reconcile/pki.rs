@@ -113,7 +113,11 @@ pub(crate) fn plan(held: &Held, names: &[String], now: Timestamp) -> Plan {
     if !trusted.contains(&authority.certificate) {
         // Whoever is called while the old certificate is good has time to learn of the authority.
         let good = serving.is_some_and(|serving| serving.is_accepted(&trusted, names, now));
-        return if good { Plan::Trust } else { Plan::Serving("its authority is new") };
+        return if good {
+            Plan::Trust
+        } else {
+            Plan::Serving("its authority is new")
+        };
     }
     match serving {
         None => Plan::Serving("there is no usable serving certificate"),
@@ -131,12 +135,19 @@ pub(crate) fn plan(held: &Held, names: &[String], now: Timestamp) -> Plan {
 /// A new authority.
 pub(crate) fn authority(now: Timestamp) -> Result<Pair, PkiFault> {
     let mut params = lasting(now, AUTHORITY_LIFE);
-    params.distinguished_name.push(DnType::CommonName, "Portcullis webhook authority");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "Portcullis webhook authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let key = KeyPair::generate().map_err(PkiFault::Key)?;
-    let certificate = params.self_signed(&key).map_err(|e| PkiFault::Issue("the authority", e))?;
-    Ok(Pair { certificate: certificate.pem(), key: Secret(key.serialize_pem()) })
+    let certificate = params
+        .self_signed(&key)
+        .map_err(|e| PkiFault::Issue("the authority", e))?;
+    Ok(Pair {
+        certificate: certificate.pem(),
+        key: Secret(key.serialize_pem()),
+    })
 }
 
 /// A new serving certificate of `authority`.
@@ -150,16 +161,23 @@ pub(crate) fn serving(
         Issuer::from_ca_cert_pem(&authority.certificate, signer).map_err(PkiFault::Authority)?;
     let mut params = lasting(now, SERVING_LIFE);
     let alternative = CertificateParams::new(names.to_vec());
-    params.subject_alt_names =
-        alternative.map_err(|e| PkiFault::Issue("these names", e))?.subject_alt_names;
-    params.distinguished_name.push(DnType::CommonName, "Portcullis webhook");
+    params.subject_alt_names = alternative
+        .map_err(|e| PkiFault::Issue("these names", e))?
+        .subject_alt_names;
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "Portcullis webhook");
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let key = KeyPair::generate().map_err(PkiFault::Key)?;
-    let certificate =
-        params.signed_by(&key, &issuer).map_err(|e| PkiFault::Issue("the webhook", e))?;
-    Ok(Pair { certificate: certificate.pem(), key: Secret(key.serialize_pem()) })
+    let certificate = params
+        .signed_by(&key, &issuer)
+        .map_err(|e| PkiFault::Issue("the webhook", e))?;
+    Ok(Pair {
+        certificate: certificate.pem(),
+        key: Secret(key.serialize_pem()),
+    })
 }
 
 /// The authorities to trust from now on: the one that signs, then the newest of those before it.
@@ -170,7 +188,12 @@ pub(crate) fn trust(authority: &Pair, before: &str) -> String {
             trusted.push((text, certificate));
         }
     }
-    trusted.into_iter().take(TRUSTED).map(|(text, _)| format!("{text}\n")).collect()
+    let texts: Vec<&str> = trusted
+        .into_iter()
+        .take(TRUSTED)
+        .map(|(text, _)| text)
+        .collect();
+    texts.join("\n") + "\n"
 }
 
 /// A certificate that was read, and whose key is its own.
@@ -186,7 +209,9 @@ impl Read {
     fn of(pair: &Pair) -> Option<Self> {
         // The same check that the server makes before it shows a certificate.
         let key = pair.key.0.as_bytes();
-        Certificate::empty().install(pair.certificate.as_bytes(), key).ok()?;
+        Certificate::empty()
+            .install(pair.certificate.as_bytes(), key)
+            .ok()?;
         let certificate = certificates(&pair.certificate).into_iter().next()?;
         let (_, parsed) = x509_parser::parse_x509_certificate(&certificate).ok()?;
         let read = Self {
@@ -221,11 +246,15 @@ impl Read {
         else {
             return false;
         };
-        let Ok(now) = u64::try_from(now.as_second()) else { return false };
+        let Ok(now) = u64::try_from(now.as_second()) else {
+            return false;
+        };
         let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
         names.iter().all(|name| {
             ServerName::try_from(name.as_str()).is_ok_and(|name| {
-                verifier.verify_server_cert(&self.certificate, &[], &name, &[], now).is_ok()
+                verifier
+                    .verify_server_cert(&self.certificate, &[], &name, &[], now)
+                    .is_ok()
             })
         })
     }
@@ -239,7 +268,9 @@ impl std::fmt::Debug for Secret {
 
 fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let extension = certificate.subject_alternative_name().ok().flatten();
-    let names = extension.iter().flat_map(|extension| &extension.value.general_names);
+    let names = extension
+        .iter()
+        .flat_map(|extension| &extension.value.general_names);
     let names: Vec<String> = names
         .filter_map(|name| match name {
             GeneralName::DNSName(name) => Some((*name).to_owned()),
@@ -262,10 +293,11 @@ fn certificates(pem: &str) -> Vec<CertificateDer<'static>> {
 
 /// Each certificate of a PEM text as it is written there, and what it says.
 fn blocks(pem: &str) -> impl Iterator<Item = (&str, CertificateDer<'static>)> {
-    pem.split_inclusive("-----END CERTIFICATE-----").filter_map(|text| {
-        let text = text.trim();
-        Some((text, CertificateDer::from_pem_slice(text.as_bytes()).ok()?))
-    })
+    pem.split_inclusive("-----END CERTIFICATE-----")
+        .filter_map(|text| {
+            let text = text.trim();
+            Some((text, CertificateDer::from_pem_slice(text.as_bytes()).ok()?))
+        })
 }
 
 fn lasting(now: Timestamp, life: Duration) -> CertificateParams {
@@ -298,7 +330,11 @@ mod tests {
         let authority = authority(day(0)).unwrap();
         let serving = serving(&authority, &service(), day(0)).unwrap();
         let trusted = trust(&authority, "");
-        Held { authority, serving, trusted }
+        Held {
+            authority,
+            serving,
+            trusted,
+        }
     }
 
     /// The same with a change.

@@ -13,10 +13,7 @@ use std::{
 use futures::{StreamExt as _, stream};
 use hyper::StatusCode;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::{
-    Api,
-    api::ListParams,
-};
+use kube::{Api, api::ListParams};
 use portcullis_policies::{Address, Digest, Snapshot};
 use serde::Deserialize;
 use tokio::{
@@ -104,16 +101,24 @@ impl Replicas {
     pub(crate) fn of(ready: usize, held: &[&[(&Address, Digest)]]) -> Self {
         let key = |address: &Address| (address.namespace().map(str::to_owned), address.path());
         let held = held.iter().map(|held| {
-            held.iter().map(|(address, digest)| (key(address), digest.to_string())).collect()
+            held.iter()
+                .map(|(address, digest)| (key(address), digest.to_string()))
+                .collect()
         });
-        Self { ready, held: held.collect() }
+        Self {
+            ready,
+            held: held.collect(),
+        }
     }
 
     /// How many hold a policy at this digest.
     pub(crate) fn enforcing(&self, address: &Address, digest: Digest) -> usize {
         let key = (address.namespace().map(str::to_owned), address.path());
         let digest = digest.to_string();
-        self.held.iter().filter(|held| held.get(&key) == Some(&digest)).count()
+        self.held
+            .iter()
+            .filter(|held| held.get(&key) == Some(&digest))
+            .count()
     }
 
     /// Whether all of them hold everything that is in force.
@@ -168,17 +173,25 @@ impl Census {
             .map_err(CensusFault::List)?;
         let addresses = addresses(&slices.items);
         let trusted = self.trusted.borrow_and_update().clone();
-        let url = format!("https://{service}.{}.svc:{PORT}/v1/enforcement", self.settings.namespace);
+        let url = format!(
+            "https://{service}.{}.svc:{PORT}/v1/enforcement",
+            self.settings.namespace
+        );
         let answers = stream::iter(addresses.iter().take(MOST))
             .map(|address| ask(&url, trusted.clone(), SocketAddr::new(*address, PORT)))
             .buffer_unordered(AT_ONCE)
             .filter_map(|answer| async {
                 // One that does not answer is ready and enforces nothing, as far as is known.
-                answer.map_err(|fault| tracing::debug!(fault = chain(&fault), "no answer")).ok()
+                answer
+                    .map_err(|fault| tracing::debug!(fault = chain(&fault), "no answer"))
+                    .ok()
             });
         let mut held: Vec<_> = answers.collect().await;
         held.sort_unstable();
-        Ok(Replicas { ready: addresses.len(), held })
+        Ok(Replicas {
+            ready: addresses.len(),
+            held,
+        })
     }
 }
 
@@ -197,7 +210,9 @@ async fn ask(
     let report: Report =
         serde_json::from_slice(&body).map_err(|error| CensusFault::Read(address, error))?;
     let held = report.policies.into_iter();
-    Ok(held.map(|policy| ((policy.namespace, policy.address), policy.digest)).collect())
+    Ok(held
+        .map(|policy| ((policy.namespace, policy.address), policy.digest))
+        .collect())
 }
 
 /// The addresses of the ready endpoints, each once.
@@ -206,11 +221,17 @@ fn addresses(slices: &[EndpointSlice]) -> BTreeSet<IpAddr> {
     let ready = endpoints.filter(|endpoint| {
         let conditions = endpoint.conditions.as_ref();
         // An unknown condition is to be read as true.
-        let is_ready = conditions.and_then(|conditions| conditions.ready).unwrap_or(true);
-        let is_ending = conditions.and_then(|conditions| conditions.terminating).unwrap_or(false);
+        let is_ready = conditions
+            .and_then(|conditions| conditions.ready)
+            .unwrap_or(true);
+        let is_ending = conditions
+            .and_then(|conditions| conditions.terminating)
+            .unwrap_or(false);
         is_ready && !is_ending
     });
-    ready.filter_map(|endpoint| endpoint.addresses.first()?.parse().ok()).collect()
+    ready
+        .filter_map(|endpoint| endpoint.addresses.first()?.parse().ok())
+        .collect()
 }
 
 #[cfg(test)]

@@ -22,7 +22,12 @@ pub(crate) struct Retry {
 impl Retry {
     /// For an operation, by the name that completes "failed to …" and labels the metric.
     pub(crate) fn new(operation: &'static str, metrics: Metrics) -> Self {
-        Self { operation, metrics, wait: SHORTEST, said: None }
+        Self {
+            operation,
+            metrics,
+            wait: SHORTEST,
+            said: None,
+        }
     }
 
     /// The operation succeeded: the next failure is a new one.
@@ -43,7 +48,11 @@ impl Retry {
         self.metrics.failed(self.operation);
         let text = crate::cluster::chain(fault);
         if self.said.as_deref() != Some(&text) {
-            tracing::warn!(operation = self.operation, fault = text, "it failed, and is tried again");
+            tracing::warn!(
+                operation = self.operation,
+                fault = text,
+                "it failed, and is tried again"
+            );
             self.said = Some(text);
         }
         let wait = self.wait;

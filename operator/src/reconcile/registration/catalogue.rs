@@ -20,7 +20,10 @@ impl Catalogue {
     ) -> Self {
         let mut served = BTreeMap::new();
         for group in core.items.into_iter().chain(groups.items) {
-            let name = group.metadata.and_then(|metadata| metadata.name).unwrap_or_default();
+            let name = group
+                .metadata
+                .and_then(|metadata| metadata.name)
+                .unwrap_or_default();
             for version in group.versions {
                 let key = (name.clone(), version.version.clone().unwrap_or_default());
                 let is_stale = version.freshness.as_deref() == Some("Stale");
@@ -41,22 +44,29 @@ impl Catalogue {
         let served = served.iter().map(|(group, version, resources)| {
             (((*group).to_owned(), (*version).to_owned()), own(resources))
         });
-        Self { served: served.collect() }
+        Self {
+            served: served.collect(),
+        }
     }
 
     /// All groups and versions with their resources.
     pub(super) fn all(&self) -> impl Iterator<Item = (&str, &str, &BTreeSet<String>)> {
-        self.served.iter().map(|((group, version), resources)| {
-            (group.as_str(), version.as_str(), resources)
-        })
+        self.served
+            .iter()
+            .map(|((group, version), resources)| (group.as_str(), version.as_str(), resources))
     }
 }
 
 fn resources(version: APIVersionDiscovery) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for resource in version.resources {
-        let Some(name) = resource.resource else { continue };
-        let children = resource.subresources.into_iter().filter_map(|child| child.subresource);
+        let Some(name) = resource.resource else {
+            continue;
+        };
+        let children = resource
+            .subresources
+            .into_iter()
+            .filter_map(|child| child.subresource);
         names.extend(children.map(|child| format!("{name}/{child}")));
         names.insert(name);
     }
@@ -83,7 +93,10 @@ mod tests {
             ("", "v1", &["pods", "pods/exec"]),
             ("apps", "v1", &["deployments"]),
         ]);
-        assert_eq!(Catalogue::read(core, groups, &Catalogue::default()), expected);
+        assert_eq!(
+            Catalogue::read(core, groups, &Catalogue::default()),
+            expected
+        );
     }
 
     #[test]

@@ -82,7 +82,10 @@ impl Cover {
     /// Adds everything of another.
     pub(super) fn extend(&mut self, other: &Self) {
         for (resource, operations) in &other.0 {
-            self.0.entry(resource.clone()).or_default().extend(operations);
+            self.0
+                .entry(resource.clone())
+                .or_default()
+                .extend(operations);
         }
     }
 
@@ -94,7 +97,10 @@ impl Cover {
     /// Whether all of its requests are among those of `other`.
     pub(super) fn is_within(&self, other: &Self) -> bool {
         self.0.iter().all(|(resource, operations)| {
-            other.0.get(resource).is_some_and(|known| operations.is_subset(known))
+            other
+                .0
+                .get(resource)
+                .is_some_and(|known| operations.is_subset(known))
         })
     }
 
@@ -103,19 +109,25 @@ impl Cover {
         let mut grouped: BTreeMap<(&str, &str, Vec<&str>), Vec<String>> = BTreeMap::new();
         for (resource, operations) in &self.0 {
             let in_order = Operation::ALL.into_iter().map(Operation::as_str);
-            let operations = in_order.filter(|operation| operations.contains(operation)).collect();
-            let key = (resource.group.as_str(), resource.version.as_str(), operations);
+            let operations = in_order
+                .filter(|operation| operations.contains(operation))
+                .collect();
+            let key = (
+                resource.group.as_str(),
+                resource.version.as_str(),
+                operations,
+            );
             grouped.entry(key).or_default().push(resource.name.clone());
         }
-        let rules = grouped.into_iter().map(|((group, version, operations), names)| {
-            RuleWithOperations {
+        let rules = grouped
+            .into_iter()
+            .map(|((group, version, operations), names)| RuleWithOperations {
                 api_groups: Some(vec![group.to_owned()]),
                 api_versions: Some(vec![version.to_owned()]),
                 operations: Some(operations.into_iter().map(str::to_owned).collect()),
                 resources: Some(names),
                 scope: Some(scope.to_owned()),
-            }
-        });
+            });
         rules.collect()
     }
 
@@ -127,7 +139,9 @@ impl Cover {
         for rule in rules {
             let said = each(&rule.operations);
             let operations = Operation::ALL.into_iter().map(Operation::as_str);
-            let operations = operations.filter(|op| said.iter().any(|said| said == op)).collect();
+            let operations = operations
+                .filter(|op| said.iter().any(|said| said == op))
+                .collect();
             for group in each(&rule.api_groups) {
                 for version in each(&rule.api_versions) {
                     for name in each(&rule.resources) {
@@ -151,9 +165,8 @@ pub(super) fn has_wildcard(rule: &ResourceRule) -> bool {
 fn is_covered(pattern: &str, name: &str) -> bool {
     match (pattern.split_once('/'), name.split_once('/')) {
         (None, None) => pattern == "*" || pattern == name,
-        (None, Some(_)) => false,
         (Some(("*", "*")), _) => true,
-        (Some(_), None) => false,
+        (None, Some(_)) | (Some(_), None) => false,
         (Some((parent, child)), Some((own_parent, own_child))) => {
             (parent == "*" || parent == own_parent) && (child == "*" || child == own_child)
         }
@@ -167,7 +180,17 @@ mod tests {
 
     fn catalogue() -> Catalogue {
         Catalogue::of(&[
-            ("", "v1", &["pods", "pods/exec", "pods/log", "services", "services/status"]),
+            (
+                "",
+                "v1",
+                &[
+                    "pods",
+                    "pods/exec",
+                    "pods/log",
+                    "services",
+                    "services/status",
+                ],
+            ),
             ("apps", "v1", &["deployments", "deployments/scale"]),
             ("apps", "v1beta1", &["deployments"]),
             ("authentication.k8s.io", "v1", &["tokenreviews"]),
@@ -208,7 +231,10 @@ mod tests {
         };
         let mut cover = Cover::default();
         cover.add(&rule, &catalogue());
-        let found = cover.0.keys().map(|r| format!("{}/{}/{}", r.group, r.version, r.name));
+        let found = cover
+            .0
+            .keys()
+            .map(|r| format!("{}/{}/{}", r.group, r.version, r.name));
         assert_eq!(found.collect::<Vec<_>>(), expected);
     }
 
@@ -221,7 +247,10 @@ mod tests {
             operations: operations.to_vec(),
         };
         let mut cover = Cover::default();
-        cover.add(&rule("", &["services", "pods"], &[Operation::Create]), &catalogue());
+        cover.add(
+            &rule("", &["services", "pods"], &[Operation::Create]),
+            &catalogue(),
+        );
         cover.add(&rule("", &["pods"], &[Operation::Delete]), &catalogue());
         cover.add(&rule("apps", &["*"], &[Operation::Create]), &catalogue());
         let rules = cover.rules("*");

@@ -58,9 +58,12 @@ struct Covers {
 
 /// Whether policies have wildcards, which only a catalogue can expand.
 pub(crate) fn needs_catalogue(snapshot: &Snapshot) -> bool {
-    let admissions =
-        snapshot.entries().filter_map(|entry| entry.policy.definition().admission.as_ref());
-    admissions.flat_map(|admission| &admission.rules).any(cover::has_wildcard)
+    let admissions = snapshot
+        .entries()
+        .filter_map(|entry| entry.policy.definition().admission.as_ref());
+    admissions
+        .flat_map(|admission| &admission.rules)
+        .any(cover::has_wildcard)
 }
 
 /// The webhooks for these policies, in a stable order.
@@ -116,16 +119,19 @@ pub(crate) fn is_registered(
         let found = webhooks.iter().find(|webhook| webhook.name == name);
         cover.is_within(&found.map(rules_of).unwrap_or_default())
     });
-    let namespaces = wanted.namespaces.iter().all(|((failure_policy, namespace), cover)| {
-        let prefix = format!("{}-", word(*failure_policy));
-        let mut known = Cover::default();
-        for webhook in webhooks {
-            if webhook.name.starts_with(&prefix) && selects(webhook, namespace) {
-                known.extend(&rules_of(webhook));
+    let namespaces = wanted
+        .namespaces
+        .iter()
+        .all(|((failure_policy, namespace), cover)| {
+            let prefix = format!("{}-", word(*failure_policy));
+            let mut known = Cover::default();
+            for webhook in webhooks {
+                if webhook.name.starts_with(&prefix) && selects(webhook, namespace) {
+                    known.extend(&rules_of(webhook));
+                }
             }
-        }
-        cover.is_within(&known)
-    });
+            cover.is_within(&known)
+        });
     cluster && namespaces
 }
 
@@ -142,14 +148,17 @@ impl Covers {
 
     /// Adds what a policy judges, broken or not: a broken one denies at its own match.
     fn add(&mut self, entry: &Entry, catalogue: &Catalogue, target: &Target) {
-        let Some(admission) = &entry.policy.definition().admission else { return };
+        let Some(admission) = &entry.policy.definition().admission else {
+            return;
+        };
         let failure_policy = admission.effective_failure_policy();
         let cover = match entry.address().scope() {
             Scope::Cluster => self.cluster.entry(failure_policy).or_default(),
             Scope::Namespace(namespace) if target.exempt.contains(namespace) => return,
-            Scope::Namespace(namespace) => {
-                self.namespaces.entry((failure_policy, namespace.clone())).or_default()
-            }
+            Scope::Namespace(namespace) => self
+                .namespaces
+                .entry((failure_policy, namespace.clone()))
+                .or_default(),
         };
         for rule in &admission.rules {
             cover.add(rule, catalogue);
@@ -260,7 +269,10 @@ fn select<'a>(
         operator: operator.to_owned(),
         values: Some(values.cloned().collect()),
     };
-    LabelSelector { match_expressions: Some(vec![requirement]), match_labels: None }
+    LabelSelector {
+        match_expressions: Some(vec![requirement]),
+        match_labels: None,
+    }
 }
 
 fn selects(webhook: &ValidatingWebhook, namespace: &str) -> bool {
@@ -269,10 +281,155 @@ fn selects(webhook: &ValidatingWebhook, namespace: &str) -> bool {
     requirements.into_iter().flatten().any(|requirement| {
         requirement.operator == "In"
             && requirement.key == NAMESPACE
-            && requirement.values.iter().flatten().any(|value| value == namespace)
+            && requirement
+                .values
+                .iter()
+                .flatten()
+                .any(|value| value == namespace)
     })
 }
 
 fn rules_of(webhook: &ValidatingWebhook) -> Cover {
     Cover::of_rules(webhook.rules.as_deref().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reconcile::samples::{Sample, snapshot};
+    use rstest::rstest;
+
+    fn target() -> Target {
+        Target {
+            service: "portcullis-webhook".to_owned(),
+            namespace: "portcullis-system".to_owned(),
+            exempt: ["kube-system", "portcullis-system"]
+                .map(str::to_owned)
+                .into(),
+        }
+    }
+
+    fn catalogue() -> Catalogue {
+        Catalogue::of(&[
+            ("", "v1", &["pods", "services"]),
+            ("apps", "v1", &["deployments"]),
+        ])
+    }
+
+    /// Each webhook as `name [namespaces] rules`, without the one for our own resources.
+    fn described(samples: &[Sample]) -> Vec<String> {
+        let snapshot = snapshot(samples);
+        let mut webhooks = webhooks(&snapshot, &catalogue(), &target(), "PEM");
+        assert_eq!(webhooks.pop().unwrap().name, "resources.portcullis.dev");
+        webhooks.iter().map(describe).collect()
+    }
+
+    fn describe(webhook: &ValidatingWebhook) -> String {
+        let selector = webhook.namespace_selector.as_ref().unwrap();
+        let requirement = &selector.match_expressions.as_ref().unwrap()[0];
+        let namespaces = requirement.values.as_ref().unwrap().join(",");
+        let rules = webhook.rules.as_ref().unwrap().iter().map(|rule| {
+            let join = |list: &Option<Vec<String>>| list.as_ref().unwrap().join(",");
+            let (group, version) = (join(&rule.api_groups), join(&rule.api_versions));
+            let scope = rule.scope.as_ref().unwrap();
+            format!(
+                "{group}/{version}/{} {} {scope}",
+                join(&rule.resources),
+                join(&rule.operations)
+            )
+        });
+        let rules: Vec<String> = rules.collect();
+        format!(
+            "{} [{} {namespaces}] {}",
+            webhook.name,
+            requirement.operator,
+            rules.join("; ")
+        )
+    }
+
+    #[rstest]
+    #[case::nothing(&[], &[])]
+    #[case::evaluation_only(&[Sample::new("a")], &[])]
+    #[case::fail(&[Sample::new("a").on("", "pods")],
+        &["fail.cluster.portcullis.dev [NotIn kube-system,portcullis-system] /v1/pods CREATE *"])]
+    #[case::broken(&[Sample::new("a").on("", "pods").broken()],
+        &["fail.cluster.portcullis.dev [NotIn kube-system,portcullis-system] /v1/pods CREATE *"])]
+    #[case::ignore_warn_and_audit(
+        &[Sample::new("a").on("", "pods").ignoring(), Sample::new("b").on("", "services").warning(),
+          Sample::new("c").on("apps", "*").auditing()],
+        &["ignore.cluster.portcullis.dev [NotIn kube-system,portcullis-system] \
+           /v1/pods,services CREATE *; apps/v1/deployments CREATE *"])]
+    #[case::both(
+        &[Sample::new("a").on("", "pods"), Sample::new("b").on("", "pods").warning()],
+        &["fail.cluster.portcullis.dev [NotIn kube-system,portcullis-system] /v1/pods CREATE *",
+          "ignore.cluster.portcullis.dev [NotIn kube-system,portcullis-system] /v1/pods CREATE *"])]
+    #[case::namespaces_with_the_same_rules_share(
+        &[Sample::new("a").within("shop").on("", "pods"), Sample::new("a").within("bank").on("", "pods"),
+          Sample::new("b").within("lab").on("", "services")],
+        &["fail-1.namespace.portcullis.dev [In bank,shop] /v1/pods CREATE Namespaced",
+          "fail-2.namespace.portcullis.dev [In lab] /v1/services CREATE Namespaced"])]
+    #[case::exempt_namespace(&[Sample::new("a").within("kube-system").on("", "pods")], &[])]
+    #[case::reviews_only(&[Sample::new("a").on("authorization.k8s.io", "subjectaccessreviews")], &[])]
+    #[case::wildcard_that_covers_nothing(&[Sample::new("a").on("example.org", "*")], &[])]
+    fn registers(#[case] samples: &[Sample], #[case] expected: &[&str]) {
+        assert_eq!(described(samples), expected);
+    }
+
+    #[test]
+    fn every_default_of_the_api_server_is_said() {
+        let snapshot = snapshot(&[Sample::new("a").on("", "pods")]);
+        let webhooks = webhooks(&snapshot, &catalogue(), &target(), "PEM");
+        insta::assert_json_snapshot!(webhooks);
+    }
+
+    #[test]
+    fn beyond_the_limit_namespaces_share_all_rules() {
+        let samples: Vec<Sample> = (0..=NAMESPACE_SETS)
+            .map(|number| {
+                let resource = format!("kind{number}");
+                Sample::new("a")
+                    .within(&format!("team-{number}"))
+                    .on("example.org", &resource)
+            })
+            .collect();
+        let described = described(&samples);
+        assert_eq!(described.len(), 1);
+        assert!(
+            described[0].contains("team-0,") && described[0].contains("kind100,"),
+            "{described:?}"
+        );
+    }
+
+    #[rstest]
+    #[case::evaluation_only(Sample::new("new"), true)]
+    #[case::the_same_rules(Sample::new("new").on("", "pods"), true)]
+    #[case::a_wildcard_within_them(Sample::new("new").on("apps", "*"), true)]
+    #[case::other_rules(Sample::new("new").on("", "services"), false)]
+    #[case::the_other_failure_policy(Sample::new("new").on("", "pods").ignoring(), false)]
+    #[case::its_namespace(Sample::new("new").within("shop").on("", "services"), true)]
+    #[case::another_namespace(Sample::new("new").within("bank").on("", "services"), false)]
+    #[case::an_exempt_namespace(Sample::new("new").within("kube-system").on("", "pods"), true)]
+    fn knows_whether_a_policy_is_registered(#[case] sample: Sample, #[case] expected: bool) {
+        let registered = snapshot(&[
+            Sample::new("a").on("", "pods"),
+            Sample::new("b").on("apps", "deployments"),
+            Sample::new("c").within("shop").on("", "services"),
+        ]);
+        let webhooks = webhooks(&registered, &catalogue(), &target(), "PEM");
+        let new = snapshot(&[sample]);
+        let entry = new.entries().next().unwrap();
+        assert_eq!(
+            is_registered(entry, &webhooks, &catalogue(), &target()),
+            expected
+        );
+    }
+
+    #[rstest]
+    #[case(Sample::new("a").on("", "pods"), false)]
+    #[case(Sample::new("a").on("", "*"), true)]
+    #[case(Sample::new("a").on("", "pods/*"), true)]
+    #[case(Sample::new("a").on("*", "pods"), true)]
+    fn knows_whether_a_catalogue_is_needed(#[case] sample: Sample, #[case] expected: bool) {
+        assert_eq!(needs_catalogue(&snapshot(&[sample])), expected);
+    }
 }

@@ -1,4 +1,4 @@
-//! Fills the chart's ValidatingWebhookConfiguration, and never creates or deletes it.
+//! Fills the chart's `ValidatingWebhookConfiguration`, and never creates or deletes it.
 //!
 //! ```text
 //! policies ─┐                                   gone    say so: Event, metric, log; leave it gone
@@ -169,10 +169,15 @@ impl Registrar {
     ) -> Result<(), RegistrationFault> {
         let view = self.mirror.view();
         if desired::needs_catalogue(&view.snapshot)
-            && known.as_ref().is_none_or(|(when, _)| when.elapsed() >= REFRESH)
+            && known
+                .as_ref()
+                .is_none_or(|(when, _)| when.elapsed() >= REFRESH)
             && matches!(sight, Sight::Here(_))
         {
-            let before = known.take().map(|(_, catalogue)| catalogue).unwrap_or_default();
+            let before = known
+                .take()
+                .map(|(_, catalogue)| catalogue)
+                .unwrap_or_default();
             let read = self.catalogue(&before).await;
             // What is known stays known; a wildcard is never expanded by nothing.
             let kept = read.as_ref().map_or(before.clone(), Arc::clone);
@@ -181,9 +186,16 @@ impl Registrar {
             }
             read?;
         }
-        let catalogue = known.as_ref().map(|(_, catalogue)| catalogue.clone()).unwrap_or_default();
+        let catalogue = known
+            .as_ref()
+            .map(|(_, catalogue)| catalogue.clone())
+            .unwrap_or_default();
         let trusted = self.trusted.borrow().clone();
-        let is_ready = self.replicas.borrow().as_ref().is_some_and(|replicas| replicas.ready > 0);
+        let is_ready = self
+            .replicas
+            .borrow()
+            .as_ref()
+            .is_some_and(|replicas| replicas.ready > 0);
         let desired = trusted.as_deref().map(|trusted| {
             desired::webhooks(&view.snapshot, &catalogue, &self.settings.target(), trusted)
         });
@@ -207,12 +219,18 @@ impl Registrar {
             },
         };
         let is_gone = registered == Registered::Gone;
-        self.metrics.configuration(!is_gone, match &registered {
-            Registered::Filled(webhooks) => webhooks.len(),
-            _ => 0,
-        });
+        self.metrics.configuration(
+            !is_gone,
+            match &registered {
+                Registered::Filled(webhooks) => webhooks.len(),
+                _ => 0,
+            },
+        );
         let was_gone = self.registration.borrow().registered == Registered::Gone;
-        let new = Registration { registered, catalogue };
+        let new = Registration {
+            registered,
+            catalogue,
+        };
         self.registration.send_if_modified(|old| {
             let changed = *old != new;
             *old = new;
@@ -239,18 +257,26 @@ impl Registrar {
         sight: &Sight,
         webhooks: Vec<ValidatingWebhook>,
     ) -> Result<(), WriteFault> {
-        let Sight::Here(configuration) = sight else { return Ok(()) };
+        let Sight::Here(configuration) = sight else {
+            return Ok(());
+        };
         let count = webhooks.len();
         // A merge patch replaces the list as a whole, so that what somebody added goes, too.
         let patch = Patch::Merge(json!({
             "metadata": {"resourceVersion": configuration.metadata.resource_version},
             "webhooks": webhooks,
         }));
-        let params =
-            PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
         let api: Api<ValidatingWebhookConfiguration> = Api::all(self.client.clone());
         let request = api.patch_metadata(&self.settings.name, &params, &patch);
-        match self.leadership.write("write the webhook configuration", request).await {
+        match self
+            .leadership
+            .write("write the webhook configuration", request)
+            .await
+        {
             Ok(_) => tracing::info!(webhooks = count, "the webhook configuration is written"),
             // The watch tells what it is now.
             Err(fault) if fault.is_stale() => {}
@@ -286,7 +312,11 @@ fn step(sight: &Sight, desired: Option<Vec<ValidatingWebhook>>, is_ready: bool) 
     if current.is_empty() && !is_ready {
         return Step::Wait("no replica of the webhook is ready yet");
     }
-    if current == desired { Step::Keep } else { Step::Write(desired) }
+    if current == desired {
+        Step::Keep
+    } else {
+        Step::Write(desired)
+    }
 }
 
 fn webhooks(configuration: &ValidatingWebhookConfiguration) -> &[ValidatingWebhook] {
@@ -300,12 +330,16 @@ async fn look(
 ) {
     while let Some(news) = news.recv().await {
         let sight = match news {
-            News::Listed(found) => {
-                found.into_iter().next().map_or(Sight::Gone, |found| Sight::Here(Arc::new(found)))
-            }
+            News::Listed(found) => found
+                .into_iter()
+                .next()
+                .map_or(Sight::Gone, |found| Sight::Here(Arc::new(found))),
             News::Applied(found) => Sight::Here(Arc::new(found)),
             News::Deleted(_) => Sight::Gone,
         };
         seen.send_replace(sight);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,13 +13,13 @@ use crate::cluster::Record;
 
 impl World<'_> {
     /// The status of a lock.
-    pub(crate) fn lock(
-        &self,
-        key: &ObjectKey,
-        record: &Record,
-        before: &LockStatus,
-    ) -> LockStatus {
-        let lock = self.view.snapshot.locks().iter().find(|lock| lock.key == *key);
+    pub(crate) fn lock(&self, key: &ObjectKey, record: &Record, before: &LockStatus) -> LockStatus {
+        let lock = self
+            .view
+            .snapshot
+            .locks()
+            .iter()
+            .find(|lock| lock.key == *key);
         let held = lock.filter(|lock| lock.is_active(self.now));
         let mut locked: Vec<String> = held
             .into_iter()
@@ -44,11 +44,17 @@ impl World<'_> {
             return Active.fails(reason::INVALID, fault);
         };
         if !lock.is_active(self.now) {
-            let end = lock.expires_at.map(|end| end.to_string()).unwrap_or_default();
+            let end = lock
+                .expires_at
+                .map(|end| end.to_string())
+                .unwrap_or_default();
             return Active.fails(reason::EXPIRED, format!("it expired at {end}: delete it"));
         }
         if held > 0 {
-            let fault = record.fault.as_deref().map(|fault| format!("; but {fault}"));
+            let fault = record
+                .fault
+                .as_deref()
+                .map(|fault| format!("; but {fault}"));
             let message = format!("it holds {held} policies{}", fault.unwrap_or_default());
             return Active.holds(reason::HOLDS, message);
         }
@@ -58,14 +64,23 @@ impl World<'_> {
                 "all policies that fit are guardrails, which cannot be bypassed",
             );
         }
-        Active.fails(reason::NO_TARGET, "no policy fits: check the address or the labels")
+        Active.fails(
+            reason::NO_TARGET,
+            "no policy fits: check the address or the labels",
+        )
     }
 
     /// Whether it would hold policies if they were no guardrails. Which namespaces a selector
     /// means is not known here, so for those of namespaces it is a guess.
     fn fits_guardrails_only(&self, lock: &Lock) -> bool {
-        let refusing = Lock { effect: Effect::Refuse, ..lock.clone() };
-        self.view.snapshot.entries().any(|entry| refusing.covers(&entry.policy, None))
+        let refusing = Lock {
+            effect: Effect::Refuse,
+            ..lock.clone()
+        };
+        self.view
+            .snapshot
+            .entries()
+            .any(|entry| refusing.covers(&entry.policy, None))
     }
 }
 

@@ -101,7 +101,6 @@ impl Reporter {
         }
     }
 
-    /// Writes all statuses that differ, and says when to look again.
     async fn report(
         &mut self,
         replicas: &Replicas,
@@ -109,12 +108,25 @@ impl Reporter {
         retry: &mut Retry,
     ) -> Duration {
         let view = self.mirror.view();
+        self.report_view(&view, replicas, registration, retry).await
+    }
+
+    /// Writes all statuses that differ, and says when to look again.
+    async fn report_view(
+        &mut self,
+        view: &View,
+        replicas: &Replicas,
+        registration: &Registration,
+        retry: &mut Retry,
+    ) -> Duration {
         let target = self.settings.target();
         let now = whole_seconds(Timestamp::now());
-        let world = World::new(&view, replicas, registration, &target, now);
-        self.count(&view);
+        let world = World::new(view, replicas, registration, &target, now);
+        self.count(view);
         self.written.retain(|key, (seen, _)| {
-            view.records.get(key).is_some_and(|record| record.status == *seen)
+            view.records
+                .get(key)
+                .is_some_and(|record| record.status == *seen)
         });
         let writes = world.writes(&self.written);
         let writer = &*self;
@@ -123,7 +135,9 @@ impl Reporter {
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
-        let mut wait = world.next_change().map_or(LONGEST, |moment| until(moment).min(LONGEST));
+        let mut wait = world
+            .next_change()
+            .map_or(LONGEST, |moment| until(moment).min(LONGEST));
         let mut failed = false;
         for (result, write) in results {
             match result {
@@ -160,23 +174,34 @@ impl Reporter {
         let patch = Patch::Apply(json!({
             "apiVersion": resource.api_version,
             "kind": resource.kind,
-            "metadata": {
-                "name": write.key.name,
-                "namespace": write.key.namespace,
-                "uid": write.uid,
-            },
+            "metadata": {"name": write.key.name, "uid": write.uid},
             "status": write.status,
         }));
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let request = api.patch_status(&write.key.name, &params, &patch);
-        self.leadership.write("write a status", request).await.map(drop)
+        self.leadership
+            .write("write a status", request)
+            .await
+            .map(drop)
     }
 
     fn count(&self, view: &View) {
-        let mut counts = [("ready", 0), ("not_ready", 0), ("broken", 0), ("address_taken", 0)];
-        let taken: Vec<_> = view.snapshot.conflicts().iter().map(|conflict| &conflict.other).collect();
+        let mut counts = [
+            ("ready", 0),
+            ("not_ready", 0),
+            ("broken", 0),
+            ("address_taken", 0),
+        ];
+        let taken: Vec<_> = view
+            .snapshot
+            .conflicts()
+            .iter()
+            .map(|conflict| &conflict.other)
+            .collect();
         for (key, record) in &view.records {
-            let Some(policy) = &record.policy else { continue };
+            let Some(policy) = &record.policy else {
+                continue;
+            };
             let status: PolicyStatus = typed(&record.status);
             let is_ready = conditions::holds(&status.conditions, ConditionType::Ready);
             let index = match (taken.contains(&key), policy.faults().is_some(), is_ready) {
@@ -201,14 +226,27 @@ impl<'a> World<'a> {
         target: &'a Target,
         now: Timestamp,
     ) -> Self {
-        let holders = view.snapshot.entries().map(|entry| (&entry.object, entry)).collect();
-        Self { view, replicas, registration, target, now, holders }
+        let holders = view
+            .snapshot
+            .entries()
+            .map(|entry| (&entry.object, entry))
+            .collect();
+        Self {
+            view,
+            replicas,
+            registration,
+            target,
+            now,
+            holders,
+        }
     }
 
     /// The statuses that differ from those that are there, or were just written.
     fn writes(&self, written: &HashMap<ObjectKey, (Json, Json)>) -> Vec<Write> {
         let differ = |(key, record): (&ObjectKey, &Arc<Record>)| {
-            let before = written.get(key).map_or(&record.status, |(_, written)| written);
+            let before = written
+                .get(key)
+                .map_or(&record.status, |(_, written)| written);
             let (status, news) = match key.kind {
                 kind::POLICY | kind::CLUSTER_POLICY => {
                     let before: PolicyStatus = typed(before);
@@ -218,24 +256,41 @@ impl<'a> World<'a> {
                 }
                 kind::LOCK | kind::CLUSTER_LOCK => {
                     let before: LockStatus = typed(before);
-                    (changed(&before, &self.lock(key, record, &before))?, Vec::new())
+                    (
+                        changed(&before, &self.lock(key, record, &before))?,
+                        Vec::new(),
+                    )
                 }
                 _ => return None,
             };
             let (uid, seen) = (record.uid.clone(), record.status.clone());
-            Some(Write { key: key.clone(), uid, seen, status, news })
+            Some(Write {
+                key: key.clone(),
+                uid,
+                seen,
+                status,
+                news,
+            })
         };
         self.view.records.iter().filter_map(differ).collect()
     }
 
     /// When the next status changes by the clock alone: a lock expires, a window opens or closes.
     fn next_change(&self) -> Option<Timestamp> {
-        let locks = self.view.snapshot.locks().iter().filter_map(|lock| lock.expires_at);
+        let locks = self
+            .view
+            .snapshot
+            .locks()
+            .iter()
+            .filter_map(|lock| lock.expires_at);
         let windows = self.view.snapshot.entries().flat_map(|entry| {
             let window = entry.policy.definition().window;
             [window.not_before, window.not_after].into_iter().flatten()
         });
-        locks.chain(windows).filter(|moment| *moment > self.now).min()
+        locks
+            .chain(windows)
+            .filter(|moment| *moment > self.now)
+            .min()
     }
 
     fn is_registered(&self, entry: &Entry) -> bool {
@@ -263,7 +318,9 @@ fn typed<T: DeserializeOwned + Default>(status: &Json) -> T {
 }
 
 fn changed<T: PartialEq + Serialize>(before: &T, after: &T) -> Option<Json> {
-    (before != after).then(|| serde_json::to_value(after).ok()).flatten()
+    (before != after)
+        .then(|| serde_json::to_value(after).ok())
+        .flatten()
 }
 
 /// Conditions hold times of whole seconds.

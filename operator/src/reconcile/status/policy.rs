@@ -20,19 +20,26 @@ impl World<'_> {
         before: &PolicyStatus,
     ) -> PolicyStatus {
         let policy = record.policy.as_deref();
-        let entry = self.holders.get(key).map(|entry| entry.as_ref());
+        let entry = self.holders.get(key).map(AsRef::as_ref);
         let replicas = entry.map(|entry| self.counted(entry));
         let compiled = compiled(record, policy);
         let enforced = self.enforced(key, entry, replicas, record);
-        let findings = [ready(&compiled, &enforced), compiled, enforced, self.locked(entry)];
+        let findings = [
+            ready(&compiled, &enforced),
+            compiled,
+            enforced,
+            self.locked(entry),
+        ];
         PolicyStatus {
             observed_generation: record.generation,
             address: policy.map(|policy| policy.address().path()),
             digest: policy.map(|policy| policy.digest().to_string()),
-            rego_version: policy.and_then(Policy::rego_version).map(|version| match version {
-                RegoVersion::V0 => EffectiveRegoVersion::V0,
-                RegoVersion::V1 | RegoVersion::Auto => EffectiveRegoVersion::V1,
-            }),
+            rego_version: policy
+                .and_then(Policy::rego_version)
+                .map(|version| match version {
+                    RegoVersion::V0 => EffectiveRegoVersion::V0,
+                    RegoVersion::V1 | RegoVersion::Auto => EffectiveRegoVersion::V1,
+                }),
             enforced_on: replicas.map(Counted::enforced_on),
             replicas,
             locks: self.locks(entry).map(reference).collect(),
@@ -43,7 +50,10 @@ impl World<'_> {
     fn counted(&self, entry: &Entry) -> Counted {
         let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
         Counted {
-            enforcing: count(self.replicas.enforcing(entry.address(), entry.policy.digest())),
+            enforcing: count(
+                self.replicas
+                    .enforcing(entry.address(), entry.policy.digest()),
+            ),
             total: count(self.replicas.ready),
         }
     }
@@ -58,8 +68,14 @@ impl World<'_> {
         use ConditionType::Enforced;
 
         let (Some(entry), Some(counted)) = (entry, replicas) else {
-            if let Some(Conflict { address, holder, .. }) =
-                self.view.snapshot.conflicts().iter().find(|conflict| conflict.other == *key)
+            if let Some(Conflict {
+                address, holder, ..
+            }) = self
+                .view
+                .snapshot
+                .conflicts()
+                .iter()
+                .find(|conflict| conflict.other == *key)
             {
                 let message = format!(
                     "{holder} holds the address {}: delete one of the two, or give this one \
@@ -71,7 +87,10 @@ impl World<'_> {
             let fault = record.fault.as_deref().unwrap_or("it is not known yet");
             return Enforced.fails(reason::INVALID, fault);
         };
-        let on = format!("on {} of {} ready replicas", counted.enforcing, counted.total);
+        let on = format!(
+            "on {} of {} ready replicas",
+            counted.enforcing, counted.total
+        );
         if !entry.policy.definition().window.contains(self.now) {
             return Enforced.fails(
                 reason::NOT_IN_FORCE,
@@ -87,11 +106,17 @@ impl World<'_> {
         if counted.enforcing < counted.total {
             return Enforced.fails(reason::PENDING, on);
         }
-        let exempt = entry.address().namespace().filter(|own| self.target.exempt.contains(*own));
-        Enforced.holds(reason::ON_EVERY_REPLICA, match exempt {
-            Some(own) => format!("{on}; admission does not ask in the exempt namespace {own}"),
-            None => on,
-        })
+        let exempt = entry
+            .address()
+            .namespace()
+            .filter(|own| self.target.exempt.contains(*own));
+        Enforced.holds(
+            reason::ON_EVERY_REPLICA,
+            match exempt {
+                Some(own) => format!("{on}; admission does not ask in the exempt namespace {own}"),
+                None => on,
+            },
+        )
     }
 
     fn unregistered(&self) -> String {
@@ -124,7 +149,10 @@ impl World<'_> {
             (true, false) => "at admission",
             (false, _) => "at evaluation",
         };
-        let end = lock.expires_at.map(|end| format!(" until {end}")).unwrap_or_default();
+        let end = lock
+            .expires_at
+            .map(|end| format!(" until {end}"))
+            .unwrap_or_default();
         let note = lock.note();
         let message = format!("{} {does} {points}{end}: {}", note.name, note.reason);
         ConditionType::Locked.holds(reason, message)
@@ -133,7 +161,9 @@ impl World<'_> {
     fn locks<'a>(&self, entry: Option<&'a Entry>) -> impl Iterator<Item = &'a Lock> {
         let now = self.now;
         let locks = entry.into_iter().flat_map(|entry| &entry.locks);
-        locks.map(AsRef::as_ref).filter(move |lock: &&Lock| lock.is_active(now))
+        locks
+            .map(AsRef::as_ref)
+            .filter(move |lock: &&Lock| lock.is_active(now))
     }
 }
 
@@ -144,19 +174,23 @@ fn compiled(record: &Record, policy: Option<&Policy>) -> Finding {
         let fault = record.fault.as_deref().unwrap_or("it is not compiled yet");
         return Compiled.fails(reason::INVALID, fault);
     };
-    match policy.faults() {
-        Some(faults) => Compiled.fails(reason_of(faults), faults.to_string()),
-        None => {
-            let version = policy.rego_version().map_or("auto", RegoVersion::as_str);
-            Compiled.holds(reason::COMPILED, format!("compiled as Rego {version}"))
-        }
+    if let Some(faults) = policy.faults() {
+        return Compiled.fails(reason_of(faults), faults.to_string());
     }
+    let version = policy.rego_version().map_or("auto", RegoVersion::as_str);
+    Compiled.holds(reason::COMPILED, format!("compiled as Rego {version}"))
 }
 
 /// Faults at a place in the source are the compiler's; the others are of settings.
 fn reason_of(faults: &Diagnostics) -> &'static str {
-    let of_rego = faults.iter().any(|fault| fault.location.is_some() || fault.code.starts_with("rego_"));
-    if of_rego { reason::COMPILE_FAILED } else { reason::INVALID }
+    let of_rego = faults
+        .iter()
+        .any(|fault| fault.location.is_some() || fault.code.starts_with("rego_"));
+    if of_rego {
+        reason::COMPILE_FAILED
+    } else {
+        reason::INVALID
+    }
 }
 
 /// Sums up. A lock is somebody's decision and no fault of the policy; a policy outside its window

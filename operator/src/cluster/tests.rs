@@ -1,0 +1,267 @@
+//! The way from the API server to the cache, against a mocked one.
+
+use std::{sync::Arc, time::Instant};
+
+use portcullis_policies::{Address, Cache};
+use portcullis_webhook::Readiness;
+use serde_json::{Value as Json, json};
+
+use super::{Extent, Mirror, SOURCES, api_server::ApiServer, follow};
+
+const POLICIES: &str = "/apis/portcullis.dev/v1alpha1/clusterpolicies";
+const LOCKS: &str = "/apis/portcullis.dev/v1alpha1/clusterlocks";
+
+/// A policy at `a/<name>@1` that allows, or does what `source` says.
+fn policy(name: &str, generation: i64, source: &str) -> Json {
+    json!({
+        "apiVersion": "portcullis.dev/v1alpha1",
+        "kind": "ClusterPolicy",
+        "metadata": {
+            "name": name, "uid": name, "generation": generation,
+            "resourceVersion": (100 + generation).to_string(),
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+        },
+        "spec": {
+            "group": "a", "name": name, "version": "1",
+            "modules": {"policy.rego": format!("package a.{name}\n{source}")},
+        },
+    })
+}
+
+fn lock(name: &str) -> Json {
+    json!({
+        "apiVersion": "portcullis.dev/v1alpha1",
+        "kind": "ClusterLock",
+        "metadata": {"name": name, "uid": name, "generation": 1, "resourceVersion": "7"},
+        "spec": {"policy": {"group": "a"}, "reason": "a test", "points": ["admission"]},
+    })
+}
+
+fn list(items: &[Json]) -> Json {
+    json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items})
+}
+
+fn event(type_: &str, object: &Json) -> Json {
+    json!({"type": type_, "object": object})
+}
+
+/// An API server that serves our kinds, all of them empty.
+fn server() -> ApiServer {
+    let server = ApiServer::default();
+    for kind in ["policies", "clusterpolicies", "locks", "clusterlocks"] {
+        server.put(&format!("/apis/portcullis.dev/v1alpha1/{kind}"), list(&[]));
+    }
+    server.put("/api/v1/namespaces", list(&[]));
+    server
+}
+
+/// A process that follows a server, as long as it is not dropped.
+struct Process {
+    mirror: Arc<Mirror>,
+    readiness: Readiness,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Process {
+    fn following(server: &ApiServer) -> Self {
+        let readiness = Readiness::new(SOURCES);
+        let mirror = Mirror::new(Arc::new(Cache::new()), readiness.clone());
+        let task = tokio::spawn(follow(server.client(), mirror.clone(), Extent::Cluster));
+        Self {
+            mirror,
+            readiness,
+            task,
+        }
+    }
+
+    /// Waits for what has to come; a test that waits in vain is ended by its runner.
+    async fn until(&self, holds: impl Fn(&Mirror) -> bool) {
+        self.mirror
+            .changes()
+            .wait_for(|_| holds(&self.mirror))
+            .await
+            .unwrap();
+    }
+
+    fn addresses(&self) -> Vec<String> {
+        self.mirror
+            .cache()
+            .snapshot()
+            .entries()
+            .map(|entry| entry.address().path())
+            .collect()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn find(mirror: &Mirror, address: &str) -> Option<Arc<portcullis_policies::Entry>> {
+    let address: Address = address.parse().unwrap();
+    mirror.cache().snapshot().find(&address).cloned()
+}
+
+#[tokio::test]
+async fn is_ready_when_everything_listed_is_in_force_or_known_to_be_broken() {
+    let server = server();
+    server.put(
+        POLICIES,
+        list(&[policy("b", 1, ""), policy("c", 1, "allow if {")]),
+    );
+    server.put(LOCKS, list(&[lock("incident")]));
+    let process = Process::following(&server);
+    assert!(process.readiness.is_ready(Instant::now()).is_err());
+    process.mirror.synced().await;
+    assert_eq!(process.readiness.is_ready(Instant::now()), Ok(()));
+    assert_eq!(process.addresses(), ["a/b@1", "a/c@1"]);
+    let entry = |address| find(&process.mirror, address).unwrap();
+    assert!(entry("a/b@1").policy.faults().is_none());
+    assert!(entry("a/c@1").policy.faults().is_some());
+    assert_eq!(entry("a/b@1").locks.len(), 1);
+    // One for each source, however many objects each has.
+    assert_eq!(process.mirror.cache().snapshot().revision(), 5);
+}
+
+#[tokio::test]
+async fn follows_what_changes() {
+    let server = server();
+    server.put(POLICIES, list(&[policy("b", 1, "")]));
+    server.tell(
+        POLICIES,
+        [
+            event("ADDED", &policy("c", 1, "")),
+            event("DELETED", &policy("b", 1, "")),
+            json!({"type": "BOOKMARK", "object": {
+                "apiVersion": "portcullis.dev/v1alpha1", "kind": "ClusterPolicy",
+                "metadata": {"resourceVersion": "9"},
+            }}),
+        ],
+    );
+    let process = Process::following(&server);
+    process
+        .until(|mirror| find(mirror, "a/c@1").is_some() && find(mirror, "a/b@1").is_none())
+        .await;
+    assert_eq!(process.mirror.view().records.len(), 1);
+}
+
+#[tokio::test]
+async fn what_has_not_changed_is_not_compiled_again() {
+    let server = server();
+    server.put(POLICIES, list(&[policy("b", 1, "")]));
+    let mut reported = policy("b", 1, "");
+    reported["status"] = json!({"digest": "sha256:0"});
+    server.tell(POLICIES, [event("MODIFIED", &reported)]);
+    let process = Process::following(&server);
+    process.mirror.synced().await;
+    let before = find(&process.mirror, "a/b@1").unwrap();
+    let revision = process.mirror.cache().snapshot().revision();
+    process
+        .until(|mirror| {
+            mirror
+                .view()
+                .records
+                .values()
+                .any(|record| !record.status.is_null())
+        })
+        .await;
+    let after = find(&process.mirror, "a/b@1").unwrap();
+    assert!(Arc::ptr_eq(&before.policy, &after.policy));
+    assert_eq!(process.mirror.cache().snapshot().revision(), revision);
+    let view = process.mirror.view();
+    let record = view.records.values().next().unwrap();
+    assert!(
+        record
+            .policy
+            .as_ref()
+            .is_some_and(|policy| Arc::ptr_eq(policy, &after.policy))
+    );
+}
+
+#[tokio::test]
+async fn a_new_generation_is_compiled() {
+    let server = server();
+    server.put(POLICIES, list(&[policy("b", 1, "")]));
+    server.tell(POLICIES, [event("MODIFIED", &policy("b", 2, "allow if {"))]);
+    let process = Process::following(&server);
+    let is_broken = |mirror: &Mirror| {
+        find(mirror, "a/b@1").is_some_and(|entry| entry.policy.faults().is_some())
+    };
+    process.until(is_broken).await;
+}
+
+#[tokio::test]
+async fn an_object_that_cannot_be_read_hides_no_other() {
+    let server = server();
+    let unreadable = json!({"metadata": {"name": "x", "uid": "x"}, "spec": {"group": 7}});
+    server.put(POLICIES, list(&[unreadable, policy("b", 1, "")]));
+    let process = Process::following(&server);
+    process.mirror.synced().await;
+    assert_eq!(process.addresses(), ["a/b@1"]);
+    let view = process.mirror.view();
+    let faults: Vec<_> = view
+        .records
+        .values()
+        .map(|record| record.fault.is_some())
+        .collect();
+    assert_eq!(faults, [false, true]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_without_our_kinds_is_waited_for() {
+    let server = server();
+    server.remove(LOCKS);
+    let process = Process::following(&server);
+    process
+        .until(|mirror| mirror.health().contains_key("clusterlocks"))
+        .await;
+    let health = process.mirror.health();
+    assert_eq!(health.keys().collect::<Vec<_>>(), [&"clusterlocks"]);
+    assert_eq!(
+        process.readiness.is_ready(Instant::now()),
+        Err("not read yet: clusterlocks".into())
+    );
+    server.put(LOCKS, list(&[]));
+    process.mirror.synced().await;
+    assert_eq!(process.mirror.health()["clusterlocks"].away, None);
+    assert!(process.mirror.health()["clusterlocks"].interruptions > 0);
+}
+
+#[tokio::test]
+async fn what_is_in_force_stays_so_while_the_cluster_is_away() {
+    let server = server();
+    server.put(POLICIES, list(&[policy("b", 1, "")]));
+    server.refuse(&format!("WATCH {POLICIES}"), 500);
+    let process = Process::following(&server);
+    process.mirror.synced().await;
+    process
+        .until(|mirror| mirror.health().contains_key("clusterpolicies"))
+        .await;
+    assert_eq!(process.addresses(), ["a/b@1"]);
+    assert_eq!(process.readiness.is_ready(Instant::now()), Ok(()));
+    let mut metrics = String::new();
+    process.mirror.write_metrics(&mut metrics);
+    assert!(
+        metrics.contains("portcullis_watch_up{source=\"clusterpolicies\"} 0"),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
+async fn a_list_replaces_what_was_there() {
+    let server = server();
+    server.put(POLICIES, list(&[policy("b", 1, "")]));
+    let expired = json!({"type": "ERROR", "object": {"code": 410, "message": "too old"}});
+    server.tell(POLICIES, [event("ADDED", &policy("c", 1, "")), expired]);
+    let process = Process::following(&server);
+    process
+        .until(|mirror| find(mirror, "a/c@1").is_some())
+        .await;
+    server.put(POLICIES, list(&[policy("d", 1, "")]));
+    process
+        .until(|mirror| find(mirror, "a/d@1").is_some())
+        .await;
+    assert_eq!(process.addresses(), ["a/d@1"]);
+}
