@@ -35,6 +35,7 @@ mod resources;
 mod routes;
 mod server;
 mod shutdown;
+mod status;
 mod validity;
 
 pub use admin::admin_router;
@@ -50,3 +51,4 @@ pub use readiness::Readiness;
 pub use resources::{ResourceAnswer, ResourceReview, ResourceReviewer};
 pub use server::{ServeFault, Transport, serve};
 pub use shutdown::{Phase, Shutdown, Trigger};
+pub use status::{MetricsWriter, status_router};
