@@ -1,9 +1,22 @@
 //! `portcullis sidecar`: the evaluation API on loopback, beside a workload.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use super::serve::{Plan, ServerArguments, serve_directory};
-use crate::directory::{Access, Tree};
+use portcullis_policies::Cache;
+use portcullis_webhook::{
+    DoorSettings, Doors, Evaluators, Readiness, Shutdown, Transport, admin_router,
+    evaluation_router, serve,
+};
+use tokio::task::JoinSet;
+
+use super::{
+    process::{bind, run_until_told},
+    serve::{Plan, ServerArguments, serve_directory},
+};
+use crate::{
+    cluster::{self, ClusterLocks, Extent, Mirror},
+    directory::{Access, Tree},
+};
 
 /// Arguments of `portcullis sidecar`.
 #[derive(Debug, clap::Args)]
@@ -63,7 +76,50 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
-/// Follows the cluster with the Pod's own service account.
-async fn follow_cluster(_listen: SocketAddr, _server: ServerArguments) -> anyhow::Result<()> {
-    anyhow::bail!("watching the cluster is not built yet: give `--policies`")
+/// Follows the cluster with the Pod's own service account. Locks are made and removed in the
+/// cluster, with the caller's own token.
+async fn follow_cluster(listen: SocketAddr, server: ServerArguments) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        server.locks.is_none(),
+        "`--locks` belongs to `--policies`: a sidecar that follows the cluster keeps no locks"
+    );
+    // The addresses are taken first: a port that is in use is told at once.
+    let evaluation = bind(listen).await?;
+    let admin = bind(server.admin).await?;
+    let (config, client) = cluster::connect().await?;
+    let extent = Extent::Namespace(config.default_namespace.clone());
+    let cache = Arc::new(Cache::new());
+    let readiness = Readiness::new(cluster::SOURCES);
+    let mirror = Mirror::new(cache.clone(), readiness.clone());
+    let threads = server.threads.map(usize::from);
+    let doors = Doors::new(DoorSettings {
+        cache,
+        evaluators: threads.map_or_else(Evaluators::for_this_machine, Evaluators::new),
+        readiness: readiness.clone(),
+        locks: Arc::new(ClusterLocks::new(config, mirror.clone())),
+        resources: None,
+        certificate: None,
+        repository: server.repository,
+    });
+
+    let (trigger, shutdown) = Shutdown::new();
+    let mut servers = JoinSet::new();
+    let router = evaluation_router(doors.clone());
+    servers.spawn(serve(
+        evaluation,
+        router,
+        Transport::Plain,
+        shutdown.clone(),
+    ));
+    servers.spawn(serve(
+        admin,
+        admin_router(doors),
+        Transport::Plain,
+        shutdown,
+    ));
+    let mut sources = JoinSet::new();
+    sources.spawn(cluster::follow(client, mirror, extent));
+    tracing::info!(evaluation = %listen, "the sidecar answers as soon as the cluster is read");
+    // The workload ended before its sidecar is told to, so there is no grace to wait for.
+    run_until_told(servers, sources, trigger, &readiness, Duration::ZERO).await
 }

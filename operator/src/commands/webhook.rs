@@ -2,7 +2,6 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::Context as _;
 use portcullis_policies::Cache;
 use portcullis_webhook::{
     Certificate, DoorSettings, Doors, Evaluators, Readiness, Shutdown, Transport, admin_router,
@@ -10,7 +9,7 @@ use portcullis_webhook::{
 };
 use tokio::task::JoinSet;
 
-use super::process::{bind, told_to_stop};
+use super::process::{bind, run_until_told};
 use crate::{
     cluster::{self, ClusterLocks, Extent, Mirror},
     review::Reviewer,
@@ -107,25 +106,5 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         "the webhook answers as soon as the cluster is read"
     );
 
-    let early = tokio::select! {
-        told = told_to_stop() => { told?; None }
-        ended = servers.join_next() => ended,
-        ended = sources.join_next() => {
-            ended.context("nothing is followed")?.context("a watch ended unexpectedly")?;
-            None
-        }
-    };
-    tracing::info!(
-        grace = GRACE.as_secs(),
-        "the webhook ends, and answers until then"
-    );
-    trigger.shut_down(&readiness, GRACE).await;
-    for ended in early
-        .into_iter()
-        .chain(servers.join_all().await.into_iter().map(Ok))
-    {
-        ended.context("a server ended unexpectedly")??;
-    }
-    tracing::info!("stopped");
-    Ok(())
+    run_until_told(servers, sources, trigger, &readiness, GRACE).await
 }

@@ -97,7 +97,7 @@ impl Sample {
     }
 
     /// The same address in another object, which is younger by some seconds.
-    pub(crate) fn as_object(mut self, name: &str, age: i64) -> Self {
+    pub(crate) fn in_object(mut self, name: &str, age: i64) -> Self {
         name.clone_into(&mut self.object);
         self.age = age;
         self
@@ -149,9 +149,9 @@ pub(crate) fn lock(name: &str, policy: &str, effect: Effect, until: Option<i64>)
 pub(crate) fn snapshot(samples: &[Sample]) -> Arc<Snapshot> {
     let cache = Cache::new();
     cache.update(|state| {
-        samples
-            .iter()
-            .for_each(|sample| state.apply_policy(sample.compiled()))
+        for sample in samples {
+            state.apply_policy(sample.compiled());
+        }
     });
     cache.snapshot()
 }

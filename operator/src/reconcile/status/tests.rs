@@ -153,9 +153,9 @@ fn bypass() -> Lock {
     ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Locked=False NotLocked"])]
 #[case::not_in_force_yet(Cluster::of([Sample::new("a").from(200)]),
     ["Ready=True NotInForce", "Compiled=True Compiled", "Enforced=False NotInForce", "Locked=False NotLocked"])]
-#[case::address_taken(Cluster::of([Sample::new("a").as_object("younger", 5), Sample::new("a")]),
+#[case::address_taken(Cluster::of([Sample::new("a").in_object("younger", 5), Sample::new("a")]),
     ["Ready=False AddressTaken", "Compiled=True Compiled", "Enforced=False AddressTaken", "Locked=False NotLocked"])]
-#[case::holder_of_an_address(Cluster::of([Sample::new("a"), Sample::new("a").as_object("younger", 5)]),
+#[case::holder_of_an_address(Cluster::of([Sample::new("a"), Sample::new("a").in_object("younger", 5)]),
     ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Locked=False NotLocked"])]
 #[case::locked(Cluster::of([Sample::new("a")]).locked(refuse()),
     ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Locked=True Refused"])]
@@ -233,7 +233,7 @@ fn looks_again_when_the_clock_changes_something() {
         ),
     ] {
         let view = cluster.view();
-        let next = cluster.with_world(&view, |world| world.next_change());
+        let next = cluster.with_world(&view, |world: &World<'_>| world.next_change());
         assert_eq!(next, expected.map(second));
     }
 }
