@@ -21,6 +21,7 @@ pub struct Cli {
         value_enum,
         default_value_t,
         env = "PORTCULLIS_LOG_FORMAT",
+        help_heading = "Logging",
         hide_env_values = true
     )]
     pub log_format: LogFormat,
@@ -32,6 +33,7 @@ pub struct Cli {
         global = true,
         default_value = "info",
         env = "PORTCULLIS_LOG",
+        help_heading = "Logging",
         hide_env_values = true
     )]
     pub log: String,

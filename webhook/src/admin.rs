@@ -27,12 +27,17 @@ async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// `ok`, or in words why not.
+/// `ok`, or in words why not; behind it what is wrong all the same.
 async fn readyz(State(doors): State<Doors>) -> impl IntoResponse {
-    match doors.is_ready() {
+    let (status, mut text) = match doors.is_ready() {
         Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+    };
+    for remark in doors.remarks() {
+        text.push_str(&remark);
+        text.push('\n');
     }
+    (status, text)
 }
 
 async fn scrape(State(doors): State<Doors>) -> impl IntoResponse {

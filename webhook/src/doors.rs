@@ -83,6 +83,11 @@ impl Doors {
         self.0.settings.readiness.is_ready(Instant::now())
     }
 
+    /// What the administrator is told beside readiness.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        self.0.settings.readiness.remarks()
+    }
+
     /// How long ago the oldest source was known to be alive.
     pub(crate) fn view_age(&self) -> Option<Duration> {
         self.0.settings.readiness.age(Instant::now())

@@ -24,6 +24,7 @@ struct State {
     sources: BTreeMap<&'static str, Option<Instant>>,
     max_age: Option<Duration>,
     draining: bool,
+    remarks: Vec<String>,
 }
 
 impl Readiness {
@@ -33,6 +34,7 @@ impl Readiness {
             sources: sources.into_iter().map(|source| (source, None)).collect(),
             max_age: Some(DEFAULT_MAX_AGE),
             draining: false,
+            remarks: Vec::new(),
         })))
     }
 
@@ -60,6 +62,17 @@ impl Readiness {
     /// Notes that this process is about to end. It goes on to answer, and is not ready any more.
     pub fn drain(&self) {
         self.with(|state| state.draining = true);
+    }
+
+    /// Replaces what the administrator is told beside readiness, one line each: faults that keep
+    /// nobody from being answered, such as a file that broke while its last good state is in force.
+    pub fn set_remarks(&self, remarks: Vec<String>) {
+        self.with(|state| state.remarks = remarks);
+    }
+
+    /// What the administrator is told beside readiness.
+    pub fn remarks(&self) -> Vec<String> {
+        self.with(|state| state.remarks.clone())
     }
 
     /// Whether this replica may be asked, otherwise why not.

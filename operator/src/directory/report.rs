@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use portcullis_policies::{Diagnostic, Point, Snapshot, Timestamp};
+use portcullis_policies::{Diagnostic, Point, Snapshot, Timestamp, text::clean};
 
 use super::loader::Status;
 
@@ -119,6 +119,19 @@ impl Meanwhile {
             Self::Denies => "until it is mended, it denies",
             Self::Nothing => "nothing of it is in force",
         }
+    }
+}
+
+impl Problem {
+    /// The problem in one line: where, what, and what holds until it is mended.
+    pub fn line(&self) -> String {
+        let mut fault = self.diagnostic.clone();
+        (fault.snippet, fault.remedy) = (None, None);
+        let short = Self {
+            diagnostic: fault,
+            ..self.clone()
+        };
+        clean(&short.to_string().replace("\n  · ", "; "))
     }
 }
 

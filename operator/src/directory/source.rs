@@ -27,6 +27,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Stack of the thread: the compiler follows a policy's nesting, as an evaluation does.
 const STACK: usize = 64 << 20;
 
+/// Most problems that the administrator's port tells: the log has them all.
+const MAX_REMARKS: usize = 20;
+
 /// The name of this source in readiness reports.
 pub const SOURCE: &str = "directory";
 
@@ -85,8 +88,9 @@ impl Source {
                 Err(fault) => return drop(started.send(Err(fault))),
             };
             loader.publish(&cache, &locks);
-            readiness.set_synced(SOURCE);
             let mut status = with_locks(loader.status(), &locks);
+            readiness.set_remarks(remarks(&status));
+            readiness.set_synced(SOURCE);
             if started.send(Ok(status.clone())).is_err() {
                 return;
             }
@@ -101,6 +105,7 @@ impl Source {
                 let changed = locks.refresh(&cache) || matches!(looked, Ok(true));
                 let now = with_locks(loader.status(), &locks);
                 if changed || now != status {
+                    readiness.set_remarks(remarks(&now));
                     listener.changed(&now);
                     status = now;
                 }
@@ -118,6 +123,17 @@ impl Source {
 fn with_locks(mut status: Status, locks: &LockStore) -> Status {
     status.problems.extend(locks.problems());
     status
+}
+
+/// What the administrator's port tells: one line a problem, of the first ones.
+fn remarks(status: &Status) -> Vec<String> {
+    let problems = status.problems.iter().take(MAX_REMARKS);
+    let mut remarks: Vec<String> = problems.map(Problem::line).collect();
+    let more = status.problems.len().saturating_sub(MAX_REMARKS);
+    if more > 0 {
+        remarks.push(format!("and {more} more"));
+    }
+    remarks
 }
 
 fn passed_over(notes: &[String]) -> String {

@@ -1,0 +1,115 @@
+//! What docs/serve.md shows is what happens: its commands are run as they stand there, one after
+//! the other, and what they print is compared with what it says they print.
+
+use std::{fs, path::Path, process::Command};
+
+use tempfile::TempDir;
+
+use crate::process::{PORTCULLIS, Server};
+
+/// A command, and what it prints.
+struct Example {
+    command: String,
+    expected: String,
+}
+
+#[test]
+fn the_document_shows_what_happens() {
+    let root = TempDir::new().unwrap();
+    let mut server: Option<Server> = None;
+    let examples = examples();
+    assert!(examples.len() > 10, "the document must have examples");
+    for Example { command, expected } in examples {
+        if let Some(arguments) = command.strip_prefix("portcullis serve ") {
+            if let Some(server) = server.take() {
+                assert!(server.stop().success());
+            }
+            let directory = root.path().join(arguments);
+            let started = Server::of(&directory);
+            assert_eq!(
+                as_documented(&started.printed, &started),
+                expected.trim_end(),
+                "{command}"
+            );
+            server = Some(started);
+            continue;
+        }
+        let printed = shell(root.path(), &command, server.as_ref());
+        let printed = server
+            .as_ref()
+            .map_or(printed.clone(), |server| as_documented(&printed, server));
+        assert_eq!(printed.trim_end(), expected.trim_end(), "{command}");
+        if let Some(server) = server.as_ref().filter(|_| command.contains(" > policies/")) {
+            let line = server.await_log("the directory");
+            if line.contains("problems") {
+                check_fault(server);
+            }
+        }
+    }
+}
+
+/// The document shows the fault as the log tells it.
+fn check_fault(server: &Server) {
+    let document = document();
+    let (_, shown) = document
+        .split_once("```text\n")
+        .expect("the document shows a fault");
+    let (shown, _) = shown.split_once("```").expect("a block has an end");
+    for line in shown.lines() {
+        server.await_log(line.trim());
+    }
+}
+
+fn shell(folder: &Path, command: &str, server: Option<&Server>) -> String {
+    let bin = Path::new(PORTCULLIS)
+        .parent()
+        .expect("a binary is in a folder");
+    let mut command = command.to_owned();
+    if let Some(server) = server {
+        command = command.replace("127.0.0.1:8181", &server.evaluation);
+        command = command.replace("127.0.0.1:8080", &server.admin);
+    }
+    let script = format!("export PATH={}:$PATH\nexec 2>&1\n{command}", bin.display());
+    let ran = Command::new("sh")
+        .args(["-eu", "-c", &script])
+        .current_dir(folder)
+        .output();
+    let ran = ran.expect("a shell must start");
+    let printed = String::from_utf8(ran.stdout).expect("it prints text");
+    assert!(ran.status.success(), "{command}: {printed}");
+    printed
+}
+
+fn as_documented(printed: &str, server: &Server) -> String {
+    let printed = printed.replace(&server.evaluation, "127.0.0.1:8181");
+    printed
+        .replace(&server.admin, "127.0.0.1:8080")
+        .trim_end()
+        .to_owned()
+}
+
+fn document() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/serve.md");
+    fs::read_to_string(path).expect("the document must be there")
+}
+
+/// The lines of all blocks of the document's console: commands behind `$ `, and what they print.
+fn examples() -> Vec<Example> {
+    let document = document();
+    let blocks = document.split("```console\n").skip(1);
+    let blocks = blocks.filter_map(|block| Some(block.split_once("```")?.0));
+    let mut examples: Vec<Example> = Vec::new();
+    for line in blocks.flat_map(str::lines) {
+        if let Some(command) = line.strip_prefix("$ ") {
+            let command = command.to_owned();
+            examples.push(Example {
+                command,
+                expected: String::new(),
+            });
+        } else if let Some(example) = examples.last_mut() {
+            example.expected += line;
+            example.expected.push('\n');
+        }
+    }
+    examples
+}

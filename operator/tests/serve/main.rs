@@ -1,0 +1,15 @@
+//! `portcullis serve` as a process: what it prints, answers, keeps and says.
+
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a panic fails the test and says where"
+)]
+
+mod documented;
+mod endings;
+mod help;
+mod process;
+mod refusals;
+mod reload;
+mod tls;
