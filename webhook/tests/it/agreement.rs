@@ -1,0 +1,95 @@
+//! The same policy and the same review give the same decision at every door.
+
+use portcullis_policies::{Action, Definition, Effect};
+use rstest::rstest;
+use serde_json::Value as Json;
+
+use crate::fixture::{Fixture, LIMITS, define, ignored, judging, pod, post};
+
+fn limits(action: Action) -> Definition {
+    judging(define("platform/limits@1.0", LIMITS), action)
+}
+
+async fn decision(fixture: &Fixture, review: &Json) -> Json {
+    let path = "/policy/platform/limits/1.0/decision?point=admission";
+    let answer = fixture.evaluate(post(path, review.to_string())).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json()
+}
+
+/// The texts that the API server shows of messages or warnings of a decision.
+fn texts(decision: &Json, field: &str) -> Vec<String> {
+    let text = |message: &Json| {
+        let mut text = format!(
+            "{}: {} [{}",
+            message["code"].as_str().unwrap(),
+            message["message"].as_str().unwrap(),
+            decision["policy"].as_str().unwrap()
+        );
+        for (key, prefix) in [("rule", "rule "), ("severity", "")] {
+            if let Some(value) = message[key].as_str() {
+                text.push_str(&format!(", {prefix}{value}"));
+            }
+        }
+        text.push(']');
+        if let Some(remedy) = message["remedy"].as_str() {
+            text.push_str(&format!("\n  → {remedy}"));
+        }
+        text
+    };
+    decision[field]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(text)
+        .collect()
+}
+
+#[rstest]
+#[case::denied(Fixture::new().with(limits(Action::Deny)), pod("web:latest", None))]
+#[case::allowed(Fixture::new().with(limits(Action::Deny)), pod("web:1", Some("1Gi")))]
+#[case::warned(Fixture::new().with(limits(Action::Deny)), pod("web:latest", Some("1Gi")))]
+#[case::warn_only(Fixture::new().with(limits(Action::Warn)), pod("web:1", None))]
+#[case::ignored(Fixture::new().with(ignored(limits(Action::Deny))), pod("web:1", None))]
+#[case::locked(Fixture::new().with(limits(Action::Deny)).locked(Effect::Refuse), pod("web:1", None))]
+#[case::bypassed(Fixture::new().with(limits(Action::Deny)).locked(Effect::Bypass), pod("web:1", None))]
+#[tokio::test]
+async fn admission_and_the_evaluation_api_agree(#[case] fixture: Fixture, #[case] review: Json) {
+    let decision = decision(&fixture, &review).await;
+    let mut answered = 0;
+    for route in ["/admission/cluster/fail", "/admission/cluster/ignore"] {
+        let response = fixture.admit(route, &review).await.json()["response"].clone();
+        let Some(policies) = response["auditAnnotations"]["policies"].as_str() else {
+            continue;
+        };
+        answered += 1;
+        assert_eq!(response["allowed"], decision["allowed"]);
+        let digest = decision["digest"].as_str().unwrap();
+        assert_eq!(policies, format!("platform/limits@1.0={digest}"));
+        if decision["allowed"] == false {
+            let message = response["status"]["message"].as_str().unwrap();
+            let (said, id) = message.rsplit_once("\ndecision ").unwrap();
+            assert_eq!(said, texts(&decision, "messages").join("\n"));
+            assert_eq!(response["auditAnnotations"]["decision"], id);
+        }
+        let shown: Vec<String> =
+            serde_json::from_value(response["warnings"].clone()).unwrap_or_default();
+        let expected: Vec<String> = texts(&decision, "warnings")
+            .iter()
+            .map(|text| text.replace("\n  ", " "))
+            .collect();
+        assert_eq!(shown, expected);
+    }
+    assert_eq!(answered, 1, "one route must ask the policy");
+}
+
+#[tokio::test]
+async fn headers_of_the_caller_do_not_change_a_decision_at_admission() {
+    let source = "package platform.limits\nallow if get_header(\"X-Location\") == \"\"";
+    let fixture = Fixture::new().with(judging(define("platform/limits@1.0", source), Action::Deny));
+    let review = pod("web:1", None);
+    let path = "/policy/platform/limits/1.0/decision?point=admission";
+    let request = post(path, review.to_string());
+    let request = crate::fixture::with_header(request, "x-location", "here");
+    assert_eq!(fixture.evaluate(request).await.json()["allowed"], true);
+}

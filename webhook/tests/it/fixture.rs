@@ -1,0 +1,365 @@
+//! Doors with a few policies behind them, and a caller.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Method, Request, StatusCode},
+};
+use futures::future::{BoxFuture, FutureExt as _};
+use http_body_util::BodyExt as _;
+use portcullis_policies::{
+    Action, Address, Admission, Cache, Definition, Effect, FailurePolicy, Lock, Object, ObjectKey,
+    Operation, Points, Policy, Reach, ResourceRule, Scope, Target, Timestamp,
+};
+use portcullis_webhook::{
+    Caller, DoorSettings, Doors, Evaluators, LockFault, LockKeeper, LockRequest, Readiness,
+    ResourceAnswer, ResourceReview, ResourceReviewer, admin_router, admission_router,
+    evaluation_router,
+};
+use serde_json::{Value as Json, json};
+use tower::ServiceExt as _;
+
+/// Denies Pods whose containers have no limits, and warns of the tag `latest`.
+pub(crate) const LIMITS: &str = r#"
+package platform.limits
+
+deny contains {"msg": msg, "severity": "high", "remedy": "set resources.limits.memory"} if {
+    some container in input.request.object.spec.containers
+    not container.resources.limits.memory
+    msg := sprintf("container %q has no memory limit", [container.name])
+}
+
+warn contains sprintf("container %q uses the tag latest", [container.name]) if {
+    some container in input.request.object.spec.containers
+    endswith(container.image, ":latest")
+}
+"#;
+
+/// Allows a subject its own tasks.
+pub(crate) const TASKS: &str = r#"
+package tasks.authz
+
+default allow := false
+
+allow if input.subject == input.task.owner
+
+owners := ["ann", "bob"]
+
+roles := {"admin", "user"}
+
+header := get_header("X-Location")
+"#;
+
+/// What the fixture is made of, and what it noted.
+pub(crate) struct Fixture {
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) evaluators: Evaluators,
+    pub(crate) readiness: Readiness,
+    pub(crate) keeper: Arc<Keeper>,
+    pub(crate) reviewer: Option<Arc<Reviewer>>,
+    pub(crate) doors: std::sync::OnceLock<Doors>,
+}
+
+/// An answer as a caller reads it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+/// Answers what it is told to, and notes what it was asked.
+#[derive(Default)]
+pub(crate) struct Keeper {
+    pub(crate) fault: Mutex<Option<LockFault>>,
+    pub(crate) asked: Mutex<Vec<(Option<String>, LockRequest)>>,
+    pub(crate) unlocked: Mutex<Vec<Address>>,
+}
+
+/// Answers what it is told to, and notes what it was asked.
+#[derive(Default)]
+pub(crate) struct Reviewer {
+    pub(crate) answer: ResourceAnswer,
+    pub(crate) panics: bool,
+    pub(crate) asked: Mutex<Vec<ResourceReview>>,
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        Self {
+            cache: Arc::new(Cache::new()),
+            evaluators: Evaluators::new(2),
+            readiness: Readiness::new(["policies"]),
+            keeper: Arc::new(Keeper::default()),
+            reviewer: Some(Arc::new(Reviewer::default())),
+            doors: std::sync::OnceLock::new(),
+        }
+    }
+
+    /// The two policies of this file, the first of which judges Pods.
+    pub(crate) fn usual() -> Self {
+        Self::new()
+            .with(judging(define("platform/limits@1.0", LIMITS), Action::Deny))
+            .with(define("tasks/authz@1.0", TASKS))
+    }
+
+    /// Adds a policy.
+    pub(crate) fn with(self, definition: Definition) -> Self {
+        let kind = match definition.address.scope() {
+            Scope::Cluster => "ClusterPolicy",
+            Scope::Namespace(_) => "Policy",
+        };
+        let name = definition.address.path();
+        let key = ObjectKey::new(kind, definition.address.namespace(), &name);
+        let policy = Arc::new(Policy::compile(definition));
+        let object = Object {
+            key,
+            created: Timestamp::UNIX_EPOCH,
+            policy,
+        };
+        self.cache.update(|state| state.apply_policy(object));
+        self
+    }
+
+    /// Locks every policy of the cluster.
+    pub(crate) fn locked(self, effect: Effect) -> Self {
+        let lock = Lock {
+            key: ObjectKey::new("ClusterLock", None, "incident-4711"),
+            reach: Reach::Cluster { namespaces: None },
+            target: Target::All,
+            points: Points::ALL,
+            effect,
+            reason: "incident 4711".to_owned(),
+            expires_at: None,
+        };
+        self.cache.update(|state| state.apply_lock(lock));
+        self
+    }
+
+    pub(crate) fn doors(&self) -> Doors {
+        let make = || {
+            Doors::new(DoorSettings {
+                cache: self.cache.clone(),
+                evaluators: self.evaluators.clone(),
+                readiness: self.readiness.clone(),
+                locks: self.keeper.clone(),
+                resources: self
+                    .reviewer
+                    .clone()
+                    .map(|it| it as Arc<dyn ResourceReviewer>),
+                certificate: None,
+                repository: "policies".to_owned(),
+            })
+        };
+        self.doors.get_or_init(make).clone()
+    }
+
+    /// Asks the API server's door.
+    pub(crate) async fn admit(&self, path: &str, review: &Json) -> Answer {
+        let body = review.to_string();
+        send(admission_router(self.doors()), post(path, body)).await
+    }
+
+    /// Asks the evaluation API.
+    pub(crate) async fn evaluate(&self, request: Request<Body>) -> Answer {
+        send(evaluation_router(self.doors()), request).await
+    }
+
+    /// Asks the administrator's port.
+    pub(crate) async fn administer(&self, path: &str) -> Answer {
+        send(admin_router(self.doors()), get(path)).await
+    }
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Json {
+        serde_json::from_str(&self.text)
+            .unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.text))
+    }
+
+    /// The answer without what differs from one run to the next.
+    pub(crate) fn masked(&self) -> Json {
+        let mut json = self.json();
+        mask(&mut json);
+        json
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Fails unless the answer is a problem of this status and code, in every field.
+    #[track_caller]
+    pub(crate) fn assert_problem(&self, status: u16, code: &str) {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let json = self.json();
+        assert_eq!(json["status"], status);
+        assert_eq!(json["code"], code, "{json}");
+        assert_eq!(json["type"], "about:blank");
+        assert_eq!(json["detail"], json["message"]);
+        assert_eq!(json["id"], json["decisionId"]);
+        assert_eq!(json["id"].as_str().map(str::len), Some(36));
+        assert!(json["kind"].is_u64() && !json["title"].as_str().unwrap().is_empty());
+    }
+}
+
+impl LockKeeper for Keeper {
+    fn lock(&self, caller: Caller, request: LockRequest) -> BoxFuture<'_, Result<(), LockFault>> {
+        self.asked
+            .lock()
+            .unwrap()
+            .push((caller.bearer().map(str::to_owned), request));
+        let fault = self.fault.lock().unwrap().clone();
+        async { fault.map_or(Ok(()), Err) }.boxed()
+    }
+
+    fn unlock(&self, _caller: Caller, address: Address) -> BoxFuture<'_, Result<(), LockFault>> {
+        self.unlocked.lock().unwrap().push(address);
+        let fault = self.fault.lock().unwrap().clone();
+        async { fault.map_or(Ok(()), Err) }.boxed()
+    }
+}
+
+impl ResourceReviewer for Reviewer {
+    fn review(&self, review: ResourceReview) -> ResourceAnswer {
+        assert!(!self.panics, "a reviewer that fails");
+        self.asked.lock().unwrap().push(review);
+        self.answer.clone()
+    }
+}
+
+pub(crate) fn define(address: &str, source: &str) -> Definition {
+    Definition::new(address.parse().unwrap(), source)
+}
+
+/// The same policy, owned by a namespace.
+pub(crate) fn owned_by(namespace: &str, mut definition: Definition) -> Definition {
+    let address = &definition.address;
+    let scope = Scope::Namespace(namespace.to_owned());
+    let version = address.version().to_string();
+    definition.address = Address::new(scope, address.group(), address.name(), &version).unwrap();
+    definition
+}
+
+/// The same policy, which judges the creation of Pods.
+pub(crate) fn judging(mut definition: Definition, action: Action) -> Definition {
+    let all = |text: &str| vec![text.to_owned()];
+    definition.admission = Some(Admission {
+        rules: vec![ResourceRule {
+            groups: all(""),
+            versions: all("v1"),
+            resources: all("pods"),
+            operations: vec![Operation::Create],
+        }],
+        action,
+        failure_policy: FailurePolicy::Fail,
+    });
+    definition
+}
+
+/// The same policy, which is ignored when it fails.
+pub(crate) fn ignored(mut definition: Definition) -> Definition {
+    let admission = definition.admission.as_mut().unwrap();
+    admission.failure_policy = FailurePolicy::Ignore;
+    definition
+}
+
+/// A review of the creation of a Pod with one container of this image and this memory limit.
+pub(crate) fn pod(image: &str, memory: Option<&str>) -> Json {
+    let mut container = json!({"name": "web", "image": image});
+    if let Some(memory) = memory {
+        container["resources"] = json!({"limits": {"memory": memory}});
+    }
+    review(json!({
+        "uid": "7d1c6a2e-0000-4000-8000-000000000001",
+        "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "resource": {"group": "", "version": "v1", "resource": "pods"},
+        "name": "web",
+        "namespace": "team-a",
+        "operation": "CREATE",
+        "userInfo": {"username": "ann", "groups": ["system:authenticated"]},
+        "object": {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "web", "namespace": "team-a"},
+            "spec": {"containers": [container]},
+        },
+        "oldObject": null,
+        "dryRun": false,
+    }))
+}
+
+pub(crate) fn review(request: Json) -> Json {
+    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request})
+}
+
+pub(crate) fn get(path: &str) -> Request<Body> {
+    request(Method::GET, path, "")
+}
+
+pub(crate) fn post(path: &str, body: impl Into<Body>) -> Request<Body> {
+    request(Method::POST, path, body)
+}
+
+pub(crate) fn request(method: Method, path: &str, body: impl Into<Body>) -> Request<Body> {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .body(body.into())
+        .unwrap()
+}
+
+pub(crate) fn with_header(
+    mut request: Request<Body>,
+    name: &'static str,
+    value: &str,
+) -> Request<Body> {
+    request.headers_mut().append(name, value.parse().unwrap());
+    request
+}
+
+pub(crate) async fn send(router: Router, request: Request<Body>) -> Answer {
+    let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    let text = String::from_utf8(bytes.to_vec()).unwrap_or_default();
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        text,
+    }
+}
+
+/// Replaces ids, digests and durations.
+pub(crate) fn mask(json: &mut Json) {
+    match json {
+        Json::Object(members) => {
+            for (key, value) in members {
+                match (key.as_str(), &value) {
+                    ("durationNs", _) => *value = json!("<duration>"),
+                    ("id" | "decisionId" | "decision_id" | "decision", Json::String(text))
+                        if text.len() == 36 =>
+                    {
+                        *value = json!("<id>");
+                    }
+                    _ => mask(value),
+                }
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(mask),
+        Json::String(text) => {
+            if let Some(at) = text.rfind("decision ") {
+                text.replace_range(at + "decision ".len().., "<id>");
+            }
+            while let Some(at) = text.find("sha256:") {
+                let end = (at + "sha256:".len() + 64).min(text.len());
+                text.replace_range(at..end, "<digest>");
+            }
+        }
+        _ => {}
+    }
+}
