@@ -19,11 +19,11 @@ use super::{
 };
 use crate::convert::Draft;
 
-/// Time to compile one policy. A large one takes some milliseconds; one that takes this long is
-/// tried again, and is not in force before it is compiled.
+/// Time to compile one policy. A large one takes some milliseconds; one that takes this long counts
+/// as broken.
 const COMPILE: Duration = Duration::from_mins(1);
 
-/// Wait before a compilation that had no room or no time is tried again.
+/// Wait before a compilation for which there was no room is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Feeds the objects of one kind to the mirror.
@@ -226,22 +226,19 @@ async fn compile(compilers: Evaluators, draft: Draft) -> Object {
     loop {
         let job = draft.clone();
         match compilers
-            .run(Instant::now() + COMPILE, move || job.compile())
+            .run_urgent(Instant::now() + COMPILE, move || job.compile())
             .await
         {
             Ok(object) => return object,
-            Err(Unanswered::Failed) => return panicked(draft),
-            Err(fault @ (Unanswered::Overloaded | Unanswered::Late)) => {
-                tracing::error!(object = %draft.key, %fault, "a policy is not compiled yet");
-                tokio::time::sleep(AGAIN).await;
-            }
+            Err(fault @ (Unanswered::Failed | Unanswered::Late)) => return given_up(draft, fault),
+            Err(Unanswered::Overloaded) => tokio::time::sleep(AGAIN).await,
         }
     }
 }
 
 /// A policy at which the compiler itself failed is as broken as one that it refused.
-fn panicked(mut draft: Draft) -> Object {
-    tracing::error!(object = %draft.key, "the compiler failed at a policy");
+fn given_up(mut draft: Draft, fault: Unanswered) -> Object {
+    tracing::error!(object = %draft.key, %fault, "the compiler failed at a policy");
     let fault = portcullis_policies::Diagnostic::new(
         "rego_compile_error",
         "the compiler failed at this policy",

@@ -134,13 +134,21 @@ impl Census {
     pub(crate) async fn run(mut self) {
         let mut retry = Retry::new("count the replicas", self.metrics.clone());
         let mut changes = self.mirror.changes();
+        let mut was_silent = false;
         loop {
             let wait = match self.count().await {
                 Ok(replicas) => {
                     retry.succeeded();
                     self.metrics.replicas(replicas.ready);
                     let agree = replicas.agree(&self.mirror.cache().snapshot());
-                    self.publish(replicas);
+                    // One that ends does not answer any more, and is gone from the list a moment
+                    // later: only a silence that lasts is told, or each rollout would change every
+                    // status twice.
+                    let is_silent = replicas.held.len() < replicas.ready;
+                    if !is_silent || was_silent {
+                        self.publish(replicas);
+                    }
+                    was_silent = is_silent;
                     if agree { PERIOD } else { PERIOD_PENDING }
                 }
                 Err(fault) => retry.note(&fault),
