@@ -8,7 +8,7 @@ use std::{
 
 use futures::{StreamExt as _, stream};
 use kube::core::DynamicObject;
-use portcullis_policies::{Labels, Lock, Object, ObjectKey, State};
+use portcullis_policies::{Labels, Lock, Object, ObjectKey, Point, State};
 use portcullis_webhook::{Evaluators, Unanswered};
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
@@ -224,11 +224,10 @@ impl Feed {
 
 async fn compile(compilers: Evaluators, draft: Draft) -> Object {
     loop {
-        let job = draft.clone();
-        match compilers
-            .run_urgent(Instant::now() + COMPILE, move || job.compile())
-            .await
-        {
+        let (job, deadline) = (draft.clone(), Instant::now() + COMPILE);
+        // As of admission: these threads do nothing else, and none is to be kept free for it.
+        let compiled = compilers.run_at(Point::Admission, deadline, move || job.compile());
+        match compiled.await {
             Ok(object) => return object,
             Err(fault @ (Unanswered::Failed | Unanswered::Late)) => return given_up(draft, fault),
             Err(Unanswered::Overloaded) => tokio::time::sleep(AGAIN).await,
