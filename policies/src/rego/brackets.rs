@@ -1,18 +1,30 @@
 //! Counts brackets before anything is parsed.
 //!
 //! regorus's parser tries an opening bracket as several constructs, one after the other, each of
-//! which reads the brackets inside again: depth 14 takes a second, depth 20 half a minute.
+//! which reads the brackets inside again: depth 14 takes a second, depth 20 half a minute. And a
+//! module of a megabyte has room for forty thousand expressions of depth ten, of 40 ms each.
 
 use crate::{Diagnostic, Location};
 
 /// Deepest nesting of brackets. Hand-written policies stay below eight.
 const MAX_DEPTH: usize = 10;
 
+/// Time for all brackets of a policy, where one at depth `d` takes `2^d`: some 20 µs each in a debug
+/// build. Five thousand lines of three brackets at depth three take half of it.
+const MAX_COST: u64 = 1 << 18;
+
 /// Largest module, in bytes: the API server stores objects of at most 1.5 MiB.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// What is wrong with a module's size or brackets, if anything is.
-pub(super) fn check(file: &str, source: &str) -> Option<Diagnostic> {
+/// What is wrong with the sizes and the brackets of modules, if anything is.
+pub(super) fn check<'a>(modules: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<Diagnostic> {
+    let mut room = MAX_COST;
+    modules
+        .filter_map(|(file, source)| check_module(file, source, &mut room))
+        .collect()
+}
+
+fn check_module(file: &str, source: &str, room: &mut u64) -> Option<Diagnostic> {
     if source.len() > MAX_BYTES {
         let text = format!(
             "the module has {} bytes; at most {MAX_BYTES} are read",
@@ -22,24 +34,41 @@ pub(super) fn check(file: &str, source: &str) -> Option<Diagnostic> {
             Diagnostic::new("rego_parse_error", text).with_remedy("split it into several policies"),
         );
     }
-    let (line, column) = too_deep(source)?;
+    let excess = find_excess(source, room)?;
+    let (what, remedy, (line, column)) = match excess {
+        Excess::Depth(place) => (
+            format!("brackets are nested deeper than {MAX_DEPTH}"),
+            "give the inner expression a name of its own",
+            place,
+        ),
+        Excess::Cost(place) => (
+            "there are too many nested brackets".to_owned(),
+            "move tables to `data`, or split the policy into several",
+            place,
+        ),
+    };
     let location = Location {
         file: file.to_owned(),
         line,
         column,
     };
     Some(
-        Diagnostic::new(
-            "rego_parse_error",
-            format!("brackets are nested deeper than {MAX_DEPTH}"),
-        )
-        .with_remedy("give the inner expression a name of its own")
-        .at(location, source),
+        Diagnostic::new("rego_parse_error", what)
+            .with_remedy(remedy)
+            .at(location, source),
     )
 }
 
-/// Line and column of the first bracket beyond the limit. Strings and comments do not count.
-fn too_deep(source: &str) -> Option<(u32, u32)> {
+/// Line and column of the first bracket beyond a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Excess {
+    Depth((u32, u32)),
+    Cost((u32, u32)),
+}
+
+/// The first bracket beyond a limit; `room` is what is left for their cost. Strings and comments do
+/// not count.
+fn find_excess(source: &str, room: &mut u64) -> Option<Excess> {
     let (mut line, mut column) = (1, 0);
     let mut depth = 0_usize;
     let mut characters = source.chars();
@@ -56,7 +85,11 @@ fn too_deep(source: &str) -> Option<(u32, u32)> {
             (Inside::Code, '(' | '[' | '{') => {
                 depth += 1;
                 if depth > MAX_DEPTH {
-                    return Some((line, column));
+                    return Some(Excess::Depth((line, column)));
+                }
+                match room.checked_sub(1 << depth) {
+                    Some(left) => *room = left,
+                    None => return Some(Excess::Cost((line, column))),
                 }
                 Inside::Code
             }
@@ -111,6 +144,19 @@ mod tests {
         #[case] source: &str,
         #[case] expected: Option<(u32, u32)>,
     ) {
-        assert_eq!(too_deep(source), expected);
+        let found = find_excess(source, &mut MAX_COST.clone());
+        assert_eq!(found, expected.map(Excess::Depth));
+    }
+
+    #[test]
+    fn all_brackets_of_all_modules_have_one_limit() {
+        let deep = format!("{}1{}\n", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH));
+        let half = deep.repeat(70);
+        let check = |modules: &[&str]| {
+            let modules = modules.iter().map(|source| ("policy.rego", *source));
+            check(modules).len()
+        };
+        assert_eq!(check(&[&half]), 0);
+        assert_eq!(check(&[&half, &half]), 1);
     }
 }

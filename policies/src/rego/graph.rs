@@ -266,7 +266,7 @@ fn resolve(path: &[String], package: &Path, imports: &[(String, Path)], names: &
     let Some((first, rest)) = path.split_first() else {
         return Path::new();
     };
-    if first == "data" || first == "input" {
+    if references::is_root(first) {
         return path.to_vec();
     }
     let own = join(package, std::slice::from_ref(first));

@@ -15,7 +15,7 @@ use regorus::{
 };
 use serde_json::Value as Json;
 
-use super::{ambient, brackets, faults, graph::Graph, references};
+use super::{ambient, bounds, brackets, faults, graph::Graph, references};
 use crate::{
     Code, Definition, Diagnostic, Diagnostics, Message, RegoVersion, Request,
     normalise::{DIALECT, Rules},
@@ -24,6 +24,10 @@ use crate::{
 /// Statements between two looks at the clock. regorus executes about a million a second, so a
 /// limit is noticed within some microseconds.
 const CHECK_INTERVAL: NonZeroU32 = NonZeroU32::new(16).expect("sixteen is not zero");
+
+/// Words that version 1 reserves. Without an import, regorus reads them as names in version 0: of
+/// `allow if { … }` it makes an `allow` that always holds, and a rule `if`. OPA refuses that.
+const KEYWORDS: [&str; 4] = ["contains", "every", "if", "in"];
 
 /// Stack of the thread that compiles, for what regorus reads recursively.
 const COMPILE_STACK: usize = 64 * 1024 * 1024;
@@ -47,6 +51,9 @@ pub(crate) enum Failure {
     /// The memory limit was reached.
     #[error("the evaluation took more memory than it may")]
     Memory,
+    /// What it gives back is too large or too deep to be handed on.
+    #[error("the result is too large")]
+    Large,
     /// The policy contradicted itself, or a builtin failed.
     #[error("{0}")]
     Failed(String),
@@ -108,7 +115,13 @@ impl Program {
             .into_iter()
             .next()
             .and_then(|r| r.expressions.into_iter().next());
-        Ok(value.map_or(Value::Undefined, |expression| expression.value))
+        let document = value.map_or(Value::Undefined, |expression| expression.value);
+        // Values are shared, so a small one in memory may be without end when it is written.
+        if bounds::is_bounded(&document) {
+            Ok(document)
+        } else {
+            Err(Failure::Large)
+        }
     }
 }
 
@@ -120,7 +133,7 @@ impl Failure {
                 Code::Timeout,
                 "make the policy cheaper, or raise `limits.timeout`",
             ),
-            Self::Memory => (Code::MemoryExceeded, "make the policy build less"),
+            Self::Memory | Self::Large => (Code::MemoryExceeded, "make the policy build less"),
             Self::Failed(_) | Self::Panicked => (
                 Code::EvaluationFailed,
                 "evaluate the policy with this input, and mend the rule that fails",
@@ -132,15 +145,15 @@ impl Failure {
 
 fn compile_here(definition: &Definition) -> Result<Program, Diagnostics> {
     let modules = definition.modules.iter();
-    let deep = modules
-        .filter_map(|(file, source)| brackets::check(file, source))
-        .collect();
-    if let Some(faults) = Diagnostics::collect(deep) {
+    let deep = modules.map(|(file, source)| (file.as_str(), source.as_str()));
+    if let Some(faults) = Diagnostics::collect(brackets::check(deep)) {
         return Err(faults);
     }
     let (mut engine, version) = parse(definition)?;
     engine.set_strict_builtin_errors(false);
-    ambient::install(&mut engine).map_err(|error| internal(&format!("{error:#}")))?;
+    ambient::install(&mut engine)
+        .and_then(|()| bounds::install(&mut engine))
+        .map_err(|error| internal(&format!("{error:#}")))?;
 
     let graph = Graph::new(engine.get_modules());
     let mut faults = check_packages(definition, &mut engine);
@@ -203,13 +216,30 @@ fn parse_as(
             faults.push(faults::from_error("rego_parse_error", &error));
         }
     }
+    faults.extend(check_names(&mut engine));
     Diagnostics::collect(faults).map_or(Ok((engine, version)), Err)
+}
+
+/// Rules with the name of a keyword, of which the author meant the keyword.
+fn check_names(engine: &mut Engine) -> Vec<Diagnostic> {
+    let modules = engine.get_modules().iter();
+    let rules = modules.flat_map(|module| references::definitions(module));
+    let is_keyword = |name: &String| KEYWORDS.contains(&name.as_str());
+    rules
+        .filter_map(|rule| {
+            let word = rule.name.first().filter(|name| is_keyword(name))?;
+            let text = format!("`{word}` is read as the name of a rule");
+            let remedy = "write `import rego.v1`, or all rules of all modules in version 1";
+            Some(faults::at_span("rego_parse_error", text, &rule.span).with_remedy(remedy))
+        })
+        .collect()
 }
 
 /// Modules live in the package of their address, or below it; with an entrypoint of their own,
 /// anywhere. `data` has nothing where a package is.
 fn check_packages(definition: &Definition, engine: &mut Engine) -> Vec<Diagnostic> {
     let wanted = definition.address.package();
+    let entrypoint = entrypoint(definition);
     let mut faults = Vec::new();
     for module in engine.get_modules() {
         let package = references::package(module);
@@ -218,6 +248,9 @@ fn check_packages(definition: &Definition, engine: &mut Engine) -> Vec<Diagnosti
         let below = name
             .strip_prefix(&wanted)
             .and_then(|rest| rest.strip_prefix('.'));
+        let read_below = entrypoint
+            .strip_prefix("data.")
+            .and_then(|entrypoint| name.strip_prefix(entrypoint)?.strip_prefix('.'));
         if definition.entrypoint.is_none() && name != wanted && below.is_none() {
             faults.push(
                 faults::at_span(
@@ -228,11 +261,11 @@ fn check_packages(definition: &Definition, engine: &mut Engine) -> Vec<Diagnosti
                 .with_remedy(format!("write `package {wanted}`, or set `entrypoint`")),
             );
         }
-        if below.is_some_and(|rest| DIALECT.contains(&rest.split('.').next().unwrap_or_default())) {
+        if read_below.is_some_and(|rest| DIALECT.contains(&rest.split('.').next().unwrap_or_default())) {
             faults.push(
                 faults::at_span(
                     "package_mismatch",
-                    format!("package `{name}` would be read as a rule of `{wanted}`"),
+                    format!("package `{name}` would be read as a rule of `{entrypoint}`"),
                     span,
                 )
                 .with_remedy("give the package another name"),

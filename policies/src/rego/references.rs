@@ -75,10 +75,13 @@ fn definition(rule: &Rule) -> Definition {
     };
     walk.indices(head);
     let arguments = argument_names(rule);
+    // A call is never one of an argument, and `data` and `input` mean the documents all the same.
     walk.uses.retain(|used| {
-        used.path
-            .first()
-            .is_none_or(|name| !arguments.contains(name))
+        used.arguments.is_some()
+            || used
+                .path
+                .first()
+                .is_none_or(|name| is_root(name) || !arguments.contains(name))
     });
     Definition {
         name: prefix(head).0,
@@ -103,10 +106,13 @@ fn argument_names(rule: &Rule) -> Vec<String> {
     let variables = walk
         .uses
         .into_iter()
-        .filter(|used| used.arguments.is_none());
-    variables
-        .filter_map(|used| used.path.into_iter().next())
-        .collect()
+        .filter(|used| used.arguments.is_none() && used.path.len() == 1);
+    variables.flat_map(|used| used.path).collect()
+}
+
+/// Whether a name begins a path of the documents, whatever else it is.
+pub(super) fn is_root(name: &str) -> bool {
+    name == "data" || name == "input"
 }
 
 /// Gathers references, in the order of the source.
@@ -208,13 +214,13 @@ impl Walk {
                 self.expression(value);
                 self.query(query);
             }
-            Expr::Call {
-                span, fcn, params, ..
-            } => {
+            Expr::Call { fcn, params, .. } => {
+                let (path, root) = prefix(fcn);
                 self.uses.push(Use {
-                    path: prefix(fcn).0,
+                    path,
                     arguments: Some(params.len()),
-                    span: span.clone(),
+                    // The call's own span begins at its parenthesis.
+                    span: root.span().clone(),
                 });
                 params
                     .iter()

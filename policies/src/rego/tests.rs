@@ -123,17 +123,17 @@ fn reads_the_version_that_was_asked_for(
 #[case("package a.b\nallow if {", "policy.rego:2:", "rego_parse_error")]
 #[case(
     "package a.b\nx := undefined_function(1)",
-    "policy.rego:2:",
+    "policy.rego:2:6",
     "undefined function `undefined_function`"
 )]
 #[case(
     "package a.b\nx := lib.f(1)",
-    "policy.rego:2:",
+    "policy.rego:2:6",
     "undefined function `lib.f`"
 )]
 #[case(
     "package a.b\nx := count(1, 2, 3)",
-    "policy.rego:2:",
+    "policy.rego:2:6",
     "`count` takes 1 arguments, not 3"
 )]
 #[case(
