@@ -14,8 +14,8 @@ use std::{
 use anyhow::Context as _;
 use portcullis_policies::{Cache, Timestamp};
 use portcullis_webhook::{
-    Certificate, DoorSettings, Doors, Evaluators, Readiness, Shutdown, Transport, Trigger,
-    admin_router, admission_router, evaluation_router, serve,
+    Certificate, DoorSettings, Doors, Evaluators, Readiness, ServeFault, Shutdown, Transport,
+    Trigger, admin_router, admission_router, evaluation_router, serve,
 };
 use tokio::task::JoinSet;
 
@@ -192,7 +192,7 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         readiness.clone(),
         listener,
     );
-    let (source, status) = started.await?;
+    let (mut source, status) = started.await?;
     let doors = Doors::new(DoorSettings {
         cache: cache.clone(),
         evaluators: plan
@@ -236,14 +236,13 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         shutdown,
     ));
     announce(&cache, &status, &urls)?;
-    let served = wait(servers, trigger, &readiness).await;
-    drop(source);
-    served
+    wait(servers, &mut source, trigger, &readiness).await
 }
 
 /// Waits until it is told to stop or a server ends, then ends the servers gracefully.
 async fn wait(
-    mut servers: JoinSet<Result<(), portcullis_webhook::ServeFault>>,
+    mut servers: JoinSet<Result<(), ServeFault>>,
+    source: &mut Source,
     trigger: Trigger,
     readiness: &Readiness,
 ) -> anyhow::Result<()> {
@@ -253,6 +252,10 @@ async fn wait(
             None
         }
         ended = servers.join_next() => ended,
+        () = source.ended() => {
+            // What is in force would never change again, locks included.
+            anyhow::bail!("the directory is not followed any more");
+        }
     };
     // Nobody routes to this process but whoever calls it, so there is no grace to wait for.
     trigger.shut_down(readiness, Duration::ZERO).await;

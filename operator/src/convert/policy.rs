@@ -1,6 +1,9 @@
 //! `Policy` and `ClusterPolicy` become a definition, and what is wrong with them.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use portcullis_crds::{self as crds, PolicySpec};
@@ -43,7 +46,7 @@ impl Draft {
     /// that answer requests.
     pub fn compile(self) -> Object {
         let policy = match self.faults {
-            None => Policy::compile(self.definition),
+            None => compile(self.definition),
             Some(faults) => Policy::broken_by(self.definition, faults),
         };
         Object {
@@ -154,6 +157,18 @@ impl TryFrom<&crds::ClusterPolicy> for Draft {
         let key = ObjectKey::new(kind::CLUSTER_POLICY, None, name(&object.metadata)?);
         Self::read(key, Scope::Cluster, &object.metadata, object.spec.as_ref())
     }
+}
+
+/// Compiles a definition. One on which the compiler panics is a broken policy, and not the end of
+/// whoever watches.
+fn compile(definition: Definition) -> Policy {
+    let kept = definition.clone();
+    // The compiler owns all that it changes, so nothing half-done is seen after a panic.
+    catch_unwind(AssertUnwindSafe(|| Policy::compile(definition))).unwrap_or_else(|_| {
+        let fault = Diagnostic::new("compiler_failed", "the compiler ended unexpectedly")
+            .with_remedy("simplify the policy's modules, and report them to portcullis");
+        Policy::broken_by(kept, fault.into())
+    })
 }
 
 /// The object's name.

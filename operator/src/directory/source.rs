@@ -1,6 +1,7 @@
 //! The thread that reads a directory and follows its changes.
 
 use std::{
+    convert::Infallible,
     sync::{
         Arc,
         mpsc::{self, RecvTimeoutError},
@@ -9,14 +10,14 @@ use std::{
     time::Duration,
 };
 
-use portcullis_policies::Cache;
+use portcullis_policies::{Cache, Conflict, Diagnostic};
 use portcullis_webhook::Readiness;
 use tokio::sync::oneshot;
 
 use super::{
     loader::{Loader, Status},
     locks::LockStore,
-    report::{Problem, problem_table},
+    report::{Meanwhile, Problem, problem_table},
     tree::{Tree, TreeFault},
 };
 
@@ -38,6 +39,8 @@ pub const SOURCE: &str = "directory";
 pub struct Source {
     /// Tells the thread to end, by being dropped.
     _stop: mpsc::Sender<()>,
+    /// Tells that the thread ended, by its other half being dropped.
+    ended: oneshot::Receiver<Infallible>,
 }
 
 /// Who hears of what happens. Called on the thread of the source.
@@ -80,7 +83,9 @@ impl Source {
     ) -> Result<(Self, Status), SourceFault> {
         let (started, start) = oneshot::channel();
         let (stop, stopped) = mpsc::channel();
+        let (alive, ended) = oneshot::channel();
         let work = move || {
+            let _alive = alive;
             let loader = Loader::start(tree, &|read, of| listener.progress(read, of));
             let mut loader = match loader {
                 Ok(loader) => loader,
@@ -88,7 +93,7 @@ impl Source {
                 Err(fault) => return drop(started.send(Err(fault))),
             };
             loader.publish(&cache, &locks);
-            let mut status = with_locks(loader.status(), &locks);
+            let mut status = whole(loader.status(), &locks, &cache);
             readiness.set_remarks(remarks(&status));
             readiness.set_synced(SOURCE);
             if started.send(Ok(status.clone())).is_err() {
@@ -103,7 +108,7 @@ impl Source {
                     readiness.note_alive(SOURCE);
                 }
                 let changed = locks.refresh(&cache) || matches!(looked, Ok(true));
-                let now = with_locks(loader.status(), &locks);
+                let now = whole(loader.status(), &locks, &cache);
                 if changed || now != status {
                     readiness.set_remarks(remarks(&now));
                     listener.changed(&now);
@@ -116,12 +121,36 @@ impl Source {
             .stack_size(STACK);
         named.spawn(work).map_err(|_| SourceFault::Thread)?;
         let status = start.await.map_err(|_| SourceFault::Thread)??;
-        Ok((Self { _stop: stop }, status))
+        Ok((Self { _stop: stop, ended }, status))
+    }
+
+    /// Resolves when the directory is not followed any more, which nothing but a fault of this
+    /// program brings about.
+    pub async fn ended(&mut self) {
+        // Nothing is ever sent.
+        let _ = (&mut self.ended).await;
     }
 }
 
-fn with_locks(mut status: Status, locks: &LockStore) -> Status {
+/// What is wrong with the files, with the locks, and between objects.
+fn whole(mut status: Status, locks: &LockStore, cache: &Cache) -> Status {
     status.problems.extend(locks.problems());
+    let taken = |conflict: &Conflict| {
+        let message = format!(
+            "the address {} is held by {}",
+            conflict.address, conflict.holder
+        );
+        Problem {
+            origin: conflict.other.to_string(),
+            diagnostic: Diagnostic::new("address_taken", message)
+                .with_remedy("give one of the two another version, or remove it"),
+            meanwhile: Meanwhile::Nothing,
+        }
+    };
+    let snapshot = cache.snapshot();
+    status
+        .problems
+        .extend(snapshot.conflicts().iter().map(taken));
     status
 }
 

@@ -172,14 +172,21 @@ fn matters(path: &str) -> bool {
     matches!(extension, Some("rego" | "yaml" | "yml" | "json"))
 }
 
+/// A folder, by whatever path: its device and its number there.
+type FolderId = (u64, u64);
+
+fn folder_id(metadata: &Metadata) -> FolderId {
+    (metadata.dev(), metadata.ino())
+}
+
 /// One walk through a directory.
 struct Walk<'a> {
     root: &'a Path,
     /// The root without symbolic links: nothing outside it is read.
     real_root: PathBuf,
-    except: Option<PathBuf>,
-    /// Folders that were seen, without symbolic links, so that a cycle ends.
-    seen: BTreeSet<PathBuf>,
+    except: Option<FolderId>,
+    /// Folders that were seen, so that a cycle of symbolic links ends.
+    seen: BTreeSet<FolderId>,
     entries: usize,
     bytes: u64,
     listing: Listing,
@@ -192,11 +199,13 @@ impl<'a> Walk<'a> {
             source,
         };
         let real_root = fs::canonicalize(root).map_err(fault)?;
-        if !fs::metadata(&real_root).map_err(fault)?.is_dir() {
+        let metadata = fs::metadata(&real_root).map_err(fault)?;
+        if !metadata.is_dir() {
             return Err(TreeFault::NotADirectory(root.to_owned()));
         }
-        let except = except.and_then(|path| fs::canonicalize(path).ok());
-        let seen = BTreeSet::from([real_root.clone()]);
+        let except = except.and_then(|path| fs::metadata(path).ok());
+        let except = except.as_ref().map(folder_id);
+        let seen = BTreeSet::from([folder_id(&metadata)]);
         let listing = Listing::default();
         Ok(Self {
             root,
@@ -292,11 +301,8 @@ impl<'a> Walk<'a> {
             own
         };
         if metadata.is_dir() {
-            let real = fs::canonicalize(&full).unwrap_or(full);
-            if self.except.as_ref() == Some(&real) {
-                return Ok(false);
-            }
-            return Ok(self.seen.insert(real));
+            let folder = folder_id(&metadata);
+            return Ok(self.except != Some(folder) && self.seen.insert(folder));
         }
         if !matters(path) {
             return Ok(false);

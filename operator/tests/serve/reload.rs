@@ -90,6 +90,25 @@ fn a_change_is_taken_without_a_request_being_dropped() {
     requests.join().unwrap();
 }
 
+/// The older of two objects holds an address; of two files, the one that is first by its name.
+#[test]
+fn an_address_that_is_taken_is_told() {
+    let root = directory();
+    let server = Server::of(root.path());
+    let manifest = "apiVersion: portcullis.dev/v1alpha1\nkind: ClusterPolicy\nmetadata: {name: x}\n\
+                    spec:\n  group: a\n  name: b\n  version: \"1.0\"\n  modules:\n    \
+                    p.rego: \"package a.b\\nallow := false\"\n";
+    write(root.path(), "x.yaml", manifest);
+    server.await_log("the address a/b@1.0 is held by ClusterPolicy x");
+    assert_eq!(server.ask("GET", EVALUATION, "").body, "{\"allow\":false}");
+    std::fs::remove_file(root.path().join("x.yaml")).unwrap();
+    server.await_log("all of it is in force");
+    assert_eq!(
+        server.ask("GET", EVALUATION, "").body,
+        "{\"allow\":true,\"version\":1}"
+    );
+}
+
 #[test]
 fn a_lock_survives_a_restart() {
     let root = directory();
