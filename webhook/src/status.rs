@@ -12,10 +12,10 @@ use axum::{
 
 use crate::{Readiness, routes};
 
-/// The text format, of a version that every Prometheus reads.
-const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// What prometheus-client writes.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Appends metrics in Prometheus' text format.
+/// Appends metrics in the text format of `OpenMetrics`, without its end.
 pub type MetricsWriter = Arc<dyn Fn(&mut String) + Send + Sync>;
 
 #[derive(Clone)]
@@ -49,7 +49,8 @@ async fn scrape(State(process): State<Process>) -> impl IntoResponse {
         // Writing to a string does not fail.
         let _ = writeln!(text, "portcullis_view_age_seconds {}", age.as_secs_f64());
     }
-    ([(CONTENT_TYPE, TEXT)], text)
+    text.push_str("# EOF\n");
+    ([(CONTENT_TYPE, OPENMETRICS)], text)
 }
 
 #[cfg(test)]
@@ -77,7 +78,7 @@ mod tests {
             (status, why.as_str()),
             (StatusCode::SERVICE_UNAVAILABLE, "not read yet: policies\n")
         );
-        assert_eq!(get(&router, "/metrics").await.1, "up 1\n");
+        assert_eq!(get(&router, "/metrics").await.1, "up 1\n# EOF\n");
         readiness.set_synced("policies");
         assert_eq!(get(&router, "/readyz").await.0, StatusCode::OK);
         assert!(

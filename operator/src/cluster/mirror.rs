@@ -122,7 +122,7 @@ impl Mirror {
             .clone()
     }
 
-    /// Appends how the watches are, in Prometheus' text format.
+    /// Appends how the watches are, in the text format of `OpenMetrics`.
     pub fn write_metrics(&self, text: &mut String) {
         let health = self.health();
         let source = |source| health.get(source).cloned().unwrap_or_default();

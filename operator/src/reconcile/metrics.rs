@@ -1,10 +1,10 @@
 //! What Prometheus reads of the operator.
 
-use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicU64};
+use std::sync::{Arc, atomic::AtomicU64};
 
 use jiff::Timestamp;
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::{EncodeLabelSet, text::encode_registry},
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
@@ -12,7 +12,7 @@ use prometheus_client::{
 /// The operator's counters and gauges. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
-    registry: Arc<Mutex<Registry>>,
+    registries: Arc<Registries>,
     leading: Gauge,
     present: Gauge,
     webhooks: Gauge,
@@ -21,6 +21,14 @@ pub(crate) struct Metrics {
     policies: Family<State, Gauge>,
     failures: Family<Operation, Counter<u64, AtomicU64>>,
     statuses: Counter<u64, AtomicU64>,
+}
+
+#[derive(Debug)]
+struct Registries {
+    /// What every replica tells.
+    common: Registry,
+    /// What only the leader knows. Zeros of the others would be taken for facts.
+    of_the_leader: Registry,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -35,66 +43,66 @@ struct State {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let metrics = Self {
-            registry: Arc::default(),
-            leading: Gauge::default(),
-            present: Gauge::default(),
-            webhooks: Gauge::default(),
-            certificate: Gauge::default(),
-            replicas: Gauge::default(),
-            policies: Family::default(),
-            failures: Family::default(),
-            statuses: Counter::default(),
-        };
+        let leading = Gauge::default();
+        let mut common = Registry::with_prefix("portcullis");
+        common.register("leader", "1 where this replica leads", leading.clone());
+
         let mut registry = Registry::with_prefix("portcullis");
-        registry.register(
-            "leader",
-            "1 where this replica leads",
-            metrics.leading.clone(),
-        );
+        let present = Gauge::default();
         registry.register(
             "webhook_configuration_present",
             "Whether the ValidatingWebhookConfiguration is there; 0 means that admission is off",
-            metrics.present.clone(),
+            present.clone(),
         );
+        let webhooks = Gauge::default();
         registry.register(
             "webhook_configuration_webhooks",
             "Webhooks in the ValidatingWebhookConfiguration",
-            metrics.webhooks.clone(),
+            webhooks.clone(),
         );
+        let certificate = Gauge::default();
         registry.register(
             "certificate_expiry_timestamp_seconds",
-            "When the webhook's certificate ends, in seconds since 1970",
-            metrics.certificate.clone(),
+            "End of the webhook's certificate, as a Unix time",
+            certificate.clone(),
         );
+        let replicas = Gauge::default();
         registry.register(
             "webhook_replicas_ready",
             "Replicas of the webhook that are ready",
-            metrics.replicas.clone(),
+            replicas.clone(),
         );
+        let policies = Family::default();
         registry.register(
             "operator_policies",
             "Policies by what the operator says of them",
-            metrics.policies.clone(),
+            policies.clone(),
         );
+        let failures = Family::default();
         registry.register(
             "operator_failures",
             "Failures of the operator's tasks, which are tried again",
-            metrics.failures.clone(),
+            failures.clone(),
         );
-        registry.register(
-            "status_writes",
-            "Statuses written",
-            metrics.statuses.clone(),
-        );
-        *metrics
-            .registry
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = registry;
-        metrics
+        let statuses = Counter::default();
+        registry.register("status_writes", "Statuses written", statuses.clone());
+        Self {
+            registries: Arc::new(Registries {
+                common,
+                of_the_leader: registry,
+            }),
+            leading,
+            present,
+            webhooks,
+            certificate,
+            replicas,
+            policies,
+            failures,
+            statuses,
+        }
     }
 
-    /// Whether this replica leads. One that does not knows nothing of what only the leader sees.
+    /// Whether this replica leads.
     pub(crate) fn leads(&self, leads: bool) {
         self.leading.set(leads.into());
     }
@@ -127,11 +135,18 @@ impl Metrics {
         self.statuses.inc();
     }
 
-    /// Appends the metrics in the text format.
+    /// Appends the metrics in the text format of `OpenMetrics`.
     pub(crate) fn write(&self, text: &mut String) {
-        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = encode(text, &registry) {
-            tracing::error!(%error, "failed to write the metrics");
+        let Registries {
+            common,
+            of_the_leader,
+        } = &*self.registries;
+        let own = Some(of_the_leader).filter(|_| self.leading.get() == 1);
+        for registry in [common].into_iter().chain(own) {
+            let written = encode_registry(text, registry);
+            if let Err(error) = written {
+                tracing::error!(%error, "failed to write the metrics");
+            }
         }
     }
 }

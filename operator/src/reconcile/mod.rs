@@ -188,7 +188,7 @@ impl Reconciler {
         );
     }
 
-    /// Appends the operator's metrics in Prometheus' text format.
+    /// Appends the operator's metrics in the text format of `OpenMetrics`.
     pub fn write_metrics(&self, text: &mut String) {
         self.metrics.write(text);
     }

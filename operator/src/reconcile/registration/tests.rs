@@ -208,6 +208,12 @@ async fn a_configuration_that_is_gone_is_told_once_and_not_put_back() {
     let mut metrics = String::new();
     stage.registrar.metrics.write(&mut metrics);
     assert!(
+        !metrics.contains("configuration_present"),
+        "only the leader knows: {metrics}"
+    );
+    stage.registrar.metrics.leads(true);
+    stage.registrar.metrics.write(&mut metrics);
+    assert!(
         metrics.contains("portcullis_webhook_configuration_present 0"),
         "{metrics}"
     );
