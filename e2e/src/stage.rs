@@ -2,7 +2,7 @@
 
 use std::{fs::File, panic::AssertUnwindSafe, time::Duration};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail};
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use kube::{
@@ -22,9 +22,6 @@ use crate::{
 
 /// Longest time for one test. Rolling both Deployments one Pod at a time is the longest of them.
 const LIMIT: Duration = Duration::from_mins(8);
-
-/// Longest time for putting a test away: a namespace goes when its Pods have ended.
-const CLEANING: Duration = Duration::from_mins(2);
 
 /// What one test has to itself.
 #[derive(Debug)]
@@ -88,7 +85,8 @@ async fn create_namespace(client: &Client) -> Result<String> {
     Ok(name)
 }
 
-/// Deletes all that tests made, this one and one that was killed before.
+/// Deletes all that tests made, this one and one that was killed before. Namespaces have names of
+/// their own, and go when their Pods have ended: nobody waits for them.
 async fn put_away(cluster: &Cluster) -> Result<()> {
     let made = ListParams::default().labels(&format!("{}={}", manifests::LABEL, manifests::MAKER));
     let kinds = cluster
@@ -118,13 +116,7 @@ async fn put_away(cluster: &Cluster) -> Result<()> {
             .delete(&namespace.name_any(), &DeleteParams::default())
             .await?;
     }
-    until("the namespaces of tests are gone", CLEANING, async || {
-        let left = namespaces.list_metadata(&made).await?;
-        let names: Vec<String> = left.iter().map(ResourceExt::name_any).collect();
-        ensure!(names.is_empty(), "{names:?} are left");
-        Ok(())
-    })
-    .await
+    Ok(())
 }
 
 fn words_of(panic: &(dyn std::any::Any + Send)) -> String {

@@ -135,7 +135,7 @@ async fn both_are_asked(stage: &Stage, outcome: &str) -> Result<Ran> {
 async fn counts(stage: &Stage, outcome: &str) -> Result<Vec<f64>> {
     let mut counts = Vec::new();
     for (name, action) in [("warned", "Warn"), ("audited", "Audit")] {
-        let policy = format!("e2e/{name}/1.0");
+        let policy = format!("e2e/{name}@1.0");
         let labels = [
             ("point", "admission"),
             ("policy", policy.as_str()),

@@ -3,6 +3,8 @@
 
 mod actions;
 mod admission;
+mod bypass;
+mod chart;
 mod crds;
 mod doors;
 mod faults;

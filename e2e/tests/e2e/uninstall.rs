@@ -2,7 +2,7 @@
 //! them.
 
 use anyhow::{Result, ensure};
-use portcullis_e2e::{Stage, installation, manifests, on_stage, samples};
+use portcullis_e2e::{MINUTE, Stage, installation, manifests, on_stage, samples, until};
 use serde_json::Value;
 
 #[tokio::test]
@@ -21,8 +21,16 @@ async fn uninstalling_leaves_nothing_but_the_definitions() -> Result<()> {
             .await?
             .succeeded()?;
         stage.await_allowed(&offending).await?;
-        let left = left(stage).await?;
-        ensure!(left.is_empty(), "these are left: {left:#?}");
+        until(
+            "the Pods have ended, and nothing is left",
+            MINUTE,
+            async || {
+                let left = left(stage).await?;
+                ensure!(left.is_empty(), "these are left: {left:#?}");
+                Ok(())
+            },
+        )
+        .await?;
         let policies = ["get", "clusterpolicies", "limits-1.2"];
         stage.cluster().kubectl(&policies).await?.succeeded()?;
 

@@ -1,0 +1,104 @@
+//! Break-glass: a lock with the effect `Bypass` takes policies out of force, and making one takes
+//! more than the right to make locks.
+
+use anyhow::{Result, ensure};
+use portcullis_crds::{
+    ClusterLock, ClusterLockSpec, ClusterPolicy, ConditionType, Effect, LockSpec, PolicyReference,
+    PolicySpec,
+};
+use portcullis_e2e::{Ran, Stage, manifests, on_stage, samples};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_bypass_needs_its_own_right_and_spares_guardrails() -> Result<()> {
+    on_stage(async |stage| {
+        let pod = samples::good("web");
+        enforce(stage, samples::label_policy("team")).await?;
+        stage.await_refused(&pod, &["e2e/team@1.0"]).await?;
+        may(stage, "keeper", &["portcullis-policy-admin"]).await?;
+        may(
+            stage,
+            "chief",
+            &["portcullis-policy-admin", "portcullis-bypass"],
+        )
+        .await?;
+
+        // A lock that refuses needs no more than the right to make locks.
+        let refusing = lock(Effect::Refuse)?;
+        apply_as(stage, "keeper", &refusing).await?.succeeded()?;
+        stage.await_refused(&pod, &["POLICY.LOCKED"]).await?;
+        let bypassing = lock(Effect::Bypass)?;
+        let words = [
+            "needs the verb \"bypass\"",
+            "portcullis-bypass",
+            "effect: Refuse",
+        ];
+        apply_as(stage, "keeper", &bypassing)
+            .await?
+            .failed_with(&words)?;
+        stage.await_refused(&pod, &["POLICY.LOCKED"]).await?;
+
+        apply_as(stage, "chief", &bypassing).await?.succeeded()?;
+        stage.await_allowed(&pod).await?;
+        let locked = ConditionType::Locked;
+        stage
+            .await_cluster_policy_is("team", locked, true, "Bypassed")
+            .await?;
+
+        let guardrail = PolicySpec {
+            guardrail: true,
+            ..samples::label_policy("guarded")
+        };
+        enforce(stage, guardrail).await?;
+        let message = stage.await_refused(&pod, &["e2e/guarded@1.0"]).await?;
+        ensure!(
+            !message.contains("e2e/team@1.0"),
+            "the bypassed policy judges: {message}"
+        );
+        Ok(())
+    })
+    .await
+}
+
+async fn enforce(stage: &Stage, spec: PolicySpec) -> Result<()> {
+    let name = spec.name.clone();
+    stage
+        .apply(&[manifests::object(&ClusterPolicy::new(&name, spec.into()))?])
+        .await?;
+    stage.await_cluster_policy(&name).await?;
+    Ok(())
+}
+
+fn lock(effect: Effect) -> Result<Value> {
+    let lock = LockSpec::policy(PolicyReference::group("e2e"), "incident 4711").effect(effect);
+    let spec = ClusterLockSpec {
+        lock,
+        namespace_selector: None,
+    };
+    manifests::object(&ClusterLock::new("break-glass", spec))
+}
+
+/// Gives a user these roles everywhere.
+async fn may(stage: &Stage, user: &str, roles: &[&str]) -> Result<()> {
+    let group = "rbac.authorization.k8s.io";
+    let bindings: Vec<Value> = roles
+        .iter()
+        .map(|role| {
+            json!({
+                "apiVersion": format!("{group}/v1"),
+                "kind": "ClusterRoleBinding",
+                "metadata": {"name": format!("{}-{user}-{role}", stage.namespace())},
+                "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
+                "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
+            })
+        })
+        .collect();
+    stage.apply(&bindings).await?;
+    Ok(())
+}
+
+async fn apply_as(stage: &Stage, user: &str, object: &Value) -> Result<Ran> {
+    let arguments = ["apply", "--as", user, "--filename", "-"];
+    let input = manifests::labelled(std::slice::from_ref(object));
+    stage.cluster().kubectl_with(&arguments, Some(&input)).await
+}
