@@ -262,13 +262,18 @@ fn read_allow(value: &Value) -> Result<bool, String> {
         Value::Bool(holds) => Ok(*holds),
         Value::Set(_) | Value::Array(_) => {
             let mut holds = false;
+            let mut faults = Vec::new();
             for member in members(value) {
                 match member {
                     Member::Said(_) => holds = true,
-                    Member::Malformed(what) => return Err(format!("rule `allow`: {what}")),
+                    Member::Malformed(what) => faults.push(what),
                 }
             }
-            Ok(holds)
+            // Of several the first in their own order, so that a set's order says nothing.
+            match faults.into_iter().min() {
+                None => Ok(holds),
+                Some(what) => Err(format!("rule `allow`: {what}")),
+            }
         }
         Value::Object(object) if object.is_empty() => Ok(false),
         Value::Object(_) => read_allowed(&value["allowed"])

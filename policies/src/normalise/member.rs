@@ -87,7 +87,7 @@ fn read(value: &Value) -> Member<'_> {
     }
 }
 
-/// An entry of a map, as `deny["no limit"]`, `deny["web"] := "no limit"` or
+/// An entry of a map, as `deny["no limit"]`, `deny[{"msg": …}]`, `deny["web"] := "no limit"` or
 /// `deny["web"] := {"msg": …}` make them.
 fn read_entry<'a>(key: &'a Value, value: &'a Value) -> Member<'a> {
     match (key, value) {
@@ -95,6 +95,8 @@ fn read_entry<'a>(key: &'a Value, value: &'a Value) -> Member<'a> {
             text: key.to_string(),
             fields: None,
         }),
+        // What a set of version 0 becomes in version 1: `violation[{"msg": …}] if { … }`.
+        (Value::Object(_), Value::Bool(true)) => read(key),
         (_, Value::String(_) | Value::Object(_)) => read(value),
         (_, other) => Member::Malformed(format!("an entry's value is {}", kind_of(other))),
     }

@@ -438,3 +438,22 @@ proptest! {
         }
     }
 }
+
+/// `violation[{"msg": …}] if { … }` is a set in version 0 and a map in version 1.
+#[test]
+fn an_object_that_is_a_key_is_a_member() {
+    let member = value(r#"{"msg": "a", "severity": "info"}"#);
+    let map = std::collections::BTreeMap::from([(member, Value::from(true))]);
+    let name = Value::from("violation");
+    let document = Value::from(std::collections::BTreeMap::from([(name, Value::from(map))]));
+    let rules = rules(&document, &[]);
+    let reading = Reading {
+        point: Point::Admission,
+        rules: &rules,
+        settings: DecisionSettings::default(),
+    };
+    let judgement = normalise(document, &reading);
+    assert_eq!(judgement.outcome, Outcome::Denied);
+    assert_eq!(texts(&judgement.messages), ["a"]);
+    assert_eq!(judgement.messages[0].severity, Some(Severity::Info));
+}

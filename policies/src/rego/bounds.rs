@@ -253,7 +253,9 @@ fn replace_matches(arguments: &[Value]) -> Result<(), &'static str> {
     let repeats = new.matches('$').count();
     let repeated = own.checked_mul(repeats);
     at_most(
-        replaced(own, 0, new.len()).zip(repeated).map(|(a, b)| a + b),
+        replaced(own, 0, new.len())
+            .zip(repeated)
+            .map(|(a, b)| a + b),
         MAX_WEIGHT,
     )
 }

@@ -144,7 +144,8 @@ mod tests {
         #[case] source: &str,
         #[case] expected: Option<(u32, u32)>,
     ) {
-        let found = find_excess(source, &mut MAX_COST.clone());
+        let mut room = MAX_COST;
+        let found = find_excess(source, &mut room);
         assert_eq!(found, expected.map(Excess::Depth));
     }
 

@@ -4,7 +4,7 @@
 //! stack ends, and with it the process. A name that is both a rule and a local variable counts as
 //! the rule: a refusal with a remedy is better than a process that ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use regorus::unstable::{BUILTINS, Module, Ref, Span};
 
@@ -18,6 +18,10 @@ use crate::Diagnostic;
 /// Longest chain of rules that refer to one another. regorus uses some 4 KB of stack a rule in a
 /// release build and ten times that in a debug build; evaluator threads have 64 MiB.
 const MAX_CHAIN: usize = 400;
+
+/// Most references between rules, where a reference to a package counts for each of its rules. A
+/// rule of a hand-written policy has some ten.
+const MAX_EDGES: usize = 500_000;
 
 /// Builtins that would leave the process. Nothing allows them yet.
 const REFUSED: [&str; 3] = ["http.send", "net.lookup_ip_addr", "opa.runtime"];
@@ -56,9 +60,13 @@ impl Graph {
                 )
             })
             .collect();
-        let names: Vec<Path> = all
+        // A package's names: what the first part of a reference in it may mean.
+        let names: HashSet<Path> = all
             .iter()
-            .flat_map(|(package, _, rules)| rules.iter().map(move |rule| join(package, &rule.name)))
+            .flat_map(|(package, _, rules)| {
+                let firsts = rules.iter().filter_map(|rule| rule.name.first());
+                firsts.map(move |first| join(package, std::slice::from_ref(first)))
+            })
             .collect();
         for (package, imports, rules) in all {
             for rule in rules {
@@ -114,11 +122,8 @@ impl Graph {
                     .with_remedy("pass what it needs in the input or in `data`"),
             );
         }
-        if self
-            .nodes
-            .iter()
-            .any(|node| node.is_function && node.path == used.path)
-        {
+        let defined = self.find(&used.path).map(|place| &self.nodes[place]);
+        if defined.is_some_and(|node| node.is_function) {
             return None;
         }
         let ours = ambient::BUILTINS
@@ -152,7 +157,16 @@ impl Graph {
 
     /// Recursion, and chains that are too long.
     pub(super) fn check_chains(&self) -> Vec<Diagnostic> {
-        let edges: Vec<Vec<usize>> = self.nodes.iter().map(|node| self.edges(node)).collect();
+        let mut edges: Vec<Vec<usize>> = Vec::with_capacity(self.nodes.len());
+        let mut room = MAX_EDGES;
+        for node in &self.nodes {
+            let Some(own) = self.edges(node, &mut room) else {
+                let text = format!("rules refer to one another more than {MAX_EDGES} times");
+                let fault = at_span("rego_compile_error", text, &node.span);
+                return vec![fault.with_remedy("refer to single rules instead of whole packages")];
+            };
+            edges.push(own);
+        }
         let mut search = Search {
             edges: &edges,
             state: vec![State::New; edges.len()],
@@ -182,24 +196,29 @@ impl Graph {
         faults
     }
 
-    /// The rules that a rule refers to: those at a path that it uses, above it, or below it.
-    fn edges(&self, node: &Node) -> Vec<usize> {
+    /// The rules that a rule refers to: those at a path that it uses, above it, or below it. `None`
+    /// where there is no room for so many.
+    fn edges(&self, node: &Node, room: &mut usize) -> Option<Vec<usize>> {
         let mut edges: Vec<usize> = Vec::new();
         for used in &node.uses {
             edges.extend(self.at_or_above(&used.path));
-            edges.extend(self.below(&used.path));
+            let below = self.below(&used.path);
+            *room = room.checked_sub(1 + below.len())?;
+            edges.extend(below);
         }
         edges.sort_unstable();
         edges.dedup();
-        edges
+        Some(edges)
     }
 
     fn at_or_above<'a>(&'a self, path: &'a [String]) -> impl Iterator<Item = usize> + 'a {
-        (1..=path.len()).filter_map(|length| {
-            self.nodes
-                .binary_search_by(|node| node.path.as_slice().cmp(&path[..length]))
-                .ok()
-        })
+        (1..=path.len()).filter_map(|length| self.find(&path[..length]))
+    }
+
+    fn find(&self, path: &[String]) -> Option<usize> {
+        self.nodes
+            .binary_search_by(|node| node.path.as_slice().cmp(path))
+            .ok()
     }
 
     /// Nodes are in the order of their paths, so those below a path stand together behind it.
@@ -262,7 +281,12 @@ impl Search<'_> {
 }
 
 /// A path from the root that it means: an import's, a rule's of the same package, or as written.
-fn resolve(path: &[String], package: &Path, imports: &[(String, Path)], names: &[Path]) -> Path {
+fn resolve(
+    path: &[String],
+    package: &Path,
+    imports: &[(String, Path)],
+    names: &HashSet<Path>,
+) -> Path {
     let Some((first, rest)) = path.split_first() else {
         return Path::new();
     };
@@ -270,7 +294,7 @@ fn resolve(path: &[String], package: &Path, imports: &[(String, Path)], names: &
         return path.to_vec();
     }
     let own = join(package, std::slice::from_ref(first));
-    if names.iter().any(|name| name.starts_with(&own)) {
+    if names.contains(&own) {
         return join(package, path);
     }
     match imports.iter().find(|(name, _)| name == first) {

@@ -261,7 +261,9 @@ fn check_packages(definition: &Definition, engine: &mut Engine) -> Vec<Diagnosti
                 .with_remedy(format!("write `package {wanted}`, or set `entrypoint`")),
             );
         }
-        if read_below.is_some_and(|rest| DIALECT.contains(&rest.split('.').next().unwrap_or_default())) {
+        if read_below
+            .is_some_and(|rest| DIALECT.contains(&rest.split('.').next().unwrap_or_default()))
+        {
             faults.push(
                 faults::at_span(
                     "package_mismatch",

@@ -173,6 +173,39 @@ fn reads_the_version_that_was_asked_for(
     "policy.rego:2:",
     "rego_recursion_error"
 )]
+// An argument hides neither a function, nor `data`, nor what a pattern refers to.
+#[case("package a.b\nf(f) := f(f)", "policy.rego:2:", "rego_recursion_error")]
+#[case(
+    "package a.b\nf(g) := g(g)\ng(x) := f(x)",
+    "policy.rego:",
+    "rego_recursion_error"
+)]
+#[case(
+    "package a.b\nf(data) := data.a.b.f(1)",
+    "policy.rego:2:",
+    "rego_recursion_error"
+)]
+#[case(
+    "package a.b\nf(data) := data.a.b.x\nx := f(1)",
+    "policy.rego:",
+    "rego_recursion_error"
+)]
+#[case(
+    "package a.b\nimport data.a.b as me\nf([x, me.k]) := me.r\nk := 1\nr := f([1, 1])",
+    "policy.rego:",
+    "rego_recursion_error"
+)]
+// Version 0 has no keyword `if`: regorus would read two rules, of which the first always holds.
+#[case(
+    "package a.b\nallow if { input.x == 1 }\ndeny[msg] { msg := \"x\" }",
+    "policy.rego:3:",
+    "`if` keyword is required"
+)]
+#[case(
+    "package a.b\nallow := true if { input.x == 1 }\nx { true }",
+    "policy.rego:3:",
+    "`if` keyword is required"
+)]
 #[case(
     "package a.b\nimport data.a.b as me\nx := me.x",
     "policy.rego:3:",
@@ -265,6 +298,136 @@ fn evaluate_on_large_stack(definition: &Definition) -> Result<Value, String> {
             .join()
             .unwrap()
     })
+}
+
+#[rstest]
+#[case("allow if { input.x == 1 }", "if")]
+#[case("allow := true if { input.x == 1 }", "if")]
+#[case("allow { input.x } else := false if { true }", "if")]
+#[case("deny contains msg if { msg := \"x\" }", "if")]
+#[case("every { true }", "every")]
+fn version_0_has_no_rules_with_the_names_of_keywords(#[case] rule: &str, #[case] word: &str) {
+    let mut old = definition(&format!("package a.b\n{rule}"));
+    old.rego_version = RegoVersion::V0;
+    let text = evaluate(&old, Value::Undefined).unwrap_err();
+    assert!(
+        text.contains(&format!("`{word}` is read as the name of a rule")),
+        "{text}"
+    );
+}
+
+/// Each would take minutes or more memory than there is.
+#[rstest]
+#[case("numbers.range(1, 1000000000)")]
+#[case("numbers.range(1, 100000000000000000000000000000)")]
+#[case("numbers.range_step(1, 1000000000, 2)")]
+#[case("numbers.range_step(1, 2, 0)")]
+#[case("bits.lsh(1, 4000000000)")]
+#[case("sprintf(\"%1000000000d\", [1])")]
+#[case("sprintf(\"%.1000000000f\", [1])")]
+#[case("sprintf(\"%v\", [shared])")]
+#[case("json.marshal(shared)")]
+#[case("concat(\"\", [long | numbers.range(1, 1000)[_]])")]
+#[case("replace(long, \"a\", long)")]
+#[case("regex.replace(long, \"a\", long)")]
+#[case("strings.replace_n({\"a\": long}, long)")]
+#[case("net.cidr_expand(\"10.0.0.0/8\")")]
+#[case("net.cidr_expand(\"::/0\")")]
+#[case("units.parse_bytes(\"1e1000000000\")")]
+#[case("units.parse(\"1E1000000000Ki\")")]
+#[case("graph.reachable_paths({n: all | some n in all}, [1])")]
+#[case("[value | walk(shared, [_, value])]")]
+#[case("shared")]
+fn an_evaluation_that_would_build_too_much_fails(#[case] expression: &str) {
+    let doubled: Vec<String> = (1..40)
+        .map(|n| format!("d{n} := [d{}, d{0}]", n - 1))
+        .collect();
+    let source = format!(
+        "package c\nx := {expression}\nlong := concat(\"\", [\"a\" | numbers.range(1, 90000)[_]])\n\
+         all := numbers.range(1, 14)\nd0 := [1]\n{}\nshared := d39",
+        doubled.join("\n")
+    );
+    let mut definition = definition(&source);
+    definition.entrypoint = Some("data.c.x".to_owned());
+    let code = evaluate(&definition, Value::Undefined).unwrap_err();
+    assert!(
+        ["POLICY.EVALUATION_FAILED", "POLICY.MEMORY_EXCEEDED"].contains(&code.as_str()),
+        "{code}"
+    );
+}
+
+#[rstest]
+#[case("numbers.range(3, 1)", "[3, 2, 1]")]
+#[case("numbers.range(1.5, 2)", "null")]
+#[case("numbers.range_step(1, 5, 2)", "[1, 3, 5]")]
+#[case("bits.lsh(1, 4)", "16")]
+#[case(
+    "sprintf(\"%5d|%s|%%|%v\", [7, \"a\", {\"b\": 1}])",
+    r#""    7|a|%|{\"b\": 1}""#
+)]
+#[case("concat(\", \", [\"a\", \"b\"])", r#""a, b""#)]
+#[case("concat(\", \", [1])", "null")]
+#[case("replace(\"aa\", \"a\", \"b\")", r#""bb""#)]
+#[case("count(net.cidr_expand(\"10.0.0.0/16\"))", "65536")]
+#[case("units.parse_bytes(\"128Mi\")", "134217728")]
+#[case("units.parse(\"100m\")", "0.1")]
+#[case("units.parse(\"1e3\")", "1000")]
+#[case("units.parse(\"nothing\")", "null")]
+#[case("graph.reachable_paths({1: [2], 2: [1, 3]}, [1])", "[[1, 2]]")]
+#[case("json.marshal({\"a\": [1]})", r#""{\"a\":[1]}""#)]
+fn bounded_builtins_are_those_of_regorus(#[case] expression: &str, #[case] expected: &str) {
+    let mut definition = definition(&format!("package c\nx := {expression}"));
+    definition.entrypoint = Some("data.c.x".to_owned());
+    let found = evaluate(&definition, Value::Undefined).unwrap();
+    let found = match found {
+        Value::Undefined => Value::Null,
+        found => found,
+    };
+    assert_eq!(json(&found.to_json_str().unwrap()), json(expected));
+}
+
+#[test]
+fn a_result_is_no_deeper_than_what_can_be_read() {
+    let deep = |depth: usize| {
+        let rules: Vec<String> = (1..=depth)
+            .map(|n| format!("d{n} := [d{}]", n - 1))
+            .collect();
+        let mut definition = definition(&format!("package c\nd0 := 1\n{}", rules.join("\n")));
+        definition.entrypoint = Some(format!("data.c.d{depth}"));
+        evaluate_on_large_stack(&definition).map(drop)
+    };
+    assert_eq!(deep(128), Ok(()));
+    assert_eq!(deep(129), Err("POLICY.MEMORY_EXCEEDED".to_owned()));
+}
+
+#[test]
+fn references_to_whole_packages_are_limited() {
+    let many = |rule: &dyn Fn(usize) -> String| (0..1_000).map(rule).collect::<String>();
+    let mut definition = definition(&format!(
+        "package c\n{}",
+        many(&|n| format!("x{n} := data.d\n"))
+    ));
+    definition.modules.insert(
+        "d.rego".to_owned(),
+        format!("package d\n{}", many(&|n| format!("y{n} := 1\n"))),
+    );
+    definition.entrypoint = Some("data.c".to_owned());
+    let faults = Program::compile(&definition).unwrap_err().to_string();
+    assert!(faults.contains("more than 500000 times"), "{faults}");
+}
+
+#[test]
+fn a_package_below_the_entrypoint_has_no_name_of_a_rule() {
+    let mut definition = definition("package c\nx := 1");
+    definition
+        .modules
+        .insert("deny.rego".to_owned(), "package c.deny\ny := 1".to_owned());
+    definition.entrypoint = Some("data.c".to_owned());
+    let faults = Program::compile(&definition).unwrap_err().to_string();
+    assert!(
+        faults.contains("would be read as a rule of `data.c`"),
+        "{faults}"
+    );
 }
 
 #[test]
