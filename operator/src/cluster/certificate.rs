@@ -109,3 +109,47 @@ fn contents(path: PathBuf) -> Result<Vec<u8>, MountFault> {
         Err(error) => Err(MountFault::Read(path, error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reconcile::sample_certificate;
+
+    fn write(directory: &Path, chain: &str, key: &str) {
+        std::fs::write(directory.join("tls.crt"), chain).unwrap();
+        std::fs::write(directory.join("tls.key"), key).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_usable_is_installed_once_and_what_is_not_changes_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, certificate) = (directory.path(), Certificate::empty());
+        assert!(look(path, &certificate, None).await.is_err());
+        assert!(!certificate.is_installed());
+
+        let (chain, key) = sample_certificate();
+        write(path, &chain, &key);
+        let installed = look(path, &certificate, None).await.unwrap();
+        assert!(installed.is_some() && certificate.is_installed());
+        assert!(
+            look(path, &certificate, installed.as_ref())
+                .await
+                .unwrap()
+                .is_none()
+        );
+
+        let (_, another) = sample_certificate();
+        write(path, &chain, &another);
+        assert!(look(path, &certificate, installed.as_ref()).await.is_err());
+        assert!(certificate.is_installed());
+
+        let (chain, key) = sample_certificate();
+        write(path, &chain, &key);
+        assert!(
+            look(path, &certificate, installed.as_ref())
+                .await
+                .unwrap()
+                .is_some()
+        );
+    }
+}

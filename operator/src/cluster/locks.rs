@@ -12,6 +12,7 @@ use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::{
     Api, Client, Config,
     api::{DeleteParams, PostParams},
+    core::{ApiResource, DynamicObject},
 };
 use portcullis_crds as crds;
 use portcullis_policies::{Address, Lock, ObjectKey, Point};
@@ -63,28 +64,31 @@ impl ClusterLocks {
 
     async fn make(&self, caller: Caller, request: LockRequest) -> Result<(), LockFault> {
         let _room = self.enter()?;
-        let client = self.client(&caller)?;
+        self.make_with(&self.client(&caller)?, request).await
+    }
+
+    async fn make_with(&self, client: &Client, request: LockRequest) -> Result<(), LockFault> {
         let reason = match request.reason {
             Some(reason) => reason,
-            None => default_reason(&client).await,
+            None => default_reason(client).await,
         };
         let key = key(&request.address);
         if let Some(lock) = self.find(&key)
             && !lock.is_active(Timestamp::now())
         {
             // It has expired and is in the way of a new one of the same name.
-            delete(&client, &request.address).await?;
+            delete(client, &request.address).await?;
         }
         let object = lock_object(&request.address, Some(&reason), request.expires_at);
         let params = PostParams::default();
         match object {
             LockObject::Lock(lock) => {
                 let namespace = request.address.namespace().unwrap_or_default();
-                let api: Api<crds::Lock> = Api::namespaced(client, namespace);
+                let api: Api<crds::Lock> = Api::namespaced(client.clone(), namespace);
                 ask(api.create(&params, &lock)).await.map(drop)?;
             }
             LockObject::ClusterLock(lock) => {
-                let api: Api<crds::ClusterLock> = Api::all(client);
+                let api: Api<crds::ClusterLock> = Api::all(client.clone());
                 ask(api.create(&params, &lock)).await.map(drop)?;
             }
         }
@@ -188,16 +192,19 @@ fn key(address: &Address) -> ObjectKey {
 
 /// Deletes the lock that was made over HTTP. Whether there was one.
 async fn delete(client: &Client, address: &Address) -> Result<bool, LockFault> {
-    let (client, name, params) = (client.clone(), lock_name(address), DeleteParams::default());
-    let deleted = if let Some(namespace) = address.namespace() {
-        let api: Api<crds::Lock> = Api::namespaced(client, namespace);
-        ask(api.delete(&name, &params)).await.map(drop)
-    } else {
-        let api: Api<crds::ClusterLock> = Api::all(client);
-        ask(api.delete(&name, &params)).await.map(drop)
+    // What the deleted object said does not matter, and need not be readable.
+    let api: Api<DynamicObject> = match address.namespace() {
+        Some(namespace) => {
+            let resource = ApiResource::erase::<crds::Lock>(&());
+            Api::namespaced_with(client.clone(), namespace, &resource)
+        }
+        None => Api::all_with(
+            client.clone(),
+            &ApiResource::erase::<crds::ClusterLock>(&()),
+        ),
     };
-    match deleted {
-        Ok(()) => Ok(true),
+    match ask(api.delete(&lock_name(address), &DeleteParams::default())).await {
+        Ok(_) => Ok(true),
         Err(LockFault::NotLocked) => Ok(false),
         Err(fault) => Err(fault),
     }
@@ -351,6 +358,40 @@ mod tests {
         server.refuse(&format!("DELETE {}", own()), 403);
         let fault = keeper(&server).unlock(somebody(), address()).await;
         assert!(matches!(fault, Err(LockFault::Forbidden(_))), "{fault:?}");
+    }
+
+    #[tokio::test]
+    async fn an_expired_lock_makes_room_for_a_new_one() {
+        let server = ApiServer::default();
+        server.put(&own(), json!({"metadata": {"name": lock_name(&address())}}));
+        let keeper = keeper(&server);
+        let lock = |expires_at| Lock {
+            key: key(&address()),
+            reach: portcullis_policies::Reach::Cluster { namespaces: None },
+            target: portcullis_policies::Target::All,
+            points: portcullis_policies::Points::ALL,
+            effect: portcullis_policies::Effect::Refuse,
+            reason: String::new(),
+            expires_at,
+        };
+        keeper
+            .mirror
+            .cache()
+            .update(|state| state.apply_lock(lock(None)));
+        let taken = keeper
+            .make_with(&server.client(), request(Some("new")))
+            .await;
+        assert_eq!(taken, Err(LockFault::AlreadyLocked));
+        let past = Some(Timestamp::UNIX_EPOCH);
+        keeper
+            .mirror
+            .cache()
+            .update(|state| state.apply_lock(lock(past)));
+        keeper
+            .make_with(&server.client(), request(Some("new")))
+            .await
+            .unwrap();
+        assert_eq!(server.get(&own())["spec"]["reason"], "new");
     }
 
     #[tokio::test(start_paused = true)]

@@ -203,6 +203,13 @@ impl std::fmt::Debug for Reconciler {
     }
 }
 
+/// PEM of a certificate and its key, for tests of those who use them.
+#[cfg(test)]
+pub(crate) fn sample_certificate() -> (String, String) {
+    let pair = pki::authority(jiff::Timestamp::now()).expect("a certificate can be made");
+    (pair.certificate, pair.key.0)
+}
+
 /// Shows in the metrics that this replica leads, until it is dropped.
 struct Leading<'a>(&'a Metrics);
 
