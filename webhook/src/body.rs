@@ -131,7 +131,7 @@ mod tests {
     use std::time::Duration;
 
     fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(60)
+        Instant::now() + Duration::from_mins(1)
     }
 
     async fn read(room: &Room, bytes: usize, limit: usize) -> Result<Held, u16> {

@@ -26,7 +26,7 @@ pub(crate) fn record(point: Point, about: &About, entry: &Entry, decision: &Deci
                 point = point_name(point),
                 policy = %decision.policy,
                 digest = %decision.digest,
-                action = action_of(point, entry),
+                action = some(action_of(point, entry)),
                 outcome = decision.outcome.as_str(),
                 allowed = decision.allowed,
                 code = message.map(|message| message.code.as_str()),

@@ -219,7 +219,7 @@ mod tests {
     use std::{sync::mpsc, time::Duration};
 
     fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(60)
+        Instant::now() + Duration::from_mins(1)
     }
 
     /// Jobs that hold their thread until the returned sender is dropped.

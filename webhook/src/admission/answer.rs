@@ -223,3 +223,6 @@ fn list_policies(decisions: &[Decision]) -> String {
 fn cut(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }
+
+#[cfg(test)]
+mod tests;

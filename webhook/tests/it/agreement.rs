@@ -20,22 +20,19 @@ async fn decision(fixture: &Fixture, review: &Json) -> Json {
 /// The texts that the API server shows of messages or warnings of a decision.
 fn texts(decision: &Json, field: &str) -> Vec<String> {
     let text = |message: &Json| {
-        let mut text = format!(
-            "{}: {} [{}",
+        let mut notes = vec![decision["policy"].as_str().unwrap().to_owned()];
+        notes.extend(message["rule"].as_str().map(|rule| format!("rule {rule}")));
+        notes.extend(message["severity"].as_str().map(str::to_owned));
+        let remedy = message["remedy"]
+            .as_str()
+            .map(|remedy| format!("\n  → {remedy}"));
+        format!(
+            "{}: {} [{}]{}",
             message["code"].as_str().unwrap(),
             message["message"].as_str().unwrap(),
-            decision["policy"].as_str().unwrap()
-        );
-        for (key, prefix) in [("rule", "rule "), ("severity", "")] {
-            if let Some(value) = message[key].as_str() {
-                text.push_str(&format!(", {prefix}{value}"));
-            }
-        }
-        text.push(']');
-        if let Some(remedy) = message["remedy"].as_str() {
-            text.push_str(&format!("\n  → {remedy}"));
-        }
-        text
+            notes.join(", "),
+            remedy.unwrap_or_default()
+        )
     };
     decision[field]
         .as_array()

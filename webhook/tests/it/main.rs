@@ -1,9 +1,17 @@
 //! The doors, asked as their callers ask them: `Router::oneshot`, and TLS on loopback.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends where it cannot go on, and its cases are made for it"
+)]
+
 mod admin;
 mod admission;
 mod agreement;
 mod data;
+mod decision_log;
 mod evaluation;
 mod fixture;
 mod listing;

@@ -24,7 +24,7 @@ async fn hold(evaluators: &Evaluators, point: Point, waiting: usize) -> Held {
     let spawn = || {
         let (evaluators, released, begun) = (evaluators.clone(), released.clone(), begun.clone());
         tokio::spawn(async move {
-            let deadline = Instant::now() + Duration::from_secs(600);
+            let deadline = Instant::now() + Duration::from_mins(10);
             let job = move || {
                 let _ = begun.send(());
                 drop(released.lock().map(|released| released.recv()));

@@ -1,0 +1,145 @@
+use portcullis_policies::{Code, Definition, Digest, Outcome};
+use proptest::prelude::*;
+
+use super::*;
+
+const ID: &str = "7d1c6a2e-0000-4000-8000-000000000003";
+
+fn decision(allowed: bool, messages: Vec<Message>, warnings: Vec<Message>) -> Decision {
+    let definition = Definition::new("platform/limits@1.0".parse().unwrap(), "");
+    Decision {
+        id: ID.into(),
+        allowed,
+        outcome: if allowed {
+            Outcome::Allowed
+        } else {
+            Outcome::Denied
+        },
+        messages,
+        warnings,
+        skipped: Vec::new(),
+        result: None,
+        digest: Digest::of(&definition),
+        policy: definition.address,
+        lock: None,
+        duration_ns: 0,
+    }
+}
+
+fn message(text: &str, severity: Option<Severity>) -> Message {
+    Message {
+        severity,
+        ..Message::new(Code::DeniedAdmission, text)
+    }
+}
+
+fn response(decisions: &[Decision]) -> Response {
+    combine("1", ID, decisions).response
+}
+
+fn any_message() -> impl Strategy<Value = Message> {
+    let severity = proptest::option::of(proptest::sample::select(Severity::ALL.to_vec()));
+    ("(?s:.{0,1200})", "(?s:.{0,1200})", severity)
+        .prop_map(|(text, remedy, severity)| message(&text, severity).with_remedy(&remedy))
+}
+
+fn any_decisions() -> impl Strategy<Value = Vec<Decision>> {
+    let messages = || proptest::collection::vec(any_message(), 0..12);
+    let one = (any::<bool>(), messages(), messages())
+        .prop_map(|(allowed, messages, warnings)| decision(allowed, messages, warnings));
+    proptest::collection::vec(one, 1..6)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn answers_are_bounded_and_refuse_exactly_where_a_decision_does(decisions in any_decisions()) {
+        let response = response(&decisions);
+        prop_assert_eq!(response.allowed, decisions.iter().all(|decision| decision.allowed));
+        prop_assert_eq!(response.status.is_none(), response.allowed);
+        if let Some(status) = response.status {
+            prop_assert!(status.message.len() <= MAX_MESSAGE);
+            let end = format!("decision {ID}");
+            prop_assert!(status.message.ends_with(&end));
+        }
+        let mut total = 0;
+        for warning in &response.warnings {
+            prop_assert!(warning.chars().count() <= MAX_WARNING);
+            prop_assert!(!warning.chars().any(char::is_control));
+            total += warning.chars().count();
+        }
+        prop_assert!(total <= MAX_WARNINGS);
+        let distinct: BTreeSet<_> = response.warnings.iter().collect();
+        prop_assert_eq!(distinct.len(), response.warnings.len());
+    }
+}
+
+#[test]
+fn the_worst_is_shown_and_the_rest_is_counted() {
+    let long = "x".repeat(900);
+    let mut messages: Vec<Message> = (0..20)
+        .map(|number| message(&format!("{number} {long}"), Some(Severity::Low)))
+        .collect();
+    messages.push(message("the worst", None));
+    let status = response(&[decision(false, messages, Vec::new())])
+        .status
+        .unwrap();
+    let lines: Vec<&str> = status.message.lines().collect();
+    assert_eq!(
+        lines[0],
+        "POLICY.DENIED_ADMISSION: the worst [platform/limits@1.0]"
+    );
+    let counted = lines[lines.len() - 2];
+    assert_eq!(counted, format!("and {} more", 21 - (lines.len() - 2)));
+    assert_eq!(lines[lines.len() - 1], format!("decision {ID}"));
+}
+
+#[test]
+fn one_text_that_is_too_long_is_cut() {
+    let wide = message(&"界".repeat(2_000), None).with_remedy(&"界".repeat(2_000));
+    let long = Message {
+        code: Code::Custom("界".repeat(1_000)),
+        ..wide
+    };
+    let status = response(&[decision(false, vec![long], Vec::new())])
+        .status
+        .unwrap();
+    assert!(status.message.len() <= MAX_MESSAGE && status.message.ends_with(ID));
+}
+
+#[test]
+fn what_is_said_twice_is_shown_once() {
+    let twice = vec![message("again", None), message("again", None)];
+    let response = response(&[decision(false, twice.clone(), twice)]);
+    assert_eq!(response.status.unwrap().message.matches("again").count(), 1);
+    assert_eq!(response.warnings.len(), 1);
+}
+
+#[test]
+fn warnings_are_one_line_with_their_remedy_and_tell_that_there_are_more() {
+    let long = "y".repeat(300);
+    let mut warnings: Vec<Message> = (0..30)
+        .map(|number| message(&format!("{number} {long}"), Some(Severity::Low)))
+        .collect();
+    warnings.push(message("first", Some(Severity::High)).with_remedy("mend it"));
+    let shown = response(&[decision(true, Vec::new(), warnings)]).warnings;
+    assert_eq!(
+        shown[0],
+        "POLICY.DENIED_ADMISSION: first [platform/limits@1.0, high] → mend it"
+    );
+    assert!(shown[1].ends_with('…') && shown[1].chars().count() == MAX_WARNING);
+    assert_eq!(shown.last().unwrap(), "more warnings are not shown");
+}
+
+#[test]
+fn the_list_of_policies_is_bounded() {
+    let decisions: Vec<Decision> = (0..200)
+        .map(|_| decision(true, Vec::new(), Vec::new()))
+        .collect();
+    let response = response(&decisions);
+    let list = &response.audit_annotations["policies"];
+    assert!(list.len() <= MAX_ANNOTATION + " and 200 more".len());
+    let shown = list.matches("=sha256:").count();
+    assert!(list.ends_with(&format!(" and {} more", 200 - shown)));
+}
