@@ -8,7 +8,10 @@ use std::{
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
-use crate::commands::{operator, probe, serve, sidecar, webhook};
+use crate::{
+    commands::{operator, probe, serve, sidecar, webhook},
+    directory::printable,
+};
 
 /// Policies for Kubernetes and for services, written in Rego, decided everywhere alike.
 #[derive(Debug, Parser)]
@@ -93,7 +96,7 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing is left to tell it to when standard error is closed.
-            let _ = writeln!(io::stderr(), "error: {error:#}");
+            let _ = write!(io::stderr(), "{}", printable(&format!("error: {error:#}")));
             ExitCode::FAILURE
         }
     }

@@ -126,7 +126,7 @@ fn read(review: &ResourceReview, object: &Json) -> Result<Manifest, Diagnostics>
     // The API server makes a name up after this review where only a prefix is given.
     if let Some(metadata) = object.get_mut("metadata").and_then(Json::as_object_mut) {
         let name = if review.name.is_empty() {
-            "(new)"
+            "new"
         } else {
             review.name.as_str()
         };

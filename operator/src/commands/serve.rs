@@ -21,7 +21,8 @@ use tokio::task::JoinSet;
 
 use super::process::{bind, told_to_stop};
 use crate::directory::{
-    self, Access, Listener, LockGate, LockStore, Source, Status, Tree, policy_table, problem_table,
+    self, Access, Listener, LockGate, LockStore, Source, Status, Tree, policy_table, printable,
+    problem_table,
 };
 
 /// Arguments of `portcullis serve`.
@@ -235,7 +236,10 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         Transport::Plain,
         shutdown,
     ));
-    announce(&cache, &status, &urls)?;
+    if let Err(error) = announce(&cache, &status, &urls) {
+        // Nobody reads it; who asks is answered all the same.
+        tracing::warn!(%error, "failed to print what is served");
+    }
     wait(servers, &mut source, trigger, &readiness).await
 }
 
@@ -272,7 +276,7 @@ async fn wait(
 fn announce(cache: &Cache, status: &Status, urls: &[String]) -> io::Result<()> {
     tell_problems(status);
     for note in &status.notes {
-        tracing::info!("{note}");
+        tracing::info!("{}", printable(note).trim_end());
     }
     let mut out = io::stdout().lock();
     write!(
@@ -336,7 +340,7 @@ fn tell_problems(status: &Status) {
         return;
     }
     for problem in &status.problems {
-        tracing::error!("{problem}");
+        tracing::error!("{}", printable(&problem.to_string()).trim_end());
     }
 }
 

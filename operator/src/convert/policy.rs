@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use portcullis_crds::{self as crds, PolicySpec};
 use portcullis_policies::{
     Address, Definition, Diagnostic, Diagnostics, Labels, Object, ObjectKey, Policy, Scope,
-    Timestamp,
+    Timestamp, text::clean,
 };
 use serde_json::Value as Json;
 
@@ -171,30 +171,43 @@ fn compile(definition: Definition) -> Policy {
     })
 }
 
+/// Longest name of an object.
+const MAX_NAME: usize = 253;
+
 /// The object's name.
 pub(super) fn name(metadata: &ObjectMeta) -> Result<&str, Diagnostics> {
-    metadata
-        .name
-        .as_deref()
-        .filter(|name| !name.is_empty())
-        .ok_or_else(|| {
-            Diagnostic::new("name_missing", "the object has no name")
-                .with_remedy("set `metadata.name`")
-                .into()
-        })
+    named("name", metadata.name.as_deref()).map_err(|fault| {
+        fault
+            .with_remedy("set `metadata.name` as `kubectl` takes it")
+            .into()
+    })
 }
 
 /// The object's namespace; a kind with namespaces has to say it.
 pub(super) fn namespace(metadata: &ObjectMeta) -> Result<&str, Diagnostics> {
-    metadata
-        .namespace
-        .as_deref()
-        .filter(|namespace| !namespace.is_empty())
-        .ok_or_else(|| {
-            Diagnostic::new("namespace_missing", "the object has no namespace")
-                .with_remedy("set `metadata.namespace`, or use the kind of the cluster")
-                .into()
-        })
+    named("namespace", metadata.namespace.as_deref()).map_err(|fault| {
+        fault
+            .with_remedy("set `metadata.namespace`, or use the kind of the cluster")
+            .into()
+    })
+}
+
+/// A name as the API server takes it, which a file may not have: letters, digits, hyphens and
+/// dots.
+fn named<'a>(field: &str, name: Option<&'a str>) -> Result<&'a str, Box<Diagnostic>> {
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
+        let message = format!("the object has no {field}");
+        return Err(Diagnostic::new(&format!("{field}_missing"), message).into());
+    };
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let inside = |byte: u8| letter(byte) || byte == b'-' || byte == b'.';
+    let ends = [name.bytes().next(), name.bytes().next_back()];
+    if name.len() <= MAX_NAME && name.bytes().all(inside) && ends.into_iter().flatten().all(letter)
+    {
+        return Ok(name);
+    }
+    let message = format!("`{}` is no {field} of an object", clean(name));
+    Err(Diagnostic::new(&format!("{field}_invalid"), message).into())
 }
 
 fn labels(metadata: &ObjectMeta) -> Labels {
@@ -374,5 +387,11 @@ mod tests {
         object.metadata.namespace = Some("team-a".to_owned());
         object.metadata.name = None;
         assert_eq!(code(Draft::try_from(&object).unwrap_err()), "name_missing");
+        let long = "a".repeat(MAX_NAME + 1);
+        for name in ["Labels", "a/b", "-a", "a.", "\u{1b}[31m", long.as_str()] {
+            object.metadata.name = Some(name.to_owned());
+            let fault = Draft::try_from(&object).unwrap_err();
+            assert_eq!(code(fault), "name_invalid", "{name}");
+        }
     }
 }

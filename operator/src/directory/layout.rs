@@ -178,7 +178,8 @@ fn draft(
     let mut object = json!({
         "apiVersion": API_VERSION,
         "kind": kind::CLUSTER_POLICY,
-        "metadata": {"name": folder},
+        // The key of the folder is put in its place: a path is no name of an object.
+        "metadata": {"name": "policy"},
         "spec": spec,
     });
     schema::drop_nulls(&mut object);

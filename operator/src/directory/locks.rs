@@ -6,7 +6,7 @@
 //! removed by that person.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -43,6 +43,8 @@ pub struct LockStore {
 struct Held {
     /// By file name.
     files: BTreeMap<String, LockFile>,
+    /// Files that were not there at the last look, and hold until the next.
+    missing: BTreeSet<String>,
     /// Locks of the directory of the policies.
     elsewhere: BTreeMap<ObjectKey, Lock>,
     fault: Option<Diagnostic>,
@@ -237,26 +239,46 @@ impl LockStore {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         match fs::remove_file(self.folder.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+            // Somebody else was faster, and the folder may be gone with it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed.and_then(|()| self.sync_folder()),
         }
-        self.sync_folder()
     }
 
     fn sync_folder(&self) -> io::Result<()> {
         File::open(&self.folder)?.sync_all()
     }
 
+    /// Reads what changed. On an error everything is as it was.
     fn read_folder(&self, held: &mut Held) -> io::Result<()> {
-        let entries = match fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                held.files.clear();
-                return Ok(());
-            }
-            Err(error) => return Err(error),
+        let Some(listed) = self.list()? else {
+            return if held.files.is_empty() {
+                Ok(())
+            } else {
+                Err(io::Error::other("the folder is gone"))
+            };
         };
-        let mut found = BTreeMap::new();
+        for (name, (stamp, size)) in &listed {
+            if held.files.get(name).is_none_or(|file| file.stamp != *stamp) {
+                let before = held.files.remove(name);
+                let file = LockFile::of(name, *stamp, self.read(name, *size), before);
+                held.files.insert(name.clone(), file);
+            }
+        }
+        let Held { files, missing, .. } = held;
+        missing.retain(|name| !listed.contains_key(name));
+        // Some editors remove a file before they write it anew: it is gone at the second look.
+        files.retain(|name, _| listed.contains_key(name) || missing.insert(name.clone()));
+        Ok(())
+    }
+
+    /// The files of the folder, each with its size; `None` where there is no folder.
+    fn list(&self) -> io::Result<Option<BTreeMap<String, (Stamp, u64)>>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            entries => entries?,
+        };
+        let mut listed = BTreeMap::new();
         for entry in entries {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else {
@@ -266,26 +288,22 @@ impl LockStore {
                 .extension()
                 .and_then(|extension| extension.to_str());
             let matters = matches!(extension, Some("yaml" | "yml" | "json"));
-            if !matters || name.starts_with('.') || !entry.path().is_file() {
+            if !matters || name.starts_with('.') {
                 continue;
             }
-            if found.len() >= MAX_FILES {
+            let metadata = match fs::metadata(entry.path()) {
+                // It went away while we looked.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                metadata => metadata?,
+            };
+            if metadata.is_file() {
+                listed.insert(name, (Stamp::of(&metadata), metadata.len()));
+            }
+            if listed.len() > MAX_FILES {
                 return Err(io::Error::other(format!("more than {MAX_FILES} files")));
             }
-            let metadata = fs::metadata(entry.path())?;
-            let stamp = Stamp::of(&metadata);
-            let before = held.files.remove(&name);
-            let file = match before {
-                Some(before) if before.stamp == stamp => before,
-                before => {
-                    let reading = self.read(&name, metadata.len());
-                    LockFile::of(&name, stamp, reading, before)
-                }
-            };
-            found.insert(name, file);
         }
-        held.files = found;
-        Ok(())
+        Ok(Some(listed))
     }
 
     fn read(&self, name: &str, size: u64) -> Reading {

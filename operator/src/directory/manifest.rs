@@ -191,7 +191,12 @@ pub(super) fn placed(fault: FieldFault, source: &Source<'_>, below: &str) -> Dia
             node.locate_value(pointer.strip_prefix(&prefix).unwrap_or(pointer))
         }
     };
-    let diagnostic = source.fault(fault.code, &fault.message, place);
+    let message = if below.is_empty() {
+        fault.message
+    } else {
+        fault.message.replace(&format!("`{below}."), "`")
+    };
+    let diagnostic = source.fault(fault.code, &message, place);
     match fault.remedy {
         Some(remedy) => diagnostic.with_remedy(remedy),
         None => diagnostic,

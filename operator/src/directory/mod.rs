@@ -32,7 +32,7 @@ pub use gate::{Access, LockGate};
 pub use loader::{Loader, Status};
 pub use locks::{LockStore, LockStoreFault};
 pub use reading::{Item, Reading};
-pub use report::{Meanwhile, Problem, Row, policy_table, problem_table};
+pub use report::{Meanwhile, Problem, Row, policy_table, printable, problem_table};
 pub use source::{Listener, SOURCE, Source, SourceFault};
 pub use tree::{Tree, TreeFault};
 

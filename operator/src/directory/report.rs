@@ -103,13 +103,22 @@ fn rows(snapshot: &Snapshot, status: &Status, now: Timestamp) -> Vec<Row> {
     snapshot.entries().map(row).collect()
 }
 
+/// Text for a terminal: lines as they are, without what a file could forge beside them.
+pub fn printable(text: &str) -> String {
+    let line = |line: &str| {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        format!("{}{}\n", &line[..indent], clean(line))
+    };
+    text.lines().map(line).collect()
+}
+
 /// All that is wrong, one paragraph each.
 pub fn problem_table(problems: &[Problem]) -> String {
     let mut text = String::new();
     for problem in problems {
         let _ = writeln!(text, "{problem}");
     }
-    text
+    printable(&text)
 }
 
 impl Meanwhile {

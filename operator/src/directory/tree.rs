@@ -18,8 +18,8 @@ static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../policies/lib
 /// manifests rarely eight.
 const MAX_DEPTH: usize = 16;
 
-/// Most files and folders that are looked at. Each costs one system call a second, so that a tree
-/// of this size keeps a fiftieth of a core busy.
+/// Most files and folders that are looked at. Each costs a system call a second, so that a tree of
+/// this size keeps a tenth of a core busy at most.
 const MAX_ENTRIES: usize = 20_000;
 
 /// Largest file, in bytes. The API server takes objects of 3 MiB; a table in `data.json` may be

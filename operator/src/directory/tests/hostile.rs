@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::symlink, process::Command};
 
 use super::{ALLOWS, directory, refused, start, tree};
-use crate::directory::Loader;
+use crate::directory::{Loader, printable};
 
 fn with_policy() -> tempfile::TempDir {
     directory(&[("a/b/1.0/policy.rego", ALLOWS)])
@@ -115,4 +115,22 @@ fn a_path_that_is_no_directory_is_refused() {
             .to_string();
         assert!(error.contains(text), "{error}");
     }
+}
+
+#[test]
+fn what_files_say_cannot_forge_what_is_printed() {
+    let root = directory(&[(
+        "\u{1b}[2J.yaml",
+        "\"\\u001b[31m\\nerror: forged\": {a: [}\n",
+    )]);
+    let printed = printable(&refused(root));
+    let hostile = |c: char| c.is_control() && c != '\n';
+    assert!(!printed.contains(hostile), "{printed:?}");
+    assert!(
+        !printed
+            .lines()
+            .any(|line| line.starts_with("error: forged")),
+        "{printed:?}"
+    );
+    assert_eq!(printable("a\n  | b\u{1b}\n"), "a\n  | b\n");
 }

@@ -92,7 +92,7 @@ fn the_shipped_library_is_sound() {
 #[rstest]
 #[case::unknown_field(
     "admission:\n  match:\n    resourceRules:\n    - apiGroups: [\"\"]\n      apiVersions: [v1]\n      resources: [pods]\n      operations: [CREATE]\n  failurePolcy: Fail\n",
-    "a/b/1.0/policy.yaml:8:3: field_unknown: unknown field `spec.admission.failurePolcy`"
+    "a/b/1.0/policy.yaml:8:3: field_unknown: unknown field `admission.failurePolcy`"
 )]
 #[case::of_the_layout(
     "group: other\n",
@@ -100,11 +100,11 @@ fn the_shipped_library_is_sound() {
 )]
 #[case::wrong_type(
     "guardrail: 7\n",
-    "a/b/1.0/policy.yaml:1:12: field_invalid: `spec.guardrail`: 7 is not of type \"boolean\""
+    "a/b/1.0/policy.yaml:1:12: field_invalid: `guardrail`: 7 is not of type \"boolean\""
 )]
 #[case::not_one_of(
     "regoVersion: v2\n",
-    "a/b/1.0/policy.yaml:1:14: field_invalid: `spec.regoVersion`: \"v2\" is not one of"
+    "a/b/1.0/policy.yaml:1:14: field_invalid: `regoVersion`: \"v2\" is not one of"
 )]
 #[case::bad_time(
     "guardrail: true\nnotAfter: tomorrow\n",
