@@ -229,3 +229,85 @@ fn client_config(pem: &[u8]) -> Result<ClientConfig, HttpsFault> {
         .map_err(|error| unusable(&error))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// A server that answers one request with `answer`, and nothing where that is empty. Resolves
+    /// to its address and to what it was asked.
+    async fn server(answer: &'static str) -> (SocketAddr, tokio::task::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            if answer.is_empty() {
+                std::future::pending::<()>().await;
+            }
+            String::from_utf8(head).unwrap()
+        });
+        (address, asked)
+    }
+
+    #[tokio::test]
+    async fn asks_the_url_at_another_address() {
+        let answer = "HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno";
+        let (address, asked) = server(answer).await;
+        let answered = get("http://example.test:81/a?b=c", None, Some(address), 2).await;
+        let (status, body) = answered.unwrap();
+        assert_eq!((status.as_u16(), body.as_ref()), (404, &b"no"[..]));
+        let head = asked.await.unwrap();
+        assert!(head.starts_with("GET /a?b=c HTTP/1.1\r\n"), "{head}");
+        assert!(head.contains("host: example.test:81\r\n"), "{head}");
+    }
+
+    #[rstest]
+    #[case::too_long("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc")]
+    #[case::too_long_without_a_length("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nabc")]
+    #[case::cut_off("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\na")]
+    #[case::another_protocol("220 mail.example ESMTP\r\n\r\n")]
+    #[tokio::test]
+    async fn an_answer_that_cannot_be_read_is_a_fault(#[case] answer: &'static str) {
+        let (address, _) = server(answer).await;
+        let answered = get(&format!("http://{address}/"), None, None, 2).await;
+        assert!(
+            matches!(answered, Err(HttpsFault::Answer { .. })),
+            "{answered:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_is_silent_is_left() {
+        let (address, _) = server("").await;
+        let answered = get(&format!("http://{address}/"), None, None, 2).await;
+        assert!(
+            matches!(answered, Err(HttpsFault::Late { .. })),
+            "{answered:?}"
+        );
+    }
+
+    #[rstest]
+    #[case("", false)]
+    #[case("http://", false)]
+    #[case("/readyz", false)]
+    #[case("127.0.0.1:80", false)]
+    #[case("ftp://127.0.0.1/", false)]
+    #[case("http://a b/", false)]
+    #[case("http://127.0.0.1", true)]
+    #[case("http://[::1]:80/a", true)]
+    #[case("https://portcullis.svc:8181/readiness", true)]
+    fn urls(#[case] url: &str, #[case] expected: bool) {
+        assert_eq!(Target::parse(url).is_ok(), expected);
+    }
+}
