@@ -4,13 +4,13 @@
 //! published one, without a lock and without waiting for a writer.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use arc_swap::ArcSwap;
 
-use crate::{Labels, Lock, Object, ObjectKey, Snapshot};
+use crate::{Admission, Labels, Lock, Object, ObjectKey, Snapshot};
 
 /// The cache.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ pub struct State {
     policies: BTreeMap<ObjectKey, Object>,
     locks: BTreeMap<ObjectKey, Arc<Lock>>,
     namespaces: BTreeMap<String, Labels>,
+    /// Objects whose failure policy changed while they were known.
+    moved: BTreeSet<ObjectKey>,
     revision: u64,
 }
 
@@ -49,6 +51,7 @@ impl Cache {
             &state.policies,
             &state.locks,
             &state.namespaces,
+            &state.moved,
             state.revision,
         );
         self.published.store(Arc::new(snapshot));
@@ -57,8 +60,18 @@ impl Cache {
 }
 
 impl State {
-    /// Adds or replaces the policy of an object.
+    /// Adds or replaces the policy of an object. One whose failure policy changes is asked at both
+    /// from then on: until the API server knows of the change it asks at the old one, and whoever
+    /// was only asked at the new one would not be asked at all.
     pub fn apply_policy(&mut self, object: Object) {
+        let asked_at = |object: &Object| {
+            let admission = object.policy.definition().admission.as_ref();
+            admission.map(Admission::effective_failure_policy)
+        };
+        let before = self.policies.get(&object.key).and_then(asked_at);
+        if before.is_some() && before != asked_at(&object) {
+            self.moved.insert(object.key.clone());
+        }
         self.policies.insert(object.key.clone(), object);
     }
 
@@ -69,12 +82,14 @@ impl State {
 
     /// Removes the policy of an object.
     pub fn delete_policy(&mut self, key: &ObjectKey) {
+        self.moved.remove(key);
         self.policies.remove(key);
     }
 
     /// Keeps only the policies of objects for which `keep` holds.
     pub fn retain_policies(&mut self, mut keep: impl FnMut(&ObjectKey) -> bool) {
         self.policies.retain(|key, _| keep(key));
+        self.moved.retain(|key| self.policies.contains_key(key));
     }
 
     /// Adds or replaces a lock.

@@ -45,7 +45,7 @@ pub struct Subject {
 pub struct Route {
     /// Only policies of this kind of owner.
     pub owner: Option<Owner>,
-    /// Only policies that are registered with this failure policy.
+    /// Only policies that are, or lately were, registered with this failure policy.
     pub failure_policy: Option<FailurePolicy>,
 }
 
@@ -61,8 +61,15 @@ pub enum Owner {
 /// Policies by what they judge, for one scope.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
-    entries: Vec<Arc<Entry>>,
+    entries: Vec<Indexed>,
     filed: HashMap<(String, String), Vec<Filed>>,
+}
+
+/// A policy, and whether it is asked at both failure policies.
+#[derive(Clone, Debug)]
+struct Indexed {
+    entry: Arc<Entry>,
+    moved: bool,
 }
 
 /// A place in `Index::entries`, and the operations of the rule that filed it.
@@ -111,23 +118,25 @@ impl Route {
         self.owner.is_none_or(|only| only == owner)
     }
 
-    fn takes(self, entry: &Entry) -> bool {
-        let admission = entry.policy.definition().admission.as_ref();
+    fn takes(self, indexed: &Indexed) -> bool {
+        let admission = indexed.entry.policy.definition().admission.as_ref();
         admission.is_some_and(|admission| {
             self.failure_policy
-                .is_none_or(|only| only == admission.effective_failure_policy())
+                .is_none_or(|only| indexed.moved || only == admission.effective_failure_policy())
         })
     }
 }
 
 impl Index {
-    /// Files a policy that judges at admission; any other is left out.
-    pub(crate) fn insert(&mut self, entry: &Arc<Entry>) {
+    /// Files a policy that judges at admission; any other is left out. One that has `moved` is asked
+    /// at both failure policies.
+    pub(crate) fn insert(&mut self, entry: &Arc<Entry>, moved: bool) {
         let Some(admission) = &entry.policy.definition().admission else {
             return;
         };
         let place = self.entries.len();
-        self.entries.push(entry.clone());
+        let entry = entry.clone();
+        self.entries.push(Indexed { entry, moved });
         for rule in &admission.rules {
             let operations = rule.operations.iter().fold(0, |bits, op| bits | op.bit());
             for group in &rule.groups {
@@ -167,15 +176,22 @@ impl Index {
         places
             .into_iter()
             .filter_map(|place| self.entries.get(place))
-            .filter(move |entry| route.takes(entry))
+            .filter(move |indexed| route.takes(indexed))
+            .map(|indexed| &indexed.entry)
     }
 }
 
-/// The spellings in a rule that cover a resource, with Kubernetes' meaning: `*` is every resource
-/// and no subresource, `pods/*` every subresource of pods, `*/scale` that subresource of all.
+/// The spellings in a rule that cover a resource, as the API server reads them: `*` is every
+/// resource and no subresource, `pods/*` every subresource of pods and, though its documentation
+/// does not say so, pods themselves, `*/scale` that subresource of all.
 fn spellings(resource: &str) -> Vec<String> {
     match resource.split_once('/') {
-        None => vec![resource.to_owned(), "*".to_owned(), "*/*".to_owned()],
+        None => vec![
+            resource.to_owned(),
+            format!("{resource}/*"),
+            "*".to_owned(),
+            "*/*".to_owned(),
+        ],
         Some((parent, child)) => vec![
             resource.to_owned(),
             format!("{parent}/*"),

@@ -1,7 +1,7 @@
 //! One immutable state of the whole cache.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -37,6 +37,7 @@ impl Snapshot {
         objects: &BTreeMap<ObjectKey, Object>,
         locks: &BTreeMap<ObjectKey, Arc<Lock>>,
         namespaces: &BTreeMap<String, Labels>,
+        moved: &BTreeSet<ObjectKey>,
         revision: u64,
     ) -> Self {
         let mut oldest_first: Vec<&Object> = objects.values().collect();
@@ -72,9 +73,10 @@ impl Snapshot {
         let mut by_namespace: HashMap<String, Index> = HashMap::new();
         for entry in entries.values() {
             match entry.address().scope() {
-                Scope::Cluster => cluster.insert(entry),
+                Scope::Cluster => cluster.insert(entry, moved.contains(&entry.object)),
                 Scope::Namespace(name) => {
-                    by_namespace.entry(name.clone()).or_default().insert(entry);
+                    let own = by_namespace.entry(name.clone()).or_default();
+                    own.insert(entry, moved.contains(&entry.object));
                 }
             }
         }

@@ -460,7 +460,7 @@ fn subject(group: &str, resource: &str, operation: Operation, namespace: Option<
 #[case(&[""], &["pods"], "", "pods/exec", false)]
 #[case(&[""], &["pods/exec"], "", "pods/exec", true)]
 #[case(&[""], &["pods/*"], "", "pods/exec", true)]
-#[case(&[""], &["pods/*"], "", "pods", false)]
+#[case(&[""], &["pods/*"], "", "pods", true)]
 #[case(&[""], &["*"], "", "pods", true)]
 #[case(&[""], &["*"], "", "pods/exec", false)]
 #[case(&["*"], &["*/*"], "apps", "deployments", true)]
@@ -525,6 +525,51 @@ fn a_namespaced_policy_judges_its_own_namespace_only(
         .map(|entry| entry.address().name())
         .collect();
     assert_eq!(names, expected);
+}
+
+/// The API server learns of another failure policy some time after those who answer it.
+#[rstest]
+#[case(Action::Deny, FailurePolicy::Ignore, &[FailurePolicy::Fail, FailurePolicy::Ignore])]
+#[case(Action::Warn, FailurePolicy::Fail, &[FailurePolicy::Fail, FailurePolicy::Ignore])]
+#[case(Action::Deny, FailurePolicy::Fail, &[FailurePolicy::Fail])]
+fn a_policy_whose_failure_policy_changes_is_asked_at_both(
+    #[case] action: Action,
+    #[case] failure_policy: FailurePolicy,
+    #[case] expected: &[FailurePolicy],
+) {
+    let with = |action, failure_policy| Definition {
+        admission: Some(pods(action, failure_policy)),
+        ..policy(DENYING)
+    };
+    let asked_at = |cache: &Cache| -> Vec<FailurePolicy> {
+        let snapshot = cache.snapshot();
+        let is_asked = |only: &FailurePolicy| {
+            !snapshot
+                .select(
+                    &subject("", "pods", Operation::Create, None),
+                    route(None, Some(*only)),
+                )
+                .is_empty()
+        };
+        let both = [FailurePolicy::Fail, FailurePolicy::Ignore];
+        both.into_iter().filter(is_asked).collect()
+    };
+    let changed = object("p", 0, with(action, failure_policy));
+    let cache = Cache::new();
+    cache.update(|state| {
+        state.apply_policy(object("p", 0, with(Action::Deny, FailurePolicy::Fail)));
+        state.apply_policy(changed.clone());
+    });
+    assert_eq!(asked_at(&cache), expected);
+    // Another update changes nothing of it; a new object of the name knows nothing of it.
+    cache.update(|state| state.apply_policy(changed.clone()));
+    assert_eq!(asked_at(&cache), expected);
+    cache.update(|state| {
+        state.delete_policy(&changed.key);
+        state.apply_policy(changed.clone());
+    });
+    let own = changed.policy.definition().admission.as_ref().unwrap();
+    assert_eq!(asked_at(&cache), [own.effective_failure_policy()]);
 }
 
 fn route(owner: Option<Owner>, failure_policy: Option<FailurePolicy>) -> Route {

@@ -277,7 +277,7 @@ fn replace_all(arguments: &[Value]) -> Result<(), &'static str> {
 
 /// The longest that a text of `own` bytes can become.
 fn replaced(own: usize, old: usize, new: usize) -> Option<usize> {
-    let places = if old == 0 { own + 1 } else { own / old };
+    let places = own.checked_div(old).unwrap_or(own + 1);
     places.checked_mul(new)?.checked_add(own)
 }
 

@@ -19,6 +19,10 @@ use crate::Diagnostic;
 /// release build and ten times that in a debug build; evaluator threads have 64 MiB.
 const MAX_CHAIN: usize = 400;
 
+/// Time to put the statements of all bodies in order, which takes the square of their number: some
+/// microseconds each in a debug build. Thirty thousand bodies of ten statements take all of it.
+const MAX_COST: u64 = 3_000_000;
+
 /// Most references between rules, where a reference to a package counts for each of its rules. A
 /// rule of a hand-written policy has some ten.
 const MAX_EDGES: usize = 500_000;
@@ -29,6 +33,7 @@ const REFUSED: [&str; 3] = ["http.send", "net.lookup_ip_addr", "opa.runtime"];
 /// All rules of a policy, and what they refer to.
 pub(super) struct Graph {
     nodes: Vec<Node>,
+    cost: u64,
 }
 
 /// A rule: all definitions of one path.
@@ -68,8 +73,10 @@ impl Graph {
                 firsts.map(move |first| join(package, std::slice::from_ref(first)))
             })
             .collect();
+        let mut cost = 0_u64;
         for (package, imports, rules) in all {
             for rule in rules {
+                cost = cost.saturating_add(rule.cost);
                 let path = join(&package, &rule.name);
                 let resolve = |used: Use| Resolved {
                     path: resolve(&used.path, &package, &imports, &names),
@@ -91,6 +98,7 @@ impl Graph {
         }
         Self {
             nodes: nodes.into_values().collect(),
+            cost,
         }
     }
 
@@ -153,6 +161,14 @@ impl Graph {
                 .with_remedy("define it in a module, or see the list of builtins"),
             ),
         }
+    }
+
+    /// Bodies that would take too long to put in order.
+    pub(super) fn check_bodies(&self) -> Option<Diagnostic> {
+        let first = self.nodes.first().filter(|_| self.cost > MAX_COST)?;
+        let text = "the bodies of rules have too many statements".to_owned();
+        let fault = at_span("rego_compile_error", text, &first.span);
+        Some(fault.with_remedy("write long bodies as several rules, and tables in `data`"))
     }
 
     /// Recursion, and chains that are too long.

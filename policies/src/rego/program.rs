@@ -157,6 +157,7 @@ fn compile_here(definition: &Definition) -> Result<Program, Diagnostics> {
 
     let graph = Graph::new(engine.get_modules());
     let mut faults = check_packages(definition, &mut engine);
+    faults.extend(graph.check_bodies());
     faults.extend(graph.check_calls());
     faults.extend(graph.check_chains());
     let entry: Vec<String> = entrypoint(definition)

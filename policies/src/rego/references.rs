@@ -15,6 +15,8 @@ pub(super) struct Definition {
     pub(super) is_function: bool,
     pub(super) span: Span,
     pub(super) uses: Vec<Use>,
+    /// The squares of the numbers of statements in its bodies: what ordering them takes.
+    pub(super) cost: u64,
 }
 
 /// A reference or a call, as it is written.
@@ -52,7 +54,7 @@ pub(super) fn definitions(module: &Module) -> Vec<Definition> {
 }
 
 fn definition(rule: &Rule) -> Definition {
-    let mut walk = Walk { uses: Vec::new() };
+    let mut walk = Walk::default();
     let (head, is_function, span) = match rule {
         Rule::Default {
             refr,
@@ -88,6 +90,7 @@ fn definition(rule: &Rule) -> Definition {
         is_function,
         span: span.clone(),
         uses: walk.uses,
+        cost: walk.cost,
     }
 }
 
@@ -101,7 +104,7 @@ fn argument_names(rule: &Rule) -> Vec<String> {
     else {
         return Vec::new();
     };
-    let mut walk = Walk { uses: Vec::new() };
+    let mut walk = Walk::default();
     args.iter().for_each(|argument| walk.expression(argument));
     let variables = walk
         .uses
@@ -116,8 +119,10 @@ pub(super) fn is_root(name: &str) -> bool {
 }
 
 /// Gathers references, in the order of the source.
+#[derive(Default)]
 struct Walk {
     uses: Vec<Use>,
+    cost: u64,
 }
 
 impl Walk {
@@ -148,6 +153,8 @@ impl Walk {
     }
 
     fn query(&mut self, query: &Query) {
+        let statements = query.stmts.len() as u64;
+        self.cost = self.cost.saturating_add(statements * statements);
         query
             .stmts
             .iter()

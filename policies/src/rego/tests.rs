@@ -401,6 +401,21 @@ fn a_result_is_no_deeper_than_what_can_be_read() {
 }
 
 #[test]
+fn statements_are_limited() {
+    let body = |length: usize| {
+        let statements: Vec<String> = (0..length).map(|n| format!(" y{n} := {n}")).collect();
+        let statements = statements.join("\n");
+        Program::compile(&definition(&format!(
+            "package a.b\nallow if {{\n{statements}\n}}"
+        )))
+        .map(drop)
+    };
+    assert_eq!(body(300), Ok(()));
+    let faults = body(1_733).unwrap_err().to_string();
+    assert!(faults.contains("too many statements"), "{faults}");
+}
+
+#[test]
 fn references_to_whole_packages_are_limited() {
     let many = |rule: &dyn Fn(usize) -> String| (0..1_000).map(rule).collect::<String>();
     let mut definition = definition(&format!(
