@@ -9,6 +9,7 @@ use axum::{
         header::{HOST, ORIGIN},
     },
 };
+use futures::future::BoxFuture;
 use portcullis_policies::{Address, Timestamp, text::clean};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,6 +18,7 @@ use super::{ask, place::Place};
 use crate::{
     Caller, Doors, LockFault, LockRequest,
     body::Held,
+    deadline::DEFAULT_TIMEOUT,
     problem::{Problem, ProblemDocument},
 };
 
@@ -109,12 +111,8 @@ pub(super) async fn lock(
             .filter(|reason| !reason.is_empty()),
         expires_at,
     };
-    doors
-        .settings()
-        .locks
-        .lock(Caller::of(&headers), request)
-        .await
-        .map_err(|fault| problem_of(&fault))?;
+    let locks = &doors.settings().locks;
+    in_time(locks.lock(Caller::of(&headers), request)).await?;
     Ok(Json(LockState {
         policy: place.0,
         locked: true,
@@ -165,14 +163,20 @@ pub(super) async fn unlock(
     refuse_other_sites(&headers)?;
     place.find(&doors.snapshot())?;
     let locks = &doors.settings().locks;
-    locks
-        .unlock(Caller::of(&headers), place.0.clone())
-        .await
-        .map_err(|fault| problem_of(&fault))?;
+    in_time(locks.unlock(Caller::of(&headers), place.0.clone())).await?;
     Ok(Json(LockState {
         policy: place.0,
         locked: false,
     }))
+}
+
+/// Waits for the locks as long as anybody waits for an answer here.
+async fn in_time(answer: BoxFuture<'_, Result<(), LockFault>>) -> Result<(), Problem> {
+    let answered = tokio::time::timeout(DEFAULT_TIMEOUT, answer).await;
+    let late = || LockFault::Unavailable("the locks did not answer in time".to_owned());
+    answered
+        .unwrap_or_else(|_| Err(late()))
+        .map_err(|fault| problem_of(&fault))
 }
 
 fn read(held: &Held) -> Result<LockBody, Problem> {

@@ -73,6 +73,7 @@ pub(crate) struct Answer {
 /// Answers what it is told to, and notes what it was asked.
 #[derive(Default)]
 pub(crate) struct Keeper {
+    pub(crate) silent: std::sync::atomic::AtomicBool,
     pub(crate) fault: Mutex<Option<LockFault>>,
     pub(crate) asked: Mutex<Vec<(Option<String>, LockRequest)>>,
     pub(crate) unlocked: Mutex<Vec<Address>>,
@@ -208,20 +209,28 @@ impl Answer {
     }
 }
 
+impl Keeper {
+    fn answer(&self) -> BoxFuture<'_, Result<(), LockFault>> {
+        if self.silent.load(std::sync::atomic::Ordering::Relaxed) {
+            return futures::future::pending().boxed();
+        }
+        let fault = self.fault.lock().unwrap().clone();
+        async { fault.map_or(Ok(()), Err) }.boxed()
+    }
+}
+
 impl LockKeeper for Keeper {
     fn lock(&self, caller: Caller, request: LockRequest) -> BoxFuture<'_, Result<(), LockFault>> {
         self.asked
             .lock()
             .unwrap()
             .push((caller.bearer().map(str::to_owned), request));
-        let fault = self.fault.lock().unwrap().clone();
-        async { fault.map_or(Ok(()), Err) }.boxed()
+        self.answer()
     }
 
     fn unlock(&self, _caller: Caller, address: Address) -> BoxFuture<'_, Result<(), LockFault>> {
         self.unlocked.lock().unwrap().push(address);
-        let fault = self.fault.lock().unwrap().clone();
-        async { fault.map_or(Ok(()), Err) }.boxed()
+        self.answer()
     }
 }
 

@@ -99,6 +99,19 @@ async fn faults_are_told(
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn locks_that_do_not_answer_are_not_waited_for() {
+    let fixture = Fixture::usual();
+    fixture
+        .keeper
+        .silent
+        .store(true, std::sync::atomic::Ordering::Relaxed);
+    for method in [Method::POST, Method::DELETE] {
+        let answer = ask(&fixture, method, "").await;
+        answer.assert_problem(503, "LOCKS.UNAVAILABLE");
+    }
+}
+
 #[rstest]
 #[case::cut("{")]
 #[case::list("[]")]
