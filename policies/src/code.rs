@@ -32,6 +32,10 @@ pub enum Code {
     DeniedAdmission,
     /// The policy denied an evaluation.
     DeniedEvaluation,
+    /// The policy warns.
+    Warning,
+    /// The policy says that it does not apply.
+    Skipped,
     /// A code of the policy's own.
     Custom(String),
 }
@@ -52,6 +56,8 @@ impl Code {
             Self::Overloaded => "POLICY.OVERLOADED",
             Self::DeniedAdmission => "POLICY.DENIED_ADMISSION",
             Self::DeniedEvaluation => "POLICY.DENIED_EVALUATION",
+            Self::Warning => "POLICY.WARNING",
+            Self::Skipped => "POLICY.SKIPPED",
             Self::Custom(code) => code,
         }
     }

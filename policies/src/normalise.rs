@@ -131,22 +131,25 @@ impl Reading<'_> {
     /// Reads an object's rules; answers whether what allows holds, where nothing denies.
     fn read(&self, document: &Value, findings: &mut Findings) -> bool {
         let denied = self.denied_code();
-        for message in collect(document, "deny", denied, findings) {
+        for message in collect(document, "deny", &denied, findings) {
             findings.denials.push(message);
         }
         for rule in ["violation", "violations"] {
-            for mut message in collect(document, rule, denied, findings) {
+            for mut message in collect(document, rule, &denied, findings) {
                 let severity = *message.severity.get_or_insert(Severity::Critical);
                 if severity >= self.settings.fail_on {
                     findings.denials.push(message);
                 } else {
+                    if message.code == denied {
+                        message.code = Code::Warning;
+                    }
                     findings.warnings.push(message);
                 }
             }
         }
-        let warnings = collect(document, "warn", denied, findings);
+        let warnings = collect(document, "warn", &Code::Warning, findings);
         findings.warnings.extend(warnings);
-        let skipped = collect(document, "skip", denied, findings);
+        let skipped = collect(document, "skip", &Code::Skipped, findings);
         findings.skipped.extend(skipped);
         self.permits(document, findings)
     }
@@ -187,7 +190,7 @@ impl Reading<'_> {
             let permits = self.settings.default == DefaultDecision::Allow;
             if !permits {
                 let text = "the policy defines neither what it allows nor what it denies";
-                findings.refusal = Some(Message::new(self.denied_code().into(), text).with_remedy(
+                findings.refusal = Some(Message::new(self.denied_code(), text).with_remedy(
                     "define `allow`, `deny` or `violation`, or set `decision.default`",
                 ));
             }
@@ -215,43 +218,29 @@ impl Reading<'_> {
         };
         Message {
             rule: Some(rule.to_owned()),
-            ..Message::new(self.denied_code().into(), &text)
+            ..Message::new(self.denied_code(), &text)
         }
     }
 
-    fn denied_code(&self) -> DeniedCode {
-        DeniedCode(self.point)
+    /// The code of a denial that has none of its own.
+    fn denied_code(&self) -> Code {
+        match self.point {
+            Point::Admission => Code::DeniedAdmission,
+            Point::Evaluation => Code::DeniedEvaluation,
+        }
     }
 }
 
 /// The messages of a rule; what cannot be read is noted as a fault.
-fn collect(
-    document: &Value,
-    rule: &str,
-    denied: DeniedCode,
-    findings: &mut Findings,
-) -> Vec<Message> {
+fn collect(document: &Value, rule: &str, code: &Code, findings: &mut Findings) -> Vec<Message> {
     let mut messages = Vec::new();
     for member in members(&document[rule]) {
         match member {
-            Member::Said(said) => messages.push(said.message(rule, denied.into())),
+            Member::Said(said) => messages.push(said.message(rule, code.clone())),
             Member::Malformed(what) => findings.faults.push(format!("rule `{rule}`: {what}")),
         }
     }
     messages
-}
-
-/// The code of a denial that has none of its own.
-#[derive(Clone, Copy)]
-struct DeniedCode(Point);
-
-impl From<DeniedCode> for Code {
-    fn from(DeniedCode(point): DeniedCode) -> Self {
-        match point {
-            Point::Admission => Self::DeniedAdmission,
-            Point::Evaluation => Self::DeniedEvaluation,
-        }
-    }
 }
 
 /// `allow` holds as `true`, as a set or array of reasons that is not empty, or as an object whose

@@ -4,6 +4,9 @@ use crate::{Code, Message, Severity, Value, text::clean};
 
 use super::kind_of;
 
+/// Longest code of a policy's own, in bytes. Ours have at most 24.
+const MAX_CODE: usize = 64;
+
 /// One member of a rule's value.
 pub(super) enum Member<'a> {
     /// It says something.
@@ -52,7 +55,7 @@ impl Said<'_> {
         };
         let string = |name: &str| field(name).as_string().ok().map(|text| clean(text));
         let own_code = string("code")
-            .filter(|code| !code.is_empty())
+            .filter(|code| is_name(code))
             .map(Code::Custom);
         let text = if self.text.is_empty() {
             format!("rule `{rule}` holds")
@@ -68,6 +71,13 @@ impl Said<'_> {
             ..Message::new(own_code.unwrap_or(code), &text)
         }
     }
+}
+
+/// Whether a code is a name that programs can compare. Codes stand in logs, where a text that a
+/// policy made of its request has no place.
+fn is_name(code: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/-".contains(&byte);
+    !code.is_empty() && code.len() <= MAX_CODE && code.bytes().all(allowed)
 }
 
 fn read(value: &Value) -> Member<'_> {

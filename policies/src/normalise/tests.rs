@@ -206,6 +206,27 @@ fn violations_below_fail_on_warn(
     assert_eq!(texts(&shown), ["a"]);
 }
 
+#[rstest]
+#[case(r#"{"warn": ["a"]}"#, "POLICY.WARNING")]
+#[case(r#"{"warn": [{"msg": "a", "code": "OWN"}]}"#, "OWN")]
+#[case(
+    r#"{"violation": [{"msg": "a", "severity": "low"}]}"#,
+    "POLICY.WARNING"
+)]
+#[case(
+    r#"{"violation": [{"msg": "a", "severity": "low", "code": "OWN"}]}"#,
+    "OWN"
+)]
+fn a_warning_is_not_called_a_denial(#[case] document: &str, #[case] code: &str) {
+    let settings = DecisionSettings {
+        fail_on: Severity::High,
+        ..Default::default()
+    };
+    let judgement = judge(document, &[], settings);
+    assert_eq!(judgement.warnings[0].code.as_str(), code);
+    assert!(judgement.allowed);
+}
+
 #[test]
 fn a_message_keeps_what_the_policy_says() {
     let document = r#"{"deny": [{
@@ -456,4 +477,16 @@ fn an_object_that_is_a_key_is_a_member() {
     assert_eq!(judgement.outcome, Outcome::Denied);
     assert_eq!(texts(&judgement.messages), ["a"]);
     assert_eq!(judgement.messages[0].severity, Some(Severity::Info));
+}
+
+#[rstest]
+#[case("IMAGE.UNSIGNED", "IMAGE.UNSIGNED")]
+#[case("CVE-2026:1/a", "CVE-2026:1/a")]
+#[case("", "POLICY.DENIED_ADMISSION")]
+#[case("Bearer token", "POLICY.DENIED_ADMISSION")]
+#[case(&"a".repeat(65), "POLICY.DENIED_ADMISSION")]
+fn a_code_of_its_own_is_a_name(#[case] code: &str, #[case] expected: &str) {
+    let document = format!(r#"{{"deny": [{{"msg": "a", "code": "{code}"}}]}}"#);
+    let judgement = judge(&document, &[], DecisionSettings::default());
+    assert_eq!(judgement.messages[0].code.as_str(), expected);
 }

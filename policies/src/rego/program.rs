@@ -151,6 +151,9 @@ fn compile_here(definition: &Definition) -> Result<Program, Diagnostics> {
     }
     let (mut engine, version) = parse(definition)?;
     engine.set_strict_builtin_errors(false);
+    // What `print` says is dropped with the evaluation: it may be a request's Secret or token, and
+    // would stand raw between the lines of the log.
+    engine.set_gather_prints(true);
     ambient::install(&mut engine)
         .and_then(|()| bounds::install(&mut engine))
         .map_err(|error| internal(&format!("{error:#}")))?;
