@@ -189,6 +189,8 @@ fn status_of(code: &Code) -> StatusCode {
         | Code::EvaluationFailed
         | Code::MemoryExceeded
         | Code::OutputInvalid
+        | Code::Warning
+        | Code::Skipped
         | Code::Custom(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
