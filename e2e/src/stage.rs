@@ -5,10 +5,7 @@ use std::{fs::File, panic::AssertUnwindSafe, time::Duration};
 use anyhow::{Context, Result, anyhow, bail};
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
-use kube::{
-    Api, Client, Resource, ResourceExt,
-    api::{DeleteParams, ListParams, PostParams},
-};
+use kube::{Api, Client, Resource, ResourceExt, api::PostParams};
 use portcullis_crds::{
     ClusterLock, ClusterPolicy, ConditionType, Lock, Policy, PolicyStatus, conditions,
 };
@@ -88,33 +85,28 @@ async fn create_namespace(client: &Client) -> Result<String> {
 /// Deletes all that tests made, this one and one that was killed before. Namespaces have names of
 /// their own, and go when their Pods have ended: nobody waits for them.
 async fn put_away(cluster: &Cluster) -> Result<()> {
-    let made = ListParams::default().labels(&format!("{}={}", manifests::LABEL, manifests::MAKER));
-    let kinds = cluster
-        .kubectl(&["get", "crd", "clusterlocks.portcullis.dev"])
-        .await?;
-    if kinds.status.success() {
+    let mut kinds = vec!["clusterrolebindings", "namespaces"];
+    let definition = ["get", "crd", "clusterlocks.portcullis.dev"];
+    if cluster.kubectl(&definition).await?.status.success() {
         // Locks first: a policy that goes while it is locked would be one more state to think of.
-        let selector = format!("--selector={}={}", manifests::LABEL, manifests::MAKER);
-        for kind in ["clusterlocks", "clusterpolicies"] {
-            let kind = format!("{kind}.portcullis.dev");
-            cluster
-                .kubectl(&["delete", &kind, &selector])
-                .await?
-                .succeeded()?;
-        }
+        kinds.splice(
+            0..0,
+            [
+                "clusterlocks.portcullis.dev",
+                "clusterpolicies.portcullis.dev",
+            ],
+        );
     }
-    let bindings = [
-        "delete",
-        "clusterrolebindings",
-        "--selector",
-        &format!("{}={}", manifests::LABEL, manifests::MAKER),
-    ];
-    cluster.kubectl(&bindings).await?.succeeded()?;
-    let namespaces: Api<Namespace> = Api::all(cluster.client());
-    for namespace in namespaces.list_metadata(&made).await? {
-        namespaces
-            .delete(&namespace.name_any(), &DeleteParams::default())
-            .await?;
+    let selector = format!("--selector={}={}", manifests::LABEL, manifests::MAKER);
+    for kind in kinds {
+        let delete = [
+            "delete",
+            kind,
+            &selector,
+            "--ignore-not-found",
+            "--wait=false",
+        ];
+        cluster.kubectl(&delete).await?.succeeded()?;
     }
     Ok(())
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::Api;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{Stage, installation, programs, samples, until, waiting::MINUTE};
 
 /// Where the certificate of our authority lies in a toolbox.
-const CA: &str = "/tmp/ca.crt";
+const CA: &str = "/trust/ca.crt";
 
 /// Seconds for one HTTP request: an evaluation is given at most ten.
 const SECONDS: &str = "15";
@@ -48,10 +48,18 @@ pub struct Ask {
 impl<'a> Toolbox<'a> {
     /// Starts a Pod that does nothing by itself, with our authority's certificate in it.
     pub async fn start(stage: &'a Stage, name: &str) -> Result<Self> {
-        stage.apply(&[samples::good(name)]).await?;
-        let toolbox = Self::of(stage, name, "web").await?;
-        toolbox.trust().await?;
-        Ok(toolbox)
+        let certificate = json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": name},
+            "data": {"ca.crt": authority(stage).await?},
+        });
+        let mut pod = samples::good(name);
+        pod["spec"]["volumes"] = json!([{"name": "trust", "configMap": {"name": name}}]);
+        pod["spec"]["containers"][0]["volumeMounts"] =
+            json!([{"name": "trust", "mountPath": "/trust"}]);
+        stage.apply(&[certificate, pod]).await?;
+        Self::of(stage, name, "web").await
     }
 
     /// A container of a Pod, when all of its containers are ready.
@@ -75,40 +83,29 @@ impl<'a> Toolbox<'a> {
         })
     }
 
-    /// Puts our authority's certificate where [`Ask::over_tls`] reads it.
-    pub async fn trust(&self) -> Result<()> {
-        let certificate = authority(self.stage).await?;
-        self.run(&["sh", "-c", &format!("cat > {CA}")], Some(&certificate))
-            .await?;
-        Ok(())
-    }
-
     /// Asks, from inside this container.
     pub async fn ask(&self, ask: &Ask) -> Result<Answer> {
         let arguments = ask.arguments();
-        let mut command = vec!["curl"];
-        command.extend(arguments.iter().map(String::as_str));
-        Answer::read(&self.run(&command, ask.body.as_deref()).await?)
-    }
-
-    async fn run(&self, command: &[&str], input: Option<&str>) -> Result<String> {
-        let mut arguments = vec![
+        let mut command = vec![
             "exec",
             "--namespace",
             self.stage.namespace(),
             &self.pod,
             "--container",
             &self.container,
-            "--stdin",
             "--",
+            "curl",
         ];
-        arguments.extend(command);
-        let ran = self
-            .stage
-            .cluster()
-            .kubectl_with(&arguments, Some(input.unwrap_or("")))
-            .await?;
-        Ok(ran.succeeded()?.stdout)
+        command.extend(arguments.iter().map(String::as_str));
+        Answer::read(
+            &self
+                .stage
+                .cluster()
+                .kubectl(&command)
+                .await?
+                .succeeded()?
+                .stdout,
+        )
     }
 }
 
@@ -156,7 +153,7 @@ impl Ask {
         self
     }
 
-    /// The same, trusting the certificate that [`Toolbox::trust`] put there and no other.
+    /// The same, trusting the certificate that [`Toolbox::start`] put there and no other.
     #[must_use]
     pub fn over_tls(mut self) -> Self {
         self.ca = Some(CA.to_owned());
@@ -166,7 +163,7 @@ impl Ask {
     /// Asks, from this machine.
     pub async fn ask(&self) -> Result<Answer> {
         let curl = programs::program("curl");
-        let ran = programs::run(&curl, self.arguments(), self.body.as_deref()).await?;
+        let ran = programs::run(&curl, self.arguments(), None).await?;
         Answer::read(&ran.succeeded()?.stdout)
     }
 
@@ -191,14 +188,10 @@ impl Ask {
         for (name, value) in &self.headers {
             words.extend(["--header".to_owned(), format!("{name}: {value}")]);
         }
-        if self.body.is_some() {
-            let body = [
-                "--header",
-                "Content-Type: application/json",
-                "--data-binary",
-                "@-",
-            ];
-            words.extend(body.map(str::to_owned));
+        if let Some(body) = &self.body {
+            // Not by way of standard input, of which `kubectl exec` may lose the beginning.
+            let header = "Content-Type: application/json";
+            words.extend(["--header", header, "--data-binary", body].map(str::to_owned));
         }
         words.push(self.url.clone());
         words

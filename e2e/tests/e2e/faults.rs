@@ -29,12 +29,24 @@ async fn what_cannot_work_is_refused_with_the_place_that_is_wrong() -> Result<()
         let cases: [(Value, &[&str]); 5] = [
             (
                 policy(unknown_function)?,
-                &["policy.rego:3:9", "missing", "hint"],
+                &["policy.rego:3:9", "`missing`", "→ define it"],
             ),
-            (policy(unclosed)?, &["policy.rego:"]),
-            (policy(another_package)?, &["package", "e2e.broken"]),
-            (policy(wrong_parameters)?, &["parameters", "labels"]),
-            (expired_lock(), &["spec.expiresAt", "past"]),
+            (policy(unclosed)?, &["policy.rego:5:1: rego_parse_error"]),
+            (
+                policy(another_package)?,
+                &[
+                    "policy.rego:1:1: package_mismatch",
+                    "→ write `package e2e.broken`",
+                ],
+            ),
+            (
+                policy(wrong_parameters)?,
+                &["parameters_invalid", "`parameters/labels`"],
+            ),
+            (
+                expired_lock(),
+                &["`expiresAt` is in the past", "→ set `expiresAt`"],
+            ),
         ];
         for (object, words) in cases {
             stage.try_apply(&[object]).await?.failed_with(words)?;
