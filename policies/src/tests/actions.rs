@@ -1,0 +1,139 @@
+//! What follows from a judgement, and what happens when a policy cannot answer.
+
+use rstest::rstest;
+
+use super::*;
+
+#[rstest]
+#[case(ALLOWING, [(true, 0, 0), (true, 0, 0), (true, 0, 0), (true, 0, 0)])]
+#[case(DENYING, [(false, 1, 0), (false, 1, 0), (true, 0, 1), (true, 1, 0)])]
+#[case(WARNING, [(true, 0, 1), (true, 0, 1), (true, 0, 1), (true, 1, 0)])]
+#[case(BROKEN, [(false, 1, 0), (true, 0, 1), (true, 0, 1), (true, 1, 0)])]
+#[case(FAILING, [(false, 1, 0), (true, 0, 1), (true, 0, 1), (true, 1, 0)])]
+#[case(MALFORMED, [(false, 1, 0), (true, 0, 1), (true, 0, 1), (true, 1, 0)])]
+fn actions_decide_what_follows(#[case] source: &str, #[case] expected: [(bool, usize, usize); 4]) {
+    let settings = [
+        (Action::Deny, FailurePolicy::Fail),
+        (Action::Deny, FailurePolicy::Ignore),
+        (Action::Warn, FailurePolicy::Fail),
+        (Action::Audit, FailurePolicy::Fail),
+    ];
+    let decisions = settings.map(|(action, failure_policy)| {
+        let admission = Some(pods(action, failure_policy));
+        seen(&decide(
+            Definition {
+                admission,
+                ..policy(source)
+            },
+            [],
+            &review(),
+        ))
+    });
+    assert_eq!(decisions, expected);
+}
+
+#[rstest]
+#[case(BROKEN, "POLICY.COMPILE_FAILED")]
+#[case(FAILING, "POLICY.EVALUATION_FAILED")]
+#[case(MALFORMED, "POLICY.OUTPUT_INVALID")]
+#[case(DENYING, "POLICY.DENIED_EVALUATION")]
+fn an_evaluation_that_is_not_allowed_has_a_code(#[case] source: &str, #[case] code: &str) {
+    let decision = decide(policy(source), [], &Input::Evaluation(None));
+    assert!(!decision.allowed);
+    assert_eq!(decision.code().unwrap().as_str(), code);
+}
+
+#[test]
+fn a_broken_policy_says_where() {
+    let decision = decide(policy(BROKEN), [], &Input::Evaluation(None));
+    assert!(
+        decision.messages[0].message.contains("policy.rego:2:"),
+        "{decision:?}"
+    );
+}
+
+#[test]
+fn outside_its_window_a_policy_is_not_asked_at_admission_and_answers_by_name() {
+    let window = Window {
+        not_before: Some(at(1_001)),
+        not_after: None,
+    };
+    let admission = Some(pods(Action::Deny, FailurePolicy::Fail));
+    let definition = Definition {
+        admission,
+        window,
+        ..policy(DENYING)
+    };
+    let decision = decide(definition.clone(), [], &review());
+    assert_eq!(
+        (decision.allowed, decision.outcome),
+        (true, Outcome::NotInForce)
+    );
+    let decision = decide(definition, [], &Input::Evaluation(None));
+    assert_eq!(decision.code().unwrap().as_str(), "POLICY.NOT_IN_FORCE");
+    assert!(!decision.allowed);
+}
+
+#[test]
+fn without_room_the_failure_policy_decides() {
+    let overloaded = |failure_policy| {
+        let admission = Some(pods(Action::Deny, failure_policy));
+        let cache = cache(
+            [object(
+                "it",
+                0,
+                Definition {
+                    admission,
+                    ..policy(ALLOWING)
+                },
+            )],
+            [],
+        );
+        let snapshot = cache.snapshot();
+        let entry = snapshot.entries().next().unwrap();
+        entry.overloaded(Point::Admission, Arc::from("id"))
+    };
+    assert_eq!(seen(&overloaded(FailurePolicy::Fail)), (false, 1, 0));
+    assert_eq!(seen(&overloaded(FailurePolicy::Ignore)), (true, 0, 1));
+}
+
+#[test]
+fn parameters_that_break_their_schema_break_the_policy() {
+    let mut definition = policy(ALLOWING);
+    definition.parameters_schema = Some(json!({"required": ["registries"]}));
+    let compiled = Policy::compile(definition.clone());
+    let text = compiled.faults().unwrap().to_string();
+    assert!(
+        text.contains("parameters_invalid") && text.contains("registries"),
+        "{text}"
+    );
+
+    definition
+        .parameters
+        .insert("registries".to_owned(), json!([]));
+    assert_eq!(Policy::compile(definition.clone()).faults(), None);
+
+    definition.parameters_schema = Some(json!({"type": 5}));
+    let text = Policy::compile(definition).faults().unwrap().to_string();
+    assert!(text.contains("parameters_schema_invalid"), "{text}");
+}
+
+#[test]
+fn a_decision_is_written_in_camel_case() {
+    let admission = Some(pods(Action::Deny, FailurePolicy::Fail));
+    let decision = decide(
+        Definition {
+            admission,
+            ..policy(DENYING)
+        },
+        [],
+        &review(),
+    );
+    insta::assert_json_snapshot!(decision);
+    let decision = decide(
+        policy(ALLOWING),
+        [lock("incident")],
+        &Input::Evaluation(None),
+    );
+    insta::assert_json_snapshot!(decision);
+}
