@@ -5,7 +5,7 @@ use kube::core::{DynamicObject, ObjectMeta, PartialObjectMeta};
 use portcullis_crds as crds;
 use portcullis_policies::{Diagnostic, Diagnostics, Labels, ObjectKey, State};
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::convert::{Draft, LockDraft, kind};
 
@@ -28,7 +28,7 @@ pub(super) enum Content {
     Lock(Box<LockDraft>),
     /// The labels of a namespace.
     Namespace(Labels),
-    /// An object without a usable address.
+    /// An object of which it cannot be told where it answers: what was in force of it stays so.
     Unreadable(Diagnostics),
 }
 
@@ -58,8 +58,8 @@ impl Kind {
     /// Reads an object.
     pub(super) fn read(self, object: DynamicObject) -> Content {
         match self {
-            Self::Policy => policy::<crds::Policy>(object),
-            Self::ClusterPolicy => policy::<crds::ClusterPolicy>(object),
+            Self::Policy => policy::<crds::Policy>(kind::POLICY, object),
+            Self::ClusterPolicy => policy::<crds::ClusterPolicy>(kind::CLUSTER_POLICY, object),
             Self::Lock => lock::<crds::Lock>(object),
             Self::ClusterLock => lock::<crds::ClusterLock>(object),
             Self::Namespace => Content::Namespace(object.metadata.labels.unwrap_or_default()),
@@ -107,29 +107,20 @@ pub(super) fn without_content(object: PartialObjectMeta<Namespace>) -> DynamicOb
     }
 }
 
-fn policy<T: DeserializeOwned>(object: DynamicObject) -> Content
+fn policy<T: DeserializeOwned>(kind: &str, object: DynamicObject) -> Content
 where
     for<'a> Draft: TryFrom<&'a T, Error = Diagnostics>,
 {
-    let spec = object.data.get("spec").cloned();
+    let spec = object.data.get("spec").cloned().unwrap_or_default();
     let draft = match typed::<T>(object.metadata.clone(), object.data) {
         Ok(typed) => Draft::try_from(&typed),
-        // An object that was stored under another schema. Its address and its match are enough to
-        // answer as a broken policy; whoever needs less is more likely to be readable.
-        Err(error) => [
-            &["group", "name", "version", "admission"][..],
-            &["group", "name", "version"],
-        ]
-        .into_iter()
-        .find_map(|fields| salvaged::<T>(&object.metadata, spec.as_ref()?, fields))
-        .map_or_else(
-            || Err(unreadable(&error)),
-            |typed| {
-                let mut draft = Draft::try_from(&typed)?;
-                draft.faults = Some(unreadable(&error));
-                Ok(draft)
-            },
-        ),
+        // An object that was stored under another schema answers as a broken policy, as long as
+        // what it judges can be read.
+        Err(error) => {
+            let faults = unreadable(&error);
+            let document = json!({"kind": kind, "metadata": object.metadata, "spec": spec});
+            Draft::stand_in(&document, faults.clone()).ok_or(faults)
+        }
     };
     draft.map_or_else(Content::Unreadable, |draft| {
         Content::Policy(Box::new(draft))
@@ -144,19 +135,6 @@ where
         .map_err(|error| unreadable(&error))
         .and_then(|typed| LockDraft::try_from(&typed))
         .map_or_else(Content::Unreadable, |draft| Content::Lock(Box::new(draft)))
-}
-
-fn salvaged<T: DeserializeOwned>(metadata: &ObjectMeta, spec: &Json, fields: &[&str]) -> Option<T> {
-    let kept = fields
-        .iter()
-        .filter_map(|field| Some(((*field).to_owned(), spec.get(*field)?.clone())));
-    let mut kept: Map<String, Json> = kept.collect();
-    kept.insert("modules".to_owned(), Json::Object(Map::new()));
-    typed(
-        metadata.clone(),
-        Json::Object(Map::from_iter([("spec".to_owned(), kept.into())])),
-    )
-    .ok()
 }
 
 /// Reads what the kind says. The status is no part of it: a status that cannot be read must not
@@ -190,34 +168,53 @@ mod tests {
         serde_json::from_value(json!({
             "apiVersion": "portcullis.dev/v1alpha1",
             "kind": "ClusterPolicy",
-            "metadata": {"name": "labels"},
+            "metadata": {"name": "labels", "creationTimestamp": "1970-01-01T00:00:07Z"},
             "spec": spec,
             "status": {"replicas": "an older shape"},
         }))
         .unwrap()
     }
 
-    fn rules() -> Json {
+    /// A match by one rule for this operation.
+    fn rules(operation: &str) -> Json {
         json!({"match": {"resourceRules": [{
-            "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"],
+            "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": [operation],
         }]}})
     }
 
-    /// Whether it is a policy, whether it has faults, and how many rules it matches by.
+    /// A spec with an address, and these fields.
+    fn spec(fields: Json) -> Json {
+        let mut spec = json!({"group": "a", "name": "b", "version": "1", "modules": {}});
+        let Json::Object(fields) = fields else {
+            panic!("{fields}")
+        };
+        spec.as_object_mut().unwrap().extend(fields);
+        spec
+    }
+
+    /// Whether it is a policy, whether it has faults, by how many rules it matches, and whether it
+    /// is a guardrail.
     #[rstest]
-    #[case(json!({"group": "a", "name": "b", "version": "1", "modules": {}, "admission": rules()}), Some((false, 1)))]
-    #[case(json!({"group": "a", "name": "b", "version": "1", "modules": 7, "admission": rules()}), Some((true, 1)))]
-    #[case(json!({"group": "a", "name": "b", "version": "1", "modules": {}, "admission": 7}), Some((true, 0)))]
-    #[case(json!({"group": "A", "name": "b", "version": "1", "modules": {}}), None)]
-    #[case(json!({"name": "b", "version": "1", "modules": {}}), None)]
-    fn what_has_an_address_answers(#[case] spec: Json, #[case] expected: Option<(bool, usize)>) {
+    #[case::sound(spec(json!({"admission": rules("CREATE")})), Some((false, 1, false)))]
+    #[case::modules(spec(json!({"modules": 7, "admission": rules("CREATE"), "guardrail": true})), Some((true, 1, true)))]
+    #[case::newer_severity(spec(json!({"decision": {"failOn": "grave"}, "admission": rules("CREATE")})), Some((true, 1, false)))]
+    #[case::newer_action(spec(json!({"admission": {"action": "Ask", "match": rules("CREATE")["match"]}})), Some((true, 1, false)))]
+    #[case::newer_operation(spec(json!({"admission": rules("PATCH")})), None)]
+    #[case::admission(spec(json!({"admission": 7})), None)]
+    #[case::address(spec(json!({"group": "A"})), None)]
+    #[case::no_group(json!({"name": "b", "version": "1", "modules": {}}), None)]
+    fn what_can_be_told_to_judge_answers(
+        #[case] spec: Json,
+        #[case] expected: Option<(bool, usize, bool)>,
+    ) {
         let found = match Kind::ClusterPolicy.read(object(&spec)) {
             Content::Policy(draft) => {
+                assert_eq!(draft.created.as_second(), 7);
                 let rules = draft
                     .definition
                     .admission
                     .map_or(0, |admission| admission.rules.len());
-                Some((draft.faults.is_some(), rules))
+                Some((draft.faults.is_some(), rules, draft.definition.guardrail))
             }
             _ => None,
         };

@@ -99,6 +99,7 @@ impl Draft {
         let at = |pointer: &str| document.pointer(pointer);
         let text = |pointer: &str| at(pointer).and_then(Json::as_str).unwrap_or_default();
         let labels = at("/metadata/labels").cloned();
+        let created = at("/metadata/creationTimestamp").cloned();
         let metadata = ObjectMeta {
             name: at("/metadata/name")
                 .and_then(Json::as_str)
@@ -107,6 +108,7 @@ impl Draft {
                 .and_then(Json::as_str)
                 .map(str::to_owned),
             labels: labels.and_then(|labels| serde_json::from_value(labels).ok()),
+            creation_timestamp: created.and_then(|time| serde_json::from_value(time).ok()),
             ..ObjectMeta::default()
         };
         let (scope, key) = match document.get("kind")?.as_str()? {
