@@ -8,7 +8,7 @@ use std::{
 
 use futures::{StreamExt as _, stream};
 use kube::core::DynamicObject;
-use portcullis_policies::{Labels, Lock, Object, ObjectKey, Point, State};
+use portcullis_policies::{Effect, Labels, Lock, Object, ObjectKey, Point, State};
 use portcullis_webhook::{Evaluators, Unanswered};
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
@@ -145,16 +145,17 @@ impl Feed {
                     Content::Policy(draft) => drafts.push(*draft),
                     Content::Lock(draft) => {
                         record.fault = draft.faults.as_ref().map(ToString::to_string);
-                        changes.push(match draft.lock {
-                            Some(lock) => Change::Lock(Box::new(lock)),
-                            None => Change::Gone(draft.key),
-                        });
+                        match draft.lock {
+                            Some(lock) => changes.push(Change::Lock(Box::new(lock))),
+                            None => changes.extend(self.unless_refusing(&key)),
+                        }
                     }
                     Content::Namespace(labels) => {
                         changes.push(Change::Namespace(key.name.clone(), labels));
                     }
                     Content::Unreadable(faults) => {
                         // What was in force of it stays in force.
+                        changes.extend(self.unless_refusing(&key));
                         let faults = faults.to_string();
                         tracing::error!(object = %key, faults, "an object cannot be read");
                         record.fault = Some(faults);
@@ -176,6 +177,15 @@ impl Feed {
         if batch.complete {
             self.mirror.note_synced(self.kind.source());
         }
+    }
+
+    /// Of an object that cannot be read any more: the lock that it was goes where it bypasses, and
+    /// stays where it refuses, for both deny. Each kind has one feed, so nobody else changes it.
+    fn unless_refusing(&self, key: &ObjectKey) -> Option<Change> {
+        let snapshot = self.mirror.cache().snapshot();
+        let bypasses = |lock: &Arc<Lock>| lock.key == *key && lock.effect == Effect::Bypass;
+        let gone = snapshot.locks().iter().any(bypasses);
+        gone.then(|| Change::Gone(key.clone()))
     }
 
     /// Compiles a few at a time, until all are compiled or known to be broken.

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use portcullis_policies::{Address, Cache};
 use portcullis_webhook::Readiness;
+use rstest::rstest;
 use serde_json::{Value as Json, json};
 
 use super::{Extent, Mirror, SOURCES, api_server::ApiServer, follow};
@@ -207,6 +208,72 @@ async fn an_object_that_cannot_be_read_hides_no_other() {
         .map(|record| record.fault.is_some())
         .collect();
     assert_eq!(faults, [false, true]);
+}
+
+/// An object at its next generation, with another value at a place of its spec.
+fn changed(object: &Json, field: &str, value: Json) -> Json {
+    let mut object = object.clone();
+    object["metadata"]["generation"] = json!(2);
+    object["metadata"]["resourceVersion"] = json!("200");
+    object["spec"][field] = value;
+    object
+}
+
+/// Waits until the second generation of an object was read, and tells its fault.
+async fn second_generation(process: &Process, name: &str) -> Option<String> {
+    let second = |mirror: &Mirror| {
+        let records = mirror.view().records.into_iter();
+        let mut found =
+            records.filter(|(key, record)| key.name == name && record.generation == Some(2));
+        found.next().map(|(_, record)| record)
+    };
+    process.until(|mirror| second(mirror).is_some()).await;
+    second(&process.mirror).and_then(|record| record.fault.clone())
+}
+
+#[tokio::test]
+async fn a_policy_that_cannot_be_read_any_more_judges_as_before() {
+    let server = server();
+    let mut judging = policy("b", 1, "");
+    judging["spec"]["admission"] = json!({"match": {"resourceRules": [{
+        "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"],
+    }]}});
+    server.put(POLICIES, list(std::slice::from_ref(&judging)));
+    let newer = changed(&judging, "admission", json!({"match": "everything"}));
+    server.tell(POLICIES, [event("MODIFIED", &newer)]);
+    let process = Process::following(&server);
+    let fault = second_generation(&process, "b").await;
+    assert!(fault.is_some_and(|fault| fault.contains("object_unreadable")));
+    let entry = find(&process.mirror, "a/b@1").unwrap();
+    assert!(entry.policy.faults().is_none());
+    assert!(entry.policy.definition().admission.is_some());
+}
+
+/// A lock that refuses goes on, and one that bypasses ends: both deny.
+#[rstest]
+#[case::target("Refuse", "policy", Json::Null, 1)]
+#[case::target_of_a_bypass("Bypass", "policy", Json::Null, 0)]
+#[case::newer_effect("Refuse", "effect", json!("Observe"), 1)]
+#[case::newer_effect_of_a_bypass("Bypass", "effect", json!("Observe"), 0)]
+#[case::type_of_a_field("Bypass", "reason", json!(7), 0)]
+#[tokio::test]
+async fn a_lock_that_cannot_be_read_any_more(
+    #[case] effect: &str,
+    #[case] field: &str,
+    #[case] value: Json,
+    #[case] locks: usize,
+) {
+    let server = server();
+    let mut sound = lock("incident");
+    sound["spec"]["effect"] = json!(effect);
+    server.put(POLICIES, list(&[policy("b", 1, "")]));
+    server.put(LOCKS, list(std::slice::from_ref(&sound)));
+    let newer = changed(&sound, field, value);
+    server.tell(LOCKS, [event("MODIFIED", &newer)]);
+    let process = Process::following(&server);
+    process.mirror.synced().await;
+    assert!(second_generation(&process, "incident").await.is_some());
+    assert_eq!(find(&process.mirror, "a/b@1").unwrap().locks.len(), locks);
 }
 
 #[tokio::test(start_paused = true)]
