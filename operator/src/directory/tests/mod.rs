@@ -34,7 +34,10 @@ pub(super) fn write(root: &Path, path: &str, text: &str) {
 }
 
 pub(super) fn tree(root: &Path) -> Tree {
-    Tree::Disk { root: root.to_owned(), except: Some(root.join("locks")) }
+    Tree::Disk {
+        root: root.to_owned(),
+        except: Some(root.join("locks")),
+    }
 }
 
 /// A directory that was started, with all that it needs.
@@ -50,12 +53,20 @@ pub(super) fn start(root: TempDir) -> Result<Started, SourceFault> {
     let cache = Cache::new();
     let locks = LockStore::open(root.path().join("locks")).unwrap();
     loader.publish(&cache, &locks);
-    Ok(Started { root, loader, cache, locks })
+    Ok(Started {
+        root,
+        loader,
+        cache,
+        locks,
+    })
 }
 
 /// Why a directory is not started.
 pub(super) fn refused(root: TempDir) -> String {
-    start(root).err().expect("the directory must be refused").to_string()
+    start(root)
+        .err()
+        .expect("the directory must be refused")
+        .to_string()
 }
 
 impl Started {
@@ -94,7 +105,11 @@ pub(super) fn policies(snapshot: &Snapshot) -> Vec<String> {
     snapshot
         .entries()
         .map(|entry| {
-            let state = if entry.policy.faults().is_some() { "broken" } else { "ok" };
+            let state = if entry.policy.faults().is_some() {
+                "broken"
+            } else {
+                "ok"
+            };
             format!("{} {state}", entry.address())
         })
         .collect()
