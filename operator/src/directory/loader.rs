@@ -4,14 +4,14 @@
 //! |---|---|
 //! | an object that is sound | it |
 //! | a policy that is broken | the last good one; at first, the broken one, which denies |
-//! | a lock that is broken | the last good one; at first, one that refuses without an end |
-//! | a file that cannot be read | what it held; at the start, that is an error |
+//! | a lock that is broken | the last good one that refused; at first, one that refuses without an end |
+//! | a file that cannot be read | what it held but for locks that bypass; at the start, that is an error |
 //! | a file that is gone | nothing of it |
 //! | a directory without policies | what it held; at the start, that is an error |
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use portcullis_policies::{Cache, Diagnostic, Diagnostics, Lock, Object, ObjectKey};
+use portcullis_policies::{Cache, Diagnostic, Diagnostics, Effect, Lock, Object, ObjectKey};
 
 use super::{
     layout::{self, Unit},
@@ -299,8 +299,8 @@ fn merge(
         loaded.held.insert(key, held);
     }
     if !loaded.lost.is_empty() {
-        // What cannot be read may be what was held.
-        before.retain(|key, _| !elsewhere.contains_key(key));
+        // What cannot be read may be what was held, and what bypasses has to be known.
+        before.retain(|key, held| !elsewhere.contains_key(key) && !held.bypasses());
         loaded.held.append(&mut before);
     }
     loaded
@@ -342,7 +342,7 @@ impl Held {
                 let lock = match before {
                     Some(Self::Lock {
                         lock: Some(lock), ..
-                    }) if draft.faults.is_some() => Some(lock),
+                    }) if draft.faults.is_some() && lock.effect == Effect::Refuse => Some(lock),
                     _ => draft.lock.clone(),
                 };
                 Self::Lock {
@@ -351,6 +351,11 @@ impl Held {
                 }
             }
         }
+    }
+
+    /// Whether it is a lock that lets pass what a policy would deny.
+    fn bypasses(&self) -> bool {
+        matches!(self, Self::Lock { lock: Some(lock), .. } if lock.effect == Effect::Bypass)
     }
 
     fn faults(&self) -> (Option<&Diagnostics>, Meanwhile) {

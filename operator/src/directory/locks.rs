@@ -14,7 +14,7 @@ use std::{
 };
 
 use portcullis_policies::{
-    Address, Cache, Diagnostic, Diagnostics, Lock, ObjectKey, Point, State, Timestamp,
+    Address, Cache, Diagnostic, Diagnostics, Effect, Lock, ObjectKey, Point, State, Timestamp,
 };
 use portcullis_webhook::{LockFault, LockRequest};
 
@@ -357,20 +357,23 @@ impl Held {
 }
 
 impl LockFile {
-    /// What holds of a file that was read; what cannot be read holds as it did.
+    /// What holds of a file that was read. What cannot be read holds as it did, as long as it
+    /// refuses: one that is mistyped or cut short must neither unlock nor go on bypassing.
     fn of(name: &str, stamp: Stamp, reading: Reading, before: Option<Self>) -> Self {
         let mut file = Self {
             stamp,
             ..Self::default()
         };
         let mut before = before.map(|before| before.locks).unwrap_or_default();
+        before.retain(|_, lock| lock.effect == Effect::Refuse);
+        let mut lost = reading.lost;
+        lost.extend(reading.notes.into_iter().map(passed_over));
         for item in reading.items {
             let Item::Lock(draft) = item else {
                 let message = format!("{name}: {} is not a lock", item.key());
                 let fault = Diagnostic::new("kind_unexpected", message)
                     .with_remedy("put policies into the directory of the policies");
-                file.problems
-                    .push(problem(name, &fault, Meanwhile::Nothing));
+                lost.push(fault);
                 continue;
             };
             let old = before.remove(&draft.key);
@@ -387,20 +390,32 @@ impl LockFile {
                 file.locks.insert(draft.key, lock);
             }
         }
-        if !reading.lost.is_empty() {
+        if file.locks.is_empty() && lost.is_empty() {
+            let fault = Diagnostic::new("lock_missing", format!("{name}: the file holds no lock"));
+            lost.push(fault.with_remedy(REMOVE));
+        }
+        if !lost.is_empty() {
             let kept = !before.is_empty();
             let meanwhile = if kept {
                 Meanwhile::LastGood
             } else {
                 Meanwhile::Nothing
             };
-            let lost = reading.lost.iter();
+            let lost = lost.iter();
             file.problems
                 .extend(lost.map(|fault| problem(name, fault, meanwhile)));
             file.locks.append(&mut before);
         }
         file
     }
+}
+
+/// What to do about a file of this folder that does not say what it locks.
+const REMOVE: &str = "write the lock, or remove the file if nothing is to be locked by it";
+
+/// A document that is none of ours: in this folder, a lock whose `apiVersion` is mistyped.
+fn passed_over(note: String) -> Diagnostic {
+    Diagnostic::new("lock_missing", note).with_remedy(REMOVE)
 }
 
 fn problem(file: &str, fault: &Diagnostic, meanwhile: Meanwhile) -> Problem {

@@ -2,7 +2,7 @@
 
 use std::{fs, sync::Arc};
 
-use portcullis_policies::{Address, Cache, Point, Timestamp};
+use portcullis_policies::{Address, Cache, Effect, Point, Timestamp};
 use portcullis_webhook::{Caller, LockFault, LockKeeper as _, LockRequest};
 use rstest::rstest;
 
@@ -14,6 +14,13 @@ apiVersion: portcullis.dev/v1alpha1
 kind: ClusterLock
 metadata: {name: incident}
 spec: {policy: {group: a}, reason: incident}
+";
+
+const POLICY: &str = "\
+apiVersion: portcullis.dev/v1alpha1
+kind: ClusterPolicy
+metadata: {name: other}
+spec: {group: a, name: other, version: \"1\", modules: {}}
 ";
 
 fn at(second: i64) -> Timestamp {
@@ -165,6 +172,14 @@ fn manifests_that_a_person_puts_there_hold_and_end() {
     for wrong in [
         "a: [",
         "apiVersion: portcullis.dev/v1alpha1\nkind: ClusterLock\n",
+        "",
+        "---\n",
+        &MANIFEST.replace("portcullis.dev", "portculis.dev"),
+        &format!(
+            "{POLICY}---\n{}",
+            MANIFEST.replace("reason: incident", "reason: \"\"")
+        ),
+        POLICY,
     ] {
         write(&folder, "incident.yaml", wrong);
         assert!(started.locks.refresh(&started.cache));
@@ -173,7 +188,11 @@ fn manifests_that_a_person_puts_there_hold_and_end() {
             Some("incident"),
             "{wrong}"
         );
-        assert_eq!(started.locks.problems().len(), 1);
+        let problems = started.locks.problems();
+        assert!(!problems.is_empty(), "{wrong}");
+        for problem in problems {
+            assert_eq!(problem.origin, "incident.yaml");
+        }
     }
     fs::remove_file(folder.join("incident.yaml")).unwrap();
     assert!(!started.locks.refresh(&started.cache), "it may come back");
@@ -183,8 +202,38 @@ fn manifests_that_a_person_puts_there_hold_and_end() {
     assert_eq!(started.locks.problems(), []);
 }
 
+/// What bypasses has to be readable: where it is not, the policy judges again.
+#[rstest]
+#[case("a: [")]
+#[case("")]
+#[case(&MANIFEST.replace("reason: incident", "reason: \"\", effect: Bypass"))]
+#[case(&MANIFEST.replace("{policy", "{effect: Bypas, policy"))]
+fn a_bypass_that_breaks_ends(#[case] wrong: &str) {
+    let bypass = MANIFEST.replace("{policy", "{effect: Bypass, policy");
+    let mut started = started();
+    let held = |started: &Started| {
+        let snapshot = started.cache.snapshot();
+        let locks = snapshot.locks().iter().map(|lock| lock.effect);
+        locks.collect::<Vec<_>>()
+    };
+    let folder = started.root.path().join("locks");
+    for (text, expected) in [(bypass.as_str(), &[Effect::Bypass][..]), (wrong, &[])] {
+        write(&folder, "incident.yaml", text);
+        started.locks.refresh(&started.cache);
+        assert_eq!(held(&started), expected);
+    }
+    fs::remove_file(folder.join("incident.yaml")).unwrap();
+    for (text, expected) in [(bypass.as_str(), &[Effect::Bypass][..]), (wrong, &[])] {
+        started.write("incident.yaml", text);
+        assert_eq!(held(&started), expected);
+    }
+}
+
 #[rstest]
 #[case("x.yaml", "a: [", "x.yaml:")]
+#[case("x.yaml", "", "x.yaml: the file holds no lock")]
+#[case("x.yaml", &MANIFEST.replace("portcullis.dev", "portculis.dev"), "x.yaml:1: passed over")]
+#[case("x.yaml", POLICY, "kind_unexpected")]
 #[case(
     "x.yaml",
     "apiVersion: portcullis.dev/v1alpha1\nkind: ClusterLock\nmetadata: {name: x}\nspec: {reason: x}\n",
