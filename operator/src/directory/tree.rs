@@ -281,11 +281,14 @@ impl<'a> Walk<'a> {
     /// Notes a file; tells whether it is a folder to look into.
     fn look(&mut self, path: &str) -> Result<bool, TreeFault> {
         let full = self.root.join(path);
-        let Ok(own) = fs::symlink_metadata(&full) else {
-            return Ok(false);
+        let own = match fs::symlink_metadata(&full) {
+            Ok(own) => own,
+            // It went away while we looked; the next look tells what became of it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(source) => return Err(TreeFault::Read { path: full, source }),
         };
         let metadata = if own.is_symlink() {
-            match self.follow(&full) {
+            match self.follow(&full)? {
                 Ok(metadata) => metadata,
                 Err(fault) => {
                     // A link that leads nowhere is a file only where its name says so.
@@ -326,19 +329,32 @@ impl<'a> Walk<'a> {
     }
 
     /// What a symbolic link leads to, as long as that is in the directory.
-    fn follow(&self, full: &Path) -> Result<Metadata, Box<Diagnostic>> {
+    fn follow(&self, full: &Path) -> Result<Result<Metadata, Box<Diagnostic>>, TreeFault> {
         let shown = full.strip_prefix(self.root).unwrap_or(full).display();
-        let broken = |error: io::Error| {
-            let message = format!("{shown}: the symbolic link is broken: {error}");
-            Box::new(Diagnostic::new("link_broken", message).with_remedy("remove the link"))
+        let real = match fs::canonicalize(full) {
+            Ok(real) => real,
+            Err(error) if leads_nowhere(&error) => {
+                let message = format!("{shown}: the symbolic link is broken: {error}");
+                let fault = Diagnostic::new("link_broken", message);
+                return Ok(Err(fault.with_remedy("remove the link").into()));
+            }
+            Err(source) => {
+                let path = full.to_owned();
+                return Err(TreeFault::Read { path, source });
+            }
         };
-        let real = fs::canonicalize(full).map_err(broken)?;
         if !real.starts_with(&self.real_root) {
             let message = format!("{shown}: the symbolic link leaves the directory");
             let remedy = "copy what it leads to into the directory";
-            return Err(Diagnostic::new(OUTSIDE, message).with_remedy(remedy).into());
+            return Ok(Err(Diagnostic::new(OUTSIDE, message)
+                .with_remedy(remedy)
+                .into()));
         }
-        fs::metadata(&real).map_err(broken)
+        let read = |source| TreeFault::Read {
+            path: real.clone(),
+            source,
+        };
+        Ok(Ok(fs::metadata(&real).map_err(read)?))
     }
 
     fn note(&mut self, note: String) {
@@ -354,6 +370,17 @@ impl<'a> Walk<'a> {
         }
     }
 }
+
+/// Whether a link is wrong in itself: what it names is not there, or is in a file, or is the link.
+/// Anything else, such as a folder that may not be entered, hides what is there all the same.
+fn leads_nowhere(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound};
+
+    matches!(error.kind(), NotFound | NotADirectory) || error.raw_os_error() == Some(ELOOP)
+}
+
+/// Too many symbolic links, for which the standard library has no stable name.
+const ELOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
 
 const OUTSIDE: &str = "link_outside";
 

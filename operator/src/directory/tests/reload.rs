@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use rstest::rstest;
+
 use super::{ALLOWS, BROKEN, Started, directory, start};
 
 const OTHER: &str = "package a.c\n\nallow := true\n";
@@ -149,6 +151,47 @@ fn a_directory_that_is_gone_keeps_everything() {
     fs::rename(&aside, &root).unwrap();
     started.look();
     assert_eq!(started.policies(), ["a/b@1.0 ok", "a/c@1.0 ok"]);
+    assert_eq!(started.faults(), [] as [&str; 0]);
+}
+
+/// What cannot be looked at is not gone. A path that is too long fails for root, too, whom no
+/// permission stops. Behind a hidden name it is reached by the link alone.
+#[rstest]
+#[case::folder("x", &"n".repeat(255))]
+#[case::link(".x", &format!(".{}", "n".repeat(254)))]
+fn what_cannot_be_looked_at_keeps_everything(#[case] short: &str, #[case] long: &str) {
+    let below = vec!["n".repeat(255); 15].join("/");
+    let manifest = "\
+apiVersion: portcullis.dev/v1alpha1
+kind: ClusterPolicy
+metadata: {name: deep}
+spec: {group: a, name: deep, version: \"1\", modules: {p.rego: package a.deep}}
+";
+    let root = directory(&[
+        ("a/b/1.0/policy.rego", ALLOWS),
+        (&format!("{short}/{below}/p.yaml"), manifest),
+    ]);
+    let path = root.path().to_owned();
+    let move_to = |from: &str, to: &str| {
+        fs::rename(path.join(from), path.join(to)).unwrap();
+        let _ = fs::remove_file(path.join("link"));
+        if to.starts_with('.') {
+            std::os::unix::fs::symlink(format!("{to}/{below}"), path.join("link")).unwrap();
+        }
+    };
+    move_to(short, short);
+    let mut started = start(root).unwrap();
+    let policies = ["a/b@1.0 ok", "a/deep@1 ok"];
+    assert_eq!(started.policies(), policies);
+    move_to(short, long);
+    assert!(started.loader.look().is_err());
+    started.look();
+    assert_eq!(started.policies(), policies);
+    let faults = started.faults();
+    assert!(faults[0].contains("directory_unreadable"), "{faults:?}");
+    move_to(long, short);
+    started.look();
+    assert_eq!(started.policies(), policies);
     assert_eq!(started.faults(), [] as [&str; 0]);
 }
 
