@@ -160,17 +160,13 @@ pub(super) fn has_wildcard(rule: &ResourceRule) -> bool {
     lists.into_iter().flatten().any(|entry| entry.contains('*'))
 }
 
-/// Whether a resource is one of those that `pattern` stands for: `*` is every resource and no
-/// subresource, `pods/*` every subresource of pods, `*/scale` that one of all, `*/*` everything.
+/// Whether a resource is one of those that `pattern` stands for, as the API server reads it: `*`
+/// is every resource and no subresource, `pods/*` pods and all their subresources, `*/scale` that
+/// subresource of all, `*/*` everything.
 fn is_covered(pattern: &str, name: &str) -> bool {
-    match (pattern.split_once('/'), name.split_once('/')) {
-        (None, None) => pattern == "*" || pattern == name,
-        (Some(("*", "*")), _) => true,
-        (None, Some(_)) | (Some(_), None) => false,
-        (Some((parent, child)), Some((own_parent, own_child))) => {
-            (parent == "*" || parent == own_parent) && (child == "*" || child == own_child)
-        }
-    }
+    let (parent, child) = pattern.split_once('/').unwrap_or((pattern, ""));
+    let (own_parent, own_child) = name.split_once('/').unwrap_or((name, ""));
+    (parent == "*" || parent == own_parent) && (child == "*" || child == own_child)
 }
 
 #[cfg(test)]
@@ -205,7 +201,7 @@ mod tests {
     #[case::exact_and_unknown("example.org", "v2", "things", &["example.org/v2/things"])]
     #[case::exact_subresource("", "v1", "pods/exec", &["/v1/pods/exec"])]
     #[case::all_resources("", "v1", "*", &["/v1/pods", "/v1/services"])]
-    #[case::subresources_of_one("", "v1", "pods/*", &["/v1/pods/exec", "/v1/pods/log"])]
+    #[case::one_with_subresources("", "v1", "pods/*", &["/v1/pods", "/v1/pods/exec", "/v1/pods/log"])]
     #[case::one_subresource_of_all("*", "*", "*/scale", &["apps/v1/deployments/scale"])]
     #[case::all_with_subresources("apps", "v1", "*/*",
         &["apps/v1/deployments", "apps/v1/deployments/scale"])]
