@@ -47,6 +47,8 @@ pub mod reason {
     /// `Enforced` is false: the API server does not ask about the policy, because the webhook
     /// configuration is missing, empty, or not up to date yet.
     pub const NOT_REGISTERED: &str = "NotRegistered";
+    /// `Enforced` is false: admission never asks in the policy's namespace, which is exempt.
+    pub const EXEMPT_NAMESPACE: &str = "ExemptNamespace";
     /// `Enforced` is false: an older policy holds the address. This one takes over when it goes.
     pub const ADDRESS_TAKEN: &str = "AddressTaken";
     /// `Enforced` is false: the clock is before `notBefore` or after `notAfter`.

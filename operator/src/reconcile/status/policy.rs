@@ -97,6 +97,13 @@ impl World<'_> {
                 "the time is outside the policy's `notBefore` and `notAfter`",
             );
         }
+        if let Some(namespace) = self.exempt(entry) {
+            let message = format!(
+                "admission does not ask in the exempt namespace {namespace}: apply the policy in \
+                 another one, or leave `admission` out if it is for evaluation"
+            );
+            return Enforced.fails(reason::EXEMPT_NAMESPACE, message);
+        }
         if !self.is_registered(entry) {
             return Enforced.fails(reason::NOT_REGISTERED, self.unregistered());
         }
@@ -106,17 +113,14 @@ impl World<'_> {
         if counted.enforcing < counted.total {
             return Enforced.fails(reason::PENDING, on);
         }
-        let exempt = entry
-            .address()
-            .namespace()
-            .filter(|own| self.target.exempt.contains(*own));
-        Enforced.holds(
-            reason::ON_EVERY_REPLICA,
-            match exempt {
-                Some(own) => format!("{on}; admission does not ask in the exempt namespace {own}"),
-                None => on,
-            },
-        )
+        Enforced.holds(reason::ON_EVERY_REPLICA, on)
+    }
+
+    /// The policy's own namespace, where the policy is for admission and that never asks there.
+    fn exempt<'a>(&self, entry: &'a Entry) -> Option<&'a str> {
+        let namespace = entry.address().namespace()?;
+        entry.policy.definition().admission.as_ref()?;
+        self.target.exempt.contains(namespace).then_some(namespace)
     }
 
     fn unregistered(&self) -> String {

@@ -151,6 +151,10 @@ fn bypass() -> Lock {
     ["Ready=False NotRegistered", "Compiled=True Compiled", "Enforced=False NotRegistered", "Locked=False NotLocked"])]
 #[case::evaluation_needs_no_configuration(Cluster::of([Sample::new("a")]).registered(Registered::Gone),
     ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Locked=False NotLocked"])]
+#[case::exempt_namespace(Cluster::of([Sample::new("a").within("kube-system").on("", "pods")]),
+    ["Ready=False ExemptNamespace", "Compiled=True Compiled", "Enforced=False ExemptNamespace", "Locked=False NotLocked"])]
+#[case::evaluation_is_asked_in_every_namespace(Cluster::of([Sample::new("a").within("kube-system")]),
+    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Locked=False NotLocked"])]
 #[case::not_in_force_yet(Cluster::of([Sample::new("a").from(200)]),
     ["Ready=True NotInForce", "Compiled=True Compiled", "Enforced=False NotInForce", "Locked=False NotLocked"])]
 #[case::address_taken(Cluster::of([Sample::new("a").in_object("younger", 5), Sample::new("a")]),
