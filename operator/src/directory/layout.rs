@@ -137,6 +137,8 @@ fn read_policy(folder: &str, texts: &BTreeMap<&str, String>) -> Reading {
             },
             "policy.yaml" => settings = Some((*path, text.as_str())),
             name if name.ends_with("_test.rego") => {}
+            // Settings that nobody reads would be a policy that judges nothing.
+            name @ ("policy.yml" | "policy.json") => return Reading::lost(misnamed(path, name)),
             _ => reading
                 .notes
                 .push(format!("{path}: passed over: not a part of a policy")),
@@ -228,6 +230,11 @@ fn misplaced(folder: &str, faults: &Diagnostics) -> Vec<Diagnostic> {
         )
     };
     faults.iter().map(fault).collect()
+}
+
+fn misnamed(path: &str, name: &str) -> Diagnostic {
+    let message = format!("{path}: the settings of a policy are not read from `{name}`");
+    Diagnostic::new("settings_misnamed", message).with_remedy("rename the file to `policy.yaml`")
 }
 
 fn read_data(path: &str, text: &str) -> Result<Json, Box<Diagnostic>> {

@@ -161,6 +161,10 @@ fn a_policy_with_wrong_sources_is_broken(#[case] files: &[(&str, &str)], #[case]
     &[("a/b/1.0/policy.rego", ALLOWS), ("a/b/1.0/policy.yaml", "- a\n")],
     "a/b/1.0/policy.yaml:1:1: settings_invalid: not a mapping of fields"
 )]
+#[case::settings_misnamed(
+    &[("a/b/1.0/policy.rego", ALLOWS), ("a/b/1.0/policy.yml", "guardrail: true\n")],
+    "settings_misnamed: a/b/1.0/policy.yml: the settings of a policy are not read from `policy.yml`\n  → rename the file to `policy.yaml`"
+)]
 #[case::address(
     &[("a/b/v1/policy.rego", ALLOWS)],
     "a/b/v1: `v1` is not a valid version"
