@@ -138,8 +138,8 @@ priorityClassName: {{ . }}
 {{- define "portcullis.readerRules" -}}
 - apiGroups: [portcullis.dev]
   resources: [policies, clusterpolicies, locks, clusterlocks]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [""]
   resources: [namespaces]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 {{- end -}}
