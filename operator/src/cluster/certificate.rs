@@ -1,8 +1,8 @@
-//! The certificate that a kubelet mounts from the Secret which the operator fills.
+//! A certificate in files that change: those that a kubelet mounts from the Secret which the
+//! operator fills, or those that `serve` is given.
 //!
 //! The files are read every few seconds: a kubelet replaces them by moving a symbolic link, which
-//! no watch of a file sees reliably. Until they are there nobody can be answered, and the process
-//! is not ready.
+//! no watch of a file sees reliably. What cannot be used changes nothing.
 
 use std::{
     io,
@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use portcullis_webhook::{Certificate, CertificateFault, Readiness};
+use portcullis_webhook::{Certificate, CertificateFault};
 
 use super::chain;
 
@@ -26,7 +26,7 @@ const LARGEST: u64 = 1 << 20;
 
 /// Why a certificate was not taken over. The one in use stays.
 #[derive(Debug, thiserror::Error)]
-enum MountFault {
+enum FileFault {
     #[error("failed to read `{path}`", path = .0.display())]
     Read(PathBuf, #[source] io::Error),
     #[error("`{path}` is larger than {LARGEST} bytes", path = .0.display())]
@@ -42,24 +42,43 @@ struct Files {
     key: Vec<u8>,
 }
 
-/// Installs what is in `tls.crt` and `tls.key` of `directory`, now and whenever it changes, until
-/// it is dropped.
+/// Where a certificate is, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The chain.
+    pub chain: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+impl CertificateFiles {
+    /// `tls.crt` and `tls.key`, as a mounted Secret has them.
+    pub fn mounted(directory: &Path) -> Self {
+        Self {
+            chain: directory.join("tls.crt"),
+            key: directory.join("tls.key"),
+        }
+    }
+}
+
+/// Installs what is in the files, now and whenever it changes, until it is dropped. Says after each
+/// look at which the files were as they should be that they are `current`.
 pub async fn follow_certificate(
-    directory: PathBuf,
+    files: CertificateFiles,
     certificate: Arc<Certificate>,
-    readiness: Readiness,
+    current: impl Fn(),
 ) {
     let mut installed: Option<Files> = None;
     let mut said: Option<String> = None;
     loop {
-        match look(&directory, &certificate, installed.as_ref()).await {
+        match look(&files, &certificate, installed.as_ref()).await {
             Ok(changed) => {
-                if let Some(files) = changed {
-                    tracing::info!(directory = %directory.display(), "a certificate is installed");
-                    installed = Some(files);
+                if let Some(contents) = changed {
+                    tracing::info!(chain = %files.chain.display(), "a certificate is installed");
+                    installed = Some(contents);
                 }
                 said = None;
-                readiness.set_synced(SOURCE);
+                current();
             }
             Err(fault) => {
                 let fault = chain(&fault);
@@ -75,38 +94,36 @@ pub async fn follow_certificate(
 
 /// Reads the files, and installs them where they have changed.
 async fn look(
-    directory: &Path,
+    files: &CertificateFiles,
     certificate: &Certificate,
     installed: Option<&Files>,
-) -> Result<Option<Files>, MountFault> {
-    let (chain, key) = (directory.join("tls.crt"), directory.join("tls.key"));
+) -> Result<Option<Files>, FileFault> {
+    let CertificateFiles { chain, key } = files.clone();
     let read = tokio::task::spawn_blocking(move || {
         Ok(Files {
             chain: contents(chain)?,
             key: contents(key)?,
         })
     });
-    let files: Files = read.await.unwrap_or_else(|error| {
-        Err(MountFault::Read(
-            directory.to_owned(),
-            io::Error::other(error),
-        ))
+    let found: Files = read.await.unwrap_or_else(|error| {
+        let error = io::Error::other(error);
+        Err(FileFault::Read(files.chain.clone(), error))
     })?;
-    if installed == Some(&files) {
+    if installed == Some(&found) {
         return Ok(None);
     }
     certificate
-        .install(&files.chain, &files.key)
-        .map_err(|fault| MountFault::Use(directory.to_owned(), fault))?;
-    Ok(Some(files))
+        .install(&found.chain, &found.key)
+        .map_err(|fault| FileFault::Use(files.chain.clone(), fault))?;
+    Ok(Some(found))
 }
 
-fn contents(path: PathBuf) -> Result<Vec<u8>, MountFault> {
+fn contents(path: PathBuf) -> Result<Vec<u8>, FileFault> {
     let size = std::fs::metadata(&path).map(|metadata| metadata.len());
     match size {
-        Ok(size) if size > LARGEST => Err(MountFault::Large(path)),
-        Ok(_) => std::fs::read(&path).map_err(|error| MountFault::Read(path, error)),
-        Err(error) => Err(MountFault::Read(path, error)),
+        Ok(size) if size > LARGEST => Err(FileFault::Large(path)),
+        Ok(_) => std::fs::read(&path).map_err(|error| FileFault::Read(path, error)),
+        Err(error) => Err(FileFault::Read(path, error)),
     }
 }
 
@@ -124,15 +141,16 @@ mod tests {
     async fn what_is_usable_is_installed_once_and_what_is_not_changes_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let (path, certificate) = (directory.path(), Certificate::empty());
-        assert!(look(path, &certificate, None).await.is_err());
+        let files = &CertificateFiles::mounted(path);
+        assert!(look(files, &certificate, None).await.is_err());
         assert!(!certificate.is_installed());
 
         let (chain, key) = sample_certificate();
         write(path, &chain, &key);
-        let installed = look(path, &certificate, None).await.unwrap();
+        let installed = look(files, &certificate, None).await.unwrap();
         assert!(installed.is_some() && certificate.is_installed());
         assert!(
-            look(path, &certificate, installed.as_ref())
+            look(files, &certificate, installed.as_ref())
                 .await
                 .unwrap()
                 .is_none()
@@ -140,13 +158,13 @@ mod tests {
 
         let (_, another) = sample_certificate();
         write(path, &chain, &another);
-        assert!(look(path, &certificate, installed.as_ref()).await.is_err());
+        assert!(look(files, &certificate, installed.as_ref()).await.is_err());
         assert!(certificate.is_installed());
 
         let (chain, key) = sample_certificate();
         write(path, &chain, &key);
         assert!(
-            look(path, &certificate, installed.as_ref())
+            look(files, &certificate, installed.as_ref())
                 .await
                 .unwrap()
                 .is_some()

@@ -34,7 +34,7 @@ use portcullis_crds as crds;
 use portcullis_webhook::Evaluators;
 use tokio::sync::mpsc;
 
-pub use certificate::{SOURCE as CERTIFICATE, follow_certificate};
+pub use certificate::{CertificateFiles, SOURCE as CERTIFICATE, follow_certificate};
 pub use connect::{ConnectFault, connect};
 pub use locks::ClusterLocks;
 pub(crate) use mirror::chain;

@@ -20,9 +20,12 @@ use portcullis_webhook::{
 use tokio::task::JoinSet;
 
 use super::process::{bind, told_to_stop};
-use crate::directory::{
-    self, Access, Listener, LockGate, LockStore, Source, Status, Tree, policy_table, printable,
-    problem_table,
+use crate::{
+    cluster::{CertificateFiles, follow_certificate},
+    directory::{
+        self, Access, Listener, LockGate, LockStore, Source, Status, Tree, policy_table, printable,
+        problem_table,
+    },
 };
 
 /// Arguments of `portcullis serve`.
@@ -40,7 +43,7 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8181")]
     pub listen: Vec<SocketAddr>,
 
-    /// PEM file of the certificate chain for TLS 1.3 on the listeners.
+    /// PEM file of the certificate chain for TLS 1.3 on the listeners, followed as it changes.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
 
@@ -109,7 +112,7 @@ pub(super) struct Plan {
     pub locks: PathBuf,
     pub access: Access,
     pub listen: Vec<SocketAddr>,
-    pub certificate: Option<Arc<Certificate>>,
+    pub certificate: Option<(CertificateFiles, Arc<Certificate>)>,
     pub admin: SocketAddr,
     pub repository: String,
     pub threads: Option<u16>,
@@ -130,7 +133,11 @@ impl Plan {
         } = arguments;
         let exposed = listen.iter().find(|address| !address.ip().is_loopback());
         let certificate = match tls_cert.zip(tls_key) {
-            Some((chain, key)) => Some(read_certificate(&chain, &key)?),
+            Some((chain, key)) => {
+                let files = CertificateFiles { chain, key };
+                let certificate = read_certificate(&files)?;
+                Some((files, certificate))
+            }
             None => None,
         };
         if let Some(address) = exposed
@@ -194,6 +201,11 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         listener,
     );
     let (mut source, status) = started.await?;
+    let certificate = plan.certificate.map(|(files, certificate)| {
+        // What breaks is told in the log, and the certificate in use stays.
+        tokio::spawn(follow_certificate(files, certificate.clone(), || {}));
+        certificate
+    });
     let doors = Doors::new(DoorSettings {
         cache: cache.clone(),
         evaluators: plan
@@ -204,7 +216,7 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         readiness: readiness.clone(),
         locks: Arc::new(LockGate::new(locks, cache.clone(), plan.access)),
         resources: None,
-        certificate: plan.certificate.clone(),
+        certificate: certificate.clone(),
         repository: plan.repository,
     });
 
@@ -212,16 +224,13 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
     let mut servers = JoinSet::new();
     let mut urls = Vec::new();
     for listener in listeners {
-        let scheme = if plan.certificate.is_some() {
+        let scheme = if certificate.is_some() {
             "https"
         } else {
             "http"
         };
         urls.push(format!("evaluation: {scheme}://{}", listener.local_addr()?));
-        let transport = plan
-            .certificate
-            .clone()
-            .map_or(Transport::Plain, Transport::Tls);
+        let transport = certificate.clone().map_or(Transport::Plain, Transport::Tls);
         let mut router = evaluation_router(doors.clone());
         if plan.admission {
             // Only one of two routers that become one may say what an unknown route answers.
@@ -344,7 +353,8 @@ fn tell_problems(status: &Status) {
     }
 }
 
-fn read_certificate(chain: &PathBuf, key: &PathBuf) -> anyhow::Result<Arc<Certificate>> {
+fn read_certificate(files: &CertificateFiles) -> anyhow::Result<Arc<Certificate>> {
+    let CertificateFiles { chain, key } = files;
     let read = |path: &PathBuf| {
         std::fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))
     };

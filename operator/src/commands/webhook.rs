@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::process::{bind, run_until_told};
 use crate::{
-    cluster::{self, ClusterLocks, Extent, Mirror},
+    cluster::{self, CertificateFiles, ClusterLocks, Extent, Mirror},
     review::Reviewer,
 };
 
@@ -94,10 +94,11 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     ));
     let mut sources = JoinSet::new();
     sources.spawn(cluster::follow(client, mirror, Extent::Cluster));
+    let synced = readiness.clone();
     sources.spawn(cluster::follow_certificate(
-        arguments.tls_dir,
+        CertificateFiles::mounted(&arguments.tls_dir),
         certificate,
-        readiness.clone(),
+        move || synced.set_synced(cluster::CERTIFICATE),
     ));
     tracing::info!(
         admission = %arguments.admission,

@@ -18,34 +18,36 @@ fn certify(folder: &TempDir, name: &str) {
     write(folder.path(), &format!("{name}.key"), &key.serialize_pem());
 }
 
-#[test]
-fn a_listener_with_a_certificate_speaks_tls_only() {
+/// A server with the certificate `own`, and its folder.
+fn served() -> (TempDir, Server) {
     let folder = TempDir::new().unwrap();
-    let root = TempDir::new().unwrap();
-    write(
-        root.path(),
-        "a/b/1.0/policy.rego",
-        "package a.b\n\nallow := true\n",
-    );
+    let policies = folder.path().join("policies");
+    let policy = "package a.b\n\nallow := true\n";
+    write(&policies, "a/b/1.0/policy.rego", policy);
     certify(&folder, "own");
     certify(&folder, "other");
     let file = |name: &str| folder.path().join(name).into_os_string();
     let (chain, key) = (file("own.crt"), file("own.key"));
     let arguments = [
         "serve".as_ref(),
-        root.path().as_os_str(),
+        policies.as_os_str(),
         "--tls-cert".as_ref(),
         &chain,
         "--tls-key".as_ref(),
         &key,
     ];
-    let server = Server::start(&arguments, root.path());
+    let server = Server::start(&arguments, folder.path());
     assert!(
         server.printed.contains("evaluation: https://127.0.0.1:"),
         "{}",
         server.printed
     );
+    (folder, server)
+}
 
+#[test]
+fn a_listener_with_a_certificate_speaks_tls_only() {
+    let (folder, server) = served();
     let url = format!("https://{}/policy/a/b/1.0/evaluation", server.evaluation);
     let plain = url.replace("https:", "http:");
     let authority = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
@@ -64,4 +66,21 @@ fn a_listener_with_a_certificate_speaks_tls_only() {
         assert_eq!(ended.status.success(), succeeds, "{text}");
         assert!(text.contains(says), "{says:?} is not in {text:?}");
     }
+}
+
+#[test]
+fn a_certificate_that_changes_is_taken_over() {
+    let (folder, server) = served();
+    let url = format!("https://{}/policy/a/b/1.0/evaluation", server.evaluation);
+    let other = folder.path().join("other-ca.crt");
+    let probe = || run(&["probe", &url, "--ca", other.to_str().unwrap()]);
+    server.await_log("a certificate is installed");
+    assert!(!probe().status.success());
+    for file in ["crt", "key"] {
+        let at = |name: &str| folder.path().join(format!("{name}.{file}"));
+        std::fs::rename(at("other"), at("own")).unwrap();
+    }
+    server.await_log("a certificate is installed");
+    let ended = probe();
+    assert!(ended.status.success(), "{ended:?}");
 }
