@@ -74,8 +74,24 @@ impl Doors {
         &self.0.input_room
     }
 
-    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+    /// What to answer from. Before everything was read once, a policy that is not there may be one
+    /// that is not read yet, and the absence of policies allows.
+    pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>, Problem> {
+        if self.is_synced() {
+            Ok(self.snapshot_so_far())
+        } else {
+            Err(Problem::not_read_yet())
+        }
+    }
+
+    /// What was read until now, for who reports it and decides nothing.
+    pub(crate) fn snapshot_so_far(&self) -> Arc<Snapshot> {
         self.0.settings.cache.snapshot()
+    }
+
+    /// Whether everything has been read once.
+    pub(crate) fn is_synced(&self) -> bool {
+        self.0.settings.readiness.is_synced()
     }
 
     /// Why this replica may not be asked, if so.

@@ -183,7 +183,7 @@ impl Scrape {
     }
 
     fn encode_policies(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let snapshot = self.0.snapshot();
+        let snapshot = self.0.snapshot_so_far();
         let count = |holds: &dyn Fn(&Entry) -> bool| {
             count_of(snapshot.entries().filter(|entry| holds(entry)).count())
         };

@@ -21,6 +21,9 @@ use crate::identity::decision_id;
 /// a second of usual work.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
+/// The code of a replica that may not be asked.
+const NOT_READY: &str = "SERVICE.NOT_READY";
+
 /// Why a request is not answered as it was meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -108,6 +111,17 @@ impl Problem {
             detail,
         )
         .with_remedy("try again; if it stays so, run more replicas")
+    }
+
+    /// This replica does not know yet which policies there are.
+    pub(crate) fn not_read_yet() -> Self {
+        Self::not_ready("this replica has not read its policies yet")
+            .with_remedy("try again; another replica may answer")
+    }
+
+    /// This replica may not be asked.
+    pub(crate) fn not_ready(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, NOT_READY, detail)
     }
 
     /// A policy that was not evaluated, or whose evaluation failed.

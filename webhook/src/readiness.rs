@@ -81,12 +81,7 @@ impl Readiness {
             if state.draining {
                 return Err("this replica is about to end".to_owned());
             }
-            let missing: Vec<&str> = state
-                .sources
-                .iter()
-                .filter(|(_, last)| last.is_none())
-                .map(|(name, _)| *name)
-                .collect();
+            let missing: Vec<&str> = state.unread().collect();
             if !missing.is_empty() {
                 return Err(format!("not read yet: {}", missing.join(", ")));
             }
@@ -101,6 +96,13 @@ impl Readiness {
         })
     }
 
+    /// Whether every source has been read once. Until then it is not known which policies there
+    /// are, and so nothing can be decided; afterwards there is something to answer from, however
+    /// old it is.
+    pub fn is_synced(&self) -> bool {
+        self.with(|state| state.unread().next().is_none())
+    }
+
     /// How old the view is: the age of the source that was silent for longest.
     pub fn age(&self, now: Instant) -> Option<Duration> {
         self.with(|state| state.oldest(now).map(|(_, age)| age))
@@ -113,6 +115,12 @@ impl Readiness {
 }
 
 impl State {
+    /// Sources that have not been read once.
+    fn unread(&self) -> impl Iterator<Item = &'static str> {
+        let unread = self.sources.iter().filter(|(_, last)| last.is_none());
+        unread.map(|(name, _)| *name)
+    }
+
     fn oldest(&self, now: Instant) -> Option<(&'static str, Duration)> {
         self.sources
             .iter()
@@ -138,6 +146,7 @@ mod tests {
         );
         readiness.set_synced("policies");
         readiness.note_alive("locks");
+        assert!(!readiness.is_synced());
         assert_eq!(
             readiness.is_ready(Instant::now()),
             Err("not read yet: locks".into())
@@ -152,6 +161,7 @@ mod tests {
         readiness.set_synced("locks");
         assert_eq!(readiness.is_ready(later(500)), Ok(()));
         assert!(readiness.is_ready(later(700)).is_err());
+        assert!(readiness.is_synced(), "an old view is a view");
         let ageless = readiness.with_max_age(None);
         assert_eq!(ageless.is_ready(later(700)), Ok(()));
         assert!(
@@ -167,5 +177,6 @@ mod tests {
         assert_eq!(readiness.is_ready(Instant::now()), Ok(()));
         readiness.drain();
         assert!(readiness.is_ready(Instant::now()).is_err());
+        assert!(readiness.is_synced(), "it goes on to answer");
     }
 }

@@ -63,7 +63,9 @@ async fn admit(
         .map_err(|problem| problem.of(&question.id))?;
     let about = review.about();
     let uid = review.uid().to_owned();
-    let snapshot = doors.snapshot();
+    let snapshot = doors
+        .snapshot()
+        .map_err(|problem| problem.of(&question.id))?;
     let entries: Vec<_> = snapshot
         .select(&review.subject(), route)
         .into_iter()

@@ -51,11 +51,22 @@ pub(super) async fn judge(
             old: old_object,
         }))
     };
+    let is_synced = doors.is_synced();
     let judged = match evaluators
         .run_at(Point::Admission, question.deadline, job)
         .await
     {
-        Ok(answer) => answer.map_err(|problem| problem.of(&question.id))?,
+        Ok(answer) => {
+            let mut answer = answer.map_err(|problem| problem.of(&question.id))?;
+            if !is_synced {
+                // Warnings come from a comparison with what was read, refusals do not.
+                let detail = Problem::not_read_yet().detail;
+                answer.warnings = vec![format!(
+                    "the resource was not compared with others: {detail}"
+                )];
+            }
+            answer
+        }
         // What gets past is a broken policy, and answers as one.
         Err(why) => ResourceAnswer {
             refusal: None,

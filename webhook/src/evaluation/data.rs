@@ -94,6 +94,13 @@ struct Query {
             content_type = "application/problem+json",
             body = ProblemDocument
         ),
+        (
+            status = 503,
+            description = "`POLICY.OVERLOADED` or `SERVICE.NOT_READY`: try again after \
+                           `Retry-After` seconds",
+            content_type = "application/problem+json",
+            body = ProblemDocument
+        ),
     )
 )]
 pub(super) async fn get(
@@ -103,7 +110,7 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Result<Json<DataAnswer>, Problem> {
     let question = ask::question(Point::Evaluation, &headers);
-    let snapshot = doors.snapshot();
+    let snapshot = doors.snapshot()?;
     let query = Query::new(&snapshot, &path, &parameters, question.now());
     let text = parameters.get("input").map(str::to_owned);
     let read = move || match text {
@@ -148,6 +155,13 @@ pub(super) async fn get(
             content_type = "application/problem+json",
             body = ProblemDocument
         ),
+        (
+            status = 503,
+            description = "`POLICY.OVERLOADED` or `SERVICE.NOT_READY`: try again after \
+                           `Retry-After` seconds",
+            content_type = "application/problem+json",
+            body = ProblemDocument
+        ),
     )
 )]
 pub(super) async fn post(
@@ -158,7 +172,7 @@ pub(super) async fn post(
     body: Body,
 ) -> Result<Json<DataAnswer>, Problem> {
     let question = ask::question(Point::Evaluation, &headers);
-    let snapshot = doors.snapshot();
+    let snapshot = doors.snapshot()?;
     let query = Query::new(&snapshot, &path, &parameters, question.now());
     let held = doors
         .input_room()

@@ -48,7 +48,8 @@ use crate::{
         ),
         (
             status = 503,
-            description = "`POLICY.OVERLOADED`: try again after `Retry-After` seconds",
+            description = "`POLICY.OVERLOADED` or `SERVICE.NOT_READY`: try again after \
+                           `Retry-After` seconds",
             content_type = "application/problem+json",
             body = ProblemDocument
         ),
@@ -70,7 +71,7 @@ pub(super) async fn decide(
         }
     };
     let question = ask::question(point, &headers);
-    let snapshot = doors.snapshot();
+    let snapshot = doors.snapshot()?;
     let entry = place.find(&snapshot)?;
     let decision = ask::about_body(&doors, &question, &snapshot, entry, body).await?;
     let said = decision.messages.iter().chain(&decision.warnings);

@@ -39,7 +39,7 @@ pub(super) struct EnforcedPolicy {
     responses((status = 200, description = "The policies of this replica", body = Enforcement))
 )]
 pub(super) async fn enforcement(State(doors): State<Doors>) -> Json<Enforcement> {
-    let snapshot = doors.snapshot();
+    let snapshot = doors.snapshot_so_far();
     let policies = snapshot.entries().map(|entry| EnforcedPolicy {
         address: entry.address().clone(),
         namespace: entry.address().namespace().map(str::to_owned),

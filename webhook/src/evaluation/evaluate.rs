@@ -52,7 +52,8 @@ use crate::{
         ),
         (
             status = 503,
-            description = "`POLICY.OVERLOADED`: try again after `Retry-After` seconds",
+            description = "`POLICY.OVERLOADED` or `SERVICE.NOT_READY`: try again after \
+                           `Retry-After` seconds",
             content_type = "application/problem+json",
             body = ProblemDocument
         ),
@@ -71,7 +72,7 @@ pub(super) async fn evaluate(
     body: Body,
 ) -> Result<Response, Problem> {
     let question = ask::question(Point::Evaluation, &headers);
-    let snapshot = doors.snapshot();
+    let snapshot = doors.snapshot()?;
     let entry = place.find(&snapshot)?;
     let decision = ask::about_body(&doors, &question, &snapshot, entry, body).await?;
     let result = result_of(&decision)?.unwrap_or_else(Value::new_object);

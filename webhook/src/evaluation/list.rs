@@ -79,6 +79,12 @@ pub(super) struct ListedModule {
             content_type = "application/problem+json",
             body = ProblemDocument
         ),
+        (
+            status = 503,
+            description = "`SERVICE.NOT_READY`: try again after `Retry-After` seconds",
+            content_type = "application/problem+json",
+            body = ProblemDocument
+        ),
     )
 )]
 pub(super) async fn list(
@@ -89,7 +95,7 @@ pub(super) async fn list(
     let name = parameters.get("policyName");
     let now = Timestamp::now();
     let is_locked = |entry: &Entry| entry.active_lock(Point::Evaluation, now).is_some();
-    let snapshot = doors.snapshot();
+    let snapshot = doors.snapshot()?;
     let entries = snapshot.entries().filter(|entry| {
         locked.is_none_or(|wanted| wanted == is_locked(entry))
             && name.is_none_or(|name| name == entry.address().name())

@@ -92,7 +92,7 @@ pub(super) async fn lock(
     body: Body,
 ) -> Result<Json<LockState>, Problem> {
     refuse_other_sites(&headers)?;
-    place.find(&doors.snapshot())?;
+    place.find(&*doors.snapshot()?)?;
     let question = ask::question(portcullis_policies::Point::Evaluation, &headers);
     let held = doors
         .input_room()
@@ -161,7 +161,7 @@ pub(super) async fn unlock(
     headers: HeaderMap,
 ) -> Result<Json<LockState>, Problem> {
     refuse_other_sites(&headers)?;
-    place.find(&doors.snapshot())?;
+    place.find(&*doors.snapshot()?)?;
     let locks = &doors.settings().locks;
     in_time(locks.unlock(Caller::of(&headers), place.0.clone())).await?;
     Ok(Json(LockState {

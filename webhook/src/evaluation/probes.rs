@@ -1,6 +1,6 @@
 //! Whether this service is there, as OPA's clients and those of the TSA policy service ask.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Json, extract::State};
 use serde::Serialize;
 use serde_json::{Map, Value as Json_};
 use utoipa::ToSchema;
@@ -83,7 +83,5 @@ fn up() -> Health {
 }
 
 fn refuse_unready(doors: &Doors) -> Result<(), Problem> {
-    doors.is_ready().map_err(|reason| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "SERVICE.NOT_READY", reason)
-    })
+    doors.is_ready().map_err(Problem::not_ready)
 }

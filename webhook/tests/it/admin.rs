@@ -7,7 +7,7 @@ use crate::fixture::{Fixture, LIMITS, define, get, judging, owned_by, pod, post}
 
 #[tokio::test]
 async fn readiness_says_why_not() {
-    let fixture = Fixture::usual();
+    let fixture = Fixture::usual().unread();
     let unready = fixture.administer("/readyz").await;
     assert_eq!(
         (unready.status.as_u16(), unready.text.as_str()),

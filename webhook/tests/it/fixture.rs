@@ -89,13 +89,23 @@ pub(crate) struct Reviewer {
 
 impl Fixture {
     pub(crate) fn new() -> Self {
+        let readiness = Readiness::new(["policies"]);
+        readiness.set_synced("policies");
         Self {
             cache: Arc::new(Cache::new()),
             evaluators: Evaluators::new(2),
-            readiness: Readiness::new(["policies"]),
+            readiness,
             keeper: Arc::new(Keeper::default()),
             reviewer: Some(Arc::new(Reviewer::default())),
             doors: std::sync::OnceLock::new(),
+        }
+    }
+
+    /// The same, before everything was read once.
+    pub(crate) fn unread(self) -> Self {
+        Self {
+            readiness: Readiness::new(["policies"]),
+            ..self
         }
     }
 

@@ -92,7 +92,7 @@ async fn refuses_an_unreadable_filter() {
 
 #[tokio::test]
 async fn tells_the_operator_what_is_enforced() {
-    let fixture = listed();
+    let fixture = listed().unread();
     let before = fixture.evaluate(get("/v1/enforcement")).await.masked();
     insta::assert_json_snapshot!("enforcement", before);
     fixture.readiness.set_synced("policies");
@@ -110,7 +110,7 @@ async fn tells_the_operator_what_is_enforced() {
 )]
 #[tokio::test]
 async fn probes_follow_readiness(#[case] path: &str, #[case] expected: Json) {
-    let fixture = Fixture::usual();
+    let fixture = Fixture::usual().unread();
     fixture
         .evaluate(get(path))
         .await

@@ -19,3 +19,4 @@ mod locks;
 mod overload;
 mod resources;
 mod server;
+mod unread;
