@@ -1,7 +1,7 @@
-//! Prints the evaluation API's OpenAPI document, or compares a file with it.
+//! Writes the evaluation API's OpenAPI document, or compares a file with it.
 //!
 //! ```text
-//! openapigen > docs/openapi.json
+//! openapigen docs/openapi.json
 //! openapigen --check docs/openapi.json
 //! ```
 
@@ -15,22 +15,18 @@ fn main() -> io::Result<ExitCode> {
     let document = portcullis_webhook::openapi();
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments.as_slice() {
-        [] => {
-            io::stdout().write_all(document.as_bytes())?;
-            Ok(ExitCode::SUCCESS)
+    let failure = match arguments.as_slice() {
+        ["--check", file] if fs::read_to_string(file)? == document => None,
+        ["--check", file] => Some(format!("{file} is out of date: write it with `make gen`")),
+        [file] if !file.starts_with('-') => {
+            fs::write(file, document)?;
+            None
         }
-        ["--check", file] if fs::read_to_string(file)? == document => Ok(ExitCode::SUCCESS),
-        ["--check", file] => {
-            writeln!(
-                io::stderr(),
-                "{file} is out of date: write it with `make gen`"
-            )?;
-            Ok(ExitCode::FAILURE)
-        }
-        _ => {
-            writeln!(io::stderr(), "usage: openapigen [--check FILE]")?;
-            Ok(ExitCode::FAILURE)
-        }
-    }
+        _ => Some("usage: openapigen [--check] FILE".to_owned()),
+    };
+    let Some(failure) = failure else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    writeln!(io::stderr(), "{failure}")?;
+    Ok(ExitCode::FAILURE)
 }
