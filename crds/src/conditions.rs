@@ -57,6 +57,8 @@ pub mod reason {
     pub const REFUSED: &str = "Refused";
     /// `Locked` is true: a lock bypasses the policy.
     pub const BYPASSED: &str = "Bypassed";
+    /// `Locked` is as it was: a lock holds the policy, and some ready replicas do not know it yet.
+    pub const REPLICAS_PENDING: &str = "ReplicasPending";
     /// `Locked` is false.
     pub const NOT_LOCKED: &str = "NotLocked";
     /// `Active` is true: the lock holds at least one policy.

@@ -14,7 +14,7 @@ use futures::{StreamExt as _, stream};
 use hyper::StatusCode;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::{Api, api::ListParams};
-use portcullis_policies::{Address, Digest, Snapshot};
+use portcullis_policies::{Address, Digest, Lock, ObjectKey, Snapshot};
 use serde::Deserialize;
 use tokio::{
     sync::watch,
@@ -53,8 +53,17 @@ const PORT: u16 = 8181;
 pub(crate) struct Replicas {
     /// How many are ready.
     pub(crate) ready: usize,
-    /// The digests of each that answered, by namespace and address.
-    held: Vec<BTreeMap<(Option<String>, String), String>>,
+    /// What each that answered holds, by namespace and address.
+    held: Vec<BTreeMap<(Option<String>, String), Held>>,
+}
+
+/// A policy at a replica.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+struct Held {
+    digest: String,
+    /// The locks that cover it; a replica of an earlier version does not tell them.
+    #[serde(default)]
+    locks: BTreeSet<String>,
 }
 
 /// Asks the replicas.
@@ -77,7 +86,17 @@ struct Report {
 struct Reported {
     address: String,
     namespace: Option<String>,
-    digest: String,
+    #[serde(flatten)]
+    held: Held,
+}
+
+impl Report {
+    fn held(self) -> BTreeMap<(Option<String>, String), Held> {
+        let policies = self.policies.into_iter();
+        policies
+            .map(|policy| ((policy.namespace, policy.address), policy.held))
+            .collect()
+    }
 }
 
 /// Why the replicas could not be counted, or one of them gave no answer.
@@ -99,34 +118,68 @@ impl Replicas {
     /// Replicas that are ready, with what those that answered hold.
     #[cfg(test)]
     pub(crate) fn of(ready: usize, held: &[&[(&Address, Digest)]]) -> Self {
-        let key = |address: &Address| (address.namespace().map(str::to_owned), address.path());
-        let held = held.iter().map(|held| {
-            held.iter()
-                .map(|(address, digest)| (key(address), digest.to_string()))
-                .collect()
-        });
+        let policy = |(address, digest): &(&Address, Digest)| {
+            let held = Held {
+                digest: digest.to_string(),
+                locks: BTreeSet::new(),
+            };
+            (key(address), held)
+        };
+        let held = held.iter().map(|held| held.iter().map(policy).collect());
         Self {
             ready,
             held: held.collect(),
         }
     }
 
-    /// How many hold a policy at this digest.
-    pub(crate) fn enforcing(&self, address: &Address, digest: Digest) -> usize {
-        let key = (address.namespace().map(str::to_owned), address.path());
-        let digest = digest.to_string();
-        self.held
-            .iter()
-            .filter(|held| held.get(&key) == Some(&digest))
-            .count()
+    /// The first `count` of them know which locks cover what they hold.
+    #[cfg(test)]
+    pub(crate) fn knowing_locks(mut self, count: usize, snapshot: &Snapshot) -> Self {
+        for held in self.held.iter_mut().take(count) {
+            for entry in snapshot.entries() {
+                if let Some(held) = held.get_mut(&key(entry.address())) {
+                    held.locks = entry
+                        .locks
+                        .iter()
+                        .map(|lock| lock.key.to_string())
+                        .collect();
+                }
+            }
+        }
+        self
     }
 
-    /// Whether all of them hold everything that is in force.
-    fn agree(&self, snapshot: &Snapshot) -> bool {
-        snapshot
-            .entries()
-            .all(|entry| self.enforcing(entry.address(), entry.policy.digest()) == self.ready)
+    /// How many hold a policy at this digest.
+    pub(crate) fn enforcing(&self, address: &Address, digest: Digest) -> usize {
+        let digest = digest.to_string();
+        self.count(address, |held| held.digest == digest)
     }
+
+    /// How many know that a lock covers a policy.
+    pub(crate) fn locking(&self, address: &Address, lock: &ObjectKey) -> usize {
+        let lock = lock.to_string();
+        self.count(address, |held| held.locks.contains(&lock))
+    }
+
+    fn count(&self, address: &Address, fits: impl Fn(&Held) -> bool) -> usize {
+        let key = key(address);
+        let held = self.held.iter().filter_map(|held| held.get(&key));
+        held.filter(|held| fits(held)).count()
+    }
+
+    /// Whether all of them hold everything that is in force, and know all locks.
+    fn agree(&self, snapshot: &Snapshot) -> bool {
+        snapshot.entries().all(|entry| {
+            let address = entry.address();
+            let knows = |lock: &Arc<Lock>| self.locking(address, &lock.key) == self.ready;
+            self.enforcing(address, entry.policy.digest()) == self.ready
+                && entry.locks.iter().all(knows)
+        })
+    }
+}
+
+fn key(address: &Address) -> (Option<String>, String) {
+    (address.namespace().map(str::to_owned), address.path())
 }
 
 impl Census {
@@ -207,7 +260,7 @@ async fn ask(
     url: &str,
     trusted: Option<Arc<str>>,
     address: SocketAddr,
-) -> Result<BTreeMap<(Option<String>, String), String>, CensusFault> {
+) -> Result<BTreeMap<(Option<String>, String), Held>, CensusFault> {
     let authority = trusted.as_ref().map(|pem| pem.as_bytes());
     let (status, body) = https::get(url, authority, Some(address), ANSWER)
         .await
@@ -217,10 +270,7 @@ async fn ask(
     }
     let report: Report =
         serde_json::from_slice(&body).map_err(|error| CensusFault::Read(address, error))?;
-    let held = report.policies.into_iter();
-    Ok(held
-        .map(|policy| ((policy.namespace, policy.address), policy.digest))
-        .collect())
+    Ok(report.held())
 }
 
 /// The addresses of the ready endpoints, each once.
@@ -261,6 +311,23 @@ mod tests {
         let slices: Vec<EndpointSlice> = vec![serde_json::from_value(slice).unwrap()];
         let expected: BTreeSet<IpAddr> = expected.iter().map(|ip| ip.parse().unwrap()).collect();
         assert_eq!(addresses(&slices), expected);
+    }
+
+    #[rstest]
+    #[case(json!({"address": "a/b@1", "namespace": null, "digest": "sha256:0", "broken": false}), 0)]
+    #[case(json!({"address": "a/b@1", "namespace": null, "digest": "sha256:0", "broken": false,
+        "locks": ["ClusterLock incident", "ClusterLock other"]}), 1)]
+    #[case(json!({"address": "a/b@1", "namespace": "team", "digest": "sha256:0",
+        "locks": ["ClusterLock incident"]}), 0)]
+    fn a_lock_counts_where_a_replica_tells_it(#[case] policy: Json, #[case] expected: usize) {
+        let report: Report =
+            serde_json::from_value(json!({"ready": true, "policies": [policy]})).unwrap();
+        let replicas = Replicas {
+            ready: 1,
+            held: vec![report.held()],
+        };
+        let lock = ObjectKey::new("ClusterLock", None, "incident");
+        assert_eq!(replicas.locking(&"a/b@1".parse().unwrap(), &lock), expected);
     }
 
     #[test]

@@ -29,6 +29,9 @@ pub(super) struct EnforcedPolicy {
     digest: Digest,
     /// Whether it cannot be evaluated.
     broken: bool,
+    /// The locks that cover it, those that have expired among them.
+    #[schema(example = json!(["ClusterLock incident-4711"]))]
+    locks: Vec<String>,
 }
 
 /// Tells what this replica enforces
@@ -45,6 +48,11 @@ pub(super) async fn enforcement(State(doors): State<Doors>) -> Json<Enforcement>
         namespace: entry.address().namespace().map(str::to_owned),
         digest: entry.policy.digest(),
         broken: entry.policy.faults().is_some(),
+        locks: entry
+            .locks
+            .iter()
+            .map(|lock| lock.key.to_string())
+            .collect(),
     });
     Json(Enforcement {
         ready: doors.is_ready().is_ok(),

@@ -2,7 +2,7 @@
 
 use portcullis_crds::{
     ConditionType, EffectiveRegoVersion, Finding, PolicyStatus, Replicas as Counted,
-    conditions::{merged, reason},
+    conditions::{holds, merged, reason},
 };
 use portcullis_policies::{
     Conflict, Diagnostics, Effect, Entry, Lock, ObjectKey, Policy, RegoVersion,
@@ -28,7 +28,7 @@ impl World<'_> {
             ready(&compiled, &enforced),
             compiled,
             enforced,
-            self.locked(entry),
+            self.locked(entry, before),
         ];
         PolicyStatus {
             observed_generation: record.generation,
@@ -137,7 +137,7 @@ impl World<'_> {
         }
     }
 
-    fn locked(&self, entry: Option<&Entry>) -> Finding {
+    fn locked(&self, entry: Option<&Entry>, before: &PolicyStatus) -> Finding {
         let locks: Vec<&Lock> = self.locks(entry).collect();
         let refuses = |lock: &&&Lock| lock.effect == Effect::Refuse;
         // Of several, one that refuses wins, as it does in a decision.
@@ -159,7 +159,20 @@ impl World<'_> {
             .unwrap_or_default();
         let note = lock.note();
         let message = format!("{} {does} {points}{end}: {}", note.name, note.reason);
-        ConditionType::Locked.holds(reason, message)
+        let address = entry.map(Entry::address);
+        let on = address.map_or(0, |address| self.replicas.locking(address, &lock.key));
+        let ready = self.replicas.ready;
+        if ready > 0 && on == ready {
+            return ConditionType::Locked.holds(reason, message);
+        }
+        // Who waits for a lock must not go on while a replica judges as before; and one that is
+        // slow to answer about a lock that was everywhere has not lost it.
+        Finding {
+            condition: ConditionType::Locked,
+            holds: Some(holds(&before.conditions, ConditionType::Locked) == Some(true)),
+            reason: reason::REPLICAS_PENDING,
+            message: format!("on {on} of {ready} ready replicas, {message}"),
+        }
     }
 
     fn locks<'a>(&self, entry: Option<&'a Entry>) -> impl Iterator<Item = &'a Lock> {

@@ -17,6 +17,8 @@ struct Cluster {
     locks: Vec<Lock>,
     /// Ready replicas, and how many of them hold everything.
     replicas: (usize, usize),
+    /// How many of these know the locks.
+    knowing: usize,
     registered: Registered,
     now: i64,
 }
@@ -27,6 +29,7 @@ impl Cluster {
             samples: samples.into_iter().collect(),
             locks: Vec::new(),
             replicas: (3, 3),
+            knowing: usize::MAX,
             registered: Registered::Filled(Arc::new([])),
             now: 100,
         }
@@ -39,6 +42,11 @@ impl Cluster {
 
     fn held_by(mut self, holding: usize, ready: usize) -> Self {
         self.replicas = (ready, holding);
+        self
+    }
+
+    fn known_by(mut self, knowing: usize) -> Self {
+        self.knowing = knowing;
         self
     }
 
@@ -87,7 +95,8 @@ impl Cluster {
             .map(|entry| (entry.address(), entry.policy.digest()))
             .collect();
         let (ready, holding) = self.replicas;
-        let replicas = Replicas::of(ready, &vec![held.as_slice(); holding]);
+        let replicas = Replicas::of(ready, &vec![held.as_slice(); holding])
+            .knowing_locks(self.knowing, &view.snapshot);
         let registration = Registration {
             registered: self.registered.clone(),
             ..Registration::default()
@@ -99,12 +108,14 @@ impl Cluster {
 
     /// The status of the first policy.
     fn policy(&self) -> PolicyStatus {
+        self.policy_after(&PolicyStatus::default())
+    }
+
+    fn policy_after(&self, before: &PolicyStatus) -> PolicyStatus {
         let view = self.view();
         let key = self.samples[0].key();
         let record = view.records[&key].clone();
-        self.with_world(&view, |world| {
-            world.policy(&key, &record, &PolicyStatus::default())
-        })
+        self.with_world(&view, |world| world.policy(&key, &record, before))
     }
 
     /// The status of the first lock.
@@ -175,6 +186,30 @@ fn says_of_a_policy(#[case] cluster: Cluster, #[case] expected: [&str; 4]) {
     assert_eq!(conditions_of(&cluster.policy().conditions), expected);
 }
 
+/// `kubectl wait --for=condition=Locked` returns when no replica judges as before.
+#[test]
+fn a_policy_is_locked_when_every_replica_knows_the_lock() {
+    let cluster = |knowing| {
+        Cluster::of([Sample::new("a")])
+            .locked(refuse())
+            .known_by(knowing)
+    };
+    let mut status = PolicyStatus::default();
+    for (knowing, expected) in [
+        (2, "Locked=False ReplicasPending"),
+        (3, "Locked=True Refused"),
+        (2, "Locked=True ReplicasPending"),
+    ] {
+        status = cluster(knowing).policy_after(&status);
+        assert_eq!(conditions_of(&status.conditions)[3], expected);
+    }
+    let away = cluster(3).held_by(0, 0).policy();
+    assert_eq!(
+        conditions_of(&away.conditions)[3],
+        "Locked=False ReplicasPending"
+    );
+}
+
 #[test]
 fn a_policys_status_names_what_it_speaks_of() {
     let cluster = Cluster::of([Sample::new("a")])
@@ -198,7 +233,8 @@ fn a_policys_status_names_what_it_speaks_of() {
     let locked = status.conditions.last().unwrap();
     assert_eq!(
         locked.message,
-        "ClusterLock incident refuses what it would judge at admission and evaluation: a test"
+        "on 2 of 3 ready replicas, ClusterLock incident refuses what it would judge at admission \
+         and evaluation: a test"
     );
 }
 
