@@ -22,9 +22,12 @@ pub fn admin_router(doors: Doors) -> Router {
     routes::with_problems(router).with_state(doors)
 }
 
-/// Whoever reads this answer knows that the reactor runs.
-async fn livez() -> &'static str {
-    "ok\n"
+/// Whoever reads this answer knows that the reactor runs; 503 says that only a restart helps.
+async fn livez(State(doors): State<Doors>) -> impl IntoResponse {
+    match doors.is_alive() {
+        Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+    }
 }
 
 /// `ok`, or in words why not; behind it what is wrong all the same.

@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -12,6 +15,7 @@ use crate::{
     Certificate, Evaluators, LockKeeper, Readiness, ResourceReviewer, Unanswered,
     body::Room,
     decision_log::{self, About},
+    evaluators::Health,
     metrics::Metrics,
     problem::Problem,
     question::Question,
@@ -96,7 +100,23 @@ impl Doors {
 
     /// Why this replica may not be asked, if so.
     pub(crate) fn is_ready(&self) -> Result<(), String> {
-        self.0.settings.readiness.is_ready(Instant::now())
+        self.0.settings.readiness.is_ready(Instant::now())?;
+        self.evaluators_health().exhausted.map_or(Ok(()), Err)
+    }
+
+    /// Why this process must be restarted, if so.
+    pub(crate) fn is_alive(&self) -> Result<(), String> {
+        let health = self.evaluators_health();
+        match health.exhausted {
+            Some(reason) if health.lost => Err(reason),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn evaluators_health(&self) -> Health {
+        // The reactor's clock, which tests turn.
+        let now = tokio::time::Instant::now().into_std();
+        self.0.settings.evaluators.health(now)
     }
 
     /// What the administrator is told beside readiness.
@@ -150,17 +170,24 @@ impl Doors {
         read: impl FnOnce() -> Result<Input, Problem> + Send + 'static,
     ) -> Result<Result<Vec<Decision>, Problem>, Unanswered> {
         let asked = question.clone();
+        let at = Arc::new(AtomicUsize::new(0));
+        let (asking, names) = (at.clone(), entries.clone());
+        let subject = move || {
+            let entry = names.get(at.load(Ordering::Relaxed));
+            entry.map_or_else(String::new, |entry| entry.address().to_string())
+        };
         let job = move || {
             let input = read()?;
-            Ok(entries
-                .iter()
-                .map(|entry| asked.decide(entry, &input))
-                .collect())
+            let decide = |(place, entry): (usize, &Arc<Entry>)| {
+                asking.store(place, Ordering::Relaxed);
+                asked.decide(entry, &input)
+            };
+            Ok(entries.iter().enumerate().map(decide).collect())
         };
         self.0
             .settings
             .evaluators
-            .run_at(question.point, question.deadline, job)
+            .run_about(question.point, question.deadline, subject, job)
             .await
     }
 }

@@ -6,9 +6,14 @@
 //!
 //! Jobs of admission go first, and one thread is left to them, so that no number of evaluations
 //! keeps a cluster from admitting.
+//!
+//! A thread that does not come back from its job is replaced, whenever a job comes or somebody asks
+//! how the threads are; see [`roll`].
+
+mod roll;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     fmt,
     num::NonZero,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -18,6 +23,8 @@ use std::{
 
 use portcullis_policies::Point;
 use tokio::sync::oneshot;
+
+use roll::{Roll, Subject};
 
 /// Stack of each thread. Deep rules recurse in the interpreter; with the usual 2 MiB a chain of
 /// five hundred rules ends the process. The memory is only reserved until it is used.
@@ -59,37 +66,47 @@ struct Shared {
     threads: usize,
 }
 
-#[derive(Default)]
 struct Queue {
     admissions: VecDeque<Job>,
     evaluations: VecDeque<Job>,
-    /// Threads that are busy with a job of `evaluations`.
-    evaluating: usize,
+    roll: Roll,
     closed: bool,
 }
 
-type Job = Box<dyn FnOnce() + Send>;
+/// What a thread is to do, and until when somebody waits for it.
+struct Job {
+    deadline: Instant,
+    subject: Subject,
+    work: Box<dyn FnOnce() + Send>,
+}
+
+/// How the threads are.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Health {
+    /// Threads that do not come back from their job.
+    pub(crate) stuck: usize,
+    /// Why this process may not be asked any more, if so: too many threads are stuck.
+    pub(crate) exhausted: Option<String>,
+    /// Whether it is beyond hope that they come back in time.
+    pub(crate) lost: bool,
+}
 
 impl Evaluators {
     /// Starts this many threads, and at least two.
     pub fn new(threads: usize) -> Self {
         let threads = threads.max(2);
+        let queue = Queue {
+            admissions: VecDeque::new(),
+            evaluations: VecDeque::new(),
+            roll: Roll::new(threads),
+            closed: false,
+        };
         let shared = Arc::new(Shared {
-            queue: Mutex::default(),
+            queue: Mutex::new(queue),
             changed: Condvar::new(),
             threads,
         });
-        for number in 0..threads {
-            let worker = shared.clone();
-            let started = std::thread::Builder::new()
-                .name(format!("evaluator-{number}"))
-                .stack_size(STACK_BYTES)
-                .spawn(move || worker.work());
-            if let Err(error) = started {
-                // Jobs wait and are refused when the queue is full: a denial, not an outage.
-                tracing::error!(%error, "failed to start an evaluator thread");
-            }
-        }
+        shared.look_after(Instant::now());
         Self(Arc::new(Pool { shared }))
     }
 
@@ -114,8 +131,20 @@ impl Evaluators {
         deadline: Instant,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Unanswered> {
+        let subject = || "a job without a policy".to_owned();
+        self.run_about(point, deadline, subject, job).await
+    }
+
+    /// The same, for a job that can say what it is at, if its thread does not come back.
+    pub(crate) async fn run_about<T: Send + 'static>(
+        &self,
+        point: Point,
+        deadline: Instant,
+        subject: impl Fn() -> String + Send + Sync + 'static,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Unanswered> {
         let (answer, receiver) = oneshot::channel();
-        let work: Job = Box::new(move || {
+        let work = Box::new(move || {
             if !answer.is_closed() {
                 // The job owns all that it changes, so nothing half-done is seen after a panic.
                 let result = catch_unwind(AssertUnwindSafe(job)).map_err(|_| Unanswered::Failed);
@@ -123,7 +152,12 @@ impl Evaluators {
                 let _ = answer.send(result);
             }
         });
-        self.0.shared.push(point, work)?;
+        let job = Job {
+            deadline,
+            subject: Arc::new(subject),
+            work,
+        };
+        self.0.shared.push(point, job)?;
         match tokio::time::timeout_at(deadline.into(), receiver).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Unanswered::Failed),
@@ -136,6 +170,29 @@ impl Evaluators {
         let queue = self.0.shared.lock();
         queue.admissions.len() + queue.evaluations.len()
     }
+
+    /// How the threads are.
+    pub(crate) fn health(&self, now: Instant) -> Health {
+        self.0.shared.look_after(now);
+        let queue = self.0.shared.lock();
+        let (subjects, exhausted) = (queue.roll.subjects(), queue.roll.is_exhausted());
+        let lost = exhausted && queue.roll.has_lost(now);
+        drop(queue);
+        let stuck = subjects.len();
+        let exhausted = exhausted.then(|| {
+            let subjects: BTreeSet<String> = subjects.iter().map(|subject| subject()).collect();
+            let subjects: Vec<String> = subjects.into_iter().collect();
+            format!(
+                "evaluator threads are stuck in {}; the process must be restarted",
+                subjects.join(", ")
+            )
+        });
+        Health {
+            stuck,
+            exhausted,
+            lost,
+        }
+    }
 }
 
 impl Shared {
@@ -144,7 +201,8 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, point: Point, job: Job) -> Result<(), Unanswered> {
+    fn push(self: &Arc<Self>, point: Point, job: Job) -> Result<(), Unanswered> {
+        self.look_after(Instant::now());
         let mut queue = self.lock();
         let jobs = match point {
             Point::Admission => &mut queue.admissions,
@@ -159,37 +217,77 @@ impl Shared {
         Ok(())
     }
 
-    fn work(&self) {
-        while let Some((point, job)) = self.next() {
-            job();
-            if point == Point::Evaluation {
-                self.lock().evaluating -= 1;
-                self.changed.notify_one();
+    /// Starts the threads that are missing: all of them at first, later those that are stuck.
+    fn look_after(self: &Arc<Self>, now: Instant) {
+        let mut queue = self.lock();
+        let given_up = queue.roll.give_up(now);
+        let hired = queue.roll.hire();
+        drop(queue);
+        for subject in given_up {
+            let policy = subject();
+            tracing::error!(
+                policy,
+                "an evaluator thread is stuck beyond its deadline and is given up"
+            );
+        }
+        for _ in 0..hired {
+            let worker = self.clone();
+            let started = std::thread::Builder::new()
+                .name("evaluator".to_owned())
+                .stack_size(STACK_BYTES)
+                .spawn(move || worker.work());
+            if let Err(error) = started {
+                // Jobs wait and are refused when the queue is full: a denial, not an outage.
+                self.lock().roll.not_started();
+                tracing::error!(%error, "failed to start an evaluator thread");
             }
         }
     }
 
-    /// The next job; `None` when the pool is closed.
-    fn next(&self) -> Option<(Point, Job)> {
+    fn work(&self) {
+        while let Some((number, work)) = self.next() {
+            work();
+            let needed = self.lock().roll.end(number);
+            // There may be room for an evaluation now.
+            self.changed.notify_one();
+            if !needed {
+                tracing::warn!("an evaluator thread that was given up came back and ends");
+                return;
+            }
+        }
+    }
+
+    /// The next job and its number; `None` when the pool is closed.
+    fn next(&self) -> Option<(u64, Box<dyn FnOnce() + Send>)> {
         let mut queue = self.lock();
         loop {
             if queue.closed {
                 return None;
             }
-            if let Some(job) = queue.admissions.pop_front() {
-                return Some((Point::Admission, job));
-            }
-            if queue.evaluating + 1 < self.threads
-                && let Some(job) = queue.evaluations.pop_front()
-            {
-                queue.evaluating += 1;
-                return Some((Point::Evaluation, job));
+            let next = queue.take();
+            if let Some((point, job)) = next {
+                let number = queue.roll.begin(point, job.deadline, job.subject);
+                return Some((number, job.work));
             }
             queue = self
                 .changed
                 .wait(queue)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+    }
+}
+
+impl Queue {
+    /// The next job that a thread may begin.
+    fn take(&mut self) -> Option<(Point, Job)> {
+        if let Some(job) = self.admissions.pop_front() {
+            return Some((Point::Admission, job));
+        }
+        if self.roll.evaluating() + 1 >= self.roll.present() {
+            return None;
+        }
+        let job = self.evaluations.pop_front()?;
+        Some((Point::Evaluation, job))
     }
 }
 
@@ -214,101 +312,4 @@ impl fmt::Debug for Evaluators {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::{sync::mpsc, time::Duration};
-
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_mins(1)
-    }
-
-    /// Jobs that hold their thread until the returned sender is dropped.
-    fn hold(evaluators: &Evaluators, point: Point, count: usize) -> mpsc::SyncSender<()> {
-        let (sender, receiver) = mpsc::sync_channel::<()>(0);
-        let receiver = Arc::new(Mutex::new(receiver));
-        for _ in 0..count {
-            let receiver = receiver.clone();
-            let job = move || drop(receiver.lock().map(|receiver| receiver.recv()));
-            evaluators.0.shared.push(point, Box::new(job)).unwrap();
-        }
-        sender
-    }
-
-    #[tokio::test]
-    async fn answers() {
-        assert_eq!(Evaluators::new(2).run(soon(), || 6 * 7).await, Ok(42));
-    }
-
-    #[tokio::test]
-    async fn a_panic_is_an_answer_and_the_thread_goes_on() {
-        let evaluators = Evaluators::new(2);
-        for _ in 0..10 {
-            let answer = evaluators
-                .run(soon(), || -> () { panic!("a policy's fault") })
-                .await;
-            assert_eq!(answer, Err(Unanswered::Failed));
-        }
-        assert_eq!(evaluators.run(soon(), || 1).await, Ok(1));
-    }
-
-    #[tokio::test]
-    async fn who_would_wait_beyond_the_deadline_is_told() {
-        let evaluators = Evaluators::new(2);
-        let held = hold(&evaluators, Point::Admission, 2);
-        assert_eq!(
-            evaluators.run(Instant::now(), || 1).await,
-            Err(Unanswered::Late)
-        );
-        drop(held);
-    }
-
-    #[tokio::test]
-    async fn an_abandoned_job_is_not_begun() {
-        let evaluators = Evaluators::new(2);
-        let held = hold(&evaluators, Point::Evaluation, 1);
-        let (begun, was_begun) = mpsc::channel();
-        let late = evaluators.run(Instant::now(), move || begun.send(())).await;
-        assert_eq!(late.map(|_| ()), Err(Unanswered::Late));
-        drop(held);
-        evaluators.run(soon(), || ()).await.unwrap();
-        assert_eq!(was_begun.try_recv(), Err(mpsc::TryRecvError::Disconnected));
-    }
-
-    #[tokio::test]
-    async fn full_queue_refuses_and_leaves_room_for_the_api_server() {
-        let evaluators = Evaluators::new(2);
-        let held = hold(&evaluators, Point::Evaluation, 2 * WAITING_PER_THREAD);
-        // One of them may have been taken by a thread.
-        while evaluators
-            .0
-            .shared
-            .push(Point::Evaluation, Box::new(|| ()))
-            .is_ok()
-        {}
-        assert_eq!(
-            evaluators.run(soon(), || 1).await,
-            Err(Unanswered::Overloaded)
-        );
-        assert_eq!(
-            evaluators.run_at(Point::Admission, soon(), || 1).await,
-            Ok(1)
-        );
-        drop(held);
-    }
-
-    #[tokio::test]
-    async fn stacks_are_deep() {
-        fn depth(left: u32) -> u32 {
-            let padding = std::hint::black_box([left; 256]);
-            if left == 0 {
-                0
-            } else {
-                depth(left - 1) + u32::from(padding[0] == left)
-            }
-        }
-        assert_eq!(
-            Evaluators::new(2).run(soon(), || depth(20_000)).await,
-            Ok(20_000)
-        );
-    }
-}
+mod tests;

@@ -239,6 +239,12 @@ impl Scrape {
             "Jobs that wait for a thread",
             &waiting,
         )?;
+        encode_gauge(
+            encoder,
+            "portcullis_evaluators_stuck",
+            "Threads that do not come back from an evaluation",
+            &count_of(doors.evaluators_health().stuck),
+        )?;
         let ready = i64::from(doors.is_ready().is_ok());
         encode_gauge(
             encoder,

@@ -1,7 +1,13 @@
 //! `/livez`, `/readyz`, `/metrics`.
 
-use portcullis_policies::{Action, ObjectKey};
+use std::{
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use portcullis_policies::{Action, ObjectKey, Point};
 use serde_json::json;
+use tokio::sync::oneshot;
 
 use crate::fixture::{Fixture, LIMITS, define, get, judging, owned_by, pod, post};
 
@@ -23,6 +29,45 @@ async fn readiness_says_why_not() {
         .administer("/else")
         .await
         .assert_problem(404, "REQUEST.UNKNOWN_ROUTE");
+}
+
+/// A policy may ask a builtin for more than anybody has time for. Threads that are lost to it are
+/// replaced; when there are too many, the process says that it must be restarted.
+#[tokio::test]
+async fn threads_that_do_not_come_back_end_readiness_and_then_life() {
+    let fixture = Fixture::usual();
+    let deadline = Instant::now() + Duration::from_mins(10);
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let (begun, begins) = oneshot::channel();
+        let (release, released) = mpsc::sync_channel::<()>(0);
+        let evaluators = fixture.evaluators.clone();
+        let job = move || {
+            let _ = begun.send(());
+            let _ = released.recv();
+        };
+        tokio::spawn(async move { evaluators.run_at(Point::Admission, deadline, job).await });
+        begins.await.unwrap();
+        held.push(release);
+    }
+    let fine = (200, "ok\n".to_owned());
+    let told =
+        "evaluator threads are stuck in a job without a policy; the process must be restarted\n";
+    let told = (503, told.to_owned());
+    tokio::time::pause();
+    for (seconds, ready, alive) in [(0, &fine, &fine), (610, &told, &fine), (60, &told, &told)] {
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        for (path, expected) in [("/readyz", ready), ("/livez", alive)] {
+            let answer = fixture.administer(path).await;
+            assert_eq!(&(answer.status.as_u16(), answer.text), expected, "{path}");
+        }
+    }
+    let metrics = fixture.administer("/metrics").await.text;
+    assert!(
+        metrics.contains("portcullis_evaluators_stuck 2"),
+        "{metrics}"
+    );
+    drop(held);
 }
 
 /// The text without what the clock decides.

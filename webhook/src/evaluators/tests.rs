@@ -1,0 +1,166 @@
+//! Jobs that wait on channels stand for policies that take their time.
+
+use super::*;
+use std::{sync::mpsc, time::Duration};
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_mins(1)
+}
+
+fn push(
+    evaluators: &Evaluators,
+    point: Point,
+    job: impl FnOnce() + Send + 'static,
+) -> Result<(), Unanswered> {
+    let job = Job {
+        deadline: soon(),
+        subject: Arc::new(|| "a/b@1".to_owned()),
+        work: Box::new(job),
+    };
+    evaluators.0.shared.push(point, job)
+}
+
+/// Jobs that hold their thread until the returned sender is dropped.
+fn hold(evaluators: &Evaluators, point: Point, count: usize) -> mpsc::SyncSender<()> {
+    let (sender, receiver) = mpsc::sync_channel::<()>(0);
+    let receiver = Arc::new(Mutex::new(receiver));
+    for _ in 0..count {
+        let receiver = receiver.clone();
+        let job = move || drop(receiver.lock().map(|receiver| receiver.recv()));
+        push(evaluators, point, job).unwrap();
+    }
+    sender
+}
+
+#[tokio::test]
+async fn answers() {
+    assert_eq!(Evaluators::new(2).run(soon(), || 6 * 7).await, Ok(42));
+}
+
+#[tokio::test]
+async fn a_panic_is_an_answer_and_the_thread_goes_on() {
+    let evaluators = Evaluators::new(2);
+    for _ in 0..10 {
+        let answer = evaluators
+            .run(soon(), || -> () { panic!("a policy's fault") })
+            .await;
+        assert_eq!(answer, Err(Unanswered::Failed));
+    }
+    assert_eq!(evaluators.run(soon(), || 1).await, Ok(1));
+}
+
+#[tokio::test]
+async fn who_would_wait_beyond_the_deadline_is_told() {
+    let evaluators = Evaluators::new(2);
+    let held = hold(&evaluators, Point::Admission, 2);
+    assert_eq!(
+        evaluators.run(Instant::now(), || 1).await,
+        Err(Unanswered::Late)
+    );
+    drop(held);
+}
+
+#[tokio::test]
+async fn an_abandoned_job_is_not_begun() {
+    let evaluators = Evaluators::new(2);
+    let held = hold(&evaluators, Point::Evaluation, 1);
+    let (begun, was_begun) = mpsc::channel();
+    let late = evaluators.run(Instant::now(), move || begun.send(())).await;
+    assert_eq!(late.map(|_| ()), Err(Unanswered::Late));
+    drop(held);
+    evaluators.run(soon(), || ()).await.unwrap();
+    assert_eq!(was_begun.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+}
+
+#[tokio::test]
+async fn full_queue_refuses_and_leaves_room_for_the_api_server() {
+    let evaluators = Evaluators::new(2);
+    let held = hold(&evaluators, Point::Evaluation, 2 * WAITING_PER_THREAD);
+    // One of them may have been taken by a thread.
+    while push(&evaluators, Point::Evaluation, || ()).is_ok() {}
+    assert_eq!(
+        evaluators.run(soon(), || 1).await,
+        Err(Unanswered::Overloaded)
+    );
+    assert_eq!(
+        evaluators.run_at(Point::Admission, soon(), || 1).await,
+        Ok(1)
+    );
+    drop(held);
+}
+
+#[tokio::test]
+async fn stacks_are_deep() {
+    fn depth(left: u32) -> u32 {
+        let padding = std::hint::black_box([left; 256]);
+        if left == 0 {
+            0
+        } else {
+            depth(left - 1) + u32::from(padding[0] == left)
+        }
+    }
+    assert_eq!(
+        Evaluators::new(2).run(soon(), || depth(20_000)).await,
+        Ok(20_000)
+    );
+}
+
+/// A job that tells when it begins, and holds its thread until the returned sender is dropped.
+async fn stick(evaluators: &Evaluators, point: Point) -> mpsc::SyncSender<()> {
+    let (begun, begins) = oneshot::channel();
+    let (sender, receiver) = mpsc::sync_channel::<()>(0);
+    let job = move || {
+        let _ = begun.send(());
+        let _ = receiver.recv();
+    };
+    push(evaluators, point, job).unwrap();
+    begins.await.unwrap();
+    sender
+}
+
+#[tokio::test]
+async fn a_thread_that_does_not_come_back_is_replaced() {
+    let evaluators = Evaluators::new(2);
+    let mut held = Vec::new();
+    let (late, lost) = (soon() + 2 * roll::GRACE, soon() + 2 * roll::LOST);
+    let later = soon() + 5 * roll::LOST;
+    for stuck in 1..=2 {
+        held.push(stick(&evaluators, Point::Evaluation).await);
+        let health = evaluators.health(late);
+        assert_eq!((health.stuck, health.lost), (stuck, false));
+        assert_eq!(health.exhausted.is_some(), stuck == 2);
+        for point in [Point::Admission, Point::Evaluation] {
+            assert_eq!(evaluators.run_at(point, later, || 1).await, Ok(1));
+        }
+    }
+    let health = evaluators.health(lost);
+    let told = "evaluator threads are stuck in a/b@1; the process must be restarted";
+    assert_eq!(health.exhausted.as_deref(), Some(told));
+    assert!(health.lost);
+
+    // The third is not replaced, and the one that is left is left to admission.
+    held.push(stick(&evaluators, Point::Evaluation).await);
+    assert_eq!(evaluators.health(lost).stuck, 3);
+    let evaluated = evaluators.run(Instant::now(), || 1).await;
+    assert_eq!(evaluated, Err(Unanswered::Late));
+    assert_eq!(
+        evaluators.run_at(Point::Admission, later, || 1).await,
+        Ok(1)
+    );
+
+    // They come back, and those that are not needed end.
+    drop(held);
+    let came_back = || {
+        let queue = evaluators.0.shared.lock();
+        queue.roll.present() == 2 && queue.roll.subjects().is_empty()
+    };
+    while !came_back() {
+        std::thread::yield_now();
+    }
+    assert_eq!(evaluators.run(later, || 1).await, Ok(1));
+    let health = evaluators.health(Instant::now());
+    assert_eq!(
+        (health.stuck, health.exhausted, health.lost),
+        (0, None, false)
+    );
+}
