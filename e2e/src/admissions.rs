@@ -1,7 +1,7 @@
 //! Admissions: one question to the API server, and a stream of them that watches what happens
 //! while something else goes on.
 
-use std::{fmt::Debug, time::Duration};
+use std::{fmt::Debug, io::Write as _, time::Duration};
 
 use anyhow::{Result, bail, ensure};
 use futures::{StreamExt, stream::FuturesUnordered};
@@ -266,12 +266,20 @@ impl Report {
         )
     }
 
-    /// How many were not right.
-    pub fn failures(&self) -> usize {
-        self.records
+    /// Writes how many admissions there were, and how many were not right, where the test's output
+    /// goes.
+    pub fn tell(&self) {
+        let failures = self
+            .records
             .iter()
             .filter(|record| !record.is_right())
-            .count()
+            .count();
+        // Nobody is left to tell when standard error is closed.
+        let _ = writeln!(
+            std::io::stderr(),
+            "{} admissions, {failures} of them not right",
+            self.count()
+        );
     }
 }
 

@@ -87,15 +87,22 @@ pub async fn another_leader(cluster: &Cluster, before: &str) -> Result<String> {
     .await
 }
 
-/// `kubectl rollout restart` of a component, and waits until it is through.
+/// `kubectl rollout restart` of a component, and waits until the last of the old Pods is gone.
 pub async fn restart(cluster: &Cluster, component: Component) -> Result<()> {
+    let old = pods(cluster, component).await?;
     let name = format!("deployment/{}", component.deployment());
-    cluster
-        .kubectl(&["rollout", "restart", &name, "-n", NAMESPACE])
-        .await?
-        .succeeded()?;
+    let restart = ["rollout", "restart", &name, "-n", NAMESPACE];
+    cluster.kubectl(&restart).await?.succeeded()?;
     rolled_out(cluster, component).await?.succeeded()?;
-    Ok(())
+    let api: Api<Pod> = Api::namespaced(cluster.client(), NAMESPACE);
+    until("the old Pods are gone", MINUTE, async || {
+        for pod in &old {
+            let left = api.get_opt(&pod.name_any()).await?;
+            ensure!(left.is_none(), "{} is left", pod.name_any());
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// Waits until a component is as its Deployment wants it.
@@ -187,6 +194,30 @@ pub async fn kill(cluster: &Cluster, pod: &Pod) -> Result<()> {
         ensure!(killed.success(), "cannot kill process {id} of {name}");
     }
     Ok(())
+}
+
+/// Waits until a Pod that was killed is seen to be: its container restarts, or it is gone.
+pub async fn died(cluster: &Cluster, pod: &Pod) -> Result<()> {
+    let api: Api<Pod> = Api::namespaced(cluster.client(), NAMESPACE);
+    until(
+        "the killed container is seen to have ended",
+        MINUTE,
+        async || {
+            let Some(now) = api.get_opt(&pod.name_any()).await? else {
+                return Ok(());
+            };
+            ensure!(restarts(&now) > restarts(pod), "{:?}", now.status);
+            Ok(())
+        },
+    )
+    .await
+}
+
+fn restarts(pod: &Pod) -> i32 {
+    let status = pod.status.as_ref();
+    let containers = status.and_then(|status| status.container_statuses.as_deref());
+    let containers = containers.unwrap_or_default().iter();
+    containers.map(|container| container.restart_count).sum()
 }
 
 /// A process on this machine.

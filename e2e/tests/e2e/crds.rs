@@ -82,6 +82,61 @@ async fn addresses_cannot_be_changed_and_the_rest_can() -> Result<()> {
     .await
 }
 
+#[tokio::test]
+async fn kubectl_lists_and_explains_them() -> Result<()> {
+    on_stage(async |stage| {
+        let policy = ["ADDRESS", "ACTION", "READY", "ENFORCED", "LOCKED", "AGE"];
+        let lock = ["EFFECT", "ACTIVE", "AGE"];
+        let kinds: [(&str, &[&str], &str); 4] = [
+            ("ptpol", &policy, "package"),
+            ("ptcpol", &policy, "package"),
+            ("ptlock", &lock, "out of evaluation"),
+            ("ptclock", &lock, "out of evaluation"),
+        ];
+        let cluster = stage.cluster();
+        for object in ["policy-minimal", "clusterpolicy-minimal", "lock-everything"] {
+            let file = format!("e2e/crds/accept/{object}.yaml");
+            stage
+                .apply(&placed(stage, &manifests::read(&file)?))
+                .await?;
+        }
+        stage
+            .apply(&manifests::read(
+                "e2e/crds/accept/clusterlock-everything.yaml",
+            )?)
+            .await?;
+        for (kind, columns, word) in kinds {
+            let get = ["get", kind, "--namespace", stage.namespace()];
+            let listed = cluster.kubectl(&get).await?.succeeded()?.stdout;
+            let header = listed.lines().next().unwrap_or_default();
+            for column in columns {
+                ensure!(header.contains(column), "no {column} in: {header}");
+            }
+            let explained = cluster
+                .kubectl(&["explain", kind, "--recursive=false"])
+                .await?;
+            let explained = explained.succeeded()?.stdout;
+            let field = cluster
+                .kubectl(&["explain", &format!("{kind}.spec")])
+                .await?;
+            let text = explained + &field.succeeded()?.stdout;
+            ensure!(text.contains(word), "no `{word}` in: {text}");
+            ensure!(!text.contains("<no description>"), "{text}");
+        }
+        let get = [
+            "get",
+            "portcullis",
+            "--namespace",
+            stage.namespace(),
+            "--output=name",
+        ];
+        let all = cluster.kubectl(&get).await?.succeeded()?.stdout;
+        ensure!(all.lines().count() == 4, "not one of each: {all}");
+        Ok(())
+    })
+    .await
+}
+
 /// A file of a table.
 struct Case {
     name: String,
@@ -131,6 +186,10 @@ fn place(stage: &Stage, object: &serde_json::Value) -> serde_json::Value {
     } else {
         object.clone()
     }
+}
+
+fn placed(stage: &Stage, objects: &[serde_json::Value]) -> Vec<serde_json::Value> {
+    objects.iter().map(|object| place(stage, object)).collect()
 }
 
 fn none(faults: &[String]) -> Result<()> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use kube::ResourceExt;
+use portcullis_crds::ClusterPolicy;
 use portcullis_e2e::{
     MINUTE, Stage, Stream, installation, manifests, on_stage,
     replicas::{self, Component},
@@ -35,12 +36,14 @@ async fn replicas_that_end_gracefully_are_not_missed() -> Result<()> {
         let leader = replicas::leader(cluster).await?;
         delete_pod(stage, &leader).await?;
         replicas::another_leader(cluster, &leader).await?;
+        another_policy_is_enforced(stage).await?;
 
         replicas::restart(cluster, Component::Webhook).await?;
         replicas::restart(cluster, Component::Operator).await?;
 
         stream.right_since(stream.now(), STEADY, MINUTE).await?;
         let report = stream.finish().await?;
+        report.tell();
         ensure!(report.count() > 100, "only {} admissions", report.count());
         report.nothing_wrongly_allowed()?;
         report.nothing_failed()
@@ -53,8 +56,10 @@ async fn a_replica_that_is_killed_is_missed_for_ten_seconds_at_most() -> Result<
     on_stage(async |stage| {
         let stream = steady_stream(stage).await?;
         let pods = replicas::pods(stage.cluster(), Component::Webhook).await?;
+        let pod = pods.first().context("a replica")?;
         let killed = stream.now();
-        replicas::kill(stage.cluster(), pods.first().context("a replica")?).await?;
+        replicas::kill(stage.cluster(), pod).await?;
+        replicas::died(stage.cluster(), pod).await?;
         stream
             .reached(killed + RECOVERY + AFTERWARDS, MINUTE)
             .await?;
@@ -63,6 +68,7 @@ async fn a_replica_that_is_killed_is_missed_for_ten_seconds_at_most() -> Result<
             .succeeded()?;
 
         let report = stream.finish().await?;
+        report.tell();
         report.nothing_wrongly_allowed()?;
         report.failures_within(killed, killed + RECOVERY)
     })
@@ -82,6 +88,16 @@ async fn steady_stream(stage: &Stage) -> Result<Stream> {
     let stream = Stream::begin(&stage.client(), stage.namespace());
     stream.right_since(Duration::ZERO, STEADY, MINUTE).await?;
     Ok(stream)
+}
+
+/// A policy that judges nothing that the stream creates.
+async fn another_policy_is_enforced(stage: &Stage) -> Result<()> {
+    let mut spec = samples::label_policy("later");
+    spec.admission = None;
+    let policy = ClusterPolicy::new("later-1.0", spec.into());
+    stage.apply(&[manifests::object(&policy)?]).await?;
+    stage.await_cluster_policy("later-1.0").await?;
+    Ok(())
 }
 
 async fn delete_pod(stage: &Stage, name: &str) -> Result<()> {
