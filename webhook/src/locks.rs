@@ -7,6 +7,11 @@ use crate::Caller;
 
 /// Makes and removes locks: as objects of the cluster with the caller's own rights, or in files.
 pub trait LockKeeper: Send + Sync {
+    /// Whether whoever can reach the lock endpoints may lock, without a token.
+    fn is_open(&self) -> bool {
+        false
+    }
+
     /// Locks a policy at evaluation.
     fn lock(&self, caller: Caller, request: LockRequest) -> BoxFuture<'_, Result<(), LockFault>>;
 

@@ -80,6 +80,10 @@ impl LockGate {
 }
 
 impl LockKeeper for LockGate {
+    fn is_open(&self) -> bool {
+        self.access == Access::Open
+    }
+
     fn lock(&self, caller: Caller, request: LockRequest) -> BoxFuture<'_, Result<(), LockFault>> {
         let admitted = self.admit(&caller);
         self.run(admitted, move |store, cache| {

@@ -4,17 +4,14 @@ use axum::{
     Json,
     body::Body,
     extract::State,
-    http::{
-        HeaderMap, StatusCode, Uri,
-        header::{HOST, ORIGIN},
-    },
+    http::{HeaderMap, StatusCode, Uri},
 };
 use futures::future::BoxFuture;
 use portcullis_policies::{Address, Timestamp, text::clean};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{ask, place::Place};
+use super::{ask, place::Place, site};
 use crate::{
     Caller, Doors, LockFault, LockRequest,
     body::Held,
@@ -88,10 +85,11 @@ pub(super) struct LockState {
 pub(super) async fn lock(
     State(doors): State<Doors>,
     place: Place,
+    uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<LockState>, Problem> {
-    refuse_other_sites(&headers)?;
+    site::refuse_others(&uri, &headers, doors.settings().locks.is_open())?;
     place.find(&*doors.snapshot()?)?;
     let question = ask::question(portcullis_policies::Point::Evaluation, &headers);
     let held = doors
@@ -158,9 +156,10 @@ pub(super) async fn lock(
 pub(super) async fn unlock(
     State(doors): State<Doors>,
     place: Place,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Json<LockState>, Problem> {
-    refuse_other_sites(&headers)?;
+    site::refuse_others(&uri, &headers, doors.settings().locks.is_open())?;
     place.find(&*doors.snapshot()?)?;
     let locks = &doors.settings().locks;
     in_time(locks.unlock(Caller::of(&headers), place.0.clone())).await?;
@@ -187,27 +186,6 @@ fn read(held: &Held) -> Result<LockBody, Problem> {
         Problem::input_invalid(clean(&format!("the body cannot be read: {error}")))
             .with_remedy("send `reason` and `expiresAt`, or nothing")
     })
-}
-
-/// A page of another site that a browser shows may ask what it likes on loopback; it must not
-/// lock and unlock there, where nobody is asked for a token.
-fn refuse_other_sites(headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(origin) = headers.get(ORIGIN) else {
-        return Ok(());
-    };
-    let origin = origin
-        .to_str()
-        .ok()
-        .and_then(|text| text.parse::<Uri>().ok());
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    match (origin.as_ref().and_then(Uri::authority), host) {
-        (Some(origin), Some(host)) if origin.as_str() == host => Ok(()),
-        _ => Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "REQUEST.FORBIDDEN",
-            "the request comes from a page of another site",
-        )),
-    }
 }
 
 fn problem_of(fault: &LockFault) -> Problem {

@@ -9,6 +9,7 @@ mod list;
 mod lock;
 mod place;
 mod probes;
+mod site;
 
 use axum::{Router, http::header::CONTENT_TYPE, routing::get};
 use utoipa_axum::{router::OpenApiRouter, routes};

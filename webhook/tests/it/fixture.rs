@@ -73,6 +73,7 @@ pub(crate) struct Answer {
 /// Answers what it is told to, and notes what it was asked.
 #[derive(Default)]
 pub(crate) struct Keeper {
+    pub(crate) open: std::sync::atomic::AtomicBool,
     pub(crate) silent: std::sync::atomic::AtomicBool,
     pub(crate) fault: Mutex<Option<LockFault>>,
     pub(crate) asked: Mutex<Vec<(Option<String>, LockRequest)>>,
@@ -230,6 +231,10 @@ impl Keeper {
 }
 
 impl LockKeeper for Keeper {
+    fn is_open(&self) -> bool {
+        self.open.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     fn lock(&self, caller: Caller, request: LockRequest) -> BoxFuture<'_, Result<(), LockFault>> {
         self.asked
             .lock()

@@ -157,3 +157,36 @@ async fn pages_of_other_sites_do_not_lock(#[case] origin: &str, #[case] allowed:
         }
     }
 }
+
+/// The name of another site may be made to lead to loopback.
+#[rstest]
+#[case("127.0.0.1:8181", true)]
+#[case("evil.example:8181", false)]
+#[tokio::test]
+async fn without_a_token_only_loopback_is_asked(#[case] host: &str, #[case] allowed: bool) {
+    for method in [Method::POST, Method::DELETE] {
+        let fixture = Fixture::usual();
+        fixture
+            .keeper
+            .open
+            .store(true, std::sync::atomic::Ordering::Relaxed);
+        let request = with_header(request(method, LOCK, ""), "host", host);
+        let origin = format!("http://{host}");
+        let answer = fixture
+            .evaluate(with_header(request, "origin", &origin))
+            .await;
+        if allowed {
+            assert_eq!(answer.status, 200, "{}", answer.text);
+        } else {
+            answer.assert_problem(403, "REQUEST.FORBIDDEN");
+            assert!(
+                answer.json()["remedy"]
+                    .as_str()
+                    .unwrap()
+                    .contains("localhost")
+            );
+            assert!(fixture.keeper.asked.lock().unwrap().is_empty());
+            assert!(fixture.keeper.unlocked.lock().unwrap().is_empty());
+        }
+    }
+}

@@ -328,6 +328,8 @@ async fn who_may_lock() {
         } = started();
         let cache = Arc::new(cache);
         let gate = LockGate::new(Arc::new(locks), cache.clone(), access.clone());
+        let needs_none = expected && caller.bearer().is_none();
+        assert_eq!(gate.is_open(), needs_none, "{access:?}");
         let answer = gate.lock(caller.clone(), request(None, None)).await;
         assert_eq!(answer.is_ok(), expected, "{access:?} {caller:?} {answer:?}");
         assert_eq!(locked(&cache, at(1)).is_some(), expected);
