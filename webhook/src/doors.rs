@@ -13,6 +13,7 @@ use portcullis_policies::{Cache, Decision, Entry, Input, Snapshot};
 
 use crate::{
     Certificate, Evaluators, LockKeeper, Readiness, ResourceReviewer, Unanswered,
+    admission::Bench,
     body::Room,
     decision_log::{self, About},
     evaluators::Health,
@@ -49,13 +50,17 @@ struct Shared {
     /// Apart, so that no number of evaluations keeps the API server's reviews out.
     review_room: Room,
     input_room: Room,
+    bench: Option<Arc<Bench>>,
 }
 
 impl Doors {
     /// Doors that are made of `settings`.
     pub fn new(settings: DoorSettings) -> Self {
+        let bench = settings.resources.clone();
+        let bench = bench.map(|reviewer| Arc::new(Bench::new(reviewer)));
         Self(Arc::new(Shared {
             settings,
+            bench,
             metrics: Metrics::default(),
             review_room: Room::new(),
             input_room: Room::new(),
@@ -72,6 +77,11 @@ impl Doors {
 
     pub(crate) fn review_room(&self) -> &Room {
         &self.0.review_room
+    }
+
+    /// Where our own resources are judged, if they are.
+    pub(crate) fn bench(&self) -> Option<Arc<Bench>> {
+        self.0.bench.clone()
     }
 
     pub(crate) fn input_room(&self) -> &Room {

@@ -31,14 +31,16 @@ use crate::{
     question::Question,
     routes,
 };
+pub(crate) use resources::Bench;
 use review::Review;
 
 /// The API server's door: `/admission/{cluster|namespace}/{fail|ignore}`, each for the policies
 /// that a webhook configuration registers under it, and `/resources` for our own resources.
 pub fn admission_router(doors: Doors) -> Router {
     let mut router = Router::new().route("/admission/{owner}/{failure}", post(admit));
-    if doors.settings().resources.is_some() {
-        router = router.route("/resources", post(resources::judge));
+    if let Some(bench) = doors.bench() {
+        let judge = post(resources::judge).with_state((doors.clone(), bench));
+        router = router.route("/resources", judge);
     }
     routes::with_problems(router).with_state(doors)
 }

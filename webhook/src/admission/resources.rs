@@ -16,30 +16,53 @@ use super::{
     timeout,
 };
 use crate::{
-    Doors, ResourceAnswer, ResourceReview, body::MAX_REVIEW, parameters::Parameters,
-    problem::Problem, question::Question,
+    Doors, Evaluators, ResourceAnswer, ResourceReview, ResourceReviewer,
+    body::{MAX_REVIEW, Room},
+    parameters::Parameters,
+    problem::Problem,
+    question::Question,
 };
 
+/// Threads that judge: the fewest that there can be, so that the rest of the machine is left to
+/// admission.
+const THREADS: usize = 2;
+
+/// Where our own resources are judged. It has threads and room of its own, because compiling a
+/// large policy takes seconds, for which only those should wait who apply one.
+pub(crate) struct Bench {
+    reviewer: Arc<dyn ResourceReviewer>,
+    evaluators: Evaluators,
+    room: Room,
+}
+
+impl Bench {
+    pub(crate) fn new(reviewer: Arc<dyn ResourceReviewer>) -> Self {
+        Self {
+            reviewer,
+            evaluators: Evaluators::new(THREADS),
+            room: Room::new(),
+        }
+    }
+}
+
 pub(super) async fn judge(
-    State(doors): State<Doors>,
+    State((doors, bench)): State<(Doors, Arc<Bench>)>,
     parameters: Parameters,
     body: Body,
 ) -> Result<Response, Problem> {
     let question = Question::new(Point::Admission, Headers::default(), timeout(&parameters)?);
-    let review = doors
-        .review_room()
+    let review = bench
+        .room
         .read(body, MAX_REVIEW, question.deadline)
         .await
         .and_then(Review::read)
         .map_err(|problem| problem.of(&question.id))?;
     let uid = review.uid().to_owned();
-    let reviewer = doors.settings().resources.clone();
-    let (Some(reviewer), Operation::Create | Operation::Update) = (reviewer, review.operation())
-    else {
+    if !matches!(review.operation(), Operation::Create | Operation::Update) {
         // A deletion takes nobody's leave: with policies that are gone, nobody is refused.
         return Ok(Json(answer::allowed(&uid)).into_response());
-    };
-    let evaluators = &doors.settings().evaluators;
+    }
+    let reviewer = bench.reviewer.clone();
     let job = move || -> Result<ResourceAnswer, Problem> {
         let Objects { object, old_object } = review.objects()?;
         Ok(reviewer.review(ResourceReview {
@@ -52,7 +75,8 @@ pub(super) async fn judge(
         }))
     };
     let is_synced = doors.is_synced();
-    let judged = match evaluators
+    let judged = match bench
+        .evaluators
         .run_at(Point::Admission, question.deadline, job)
         .await
     {

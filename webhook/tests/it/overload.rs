@@ -122,3 +122,18 @@ async fn a_flood_of_evaluations_is_refused_and_admission_goes_on() {
     assert!(metrics.contains("portcullis_queue_depth 512"), "{metrics}");
     drop(held);
 }
+
+/// Compiling large policies and admitting everything else do not wait for each other.
+#[tokio::test]
+async fn resources_are_judged_on_threads_of_their_own() {
+    let fixture = Fixture::usual();
+    let held = hold(&fixture.evaluators, Point::Admission, 0).await;
+    let review = pod("web:1", None);
+    let answer = fixture.admit("/resources?timeout=10s", &review).await;
+    drop(held);
+    let response = answer.json()["response"].clone();
+    assert_eq!(response["allowed"], true);
+    assert!(response["warnings"].is_null(), "it was checked: {response}");
+    let asked = fixture.reviewer.unwrap();
+    assert_eq!(asked.asked.lock().unwrap().len(), 1);
+}
