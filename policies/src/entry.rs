@@ -47,15 +47,25 @@ impl Entry {
     pub fn overloaded(&self, point: Point, id: Arc<str>) -> Decision {
         let message = Message::new(Code::Overloaded, "there was no room to evaluate in time")
             .with_remedy("try again; if it stays so, run more replicas of the webhook");
-        let admission = self.policy.definition().admission.as_ref();
-        let judgement = Judgement::error(message).enforce(point, admission);
-        self.decision(id, judgement)
+        self.unanswered(message, point, id)
     }
 
     /// The decision of a door whose evaluation of this policy ended unexpectedly.
     pub fn failed(&self, point: Point, id: Arc<str>) -> Decision {
         let message = Message::new(Code::EvaluationFailed, "the evaluation ended unexpectedly")
             .with_remedy("see the log of the webhook, and report what it says");
+        self.unanswered(message, point, id)
+    }
+
+    /// The decision of a door that could not read what this policy was to judge; `detail` says why.
+    pub fn unreadable(&self, point: Point, id: Arc<str>, detail: &str) -> Decision {
+        let message = Message::new(Code::InputInvalid, detail)
+            .with_remedy("change what cannot be read in the object");
+        self.unanswered(message, point, id)
+    }
+
+    /// Without an answer the failure policy decides.
+    fn unanswered(&self, message: Message, point: Point, id: Arc<str>) -> Decision {
         let admission = self.policy.definition().admission.as_ref();
         let judgement = Judgement::error(message).enforce(point, admission);
         self.decision(id, judgement)

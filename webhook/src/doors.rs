@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portcullis_policies::{Cache, Decision, Entry, Input, Snapshot};
+use portcullis_policies::{Cache, Decision, Entry, Input, Point, Snapshot};
 
 use crate::{
     Certificate, Evaluators, LockKeeper, Readiness, ResourceReviewer, Unanswered,
@@ -140,8 +140,9 @@ impl Doors {
     }
 
     /// Asks `entries` about the document that `read` reads, in one job on an evaluator's thread.
-    /// Answers one decision for each entry, in their order; only an unreadable document is a
-    /// problem.
+    /// Answers one decision for each entry, in their order. A document that cannot be read is a
+    /// problem of who sent it, but not at admission: where a failure is to be ignored, the API
+    /// server would let it pass, past a lock as well.
     pub(crate) async fn ask(
         &self,
         question: &Question,
@@ -152,7 +153,12 @@ impl Doors {
     ) -> Result<Vec<Decision>, Problem> {
         let answered = self.evaluate(question, entries.clone(), read).await;
         let decisions = match answered {
-            Ok(decisions) => decisions.map_err(|problem| problem.of(&question.id))?,
+            Ok(Ok(decisions)) => decisions,
+            Ok(Err(problem)) if question.point == Point::Admission => entries
+                .iter()
+                .map(|entry| question.unreadable(entry, &problem.detail))
+                .collect(),
+            Ok(Err(problem)) => return Err(problem.of(&question.id)),
             Err(why) => {
                 self.0.metrics.count_unanswered(question.point, why);
                 entries

@@ -62,20 +62,30 @@ impl Question {
     /// The decision of a policy that was not asked in time. A lock or a window decides without an
     /// evaluation, and so decides here as well; otherwise the failure policy does.
     pub(crate) fn unanswered(&self, entry: &Entry, why: Unanswered) -> Decision {
+        self.without_evaluation(entry).unwrap_or_else(|| match why {
+            Unanswered::Overloaded | Unanswered::Late => {
+                entry.overloaded(self.point, self.id.clone())
+            }
+            Unanswered::Failed => entry.failed(self.point, self.id.clone()),
+        })
+    }
+
+    /// The decision of a policy that was not asked because what it was to judge cannot be read.
+    pub(crate) fn unreadable(&self, entry: &Entry, detail: &str) -> Decision {
+        self.without_evaluation(entry)
+            .unwrap_or_else(|| entry.unreadable(self.point, self.id.clone(), detail))
+    }
+
+    fn without_evaluation(&self, entry: &Entry) -> Option<Decision> {
         let window = entry.policy.definition().window;
         if entry.active_lock(self.point, self.now).is_some() || !window.contains(self.now) {
             let nothing = match self.point {
                 Point::Admission => Input::Admission(Value::Null),
                 Point::Evaluation => Input::Evaluation(None),
             };
-            return entry.decide(&nothing, &self.request(Duration::ZERO));
+            return Some(entry.decide(&nothing, &self.request(Duration::ZERO)));
         }
-        match why {
-            Unanswered::Overloaded | Unanswered::Late => {
-                entry.overloaded(self.point, self.id.clone())
-            }
-            Unanswered::Failed => entry.failed(self.point, self.id.clone()),
-        }
+        None
     }
 
     fn request(&self, budget: Duration) -> Request {

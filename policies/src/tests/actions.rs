@@ -75,8 +75,9 @@ fn outside_its_window_a_policy_is_not_asked_at_admission_and_answers_by_name() {
 }
 
 #[test]
-fn without_room_the_failure_policy_decides() {
-    let overloaded = |failure_policy| {
+fn without_an_answer_the_failure_policy_decides() {
+    type Unanswered = fn(&Entry, Point, Arc<str>) -> Decision;
+    let unanswered = |failure_policy, answer: Unanswered| {
         let admission = Some(pods(Action::Deny, failure_policy));
         let cache = cache(
             [object(
@@ -91,10 +92,25 @@ fn without_room_the_failure_policy_decides() {
         );
         let snapshot = cache.snapshot();
         let entry = snapshot.entries().next().unwrap();
-        entry.overloaded(Point::Admission, Arc::from("id"))
+        answer(entry, Point::Admission, Arc::from("id"))
     };
-    assert_eq!(seen(&overloaded(FailurePolicy::Fail)), (false, 1, 0));
-    assert_eq!(seen(&overloaded(FailurePolicy::Ignore)), (true, 0, 1));
+    let table: [(Unanswered, &str); 3] = [
+        (Entry::overloaded, "POLICY.OVERLOADED"),
+        (Entry::failed, "POLICY.EVALUATION_FAILED"),
+        (
+            |entry, point, id| entry.unreadable(point, id, "it is too deep"),
+            "POLICY.INPUT_INVALID",
+        ),
+    ];
+    for (answer, code) in table {
+        let denied = unanswered(FailurePolicy::Fail, answer);
+        assert_eq!(seen(&denied), (false, 1, 0));
+        assert_eq!(denied.code().unwrap().as_str(), code);
+        assert_eq!(
+            seen(&unanswered(FailurePolicy::Ignore, answer)),
+            (true, 0, 1)
+        );
+    }
 }
 
 #[test]

@@ -63,16 +63,20 @@ pub(super) async fn judge(
         return Ok(Json(answer::allowed(&uid)).into_response());
     }
     let reviewer = bench.reviewer.clone();
-    let job = move || -> Result<ResourceAnswer, Problem> {
-        let Objects { object, old_object } = review.objects()?;
-        Ok(reviewer.review(ResourceReview {
+    let job = move || match review.objects() {
+        Ok(Objects { object, old_object }) => reviewer.review(ResourceReview {
             kind: review.kind().to_owned(),
             operation: review.operation(),
             name: review.name().to_owned(),
             namespace: review.namespace().map(str::to_owned),
             object,
             old: old_object,
-        }))
+        }),
+        // Whoever watches could not read it either.
+        Err(problem) => ResourceAnswer {
+            refusal: Some(problem.detail),
+            warnings: Vec::new(),
+        },
     };
     let is_synced = doors.is_synced();
     let judged = match bench
@@ -80,17 +84,15 @@ pub(super) async fn judge(
         .run_at(Point::Admission, question.deadline, job)
         .await
     {
-        Ok(answer) => {
-            let mut answer = answer.map_err(|problem| problem.of(&question.id))?;
-            if !is_synced {
-                // Warnings come from a comparison with what was read, refusals do not.
-                let detail = Problem::not_read_yet().detail;
-                answer.warnings = vec![format!(
-                    "the resource was not compared with others: {detail}"
-                )];
-            }
-            answer
-        }
+        Ok(answer) if is_synced => answer,
+        // Warnings come from a comparison with what was read, refusals do not.
+        Ok(answer) => ResourceAnswer {
+            warnings: vec![format!(
+                "the resource was not compared with others: {}",
+                Problem::not_read_yet().detail
+            )],
+            ..answer
+        },
         // What gets past is a broken policy, and answers as one.
         Err(why) => ResourceAnswer {
             refusal: None,

@@ -71,13 +71,20 @@ struct UserInfo {
 }
 
 /// The objects of a request, where they are read as such.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(crate) struct Objects {
-    #[serde(default)]
     pub(crate) object: Option<Json>,
-    #[serde(default)]
+    /// Absent as well where it cannot be read, because a change may be what mends it.
     pub(crate) old_object: Option<Json>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawObjects<'a> {
+    #[serde(borrow)]
+    object: Option<&'a RawValue>,
+    #[serde(borrow)]
+    old_object: Option<&'a RawValue>,
 }
 
 impl Review {
@@ -179,8 +186,14 @@ impl Review {
 
     /// The request's objects; work of the processor.
     pub(crate) fn objects(&self) -> Result<Objects, Problem> {
-        serde_json::from_str(self.text())
-            .map_err(|error| invalid(&format!("`request` cannot be read: {error}")))
+        let read = |raw: &RawValue| serde_json::from_str(raw.get());
+        let objects = serde_json::from_str(self.text()).and_then(|raw: RawObjects<'_>| {
+            Ok(Objects {
+                object: raw.object.map(read).transpose()?,
+                old_object: raw.old_object.and_then(|raw| read(raw).ok()),
+            })
+        });
+        objects.map_err(|error| invalid(&format!("the object cannot be read: {error}")))
     }
 
     fn text(&self) -> &str {

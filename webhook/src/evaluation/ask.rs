@@ -40,12 +40,16 @@ pub(super) async fn about_body(
         .read(body, limit, question.deadline)
         .await
         .map_err(|problem| problem.of(&question.id))?;
-    let point = question.point;
-    let read = move || match point {
-        Point::Admission => Review::read(held)?.input(),
-        Point::Evaluation => read_document(&held).map(Input::Evaluation),
-    };
-    about(doors, question, snapshot, entry, read).await
+    match question.point {
+        Point::Admission => {
+            let review = Review::read(held).map_err(|problem| problem.of(&question.id))?;
+            about(doors, question, snapshot, entry, move || review.input()).await
+        }
+        Point::Evaluation => {
+            let read = move || read_document(&held).map(Input::Evaluation);
+            about(doors, question, snapshot, entry, read).await
+        }
+    }
 }
 
 /// Asks a policy about what `read` reads on the evaluator's thread.

@@ -298,16 +298,66 @@ async fn refuses_a_request_without_a_head(
     );
 }
 
+/// The API server takes objects that are nested deeper than this process reads.
+#[rstest]
+#[case::fail(
+    judging(define("platform/limits@1.0", LIMITS), Action::Deny),
+    FAIL,
+    None,
+    false
+)]
+#[case::ignore(
+    ignored(judging(define("platform/limits@1.0", LIMITS), Action::Deny)),
+    IGNORE,
+    None,
+    true
+)]
+#[case::warn(
+    judging(define("platform/limits@1.0", LIMITS), Action::Warn),
+    IGNORE,
+    None,
+    true
+)]
+#[case::locked(
+    ignored(judging(define("platform/limits@1.0", LIMITS), Action::Deny)),
+    IGNORE,
+    Some(Effect::Refuse),
+    false
+)]
+#[case::bypassed(
+    judging(define("platform/limits@1.0", LIMITS), Action::Deny),
+    FAIL,
+    Some(Effect::Bypass),
+    true
+)]
 #[tokio::test]
-async fn refuses_a_request_that_is_too_deep() {
-    let mut deep = json!(1);
-    for _ in 0..200 {
-        deep = json!([deep]);
+async fn what_cannot_be_read_is_decided_by_locks_and_the_failure_policy(
+    #[case] definition: portcullis_policies::Definition,
+    #[case] path: &str,
+    #[case] lock: Option<Effect>,
+    #[case] allowed: bool,
+) {
+    let fixture = Fixture::new().with(definition);
+    let fixture = match lock {
+        Some(effect) => fixture.locked(effect),
+        None => fixture,
+    };
+    for depth in [200, 100_000] {
+        let deep = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let body = pod("web:1", None)
+            .to_string()
+            .replace("\"oldObject\":null", &format!("\"oldObject\":{deep}"));
+        let answer = send(admission_router(fixture.doors()), post(path, body)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert_eq!(
+            answer.json()["response"]["allowed"],
+            allowed,
+            "{}",
+            answer.text
+        );
+        let told = answer.text.contains("POLICY.INPUT_INVALID");
+        assert_eq!(told, lock.is_none(), "{}", answer.text);
     }
-    let mut review = pod("web:1", None);
-    review["request"]["object"] = deep;
-    let answer = Fixture::usual().admit(FAIL, &review).await;
-    answer.assert_problem(400, "POLICY.INPUT_INVALID");
 }
 
 #[tokio::test]

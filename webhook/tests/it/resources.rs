@@ -127,3 +127,20 @@ async fn objects_of_others_are_the_reviewers_to_judge() {
     let asked = fixture.reviewer.unwrap();
     assert_eq!(asked.asked.lock().unwrap()[0].kind, "Pod");
 }
+
+/// Whoever watches our resources could not read it either, and would see no other.
+#[tokio::test]
+async fn an_object_that_cannot_be_read_is_refused_unless_it_is_the_old_one() {
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for (field, allowed) in [("object", false), ("oldObject", true)] {
+        let fixture = Fixture::usual();
+        let mut review = policy("UPDATE");
+        review["request"][field] = json!("deep");
+        let body = review.to_string().replace("\"deep\"", &deep);
+        let answer = send(admission_router(fixture.doors()), post("/resources", body)).await;
+        let response = answer.json()["response"].clone();
+        assert_eq!(response["allowed"], allowed, "{response}");
+        let asked = fixture.reviewer.unwrap().asked.lock().unwrap().len();
+        assert_eq!(asked == 1, allowed);
+    }
+}
