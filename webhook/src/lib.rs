@@ -18,6 +18,7 @@ mod admission;
 mod body;
 mod caller;
 mod certificate;
+mod connections;
 mod deadline;
 mod decision_log;
 mod doors;

@@ -9,31 +9,28 @@ use axum::{
     response::Response,
 };
 use hyper::{body::Incoming, server::conn::http1, server::conn::http2, service::Service};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::graceful::GracefulConnection,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     task::JoinSet,
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-use crate::{Certificate, Phase, Shutdown};
+use crate::{
+    Certificate, Phase, Shutdown,
+    connections::{Connections, IDLE, Place},
+};
 
 /// Connections at a time. The API server keeps 25 idle ones for each host and opens more under
 /// load; with 1,024 open files, a usual default, two listeners of this size leave room for the
-/// rest.
+/// rest. Beyond it, idle ones make room.
 const MAX_CONNECTIONS: usize = 400;
-
-/// Time for a handshake: what the API server waits for a whole call.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Time until the next request's head must have been read, idle time included. Clients written in
-/// Go close idle connections after 90 seconds; a server that is faster closes some of them in the
-/// moment in which they are used, which fails an admission.
-const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Time for requests under way when a server closes: more than the deadline of any of them.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(15);
@@ -74,42 +71,47 @@ pub async fn serve(
     transport: Transport,
     shutdown: Shutdown,
 ) -> Result<(), ServeFault> {
+    serve_at_most(MAX_CONNECTIONS, listener, router, transport, shutdown).await
+}
+
+async fn serve_at_most(
+    limit: usize,
+    listener: TcpListener,
+    router: Router,
+    transport: Transport,
+    shutdown: Shutdown,
+) -> Result<(), ServeFault> {
     let acceptor = match transport {
         Transport::Plain => None,
         Transport::Tls(certificate) => Some(acceptor(certificate).map_err(ServeFault::Tls)?),
     };
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut connections = JoinSet::new();
+    let (room, mut connections) = (Connections::new(limit), JoinSet::new());
     let mut closing = shutdown.clone();
     loop {
-        // The place comes first: who has none waits in the kernel's backlog, which is bounded.
-        let next = async {
-            let place = room
-                .clone()
-                .acquire_owned()
-                .await
-                .expect("the semaphore is never closed");
-            (listener.accept().await, place)
-        };
-        let (accepted, place) = tokio::select! {
+        let accepted = tokio::select! {
             () = closing.reached(Phase::Closing) => break,
-            next = next => next,
+            accepted = listener.accept() => accepted,
         };
-        while connections.try_join_next().is_some() {}
-        match accepted {
-            Ok((stream, _)) => {
-                let connection =
-                    connect(stream, acceptor.clone(), router.clone(), shutdown.clone());
-                connections.spawn(async move {
-                    connection.await;
-                    drop(place);
-                });
-            }
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
             Err(error) => {
                 tracing::warn!(%error, "failed to accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
             }
-        }
+        };
+        // Whoever comes next waits in the kernel's backlog, which is bounded.
+        let place = tokio::select! {
+            () = closing.reached(Phase::Closing) => break,
+            place = room.enter() => place,
+        };
+        while connections.try_join_next().is_some() {}
+        let visit = Visit {
+            place,
+            router: router.clone(),
+            shutdown: shutdown.clone(),
+        };
+        connections.spawn(visit.of(stream, acceptor.clone()));
     }
     drop(listener);
     let finished = timeout(FINISH_TIMEOUT, async {
@@ -134,95 +136,172 @@ fn acceptor(certificate: Arc<Certificate>) -> Result<TlsAcceptor, rustls::Error>
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-async fn connect(
-    stream: TcpStream,
-    acceptor: Option<TlsAcceptor>,
-    router: Router,
-    mut shutdown: Shutdown,
-) {
-    // An answer is small and whole; waiting for more to send with it only makes it late.
-    let _ = stream.set_nodelay(true);
-    let Some(acceptor) = acceptor else {
-        return converse_http1(stream, router, shutdown).await;
-    };
-    let handshake = timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream));
-    let accepted = tokio::select! {
-        accepted = handshake => accepted,
-        () = shutdown.reached(Phase::Closing) => return,
-    };
-    match accepted {
-        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-            converse_http2(stream, router, shutdown).await;
-        }
-        Ok(Ok(stream)) => converse_http1(stream, router, shutdown).await,
-        Ok(Err(error)) => tracing::debug!(%error, "handshake failed"),
-        Err(_) => tracing::debug!("handshake took too long"),
-    }
-}
-
-async fn converse_http1<S>(stream: S, router: Router, mut shutdown: Shutdown)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE_TIMEOUT)
-        .max_buf_size(MAX_BUFFER)
-        .serve_connection(TokioIo::new(stream), service(router, shutdown.clone()));
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        // Closing an idle connection earlier could cross a request on its way. While it drains,
-        // each answer says that the connection ends, which the client reads before it asks again.
-        () = shutdown.reached(Phase::Closing) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "connection ended");
-    }
-}
-
-async fn converse_http2<S>(stream: S, router: Router, mut shutdown: Shutdown)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let connection = http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .keep_alive_interval(IDLE_TIMEOUT)
-        .max_concurrent_streams(MAX_STREAMS)
-        .serve_connection(TokioIo::new(stream), service(router, shutdown.clone()));
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        // HTTP/2 says which request was the last one taken, so nothing can cross.
-        () = shutdown.reached(Phase::Draining) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "connection ended");
-    }
-}
-
-fn service(
+/// One connection, from its beginning to its end.
+struct Visit {
+    place: Arc<Place>,
     router: Router,
     shutdown: Shutdown,
-) -> impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send + 'static>
-+ Clone {
-    hyper::service::service_fn(move |request: Request<Incoming>| {
-        let (router, shutdown) = (router.clone(), shutdown.clone());
-        async move {
-            let version = request.version();
-            let mut response = router.oneshot(request.map(Body::new)).await?;
-            if version != Version::HTTP_2 && shutdown.phase() > Phase::Running {
-                response
-                    .headers_mut()
-                    .insert(CONNECTION, HeaderValue::from_static("close"));
+}
+
+impl Visit {
+    async fn of(mut self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
+        // An answer is small and whole; waiting for more to send with it only makes it late.
+        let _ = stream.set_nodelay(true);
+        let Some(acceptor) = acceptor else {
+            return self.converse_http1(stream).await;
+        };
+        let accepted = tokio::select! {
+            accepted = acceptor.accept(stream) => accepted,
+            () = self.place.overstayed() => return,
+            () = self.shutdown.reached(Phase::Closing) => return,
+        };
+        match accepted {
+            Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                self.converse_http2(stream).await;
             }
-            Ok(response)
+            Ok(stream) => self.converse_http1(stream).await,
+            Err(error) => tracing::debug!(%error, "handshake failed"),
         }
-    })
+    }
+
+    async fn converse_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(self, stream: S) {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(IDLE)
+            .max_buf_size(MAX_BUFFER)
+            .serve_connection(TokioIo::new(stream), self.service());
+        // Closing an idle connection earlier could cross a request on its way. While it drains,
+        // each answer says that the connection ends, which the client reads before it asks again.
+        self.converse(connection, Phase::Closing).await;
+    }
+
+    async fn converse_http2<S: AsyncRead + AsyncWrite + Unpin + 'static>(self, stream: S) {
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .keep_alive_interval(IDLE)
+            .max_concurrent_streams(MAX_STREAMS)
+            .serve_connection(TokioIo::new(stream), self.service());
+        // HTTP/2 says which request was the last one taken, so nothing can cross.
+        self.converse(connection, Phase::Draining).await;
+    }
+
+    /// Answers until the client ends, the connection has to leave, or the server is in the phase
+    /// `last`.
+    async fn converse(
+        mut self,
+        connection: impl GracefulConnection<Error = hyper::Error>,
+        last: Phase,
+    ) {
+        let mut connection = std::pin::pin!(connection);
+        let leaves = tokio::select! {
+            ended = connection.as_mut() => return tell(ended),
+            () = self.place.overstayed() => true,
+            () = self.shutdown.reached(last) => false,
+        };
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            ended = connection => tell(ended),
+            () = self.place.abandoned(), if leaves => {}
+        }
+    }
+
+    fn service(
+        &self,
+    ) -> impl Service<
+        Request<Incoming>,
+        Response = Response,
+        Error = Infallible,
+        Future: Send + 'static,
+    > + Clone
+    + use<> {
+        let Self {
+            place,
+            router,
+            shutdown,
+        } = self;
+        let (place, router, shutdown) = (place.clone(), router.clone(), shutdown.clone());
+        hyper::service::service_fn(move |request: Request<Incoming>| {
+            let under_way = place.begin();
+            let (router, shutdown) = (router.clone(), shutdown.clone());
+            async move {
+                let version = request.version();
+                let mut response = router.oneshot(request.map(Body::new)).await?;
+                if version != Version::HTTP_2 && shutdown.phase() > Phase::Running {
+                    response
+                        .headers_mut()
+                        .insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                drop(under_way);
+                Ok(response)
+            }
+        })
+    }
+}
+
+fn tell(ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+    /// Asks, and reads an answer that ends with `end`.
+    async fn ask(stream: &mut TcpStream, end: &[u8]) {
+        stream.write_all(ASK).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(end) {
+            assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "it ended");
+        }
+    }
+
+    #[tokio::test]
+    async fn idle_connections_make_room_for_new_ones() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (trigger, shutdown) = Shutdown::new();
+        let router = Router::new().route("/", get(async || "hello"));
+        let server = serve_at_most(2, listener, router, Transport::Plain, shutdown);
+        let server = tokio::spawn(server);
+        let mut idle = Vec::new();
+        for _ in 0..10 {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            ask(&mut stream, b"hello").await;
+            idle.push(stream);
+        }
+        for mut stream in idle.drain(..8) {
+            assert_eq!(
+                stream.read(&mut [0]).await.unwrap(),
+                0,
+                "it was told to leave"
+            );
+        }
+        for mut stream in idle {
+            ask(&mut stream, b"hello").await;
+        }
+        trigger.close();
+        server.await.unwrap().unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_its_answer_is_not_waited_for() {
+        let (mut client, stream) = tokio::io::duplex(1024);
+        client.write_all(ASK).await.unwrap();
+        let (_trigger, shutdown) = Shutdown::new();
+        let visit = Visit {
+            place: Connections::new(1).enter().await,
+            router: Router::new().route("/", get(async || "x".repeat(1 << 20))),
+            shutdown,
+        };
+        visit.converse_http1(stream).await;
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200 OK") && answer.len() <= 1024);
+    }
 }

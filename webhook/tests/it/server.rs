@@ -16,6 +16,7 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 use tokio::{
+    io::AsyncReadExt as _,
     net::{TcpListener, TcpStream},
     sync::{Notify, Semaphore},
     task::JoinHandle,
@@ -319,4 +320,17 @@ async fn a_silent_connection_does_not_keep_a_server_from_ending() {
     tls.end().await;
     plain.end().await;
     drop(silent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_connects_and_says_nothing_has_to_leave() {
+    let certificate = Certificate::empty();
+    for transport in [Transport::Plain, Transport::Tls(certificate)] {
+        let server = Server::start(hello(), transport).await;
+        let mut silent = TcpStream::connect(server.address).await.unwrap();
+        let begin = tokio::time::Instant::now();
+        assert_eq!(silent.read(&mut [0]).await.unwrap(), 0);
+        assert!(begin.elapsed().as_secs() <= 10);
+        server.end().await;
+    }
 }
