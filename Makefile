@@ -22,6 +22,9 @@ IMAGE := dist/portcullis-$(VERSION).tar
 # The end-to-end tests need a cluster; everything else of the workspace does not.
 WITHOUT_CLUSTER := --workspace --exclude portcullis-e2e --locked
 
+# Each shipped policy is tested as it is served: alone, with its `data.json` at the root of `data`.
+LIBRARY := $(sort $(wildcard policies/library/*/*/*))
+
 SHELL_SCRIPTS := $(shell git grep -lE '^\#!.*\b(ba)?sh$$')
 
 .PHONY: help
@@ -41,8 +44,11 @@ check: tools ## the quick loop: format, lints, unit and integration tests; no cl
 
 .PHONY: library
 library: opa ## test the shipped policies with OPA
-	opa check --strict policies/library
-	opa test policies/library
+	set -e; for policy in $(LIBRARY); do \
+		echo "$$policy"; \
+		opa check --strict --bundle $$policy; \
+		opa test --bundle $$policy; \
+	done
 	test -z "$$(opa fmt --list policies/library)"
 
 .PHONY: test
