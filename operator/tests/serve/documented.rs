@@ -1,7 +1,7 @@
-//! What docs/serve.md shows is what happens: its commands are run as they stand there, one after
-//! the other, and what they print is compared with what it says they print.
+//! What docs/serve.md and docs/api.md show is what happens: their commands are run as they stand
+//! there, one after the other, and what they print is compared with what they are said to print.
 
-use std::{fs, path::Path, process::Command};
+use std::{ffi::OsStr, fs, path::Path, process::Command};
 
 use tempfile::TempDir;
 
@@ -14,10 +14,10 @@ struct Example {
 }
 
 #[test]
-fn the_document_shows_what_happens() {
+fn serving_is_what_is_shown() {
     let root = TempDir::new().unwrap();
     let mut server: Option<Server> = None;
-    let examples = examples();
+    let examples = examples(&document("serve.md"));
     assert!(examples.len() > 10, "the document must have examples");
     for Example { command, expected } in examples {
         if let Some(arguments) = command.strip_prefix("portcullis serve ") {
@@ -48,9 +48,39 @@ fn the_document_shows_what_happens() {
     }
 }
 
+#[test]
+fn the_evaluation_api_is_what_is_shown() {
+    let root = TempDir::new().unwrap();
+    let server = Server::start(&[OsStr::new("serve")], root.path());
+    let examples = examples(&document("api.md"));
+    assert!(examples.len() >= 8, "the document must have examples");
+    for Example { command, expected } in examples {
+        let printed = shell(root.path(), &command, Some(&server));
+        let printed = as_documented(&printed.replace('\r', ""), &server);
+        let expected = expected.trim_end();
+        assert!(
+            is_like(&printed, expected),
+            "{command}\n{printed}\nis not\n{expected}"
+        );
+    }
+}
+
+/// Whether a text is like a pattern in which `…` stands for anything.
+fn is_like(text: &str, pattern: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('…') else {
+        return text == pattern;
+    };
+    let (middle, last) = rest.rsplit_once('…').unwrap_or(("", rest));
+    let inner = text
+        .strip_prefix(first)
+        .and_then(|text| text.strip_suffix(last));
+    let skip = |text, part| Some(str::split_once(text, part)?.1);
+    inner.is_some_and(|inner| middle.split('…').try_fold(inner, skip).is_some())
+}
+
 /// The document shows the fault as the log tells it.
 fn check_fault(server: &Server) {
-    let document = document();
+    let document = document("serve.md");
     let (_, shown) = document
         .split_once("```text\n")
         .expect("the document shows a fault");
@@ -88,14 +118,14 @@ fn as_documented(printed: &str, server: &Server) -> String {
         .to_owned()
 }
 
-fn document() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/serve.md");
+fn document(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let path = folder.join(name);
     fs::read_to_string(path).expect("the document must be there")
 }
 
 /// The lines of all blocks of the document's console: commands behind `$ `, and what they print.
-fn examples() -> Vec<Example> {
-    let document = document();
+fn examples(document: &str) -> Vec<Example> {
     let blocks = document.split("```console\n").skip(1);
     let blocks = blocks.filter_map(|block| Some(block.split_once("```")?.0));
     let mut examples: Vec<Example> = Vec::new();
