@@ -25,7 +25,7 @@ pub mod message;
 pub mod normalise;
 pub mod object;
 pub mod policy;
-mod rego;
+pub mod rego;
 pub mod selector;
 pub mod snapshot;
 pub mod text;

@@ -1,0 +1,273 @@
+//! Builtin functions.
+//!
+//! A function is regorus's, ours, or refused: ours where regorus differs from OPA, has no bound on
+//! what it builds, or has none at all. A policy that calls a refused one is refused when it is
+//! applied, with the reason.
+//!
+//! Functions get values that are defined, and return a value, [`Value::Undefined`], or a
+//! fault, which is undefined too unless the evaluation is strict.
+
+mod aggregates;
+mod bridge;
+mod casts;
+mod encoding;
+mod format;
+mod numbers;
+mod operators;
+mod request;
+mod strings;
+mod units;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::LazyLock;
+
+pub use request::Surroundings;
+
+use super::{
+    execute::{Error, ErrorKind, VALUE_SIZE},
+    plan::ir::Operation,
+    value::{self, Kind, Value, arithmetic},
+};
+
+/// A builtin function, by its place in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BuiltinId(pub u16);
+
+/// Why a builtin has no value.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// An operand has the wrong type.
+    Type(String),
+    /// An operand has a value that the function cannot work with.
+    Value(String),
+    /// The evaluation ends, strict or not: the budget is used up, or the function panicked.
+    Ends(Box<Error>),
+}
+
+impl From<arithmetic::Fault> for Fault {
+    fn from(fault: arithmetic::Fault) -> Self {
+        match fault {
+            arithmetic::Fault::Type { .. } => Self::Type(fault.to_string()),
+            fault => Self::Value(fault.to_string()),
+        }
+    }
+}
+
+impl From<Box<Error>> for Fault {
+    fn from(error: Box<Error>) -> Self {
+        Self::Ends(error)
+    }
+}
+
+/// What a builtin returns.
+pub(crate) type Result<T> = std::result::Result<T, Fault>;
+
+/// What a builtin of ours looks like.
+type Function = fn(&mut Context<'_, '_>, &[Value]) -> Result<Value>;
+
+/// What a builtin may use.
+#[derive(Debug)]
+pub(crate) struct Context<'c, 'q> {
+    pub(crate) surroundings: &'c mut Surroundings<'q>,
+    pub(crate) budget: &'c mut super::execute::Budget,
+}
+
+impl Context<'_, '_> {
+    /// Accounts for members that are about to be looked at or built.
+    fn charge_members(&mut self, count: usize) -> Result<()> {
+        let count = count as u64;
+        self.budget.steps(count)?;
+        Ok(self.budget.charge(VALUE_SIZE.saturating_mul(count))?)
+    }
+
+    /// Accounts for bytes that are about to be built.
+    fn charge_bytes(&mut self, count: usize) -> Result<()> {
+        self.budget.steps(count as u64 / 64)?;
+        Ok(self.budget.charge(count as u64)?)
+    }
+}
+
+/// How a function is implemented.
+#[derive(Debug, Clone, Copy)]
+enum Implementation {
+    Ours(Function),
+    Regorus,
+    Refused(&'static str),
+}
+
+#[derive(Debug)]
+struct Builtin {
+    name: &'static str,
+    arity: u8,
+    implementation: Implementation,
+}
+
+/// All functions, by name.
+static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
+    let ours = [
+        aggregates::FUNCTIONS,
+        casts::FUNCTIONS,
+        encoding::FUNCTIONS,
+        format::FUNCTIONS,
+        numbers::FUNCTIONS,
+        operators::FUNCTIONS,
+        request::FUNCTIONS,
+        strings::FUNCTIONS,
+        units::FUNCTIONS,
+    ];
+    let ours = ours
+        .into_iter()
+        .flatten()
+        .map(|(name, arity, function)| Builtin {
+            name,
+            arity: *arity,
+            implementation: Implementation::Ours(*function),
+        });
+    let regorus = bridge::functions().map(|(name, arity)| Builtin {
+        name,
+        arity,
+        implementation: Implementation::Regorus,
+    });
+    let refused = bridge::REFUSED.iter().map(|(name, arity, reason)| Builtin {
+        name,
+        arity: *arity,
+        implementation: Implementation::Refused(reason),
+    });
+    // Where there are several, the first counts.
+    let mut table: Vec<Builtin> = ours.chain(refused).chain(regorus).collect();
+    table.sort_by_key(|builtin| builtin.name);
+    table.dedup_by_key(|builtin| builtin.name);
+    table
+});
+
+impl BuiltinId {
+    fn get(self) -> &'static Builtin {
+        &TABLE[usize::from(self.0)]
+    }
+}
+
+/// Finds a function, whether it is available or refused.
+pub fn lookup(name: &str) -> Option<BuiltinId> {
+    let at = TABLE
+        .binary_search_by_key(&name, |builtin| builtin.name)
+        .ok()?;
+    u16::try_from(at).ok().map(BuiltinId)
+}
+
+/// The name of a function.
+pub fn name(builtin: BuiltinId) -> &'static str {
+    builtin.get().name
+}
+
+/// How many operands a function takes.
+pub fn arity(builtin: BuiltinId) -> u8 {
+    builtin.get().arity
+}
+
+/// Why a function cannot be called, if it cannot.
+pub fn refusal(builtin: BuiltinId) -> Option<&'static str> {
+    match builtin.get().implementation {
+        Implementation::Refused(reason) => Some(reason),
+        _ => None,
+    }
+}
+
+/// Calls a function.
+pub(crate) fn call(
+    builtin: BuiltinId,
+    context: &mut Context<'_, '_>,
+    operands: &[Value],
+) -> Result<Value> {
+    let Builtin {
+        name,
+        implementation,
+        ..
+    } = builtin.get();
+    match implementation {
+        Implementation::Ours(function) => function(context, operands),
+        Implementation::Regorus => bridge::call(name, context, operands),
+        Implementation::Refused(reason) => {
+            Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))
+        }
+    }
+}
+
+/// The error that a fault is when the evaluation is strict.
+pub(crate) fn error(name: &'static str, fault: &Fault) -> ErrorKind {
+    let (message, is_type) = match fault {
+        Fault::Type(message) => (message.clone(), true),
+        Fault::Value(message) => (message.clone(), false),
+        Fault::Ends(error) => return error.kind.clone(),
+    };
+    ErrorKind::Builtin {
+        name,
+        message,
+        is_type,
+    }
+}
+
+/// The name of the function that an operator stands for.
+pub(crate) fn operator(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Add => "plus",
+        Operation::Subtract => "minus",
+        Operation::Multiply => "mul",
+        Operation::Divide => "div",
+        Operation::Remainder => "rem",
+        Operation::Intersect => "and",
+        Operation::Union => "or",
+    }
+}
+
+/// What a value takes, without what its members take.
+pub(crate) fn size(value: &Value) -> u64 {
+    match value {
+        Value::String(text) => text.len() as u64,
+        Value::Array(elements) => VALUE_SIZE * elements.len() as u64,
+        Value::Set(members) => 2 * VALUE_SIZE * members.len() as u64,
+        Value::Object(object) => 3 * VALUE_SIZE * object.len() as u64,
+        _ => 0,
+    }
+}
+
+/// An operand of the wrong type.
+fn wrong_type(operand: usize, expected: &str, found: &Value) -> Fault {
+    Fault::Type(format!(
+        "operand {operand} must be {expected} but got {}",
+        value::kind(found).name()
+    ))
+}
+
+/// An operand that is a string; operands count from 0 here and from 1 in messages.
+fn string(operands: &[Value], at: usize) -> Result<&str> {
+    match &operands[at] {
+        Value::String(text) => Ok(text),
+        other => Err(wrong_type(at + 1, "string", other)),
+    }
+}
+
+/// An operand that is an integer of 64 bits.
+fn integer(operands: &[Value], at: usize) -> Result<i64> {
+    let operand = &operands[at];
+    match value::number::as_i64(operand) {
+        Some(integer) => Ok(integer),
+        None if value::kind(operand) == Kind::Number => Err(Fault::Type(format!(
+            "operand {} must be integer number but got floating-point number",
+            at + 1
+        ))),
+        None => Err(wrong_type(at + 1, "number", operand)),
+    }
+}
+
+/// The members of an operand that is an array or a set.
+fn members(operands: &[Value], at: usize) -> Result<Vec<&Value>> {
+    match &operands[at] {
+        Value::Set(set) => Ok(value::order::members(set).collect()),
+        other => match value::elements(other) {
+            Some(elements) => Ok(elements.iter().collect()),
+            None => Err(wrong_type(at + 1, "one of {array, set}", other)),
+        },
+    }
+}

@@ -1,0 +1,85 @@
+//! Functions of whole collections, in OPA's order and with its arithmetic.
+
+use super::{Context, Fault, Function, Result, arithmetic, members, wrong_type};
+use crate::rego::{
+    plan::ir::Operation,
+    value::{self, Value, number, order},
+};
+
+pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
+    ("all", 1, |context, operands| {
+        let members = counted(context, operands)?;
+        Ok(Value::Bool(members.into_iter().all(is_true)))
+    }),
+    ("any", 1, |context, operands| {
+        let members = counted(context, operands)?;
+        Ok(Value::Bool(members.into_iter().any(is_true)))
+    }),
+    ("count", 1, |_, operands| match value::count(&operands[0]) {
+        Some(count) => Ok(Value::from(count)),
+        None => Err(wrong_type(
+            1,
+            "one of {array, object, set, string}",
+            &operands[0],
+        )),
+    }),
+    ("max", 1, |context, operands| {
+        let members = counted(context, operands)?;
+        let greatest = members
+            .into_iter()
+            .max_by(|left, right| value::compare(left, right));
+        Ok(greatest.cloned().unwrap_or(Value::Undefined))
+    }),
+    ("min", 1, |context, operands| {
+        let members = counted(context, operands)?;
+        let least = members
+            .into_iter()
+            .min_by(|left, right| value::compare(left, right));
+        Ok(least.cloned().unwrap_or(Value::Undefined))
+    }),
+    ("product", 1, |context, operands| {
+        fold(context, operands, Operation::Multiply, Value::from(1))
+    }),
+    ("sort", 1, |context, operands| {
+        let mut sorted: Vec<Value> = counted(context, operands)?.into_iter().cloned().collect();
+        context.charge_members(sorted.len())?;
+        order::sort(&mut sorted);
+        Ok(Value::from(sorted))
+    }),
+    ("sum", 1, |context, operands| {
+        fold(context, operands, Operation::Add, Value::from(0))
+    }),
+];
+
+fn counted<'v>(context: &mut Context<'_, '_>, operands: &'v [Value]) -> Result<Vec<&'v Value>> {
+    let members = members(operands, 0)?;
+    context.budget.steps(members.len() as u64)?;
+    Ok(members)
+}
+
+fn is_true(value: &Value) -> bool {
+    matches!(value, Value::Bool(true))
+}
+
+/// Exact as long as all members are integers, and in 64 bits from the beginning if one is not.
+fn fold(
+    context: &mut Context<'_, '_>,
+    operands: &[Value],
+    operation: Operation,
+    start: Value,
+) -> Result<Value> {
+    let members = counted(context, operands)?;
+    if let Some(other) = members.iter().find(|member| !number::is_number(member)) {
+        let kind = value::kind(other).name();
+        return Err(Fault::Type(format!(
+            "operand 1 must be {} of numbers but got {} containing {kind}",
+            value::kind(&operands[0]).name(),
+            value::kind(&operands[0]).name(),
+        )));
+    }
+    let mut result = start;
+    for member in members {
+        result = arithmetic::operate(operation, &result, member)?;
+    }
+    Ok(result)
+}

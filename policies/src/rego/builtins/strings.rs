@@ -1,0 +1,162 @@
+//! Functions of strings that have to be bounded, or that regorus has otherwise or not at all.
+
+use super::{Context, Fault, Function, Result, integer, members, string, wrong_type};
+use crate::rego::value::{self, Value, number};
+
+pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
+    ("concat", 2, concat),
+    ("contains", 2, |_, operands| {
+        Ok(Value::Bool(
+            string(operands, 0)?.contains(string(operands, 1)?),
+        ))
+    }),
+    ("endswith", 2, |_, operands| {
+        Ok(Value::Bool(
+            string(operands, 0)?.ends_with(string(operands, 1)?),
+        ))
+    }),
+    ("format_int", 2, format_int),
+    ("replace", 3, replace),
+    ("split", 2, split),
+    ("strings.replace_n", 2, replace_n),
+    ("startswith", 2, |_, operands| {
+        Ok(Value::Bool(
+            string(operands, 0)?.starts_with(string(operands, 1)?),
+        ))
+    }),
+    ("strings.count", 2, |_, operands| {
+        let (text, part) = (string(operands, 0)?, string(operands, 1)?);
+        let count = match part {
+            "" => text.chars().count() + 1,
+            part => text.matches(part).count(),
+        };
+        Ok(Value::from(count))
+    }),
+    ("strings.split_n", 3, |context, operands| {
+        let Value::Array(parts) = split(context, operands)? else {
+            return Ok(Value::Undefined);
+        };
+        let parts = parts.as_slice();
+        let count = integer(operands, 2)?;
+        let wanted = usize::try_from(count.unsigned_abs())
+            .unwrap_or(usize::MAX)
+            .min(parts.len());
+        let kept = if count < 0 {
+            &parts[parts.len() - wanted..]
+        } else {
+            &parts[..wanted]
+        };
+        Ok(Value::from(kept.to_vec()))
+    }),
+];
+
+fn concat(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    let separator = string(operands, 0)?;
+    let members = members(operands, 1)?;
+    let mut parts = Vec::with_capacity(members.len());
+    let mut length = 0;
+    for member in members {
+        let Value::String(part) = member else {
+            let kind = value::kind(&operands[1]).name();
+            let found = value::kind(member).name();
+            return Err(Fault::Type(format!(
+                "operand 2 must be {kind} of strings but got {kind} containing {found}"
+            )));
+        };
+        length += part.len() + separator.len();
+        parts.push(&**part);
+    }
+    context.charge_bytes(length)?;
+    Ok(Value::from(parts.join(separator)))
+}
+
+/// Splits as Go does: by nothing into characters, without an empty one at either end.
+fn split(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    let (text, separator) = (string(operands, 0)?, string(operands, 1)?);
+    let parts: Vec<Value> = match separator {
+        "" => text
+            .char_indices()
+            .map(|(at, character)| Value::from(&text[at..at + character.len_utf8()]))
+            .collect(),
+        separator => text.split(separator).map(Value::from).collect(),
+    };
+    context.charge_members(parts.len())?;
+    context.charge_bytes(text.len())?;
+    Ok(Value::from(parts))
+}
+
+fn replace(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    let text = string(operands, 0)?;
+    let (old, new) = (string(operands, 1)?, string(operands, 2)?);
+    let places = match old {
+        "" => text.chars().count() + 1,
+        old => text.matches(old).count(),
+    };
+    context.charge_bytes(text.len().saturating_add(places.saturating_mul(new.len())))?;
+    Ok(Value::from(text.replace(old, new)))
+}
+
+/// At every place the first pattern that matches, in the order of the patterns.
+fn replace_n(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    let Value::Object(patterns) = &operands[0] else {
+        return Err(wrong_type(1, "object", &operands[0]));
+    };
+    let mut pairs = Vec::with_capacity(patterns.len());
+    for pair in value::order::entries(patterns) {
+        match pair {
+            (Value::String(old), Value::String(new)) => pairs.push((&**old, &**new)),
+            (Value::String(_), _) => {
+                return Err(Fault::Type(
+                    "operand 1 non-string value found in pattern object".to_owned(),
+                ));
+            }
+            _ => {
+                return Err(Fault::Type(
+                    "operand 1 non-string key found in pattern object".to_owned(),
+                ));
+            }
+        }
+    }
+    let mut rest = string(operands, 1)?;
+    let mut result = String::new();
+    // What matches nothing matches once at a place.
+    let mut was_empty = false;
+    loop {
+        context.budget.steps(pairs.len() as u64)?;
+        let found = pairs
+            .iter()
+            .find(|(old, _)| rest.starts_with(old) && !(was_empty && old.is_empty()));
+        was_empty = found.is_some_and(|(old, _)| old.is_empty());
+        if let Some((old, new)) = found {
+            context.charge_bytes(new.len())?;
+            result.push_str(new);
+            rest = &rest[old.len()..];
+        } else if let Some(character) = rest.chars().next() {
+            result.push(character);
+            rest = &rest[character.len_utf8()..];
+        } else {
+            return Ok(Value::from(result));
+        }
+    }
+}
+
+fn format_int(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    let decimal =
+        number::Decimal::of(&operands[0]).ok_or_else(|| wrong_type(1, "number", &operands[0]))?;
+    if !number::is_number(&operands[1]) {
+        return Err(wrong_type(2, "number", &operands[1]));
+    }
+    let base = match number::as_i64(&operands[1]) {
+        Some(base @ (2 | 8 | 10 | 16)) => base.unsigned_abs(),
+        _ => {
+            return Err(Fault::Type(
+                "operand 2 must be one of {2, 8, 10, 16}".to_owned(),
+            ));
+        }
+    };
+    let integer = decimal
+        .to_integer()
+        .unwrap_or_else(|| value::float::Float::nearest(&decimal).truncate());
+    let radix = u32::try_from(base).unwrap_or(10);
+    Ok(Value::from(integer.to_str_radix(radix)))
+}

@@ -1,0 +1,145 @@
+//! Builtins of ours, in tables. The expected results are OPA's.
+
+use rstest::rstest;
+
+use super::{Context, Surroundings, call, lookup, refusal};
+use crate::rego::{
+    execute::{Budget, Limits},
+    value::{Value, elements, json, text::literal},
+};
+
+/// The result of a function for operands in JSON, as Rego; a fault in words.
+fn apply(name: &str, operands: &str) -> String {
+    let mut context = Context {
+        surroundings: &mut Surroundings::default(),
+        budget: &mut Budget::new(Limits::default()),
+    };
+    let operands = json::read(operands).expect("JSON");
+    let operands = elements(&operands).expect("an array");
+    match call(lookup(name).expect("a builtin"), &mut context, operands) {
+        Ok(Value::Undefined) => "undefined".to_owned(),
+        Ok(value) => literal(&value),
+        Err(fault) => format!("{fault:?}"),
+    }
+}
+
+#[rstest]
+#[case(
+    "%v|%v|%v",
+    "[1234567.5, 0.00001234, 123456.5]",
+    "1.2345675e+06|1.234e-05|123456.5"
+)]
+#[case("%g|%.3g|%5.2f", "[1.5, 123456.5, 3.14159]", "1.5|1.23e+05| 3.14")]
+#[case(
+    "%-5s|%05d|%x|%q",
+    "[\"ab\", -42, \"hi\", \"q\\\"\"]",
+    "ab   |-0042|6869|\"q\\\"\""
+)]
+#[case("%s", "[{\"a\": [1, []]}]", "{\"a\": [1, []]}")]
+#[case(
+    "%d|%d|%s",
+    "[\"x\", 1.5, 3]",
+    "%!d(string=x)|%!d(float64=1.5)|%!s(int64=3)"
+)]
+#[case("%d %d", "[1]", "1 %!d(MISSING)")]
+#[case("%d", "[1, \"b\", 2]", "1%!(EXTRA string=b, int64=2)")]
+#[case("%[2]d %[1]d %v", "[1, 2]", "2 1 2")]
+#[case("%6.2v|%+d|% d|%#x", "[3.14159, 5, 5, 255]", "   3.1|+5| 5|0xff")]
+#[case(
+    "%o|%b|%c|%U|%t",
+    "[8, 5, 65, 65, true]",
+    "10|101|A|U+0041|%!t(string=true)"
+)]
+#[case(
+    "%T|%T|%e|%%|%",
+    "[1, 1.5, 1234.5]",
+    "int64|float64|1.234500e+03|%|%!(NOVERB)"
+)]
+#[case("%*d|%-*d|", "[5, 1, 4, 2]", "    1|2   |")]
+#[case(
+    "%s",
+    "[123456789012345678901234567890]",
+    "123456789012345678901234567890"
+)]
+#[case("%v %.1f", "[100000.5, 2.25]", "100000.5 2.2")]
+#[case("%08.3f|%+.2e", "[-3.14159, 12345.678]", "-003.142|+1.23e+04")]
+fn formats_as_go_does(#[case] format: &str, #[case] arguments: &str, #[case] expected: &str) {
+    let operands = format!("[{}, {arguments}]", json::write(&Value::from(format)));
+    assert_eq!(apply("sprintf", &operands), literal(&Value::from(expected)));
+}
+
+#[rstest]
+#[case("concat", "[\"-\", [\"a\", \"b\"]]", "\"a-b\"")]
+#[case("count", "[\"é\"]", "1")]
+#[case("format_int", "[15.9, 16]", "\"f\"")]
+#[case("format_int", "[-5, 2]", "\"-101\"")]
+#[case(
+    "json.marshal",
+    "[{\"<\": \"&\"}]",
+    "\"{\\\"\\\\u003c\\\":\\\"\\\\u0026\\\"}\""
+)]
+#[case("json.unmarshal", "[\"[1.50, 1e400]\"]", &format!("[1.5, 1{}]", "0".repeat(400)))]
+#[case("max", "[[1, \"a\", [0]]]", "[0]")]
+#[case("min", "[[]]", "undefined")]
+#[case("numbers.range", "[3, 1]", "[3, 2, 1]")]
+#[case("numbers.range_step", "[0, 5, 2]", "[0, 2, 4]")]
+#[case("product", "[[2, 3.5]]", "7")]
+#[case("replace", "[\"aXa\", \"a\", \"bb\"]", "\"bbXbb\"")]
+#[case("round", "[2.5]", "3")]
+#[case("round", "[-2.5]", "-3")]
+#[case("ceil", "[-2.5]", "-2")]
+#[case("floor", "[-2.5]", "-3")]
+#[case("split", "[\"ab\", \"\"]", "[\"a\", \"b\"]")]
+#[case("strings.count", "[\"cheese\", \"e\"]", "3")]
+#[case("strings.count", "[\"five\", \"\"]", "5")]
+#[case("strings.split_n", "[\"a.b.c\", \".\", -2]", "[\"b\", \"c\"]")]
+#[case("sum", "[[0.1, 0.2]]", "0.3")]
+#[case("to_number", "[\"1.5\"]", "1.5")]
+#[case("to_number", "[\"x\"]", "Value(\"invalid number: \\\"x\\\"\")")]
+#[case("bits.lsh", "[1, 70]", "1180591620717411303424")]
+#[case("numbers.range_step", "[0, 5, 100000000000000000000]", "[0]")]
+#[case(
+    "strings.replace_n",
+    "[{\"a\": \"b\", \"b\": \"a\"}, \"abba\"]",
+    "\"baab\""
+)]
+#[case("strings.replace_n", "[{\"\": \"-\"}, \"ab\"]", "\"-a-b-\"")]
+#[case("semver.is_valid", "[1]", "false")]
+#[case("time.parse_duration_ns", "[\"1h30m\"]", "5400000000000")]
+#[case("time.parse_duration_ns", "[\"-1.5d\"]", "-129600000000000")]
+#[case("time.parse_duration_ns", "[\"1y1w\"]", "32140800000000000")]
+#[case("units.parse", "[\"100m\"]", "0.1")]
+#[case("units.parse", "[\"1.5Gi\"]", "1610612736")]
+#[case("units.parse", "[\"1e3M\"]", "1000000000")]
+#[case("units.parse_bytes", "[\"10.5kib\"]", "10752")]
+#[case(
+    "units.parse_bytes",
+    "[\"1e9999999\"]",
+    "Value(\"exponent too large\")"
+)]
+// regorus's.
+#[case("base64.encode", "[\"hi\"]", "\"aGk=\"")]
+#[case("object.get", "[{\"a\": 1}, \"b\", 2]", "2")]
+#[case("regex.match", "[\"^a+$\", \"aaa\"]", "true")]
+#[case("upper", "[\"a\"]", "\"A\"")]
+fn functions(#[case] name: &str, #[case] operands: &str, #[case] expected: &str) {
+    assert_eq!(apply(name, operands), expected);
+}
+
+#[rstest]
+#[case("numbers.range", "[1, 1000000000]")]
+#[case("bits.lsh", "[1, 100000000]")]
+fn what_would_fill_the_memory_is_refused(#[case] name: &str, #[case] operands: &str) {
+    let fault = apply(name, operands);
+    assert!(
+        fault.contains("Memory") || fault.contains("Steps") || fault.contains("digits"),
+        "{fault}"
+    );
+}
+
+#[test]
+fn what_calls_the_network_is_refused() {
+    let send = lookup("http.send").expect("a builtin");
+    assert_eq!(refusal(send), Some("policies make no network calls"));
+    assert!(apply("http.send", "[{}]").contains("Refused"));
+}

@@ -1,0 +1,356 @@
+//! Types of variables, rules and functions, and what cannot be because of them.
+//!
+//! Rules are typed after those that they depend on, so a reference to a rule has that rule's type.
+//! `input` and base data can be anything. A variable gets its type from the first condition that
+//! says something of it.
+//!
+//! OPA widens what a `with` modifier replaces, and what depends on it. Here all of `data` is anything
+//! in a condition with modifiers.
+
+mod reference;
+mod tree;
+mod unify;
+
+use std::collections::HashMap;
+
+use super::signatures;
+use super::types::{Type, list};
+use crate::rego::core::{
+    Body, Call, Callee, Comprehension, Definition, Expr, ExprKind, Head, Program, Term, TermKind,
+    Var, Variable,
+};
+use crate::rego::findings::{Findings, Stage};
+use crate::rego::order::vars;
+use crate::rego::source::Span;
+use tree::{Entry, Tree};
+
+/// Checks definitions in an order in which each comes after those that it depends on.
+pub fn check(program: &Program, order: &[usize], findings: &mut Findings) {
+    let mut checker = Checker {
+        program,
+        tree: Tree::default(),
+        findings,
+        comprehensions: HashMap::new(),
+    };
+    for &index in order {
+        let definition = &program.definitions[index];
+        for branch in std::iter::once(definition).chain(&definition.otherwise) {
+            checker.definition(branch);
+        }
+    }
+    for query in &program.queries {
+        let mut environment = Environment::new(&query.variables);
+        checker.body(&mut environment, &query.body);
+    }
+}
+
+struct Checker<'a> {
+    program: &'a Program,
+    tree: Tree,
+    findings: &'a mut Findings,
+    /// The types of comprehensions, since their conditions were checked.
+    comprehensions: HashMap<*const Comprehension, Type>,
+}
+
+/// The types of the variables of one definition.
+#[derive(Clone)]
+struct Environment<'a> {
+    variables: &'a [Variable],
+    types: Vec<Type>,
+    /// The condition has modifiers: what is below `data` can be anything.
+    open: bool,
+}
+
+impl<'a> Environment<'a> {
+    fn new(variables: &'a [Variable]) -> Self {
+        Self {
+            variables,
+            types: vec![Type::Unknown; variables.len()],
+            open: false,
+        }
+    }
+
+    fn get(&self, var: Var) -> &Type {
+        &self.types[var.index()]
+    }
+
+    fn set(&mut self, var: Var, kind: Type) {
+        self.types[var.index()] = kind;
+    }
+}
+
+impl Checker<'_> {
+    fn definition(&mut self, definition: &Definition) {
+        let mut environment = Environment::new(&definition.variables);
+        let path: Vec<_> = super::recursion::ground(definition);
+        if !self.body(&mut environment, &definition.body) {
+            // What refers to it is no further error.
+            return self.tree.put(&path, Entry::Value(Type::ANY));
+        }
+        for argument in &definition.arguments {
+            vars::term(argument, &mut |var| {
+                if !environment.get(var).is_some() {
+                    environment.set(var, Type::ANY);
+                }
+            });
+        }
+        let value = definition.key.as_ref().or(definition.value.as_ref());
+        let value = value.map_or(Type::Boolean, |value| self.type_of(&environment, value));
+        if !definition.arguments.is_empty() {
+            let arguments = definition
+                .arguments
+                .iter()
+                .map(|one| self.type_of(&environment, one))
+                .collect();
+            return self.tree.insert(&path, Entry::Function(arguments, value));
+        }
+        let mut kind = if definition.is_set() {
+            Type::set(value)
+        } else {
+            value
+        };
+        for part in definition.reference[definition.ground..].iter().rev() {
+            let key = self.type_of(&environment, part);
+            if !key.is_some() || !kind.is_some() {
+                return;
+            }
+            kind = Type::object(key, kind);
+        }
+        if kind.is_some() {
+            self.tree.insert(&path, Entry::Value(kind));
+        }
+    }
+
+    /// Checks the conditions of a body; whether nothing was found.
+    fn body(&mut self, environment: &mut Environment<'_>, body: &Body) -> bool {
+        let mut fine = true;
+        for expr in body {
+            let open = std::mem::replace(&mut environment.open, false);
+            environment.open = open || expr.with.is_some();
+            fine &= self.condition(environment, expr);
+            environment.open = open;
+        }
+        fine
+    }
+
+    fn condition(&mut self, environment: &mut Environment<'_>, expr: &Expr) -> bool {
+        let closures = self.closures(environment, expr);
+        let references = self.references(environment, expr);
+        let fine = closures && references;
+        match &expr.kind {
+            ExprKind::Unify { left, right, .. } => {
+                self.equality(environment, left, right, expr.span, fine)
+            }
+            ExprKind::Call(call) => self.call(environment, call, expr.span, fine),
+            _ => fine,
+        }
+    }
+
+    /// Checks the bodies of comprehensions in a condition.
+    fn closures(&mut self, environment: &Environment<'_>, expr: &Expr) -> bool {
+        let mut found = Vec::new();
+        for term in vars::terms_of(expr) {
+            comprehensions(term, &mut found);
+        }
+        let mut all_fine = true;
+        for comprehension in found {
+            let mut inner = environment.clone();
+            let fine = self.body(&mut inner, &comprehension.body);
+            all_fine &= fine;
+            let kind = match &comprehension.head {
+                _ if !fine => Type::Unknown,
+                Head::Array(term) => Type::array(self.type_of(&inner, term)),
+                Head::Set(term) => Type::set(self.type_of(&inner, term)),
+                Head::Object(key, value) => {
+                    Type::object(self.type_of(&inner, key), self.type_of(&inner, value))
+                }
+            };
+            self.comprehensions
+                .insert(std::ptr::from_ref(comprehension), kind);
+        }
+        all_fine
+    }
+
+    fn equality(
+        &mut self,
+        environment: &mut Environment<'_>,
+        left: &Term,
+        right: &Term,
+        span: Span,
+        fine: bool,
+    ) -> bool {
+        let types = (
+            self.type_of(environment, left),
+            self.type_of(environment, right),
+        );
+        if self.unify_terms(environment, left, &types.0, right, &types.1) {
+            return fine;
+        }
+        if fine || !(types.0.is_unknown() || types.1.is_unknown()) {
+            let message = format!("match error\n\tleft  : {}\n\tright : {}", types.0, types.1);
+            self.findings.kind(Stage::Types, span, message);
+        }
+        false
+    }
+
+    fn call(
+        &mut self,
+        environment: &mut Environment<'_>,
+        call: &Call,
+        span: Span,
+        fine: bool,
+    ) -> bool {
+        let (name, wanted, result) = match &call.callee {
+            Callee::Builtin("equal") if call.output.is_none() => {
+                let [left, right] = &call.arguments[..] else {
+                    return fine;
+                };
+                return self.equality(environment, left, right, span, fine);
+            }
+            Callee::Builtin(name) => {
+                let Some(signature) = signatures::find(name) else {
+                    return fine;
+                };
+                (
+                    (*name).to_owned(),
+                    signature.arguments.clone(),
+                    signature.result.clone(),
+                )
+            }
+            Callee::Function(node) => {
+                let path = &self.program.tree.node(*node).path;
+                match self.tree.get(path) {
+                    Some(Entry::Function(arguments, result)) => {
+                        (super::path(path), arguments.clone(), Some(result.clone()))
+                    }
+                    _ => return fine,
+                }
+            }
+        };
+        if let Callee::Builtin(name @ ("internal.member_2" | "internal.member_3")) = call.callee
+            && !self.member(environment, call, name.ends_with('3'), span)
+        {
+            return false;
+        }
+        let operands: Vec<&Term> = call.arguments.iter().chain(&call.output).collect();
+        let wanted_all: Vec<&Type> = wanted.iter().chain(&result).collect();
+        for (operand, wanted_type) in operands.iter().zip(&wanted_all) {
+            let before = self.type_of(environment, operand);
+            let matches = (before.is_unknown() || super::types::unifies(&before, wanted_type))
+                && self.unify_type(environment, operand, wanted_type, false);
+            if !matches {
+                let have: Vec<Type> = operands
+                    .iter()
+                    .map(|term| self.type_of(environment, term))
+                    .collect();
+                if fine || !have.iter().any(Type::is_unknown) {
+                    let want: Vec<Type> = wanted_all.iter().map(|&kind| kind.clone()).collect();
+                    let message = format!(
+                        "{name}: invalid argument(s)\n\thave: ({})\n\twant: ({})",
+                        list(&have),
+                        list(&want)
+                    );
+                    self.findings.kind(Stage::Types, span, message);
+                }
+                return false;
+            }
+        }
+        fine
+    }
+
+    /// `in`: what is looked for can be in the collection.
+    fn member(
+        &mut self,
+        environment: &mut Environment<'_>,
+        call: &Call,
+        with_key: bool,
+        span: Span,
+    ) -> bool {
+        let Some((collection, wanted)) = call.arguments.split_last() else {
+            return true;
+        };
+        let collection = self.type_of(environment, collection);
+        let values = collection.values();
+        if !values.is_some() {
+            return true;
+        }
+        let kinds = if with_key {
+            vec![collection.keys(), values]
+        } else {
+            vec![values]
+        };
+        for (term, kind) in wanted.iter().zip(kinds) {
+            if kind.is_unknown() {
+                continue;
+            }
+            let have = self.type_of(environment, term);
+            let possible = have.is_unknown() || super::types::unifies(&have, &kind);
+            if !possible || !self.unify_type(environment, term, &kind, false) {
+                let message = format!("match error\n\tleft  : {have}\n\tright : {kind}");
+                self.findings.kind(Stage::Types, span, message);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The type of a term; unknown where a variable has none yet.
+    fn type_of(&self, environment: &Environment<'_>, term: &Term) -> Type {
+        match &term.kind {
+            TermKind::Constant(value) => Type::of(value),
+            TermKind::Var(var) => environment.get(*var).clone(),
+            TermKind::Ref(reference) => self.reference_type(environment, reference),
+            TermKind::Array(terms) => {
+                let types = terms
+                    .iter()
+                    .map(|term| self.type_of(environment, term))
+                    .collect();
+                Type::Array(types, None)
+            }
+            TermKind::Set(terms) => {
+                let types = terms.iter().map(|term| self.type_of(environment, term));
+                Type::set(types.fold(Type::Unknown, Type::or))
+            }
+            TermKind::Object(pairs) => {
+                let mut known = Vec::new();
+                let mut rest = None;
+                for (key, value) in pairs {
+                    let kind = self.type_of(environment, value);
+                    match &key.kind {
+                        TermKind::Constant(key) => known.push((key.clone(), kind)),
+                        _ => rest = Some(Box::new((self.type_of(environment, key), kind))),
+                    }
+                }
+                known.sort();
+                Type::Object(known, rest)
+            }
+            TermKind::Comprehension(comprehension) => {
+                let key = std::ptr::from_ref(&**comprehension);
+                self.comprehensions
+                    .get(&key)
+                    .cloned()
+                    .unwrap_or(Type::Unknown)
+            }
+        }
+    }
+}
+
+fn comprehensions<'t>(term: &'t Term, found: &mut Vec<&'t Comprehension>) {
+    match &term.kind {
+        TermKind::Constant(_) | TermKind::Var(_) => {}
+        TermKind::Ref(reference) => {
+            reference
+                .path
+                .iter()
+                .for_each(|part| comprehensions(part, found));
+        }
+        TermKind::Array(terms) | TermKind::Set(terms) => {
+            terms.iter().for_each(|term| comprehensions(term, found));
+        }
+        TermKind::Object(pairs) => pairs.iter().for_each(|(key, value)| {
+            comprehensions(key, found);
+            comprehensions(value, found);
+        }),
+        TermKind::Comprehension(comprehension) => found.push(comprehension),
+    }
+}

@@ -1,0 +1,172 @@
+//! What unifications say of the types of variables.
+
+use super::{Checker, Environment};
+use crate::rego::check::types::{Type, unifies};
+use crate::rego::core::{Term, TermKind};
+use crate::rego::value;
+
+impl Checker<'_> {
+    /// Whether two terms can be equal. Variables without a type get one.
+    pub(super) fn unify_terms(
+        &mut self,
+        environment: &mut Environment<'_>,
+        left: &Term,
+        left_type: &Type,
+        right: &Term,
+        right_type: &Type,
+    ) -> bool {
+        match (left_type.is_unknown(), right_type.is_unknown()) {
+            (true, false) => return self.unify_type(environment, left, right_type, false),
+            (false, true) => return self.unify_type(environment, right, left_type, false),
+            (false, false) => return unifies(left_type, right_type),
+            (true, true) => {}
+        }
+        match (&left.kind, &right.kind) {
+            (TermKind::Array(a), TermKind::Array(b)) => {
+                a.len() == b.len()
+                    && a.iter()
+                        .zip(b)
+                        .all(|(a, b)| self.unify_parts(environment, a, b))
+            }
+            (TermKind::Object(a), TermKind::Object(b)) => {
+                a.len() == b.len()
+                    && a.iter().all(|(key, left)| {
+                        let other = b.iter().find(|(other, _)| same(key, other));
+                        other.is_some_and(|(_, right)| self.unify_parts(environment, left, right))
+                    })
+            }
+            (TermKind::Array(_) | TermKind::Object(_) | TermKind::Var(_), TermKind::Var(_)) => {
+                self.unify_type(environment, left, &Type::ANY, false) && {
+                    let kind = self.type_of(environment, left);
+                    self.unify_type(environment, right, &kind, false)
+                }
+            }
+            (TermKind::Var(_), TermKind::Array(_) | TermKind::Object(_)) => {
+                self.unify_type(environment, right, &Type::ANY, false) && {
+                    let kind = self.type_of(environment, right);
+                    self.unify_type(environment, left, &kind, false)
+                }
+            }
+            (TermKind::Var(_), TermKind::Ref(_)) => {
+                self.unify_type(environment, left, &Type::ANY, false)
+            }
+            (TermKind::Ref(_), TermKind::Var(_)) => {
+                self.unify_type(environment, right, &Type::ANY, false)
+            }
+            (TermKind::Var(_), _) if !left_type.is_some() && right_type.is_some() => {
+                self.unify_type(environment, left, right_type, false)
+            }
+            (_, TermKind::Var(_)) if !right_type.is_some() && left_type.is_some() => {
+                self.unify_type(environment, right, left_type, false)
+            }
+            _ => false,
+        }
+    }
+
+    fn unify_parts(
+        &mut self,
+        environment: &mut Environment<'_>,
+        left: &Term,
+        right: &Term,
+    ) -> bool {
+        let left_type = self.type_of(environment, left);
+        let right_type = self.type_of(environment, right);
+        self.unify_terms(environment, left, &left_type, right, &right_type)
+    }
+
+    /// Whether a term can have a type. Variables without a type get one; with `union`, a further
+    /// one.
+    pub(super) fn unify_type(
+        &mut self,
+        environment: &mut Environment<'_>,
+        term: &Term,
+        kind: &Type,
+        union: bool,
+    ) -> bool {
+        let collection = matches!(
+            term.kind,
+            TermKind::Array(_) | TermKind::Object(_) | TermKind::Set(_)
+        );
+        if let (true, Type::Any(of)) = (collection, kind) {
+            if of.is_empty() {
+                self.any_within(environment, term);
+                return true;
+            }
+            // Each adds what it tells of the variables.
+            let mut found = false;
+            for one in of {
+                found |= self.unify_type(environment, term, one, true);
+            }
+            return found;
+        }
+        match (&term.kind, kind) {
+            (TermKind::Array(terms), Type::Array(first, rest)) => {
+                (terms.len() == first.len() || rest.is_some())
+                    && terms.iter().enumerate().all(|(at, term)| {
+                        let kind = first.get(at).or(rest.as_deref()).cloned();
+                        let kind = kind.unwrap_or(Type::Unknown);
+                        self.unify_type(environment, term, &kind, union)
+                    })
+            }
+            (TermKind::Object(pairs), Type::Object(known, rest)) => {
+                (pairs.len() == known.len() || rest.is_some())
+                    && pairs.iter().all(|(key, value)| {
+                        if let TermKind::Constant(key) = &key.kind {
+                            let below = kind.select(key);
+                            below.is_some() && self.unify_type(environment, value, &below, union)
+                        } else {
+                            self.unify_type(environment, value, &Type::ANY, union);
+                            true
+                        }
+                    })
+            }
+            (TermKind::Set(terms), Type::Set(of)) => terms
+                .iter()
+                .all(|term| self.unify_type(environment, term, of, union)),
+            (TermKind::Array(_) | TermKind::Object(_) | TermKind::Set(_), _) => false,
+            (TermKind::Var(var), kind) => {
+                let have = environment.get(*var).clone();
+                if union {
+                    environment.set(*var, have.or(kind.clone()));
+                    return true;
+                }
+                if have.is_some() {
+                    return unifies(&have, kind);
+                }
+                environment.set(*var, kind.clone());
+                true
+            }
+            (TermKind::Constant(_) | TermKind::Ref(_) | TermKind::Comprehension(_), kind) => {
+                unifies(&self.type_of(environment, term), kind)
+            }
+        }
+    }
+
+    fn any_within(&mut self, environment: &mut Environment<'_>, term: &Term) {
+        match &term.kind {
+            TermKind::Array(terms) | TermKind::Set(terms) => {
+                for term in terms {
+                    self.unify_type(environment, term, &Type::ANY, true);
+                }
+            }
+            TermKind::Object(pairs) => {
+                for (key, value) in pairs {
+                    self.unify_type(environment, key, &Type::ANY, true);
+                    self.unify_type(environment, value, &Type::ANY, true);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The same key.
+fn same(left: &Term, right: &Term) -> bool {
+    match (&left.kind, &right.kind) {
+        (TermKind::Constant(left), TermKind::Constant(right)) => {
+            value::compare(left, right).is_eq()
+        }
+        (TermKind::Var(left), TermKind::Var(right)) => left == right,
+        _ => false,
+    }
+}

@@ -1,0 +1,363 @@
+//! Rules and functions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, memo};
+use crate::rego::{
+    plan::ir::{Candidates, Definition, Index, Rule, RuleId, RuleKind, Term},
+    value::{self, Value, is_defined},
+};
+
+impl<'p, O: Observer> Machine<'p, O> {
+    /// The value of a rule, or of what `with` has put in its place.
+    pub(super) fn rule(&mut self, id: RuleId) -> Result<Value> {
+        if let Some(value) = self.scope.memo.rule(id)
+            && self.scope.hidden.is_empty()
+        {
+            return Ok(value.clone());
+        }
+        let rule = &self.plan.rules[id.index()];
+        if self.scope.hides(&rule.path) {
+            return Ok(self.base_data(&rule.path));
+        }
+        if let Some(value) = self.scope.memo.rule(id) {
+            return Ok(value.clone());
+        }
+        self.budget.descend()?;
+        self.budget.step()?;
+        let value = match rule.kind {
+            RuleKind::Complete => {
+                let base = self.open_frame(0);
+                let value = self.complete(rule, 0);
+                self.close_frame(base);
+                value?
+            }
+            RuleKind::Set => self.set(rule)?,
+            RuleKind::Object => self.object(rule)?,
+            // A function is no document.
+            RuleKind::Function { .. } => Value::Undefined,
+        };
+        self.budget.ascend();
+        self.scope.memo.keep_rule(id, value.clone());
+        Ok(value)
+    }
+
+    /// The value of a function for the arguments that lie on the frames from `start` on.
+    pub(super) fn function(&mut self, id: RuleId, start: usize) -> Result<Value> {
+        let rule = &self.plan.rules[id.index()];
+        let arguments = &self.slots[start..];
+        let arity = arguments.len();
+        let hash = memo::hash(id, arguments);
+        if let Some(value) = self.scope.memo.call(hash, id, arguments) {
+            return Ok(value.clone());
+        }
+        self.budget.descend()?;
+        self.budget.step()?;
+        let base = std::mem::replace(&mut self.base, start);
+        let value = self.complete(rule, arity)?;
+        self.base = base;
+        self.budget.ascend();
+        self.charge_members(arity)?;
+        let arguments = &self.slots[start..start + arity];
+        self.scope
+            .memo
+            .keep_call(hash, id, arguments, value.clone());
+        Ok(value)
+    }
+
+    /// The one value of all definitions that hold. The frame begins with the arguments.
+    fn complete(&mut self, rule: &'p Rule, arity: usize) -> Result<Value> {
+        let candidates = self.candidates(rule)?;
+        // As in OPA, the first solution is enough where all that can hold have the same constant.
+        let early = agree(rule, candidates);
+        let mut result = Value::Undefined;
+        for definition in candidates.of(rule) {
+            self.definition(rule, definition, arity, early, &mut result)?;
+            if early && is_defined(&result) {
+                return Ok(result);
+            }
+        }
+        match &rule.default {
+            Some(default) if !is_defined(&result) => {
+                self.reset_frame(arity, default.slots);
+                self.eval(&default.value)
+            }
+            _ => Ok(result),
+        }
+    }
+
+    /// Adds the value of a definition, or of the first `else` that holds, to that of those before.
+    fn definition(
+        &mut self,
+        rule: &'p Rule,
+        definition: &'p Definition,
+        arity: usize,
+        early: bool,
+        result: &mut Value,
+    ) -> Result<()> {
+        let mut tried = Some(definition);
+        while let Some(definition) = tried {
+            let mut holds = false;
+            self.reset_frame(arity, definition.slots);
+            self.observer.tries(rule, definition);
+            if self.takes(definition)? {
+                self.run(&definition.body, &mut |machine| {
+                    let value = machine.eval(&definition.value)?;
+                    if !is_defined(&value) {
+                        return Ok(Flow::Continue);
+                    }
+                    machine.yields(rule, definition, &value);
+                    holds = true;
+                    if !is_defined(result) {
+                        *result = value;
+                    } else if *result != value {
+                        return Err(conflict(rule, definition));
+                    }
+                    Ok(if early { Flow::Stop } else { Flow::Continue })
+                })?;
+            }
+            self.observer.leaves(rule, definition);
+            if holds {
+                return Ok(());
+            }
+            tried = definition.otherwise.as_deref();
+        }
+        Ok(())
+    }
+
+    /// Whether the arguments match the parameters of a definition.
+    fn takes(&mut self, definition: &'p Definition) -> Result<bool> {
+        for (at, pattern) in definition.parameters.iter().enumerate() {
+            let argument = self.slots[self.base + at].clone();
+            if !self.matches(pattern, &argument)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The frame of the next definition of the same rule: the arguments stay.
+    fn reset_frame(&mut self, arity: usize, slots: u32) {
+        self.slots.truncate(self.base + arity);
+        let end = self.base + (slots as usize).max(arity);
+        self.slots.resize(end, Value::Undefined);
+    }
+
+    fn set(&mut self, rule: &'p Rule) -> Result<Value> {
+        let mut members = BTreeSet::new();
+        self.each_solution(rule, &mut |machine, definition| {
+            let member = machine.eval(&definition.value)?;
+            if is_defined(&member) {
+                machine.yields(rule, definition, &member);
+                machine.budget.charge(2 * VALUE_SIZE)?;
+                members.insert(member);
+            }
+            Ok(())
+        })?;
+        Ok(Value::from(members))
+    }
+
+    fn object(&mut self, rule: &'p Rule) -> Result<Value> {
+        let mut root = BTreeMap::new();
+        self.each_solution(rule, &mut |machine, definition| {
+            let mut keys = Vec::with_capacity(definition.path.len());
+            for key in &definition.path {
+                keys.push(machine.eval(key)?);
+            }
+            let value = machine.eval(&definition.value)?;
+            if !keys.iter().all(is_defined) || !is_defined(&value) {
+                return Ok(());
+            }
+            machine.yields(rule, definition, &value);
+            machine.budget.charge(3 * VALUE_SIZE * keys.len() as u64)?;
+            if grow(&mut root, keys.into_iter(), value, definition.member) {
+                Ok(())
+            } else {
+                Err(ErrorKind::KeyConflict.at(definition.span))
+            }
+        })?;
+        Ok(Part::Branch(root).into_value())
+    }
+
+    /// Every solution of every definition of a partial rule.
+    fn each_solution(
+        &mut self,
+        rule: &'p Rule,
+        solution: &mut dyn FnMut(&mut Self, &'p Definition) -> Result<()>,
+    ) -> Result<()> {
+        let base = self.open_frame(0);
+        for definition in self.candidates(rule)?.of(rule) {
+            self.reset_frame(0, definition.slots);
+            self.observer.tries(rule, definition);
+            self.run(&definition.body, &mut |machine| {
+                solution(machine, definition)?;
+                Ok(Flow::Continue)
+            })?;
+            self.observer.leaves(rule, definition);
+        }
+        self.close_frame(base);
+        Ok(())
+    }
+
+    /// The definitions that can hold.
+    fn candidates(&mut self, rule: &'p Rule) -> Result<Tried<'p>> {
+        let Some(mut index) = rule.index.as_ref() else {
+            return Ok(Tried::All);
+        };
+        loop {
+            match self.choose(index)? {
+                Candidates::List(list) => return Ok(Tried::Some(list)),
+                Candidates::Index(next) => index = next,
+            }
+        }
+    }
+
+    fn choose(&mut self, index: &'p Index) -> Result<&'p Candidates> {
+        let guard = self.eval(&index.guard)?;
+        let found = index
+            .cases
+            .binary_search_by(|(value, _)| value::compare(value, &guard));
+        Ok(match found {
+            Ok(at) if is_defined(&guard) => &index.cases[at].1,
+            _ => &index.otherwise,
+        })
+    }
+
+    fn yields(&mut self, rule: &Rule, definition: &Definition, value: &Value) {
+        let slots = &self.slots[self.base..];
+        self.observer.yields(rule, definition, value, slots);
+    }
+}
+
+/// The definitions to try.
+#[derive(Debug, Clone, Copy)]
+enum Tried<'p> {
+    All,
+    Some(&'p [u32]),
+}
+
+impl<'p> Tried<'p> {
+    fn of(self, rule: &'p Rule) -> impl Iterator<Item = &'p Definition> {
+        let (all, some): (&[Definition], &[u32]) = match self {
+            Self::All => (&rule.definitions, &[]),
+            Self::Some(list) => (&[], list),
+        };
+        all.iter()
+            .chain(some.iter().map(|at| &rule.definitions[*at as usize]))
+    }
+}
+
+/// Whether all definitions, and what they have for `else`, have the same constant.
+fn agree(rule: &Rule, tried: Tried<'_>) -> bool {
+    let mut same = None;
+    tried.of(rule).all(|definition| {
+        let chain = std::iter::successors(Some(definition), |one| one.otherwise.as_deref());
+        chain.into_iter().all(|definition| match &definition.value {
+            Term::Constant(value) => same.get_or_insert(value) == &value,
+            _ => false,
+        })
+    })
+}
+
+#[expect(
+    clippy::unnecessary_box_returns,
+    reason = "errors are handed on in boxes"
+)]
+fn conflict(rule: &Rule, definition: &Definition) -> Box<super::Error> {
+    let name = path_name(&rule.path);
+    let kind = match rule.kind {
+        RuleKind::Function { .. } => ErrorKind::FunctionConflict(name),
+        _ => ErrorKind::RuleConflict(name),
+    };
+    kind.at(definition.span)
+}
+
+/// `data.platform.limits`
+fn path_name(path: &[Value]) -> String {
+    path.iter().fold("data".to_owned(), |name, key| match key {
+        Value::String(key)
+            if !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_') =>
+        {
+            format!("{name}.{key}")
+        }
+        key => format!("{name}[{}]", value::json::write(key)),
+    })
+}
+
+/// A part of the object that a partial rule makes.
+#[derive(Debug)]
+enum Part {
+    /// The value of one solution.
+    Leaf(Value),
+    /// The members of several.
+    Members(BTreeSet<Value>),
+    /// What lies below further keys.
+    Branch(BTreeMap<Value, Part>),
+}
+
+impl Part {
+    fn into_value(self) -> Value {
+        match self {
+            Self::Leaf(value) => value,
+            Self::Members(members) => Value::from(members),
+            Self::Branch(parts) => parts
+                .into_iter()
+                .map(|(key, part)| (key, part.into_value()))
+                .collect::<BTreeMap<_, _>>()
+                .into(),
+        }
+    }
+
+    fn equals(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Leaf(leaf), value) => leaf == value,
+            (Self::Members(members), Value::Set(set)) => {
+                members.len() == set.len() && members.iter().all(|member| set.contains(member))
+            }
+            (Self::Branch(parts), Value::Object(object)) => {
+                parts.len() == object.len()
+                    && parts
+                        .iter()
+                        .all(|(key, part)| object.get(key).is_some_and(|value| part.equals(value)))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Adds a solution below its keys; `false` if another one is in its way.
+fn grow(
+    parts: &mut BTreeMap<Value, Part>,
+    mut keys: impl ExactSizeIterator<Item = Value>,
+    value: Value,
+    member: bool,
+) -> bool {
+    let Some(key) = keys.next() else {
+        return false;
+    };
+    if keys.len() > 0 {
+        let below = parts
+            .entry(key)
+            .or_insert_with(|| Part::Branch(BTreeMap::new()));
+        return match below {
+            Part::Branch(below) => grow(below, keys, value, member),
+            _ => false,
+        };
+    }
+    match (parts.get_mut(&key), member) {
+        (None, true) => {
+            parts.insert(key, Part::Members(BTreeSet::from([value])));
+            true
+        }
+        (None, false) => {
+            parts.insert(key, Part::Leaf(value));
+            true
+        }
+        (Some(Part::Members(members)), true) => {
+            members.insert(value);
+            true
+        }
+        (Some(_), true) => false,
+        (Some(part), false) => part.equals(&value),
+    }
+}

@@ -1,0 +1,286 @@
+//! Values of terms.
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use super::{ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE};
+use crate::rego::{
+    builtins,
+    plan::ir::{Call, Callee, Comparison, Comprehension, Head, Operation, Reference, Source, Term},
+    value::{self, Value, arithmetic, is_defined},
+};
+
+impl<'p, O: Observer> Machine<'p, O> {
+    /// The value of a term, or [`Value::Undefined`].
+    pub(super) fn eval(&mut self, term: &'p Term) -> Result<Value> {
+        match term {
+            Term::Constant(value) => Ok(value.clone()),
+            Term::Local(slot) => Ok(self.local(*slot).clone()),
+            Term::Input => Ok(self.scope.input.clone()),
+            Term::Data => Ok(self.base_data(&[])),
+            Term::Document(node) => self.document(*node),
+            Term::Rule(rule) => self.rule(*rule),
+            Term::Reference(reference) => self.reference(reference),
+            Term::Call(call) => self.call(call),
+            Term::Compare(comparison, sides) => self.compare(*comparison, &sides.0, &sides.1),
+            Term::Arithmetic(operation, sides) => self.operate(*operation, &sides.0, &sides.1),
+            Term::Member(sides) => self.member(&sides.0, &sides.1),
+            Term::MemberWithKey(sides) => {
+                let (key, member) = (self.eval(&sides.0)?, self.eval(&sides.1)?);
+                let collection = self.eval(&sides.2)?;
+                if !(is_defined(&key) && is_defined(&member) && is_defined(&collection)) {
+                    return Ok(Value::Undefined);
+                }
+                let found = value::contains_entry(&collection, &key, &member);
+                Ok(Value::Bool(found))
+            }
+            Term::Array(terms) => {
+                self.charge_members(terms.len())?;
+                let mut elements = Vec::with_capacity(terms.len());
+                for term in terms {
+                    match self.eval(term)? {
+                        Value::Undefined => return Ok(Value::Undefined),
+                        value => elements.push(value),
+                    }
+                }
+                Ok(Value::from(elements))
+            }
+            Term::Set(terms) => {
+                self.charge_members(terms.len())?;
+                let mut members = BTreeSet::new();
+                for term in terms {
+                    match self.eval(term)? {
+                        Value::Undefined => return Ok(Value::Undefined),
+                        value => members.insert(value),
+                    };
+                }
+                Ok(Value::from(members))
+            }
+            Term::Object(entries) => {
+                self.charge_members(2 * entries.len())?;
+                let mut object = BTreeMap::new();
+                for (key, value) in entries {
+                    match (self.eval(key)?, self.eval(value)?) {
+                        (Value::Undefined, _) | (_, Value::Undefined) => {
+                            return Ok(Value::Undefined);
+                        }
+                        (key, value) => object.insert(key, value),
+                    };
+                }
+                Ok(Value::from(object))
+            }
+            Term::Comprehension(comprehension) => self.comprehension(comprehension),
+        }
+    }
+
+    /// Whether a term has this value.
+    pub(super) fn equals(&mut self, term: &'p Term, value: &Value) -> Result<bool> {
+        Ok(match term {
+            Term::Constant(constant) => constant == value,
+            Term::Local(slot) => self.local(*slot) == value,
+            term => self.eval(term)? == *value,
+        })
+    }
+
+    /// Accounts for a collection that is about to be built.
+    pub(super) fn charge_members(&mut self, count: usize) -> Result<()> {
+        self.budget.charge(VALUE_SIZE * (count as u64 + 1))
+    }
+
+    fn compare(
+        &mut self,
+        comparison: Comparison,
+        left: &'p Term,
+        right: &'p Term,
+    ) -> Result<Value> {
+        let left = self.eval(left)?;
+        let right = self.eval(right)?;
+        if !is_defined(&left) || !is_defined(&right) {
+            return Ok(Value::Undefined);
+        }
+        Ok(Value::Bool(match comparison {
+            Comparison::Equal => left == right,
+            Comparison::Unequal => left != right,
+            Comparison::Less => value::compare(&left, &right) == Ordering::Less,
+            Comparison::LessOrEqual => value::compare(&left, &right) != Ordering::Greater,
+            Comparison::Greater => value::compare(&left, &right) == Ordering::Greater,
+            Comparison::GreaterOrEqual => value::compare(&left, &right) != Ordering::Less,
+        }))
+    }
+
+    fn operate(&mut self, operation: Operation, left: &'p Term, right: &'p Term) -> Result<Value> {
+        let left = self.eval(left)?;
+        let right = self.eval(right)?;
+        if !is_defined(&left) || !is_defined(&right) {
+            return Ok(Value::Undefined);
+        }
+        if let (Value::Set(first), Value::Set(second)) = (&left, &right) {
+            self.charge_members(first.len() + second.len())?;
+        }
+        match arithmetic::operate(operation, &left, &right) {
+            Ok(value) => Ok(value),
+            Err(_) if !self.strict => Ok(Value::Undefined),
+            Err(fault) => Err(builtins::error(builtins::operator(operation), &fault.into()).into()),
+        }
+    }
+
+    fn member(&mut self, member: &'p Term, collection: &'p Term) -> Result<Value> {
+        let member = self.eval(member)?;
+        let collection = self.eval(collection)?;
+        if !is_defined(&member) || !is_defined(&collection) {
+            return Ok(Value::Undefined);
+        }
+        if !matches!(collection, Value::Set(_)) {
+            self.budget
+                .steps(value::count(&collection).unwrap_or(0) as u64)?;
+        }
+        let found = value::contains(&collection, &member);
+        Ok(Value::Bool(found))
+    }
+
+    fn reference(&mut self, reference: &'p Reference) -> Result<Value> {
+        let source = match &reference.source {
+            Source::Node(node) => return self.lookup(*node, &reference.path),
+            Source::Term(Term::Data) => return self.lookup_base(&reference.path),
+            Source::Term(source) => source,
+        };
+        if let Term::Input | Term::Local(_) | Term::Constant(_) = source
+            && let Some(found) = self.borrowed(source, &reference.path)
+        {
+            return Ok(found.cloned().unwrap_or(Value::Undefined));
+        }
+        let mut value = self.eval(source)?;
+        for key in &reference.path {
+            let key = self.eval(key)?;
+            match value::get(&value, &key) {
+                Some(below) => value = below.clone(),
+                None => return Ok(Value::Undefined),
+            }
+        }
+        Ok(value)
+    }
+
+    /// Where a path of constants and locals leads to, without copying anything on the way. `None`
+    /// if there are other keys in it.
+    #[expect(
+        clippy::option_option,
+        reason = "a path that is not known, and one that leads nowhere"
+    )]
+    fn borrowed(&self, source: &'p Term, path: &'p [Term]) -> Option<Option<&Value>> {
+        let mut value = self.simple(source)?;
+        for (at, key) in path.iter().enumerate() {
+            let key = self.simple(key)?;
+            let Some(below) = value::get(value, key) else {
+                // The keys that follow could be undefined, or an error.
+                let mut rest = path[at + 1..].iter();
+                return rest.all(|key| self.simple(key).is_some()).then_some(None);
+            };
+            value = below;
+        }
+        Some(Some(value))
+    }
+
+    fn simple(&self, term: &'p Term) -> Option<&Value> {
+        match term {
+            Term::Constant(value) => Some(value),
+            Term::Local(slot) => Some(self.local(*slot)),
+            Term::Input => Some(&self.scope.input),
+            _ => None,
+        }
+    }
+
+    fn call(&mut self, call: &'p Call) -> Result<Value> {
+        // Most calls have few arguments, which stay on the frame of the callee.
+        let start = self.slots.len();
+        for argument in &call.arguments {
+            let value = self.eval(argument)?;
+            if !is_defined(&value) {
+                self.slots.truncate(start);
+                return Ok(Value::Undefined);
+            }
+            self.slots.push(value);
+        }
+        let result = if self.scope.mocks.is_empty() {
+            self.apply(call.callee, start, call)
+        } else {
+            self.apply_mocked(call.callee, start, call)
+        }?;
+        self.slots.truncate(start);
+        Ok(result)
+    }
+
+    /// Calls with the arguments that lie on the frames from `start` on.
+    pub(super) fn apply(&mut self, callee: Callee, start: usize, call: &'p Call) -> Result<Value> {
+        match callee {
+            Callee::Function(function) => self.function(function, start),
+            Callee::Builtin(builtin) => {
+                self.budget.step()?;
+                let mut context = builtins::Context {
+                    surroundings: &mut self.surroundings,
+                    budget: &mut self.budget,
+                };
+                match builtins::call(builtin, &mut context, &self.slots[start..]) {
+                    Ok(value) => {
+                        self.budget.charge(builtins::size(&value))?;
+                        Ok(value)
+                    }
+                    Err(builtins::Fault::Ends(error)) => Err(error),
+                    Err(_) if !self.strict => Ok(Value::Undefined),
+                    Err(fault) => {
+                        let kind = builtins::error(builtins::name(builtin), &fault);
+                        Err(kind.at(call.span))
+                    }
+                }
+            }
+        }
+    }
+
+    fn comprehension(&mut self, comprehension: &'p Comprehension) -> Result<Value> {
+        self.budget.descend()?;
+        let value = match &comprehension.head {
+            Head::Array(element) => {
+                let mut elements = Vec::new();
+                self.run(&comprehension.body, &mut |machine| {
+                    let element = machine.eval(element)?;
+                    if is_defined(&element) {
+                        machine.budget.charge(VALUE_SIZE)?;
+                        elements.push(element);
+                    }
+                    Ok(Flow::Continue)
+                })?;
+                Value::from(elements)
+            }
+            Head::Set(member) => {
+                let mut members = BTreeSet::new();
+                self.run(&comprehension.body, &mut |machine| {
+                    let member = machine.eval(member)?;
+                    if is_defined(&member) {
+                        machine.budget.charge(2 * VALUE_SIZE)?;
+                        members.insert(member);
+                    }
+                    Ok(Flow::Continue)
+                })?;
+                Value::from(members)
+            }
+            Head::Object(key, value) => {
+                let mut object = BTreeMap::new();
+                self.run(&comprehension.body, &mut |machine| {
+                    let (key, value) = (machine.eval(key)?, machine.eval(value)?);
+                    if is_defined(&key) && is_defined(&value) {
+                        machine.budget.charge(3 * VALUE_SIZE)?;
+                        if object.get(&key).is_some_and(|before| *before != value) {
+                            return Err(ErrorKind::KeyConflict.at(comprehension.span));
+                        }
+                        object.insert(key, value);
+                    }
+                    Ok(Flow::Continue)
+                })?;
+                Value::from(object)
+            }
+        };
+        self.budget.ascend();
+        Ok(value)
+    }
+}

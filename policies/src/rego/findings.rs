@@ -1,0 +1,110 @@
+//! What the passes find wrong, by the stage of OPA's compiler that would have found it.
+//!
+//! OPA stops after the first stage that finds something, because later ones would find follow-up
+//! errors. Our passes find several things in one walk, so each says its stage.
+
+use super::source::{ErrorCode, Fault, Span};
+
+/// A stage of OPA's compiler, in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Names become references.
+    References,
+    /// Imports that nobody uses.
+    UnusedImports,
+    /// `input` and `data` as names.
+    Overrides,
+    /// Two imports of one name.
+    Imports,
+    /// `:=`, `some`, arguments.
+    Locals,
+    /// `$"{…}"`
+    Templates,
+    /// Functions without a result as values.
+    VoidCalls,
+    /// `with`
+    Modifiers,
+    /// Rules that exclude each other.
+    Conflicts,
+    /// Functions that are not there, or take other arguments.
+    Calls,
+    /// Variables of heads that the body does not bind.
+    HeadSafety,
+    /// Variables of bodies that nothing binds.
+    BodySafety,
+    /// Rules that need themselves.
+    Recursion,
+    /// Values of types that cannot be used there.
+    Types,
+    /// Functions that OPA 1 refuses.
+    Deprecated,
+    /// What is Rego, but beyond this compiler.
+    Support,
+}
+
+impl Stage {
+    /// The compiler goes on after it, and reports what later stages find as well.
+    fn is_recoverable(self) -> bool {
+        matches!(
+            self,
+            Self::UnusedImports | Self::Overrides | Self::Imports | Self::Types | Self::Deprecated
+        )
+    }
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Findings {
+    found: Vec<(Stage, Fault)>,
+}
+
+impl Findings {
+    /// Something is wrong.
+    pub fn add(&mut self, stage: Stage, code: ErrorCode, span: Span, message: impl Into<String>) {
+        self.found.push((stage, Fault::new(code, span, message)));
+    }
+
+    /// A `rego_compile_error`.
+    pub fn compile(&mut self, stage: Stage, span: Span, message: impl Into<String>) {
+        self.add(stage, ErrorCode::Compile, span, message);
+    }
+
+    /// A `rego_type_error`.
+    pub fn kind(&mut self, stage: Stage, span: Span, message: impl Into<String>) {
+        self.add(stage, ErrorCode::Type, span, message);
+    }
+
+    /// What is Rego, but beyond this compiler.
+    pub fn unsupported(&mut self, span: Span, what: &str) {
+        self.compile(Stage::Support, span, format!("not supported: {what}"));
+    }
+
+    /// A later stage would find follow-up errors.
+    pub fn stop(&self) -> bool {
+        self.found.iter().any(|(stage, _)| !stage.is_recoverable())
+    }
+
+    /// Nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// What OPA would report, in the order of the source.
+    pub fn into_faults(self) -> Vec<Fault> {
+        let last = self
+            .found
+            .iter()
+            .map(|(stage, _)| *stage)
+            .filter(|stage| !stage.is_recoverable())
+            .min();
+        let mut faults: Vec<Fault> = self
+            .found
+            .into_iter()
+            .filter(|(stage, _)| last.is_none_or(|last| *stage <= last))
+            .map(|(_, fault)| fault)
+            .collect();
+        faults.sort_by_key(|fault| (fault.span.file, fault.span.start));
+        faults.dedup();
+        faults
+    }
+}

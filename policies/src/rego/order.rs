@@ -1,0 +1,312 @@
+//! Puts the conditions of a body in an order in which every variable is bound before it is used.
+//!
+//! ```text
+//! y > 2, y = x + 1, x = input.n   ⇒   x = input.n, y = x + 1, y > 2
+//! ```
+//!
+//! A condition is placed as soon as nothing that it needs is missing, and among those that could be
+//! placed the order of the source is kept. That is OPA's order, and so the order in which Rego is
+//! evaluated. Bodies within a condition are put in order once the condition has its place: what was
+//! bound before it is bound in them too.
+//!
+//! What cannot be placed is unsafe. OPA, when a comprehension in a condition waits for a variable,
+//! forgets what else the condition needs, and accepts `q` in `z := 1; q == [y | y = z]`. This order
+//! does not: such a policy is refused.
+
+mod outputs;
+mod unify;
+pub mod vars;
+
+use super::core::{
+    Body, Definition, Every, Expr, ExprKind, Head, Operand, Term, TermKind, Var, Variable,
+};
+use super::findings::{Findings, Stage};
+use super::source::{ErrorCode, Span};
+use outputs::outputs;
+use vars::{VarSet, closures, every_var, visible};
+
+/// Orders the body of a definition and of its `else` branches, and reports unsafe variables.
+pub fn definition(definition: &mut Definition, findings: &mut Findings) {
+    let mut bound = VarSet::default();
+    for argument in &definition.arguments {
+        vars::term(argument, &mut |var| bound.insert(var));
+    }
+    head(definition, &bound, findings);
+    body(&mut definition.body, bound, &definition.variables, findings);
+    for branch in &mut definition.otherwise {
+        self::definition(branch, findings);
+    }
+}
+
+/// Orders a body in which some variables are bound already, and reports unsafe variables.
+pub fn body(body: &mut Body, bound: VarSet, variables: &[Variable], findings: &mut Findings) {
+    let mut missing = Vec::new();
+    *body = order(std::mem::take(body), bound, &mut missing);
+    report(missing, variables, findings);
+}
+
+/// Variables of the head that neither the arguments nor the body know.
+fn head(definition: &Definition, arguments: &VarSet, findings: &mut Findings) {
+    let mut known = arguments.clone();
+    for expr in &definition.body {
+        vars::outside_closures(expr, &mut |var| known.insert(var));
+    }
+    let parts = definition
+        .reference
+        .iter()
+        .chain(&definition.key)
+        .chain(&definition.value);
+    for term in parts {
+        every_var(term, &mut |var, span| {
+            let variable = &definition.variables[var.index()];
+            if !known.contains(var) && !variable.is_generated() {
+                unsafe_var(&variable.name, Stage::HeadSafety, span, findings);
+                known.insert(var);
+            }
+        });
+    }
+}
+
+fn unsafe_var(name: &str, stage: Stage, span: Span, findings: &mut Findings) {
+    let hint = match name {
+        "contains" | "every" | "if" | "in" | "and" | "or" | "not" => {
+            format!(" (hint: `import future.keywords.{name}` to import a future keyword)")
+        }
+        _ => String::new(),
+    };
+    let message = format!("var {name} is unsafe{hint}");
+    findings.add(stage, ErrorCode::UnsafeVariable, span, message);
+}
+
+/// A variable that a condition needs and nothing binds.
+struct Missing {
+    var: Var,
+    condition: Span,
+    /// The condition is an assignment to it.
+    assigned: bool,
+}
+
+fn missing(expr: &Expr, var: Var) -> Missing {
+    let assigned = match &expr.kind {
+        ExprKind::Unify {
+            left,
+            assignment: true,
+            ..
+        } => {
+            let mut found = false;
+            vars::term(left, &mut |left| found |= left == var);
+            found
+        }
+        _ => false,
+    };
+    Missing {
+        var,
+        condition: expr.span,
+        assigned,
+    }
+}
+
+fn report(mut missing: Vec<Missing>, variables: &[Variable], findings: &mut Findings) {
+    missing.sort_by_key(|missing| (missing.condition.file, missing.condition.start));
+    let written = |missing: &&Missing| !variables[missing.var.index()].is_generated();
+    // What is assigned is missing because of what it is assigned.
+    let others = missing
+        .iter()
+        .filter(written)
+        .any(|missing| !missing.assigned);
+    let mut seen = VarSet::default();
+    let mut named = false;
+    for missing in missing.iter().filter(written) {
+        if (others && missing.assigned) || seen.contains(missing.var) {
+            continue;
+        }
+        seen.insert(missing.var);
+        named = true;
+        let name = &variables[missing.var.index()].name;
+        unsafe_var(name, Stage::BodySafety, missing.condition, findings);
+    }
+    for missing in missing.iter().filter(|_| !named) {
+        if !seen.contains(missing.var) {
+            seen.insert(missing.var);
+            let code = ErrorCode::UnsafeVariable;
+            findings.add(
+                Stage::BodySafety,
+                code,
+                missing.condition,
+                "expression is unsafe",
+            );
+        }
+    }
+}
+
+/// A condition that has no place yet.
+struct Waiting {
+    expr: Expr,
+    /// What it needs or gives, and is not bound yet.
+    open: Vec<Var>,
+    /// What bodies within it share with the conditions around it.
+    shared: Vec<Var>,
+}
+
+fn order(body: Body, mut bound: VarSet, unsafe_vars: &mut Vec<Missing>) -> Body {
+    let mut here = VarSet::default();
+    for expr in &body {
+        visible(expr, &mut |var| here.insert(var));
+    }
+    let before = bound.clone();
+    let mut waiting: Vec<Waiting> = body
+        .into_iter()
+        .map(|expr| {
+            let mut open = Vec::new();
+            visible(&expr, &mut |var| {
+                if !bound.contains(var) && !open.contains(&var) {
+                    open.push(var);
+                }
+            });
+            let mut shared = Vec::new();
+            closures(&expr, &mut |var| {
+                if here.contains(var) && !bound.contains(var) && !shared.contains(&var) {
+                    shared.push(var);
+                }
+            });
+            Waiting { expr, open, shared }
+        })
+        .collect();
+
+    let mut ordered = Vec::with_capacity(waiting.len());
+    let mut progress = true;
+    while progress && !waiting.is_empty() {
+        progress = false;
+        let mut left = Vec::new();
+        for mut condition in waiting {
+            condition.open.retain(|&var| !bound.contains(var));
+            if condition.open.is_empty() && condition.shared.iter().all(|&var| bound.contains(var))
+            {
+                progress = true;
+                ordered.push(condition.expr);
+                continue;
+            }
+            let gives = outputs(&condition.expr, &bound);
+            let given = |var: &Var| gives.contains(var);
+            if condition.open.iter().all(given)
+                && condition.shared.iter().all(|&var| bound.contains(var))
+            {
+                progress = true;
+                gives.into_iter().for_each(|var| bound.insert(var));
+                ordered.push(condition.expr);
+            } else {
+                left.push(condition);
+            }
+        }
+        waiting = left;
+    }
+    for condition in waiting {
+        let gives = outputs(&condition.expr, &bound);
+        let needs = condition.open.iter().filter(|var| !gives.contains(var));
+        let needs = needs.chain(condition.shared.iter().filter(|&&var| !bound.contains(var)));
+        unsafe_vars.extend(needs.map(|&var| missing(&condition.expr, var)));
+    }
+    inner(&mut ordered, before, unsafe_vars);
+    ordered
+}
+
+/// Orders the bodies within conditions that have their place.
+fn inner(ordered: &mut Body, mut bound: VarSet, unsafe_vars: &mut Vec<Missing>) {
+    for expr in ordered {
+        let condition = expr.span;
+        closures_in(expr, &mut bound, condition, unsafe_vars);
+        visible(expr, &mut |var| bound.insert(var));
+    }
+}
+
+fn closures_in(
+    expr: &mut Expr,
+    bound: &mut VarSet,
+    condition: Span,
+    unsafe_vars: &mut Vec<Missing>,
+) {
+    let operand = |operand: &mut Operand, unsafe_vars: &mut Vec<Missing>| {
+        operand.body = order(
+            std::mem::take(&mut operand.body),
+            bound.clone(),
+            unsafe_vars,
+        );
+    };
+    match &mut expr.kind {
+        ExprKind::Every(every) => {
+            let Every {
+                key,
+                value,
+                domain,
+                body,
+            } = &mut **every;
+            comprehensions(domain, bound, condition, unsafe_vars);
+            key.iter().for_each(|&key| bound.insert(key));
+            bound.insert(*value);
+            *body = order(std::mem::take(body), bound.clone(), unsafe_vars);
+        }
+        ExprKind::Not(body) => operand(body, unsafe_vars),
+        ExprKind::And(left, right) | ExprKind::Or(left, right) => {
+            operand(left, unsafe_vars);
+            operand(right, unsafe_vars);
+        }
+        ExprKind::Term(term) => comprehensions(term, bound, condition, unsafe_vars),
+        ExprKind::Unify { left, right, .. } => {
+            comprehensions(left, bound, condition, unsafe_vars);
+            comprehensions(right, bound, condition, unsafe_vars);
+        }
+        ExprKind::Call(call) => {
+            for term in call.arguments.iter_mut().chain(&mut call.output) {
+                comprehensions(term, bound, condition, unsafe_vars);
+            }
+        }
+    }
+}
+
+fn comprehensions(
+    term: &mut Term,
+    bound: &VarSet,
+    condition: Span,
+    unsafe_vars: &mut Vec<Missing>,
+) {
+    match &mut term.kind {
+        TermKind::Constant(_) | TermKind::Var(_) => {}
+        TermKind::Ref(reference) => {
+            for part in &mut reference.path {
+                comprehensions(part, bound, condition, unsafe_vars);
+            }
+        }
+        TermKind::Array(terms) | TermKind::Set(terms) => {
+            for term in terms {
+                comprehensions(term, bound, condition, unsafe_vars);
+            }
+        }
+        TermKind::Object(pairs) => {
+            for (key, value) in pairs {
+                comprehensions(key, bound, condition, unsafe_vars);
+                comprehensions(value, bound, condition, unsafe_vars);
+            }
+        }
+        TermKind::Comprehension(comprehension) => {
+            let mut known = bound.clone();
+            for expr in &comprehension.body {
+                visible(expr, &mut |var| known.insert(var));
+            }
+            head_vars(&comprehension.head, &mut |var| {
+                if !known.contains(var) {
+                    unsafe_vars.push(Missing {
+                        var,
+                        condition,
+                        assigned: false,
+                    });
+                }
+            });
+            let body = std::mem::take(&mut comprehension.body);
+            comprehension.body = order(body, bound.clone(), unsafe_vars);
+        }
+    }
+}
+
+fn head_vars(head: &Head, visit: &mut impl FnMut(Var)) {
+    head.terms().for_each(|term| vars::term(term, visit));
+}

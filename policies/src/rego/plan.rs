@@ -1,0 +1,4 @@
+//! From ordered bodies to the [`Plan`](ir::Plan) that is executed.
+
+pub mod ir;
+pub mod lower;

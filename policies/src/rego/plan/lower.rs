@@ -1,0 +1,253 @@
+//! From the resolved and ordered program to the [`Plan`].
+//!
+//! ```text
+//! groups   which definitions make one rule of the plan, and the tree of packages
+//! rule     definitions: frames, parameters, keys
+//! body     conditions to steps: what enumerates is hoisted, operands of negations too
+//! unify    `=` to comparisons, bindings and patterns
+//! term     terms and calls
+//! path     references: rules, packages, base data, locals
+//! ```
+//!
+//! The conditions are in their final order, so a walk from the first to the last knows at each place
+//! which variables are bound. A variable that the compiler made for the result of a call, and that
+//! only the next step uses, gets no slot: the call is put where the variable stands.
+
+mod body;
+mod groups;
+mod path;
+mod rule;
+mod term;
+mod unify;
+
+use std::collections::HashSet;
+
+use regorus::Value;
+
+use super::ir::{self, Block, Plan, Slot, Step, StepKind};
+use crate::rego::core::{self, Callee, Definition, Program, Replacement, TermKind, Var, Variable};
+use crate::rego::findings::Findings;
+use crate::rego::order::vars::{self, VarSet};
+use crate::rego::source::Span;
+use groups::Groups;
+
+/// The plan of a program whose bodies are in order.
+pub fn lower(program: &Program, findings: &mut Findings) -> Plan {
+    let groups = Groups::new(program, findings);
+    let replaced = replaced(program);
+    refuse_stand_ins(program, findings);
+    let mut plan = Plan {
+        tree: groups.nodes(),
+        ..Plan::default()
+    };
+    for group in &groups.rules {
+        plan.rules
+            .push(rule::rule(program, &groups, &replaced, group, findings));
+    }
+    for query in &program.queries {
+        plan.entries
+            .push(rule::entry(program, &groups, &replaced, query, findings));
+    }
+    plan
+}
+
+/// OPA evaluates a rule that stands in for a function where the function is called, the plan where
+/// `with` stands: that is the same for a constant only.
+fn refuse_stand_ins(program: &Program, findings: &mut Findings) {
+    for &(node, span) in &program.stand_ins {
+        let definitions = &program.tree.node(node).definitions;
+        let is_constant = match &definitions[..] {
+            &[only] => {
+                let definition = &program.definitions[only];
+                let value = definition.value.as_ref().and_then(value_of);
+                definition.body.is_empty()
+                    && value.is_some_and(|value| *value != Value::Bool(false))
+            }
+            _ => false,
+        };
+        if !is_constant {
+            findings.unsupported(
+                span,
+                "a rule that is not a constant in the place of a function",
+            );
+        }
+    }
+}
+
+/// The builtin functions that some `with` replaces: they are called by their names.
+fn replaced(program: &Program) -> HashSet<&'static str> {
+    let mut found = HashSet::new();
+    let mut with = |expr: &core::Expr| {
+        for with in expr.with.iter().flat_map(|with| with.iter()) {
+            if let core::Target::Callee(Callee::Builtin(name)) = &with.target {
+                found.insert(*name);
+            }
+            if let Replacement::Callee(Callee::Builtin(name)) = &with.value {
+                found.insert(*name);
+            }
+        }
+    };
+    for definition in &program.definitions {
+        let branches = std::iter::once(definition).chain(&definition.otherwise);
+        for branch in branches {
+            core::walk_body(&branch.body, &mut with);
+        }
+    }
+    for query in &program.queries {
+        core::walk_body(&query.body, &mut with);
+    }
+    found
+}
+
+/// Lowers one definition or query.
+struct Lowering<'a> {
+    program: &'a Program,
+    groups: &'a Groups,
+    replaced: &'a HashSet<&'static str>,
+    findings: &'a mut Findings,
+    variables: &'a [Variable],
+    /// How often each variable is mentioned; mentions within closures count twice.
+    mentions: Vec<u32>,
+    bound: VarSet,
+    slots: Vec<Option<Slot>>,
+    next: u32,
+    steps: Vec<Step>,
+    /// Calls whose results are used by the next step only.
+    pending: Vec<(Var, ir::Term, Span)>,
+    span: Span,
+}
+
+impl<'a> Lowering<'a> {
+    fn new(
+        program: &'a Program,
+        groups: &'a Groups,
+        replaced: &'a HashSet<&'static str>,
+        findings: &'a mut Findings,
+        variables: &'a [Variable],
+    ) -> Self {
+        Self {
+            program,
+            groups,
+            replaced,
+            findings,
+            variables,
+            mentions: vec![0; variables.len()],
+            bound: VarSet::default(),
+            slots: vec![None; variables.len()],
+            next: 0,
+            steps: Vec::new(),
+            pending: Vec::new(),
+            span: Span::default(),
+        }
+    }
+
+    /// Counts the mentions in a definition's body and head.
+    fn count(&mut self, definition: &Definition) {
+        self.count_body(&definition.body);
+        let head = definition.arguments.iter().chain(&definition.reference);
+        for term in head.chain(&definition.key).chain(&definition.value) {
+            self.count_term(term);
+        }
+    }
+
+    fn count_body(&mut self, body: &core::Body) {
+        for expr in body {
+            let mentions = &mut self.mentions;
+            // Once here and once more in the closure's own walk below.
+            vars::all_in_expr(expr, &mut |var| mentions[var.index()] += 2);
+            vars::outside_closures(expr, &mut |var| mentions[var.index()] -= 1);
+        }
+    }
+
+    fn count_term(&mut self, term: &core::Term) {
+        let mentions = &mut self.mentions;
+        vars::all(term, &mut |var| mentions[var.index()] += 2);
+        vars::term(term, &mut |var| mentions[var.index()] -= 1);
+    }
+
+    /// A slot that nothing else uses.
+    fn fresh(&mut self) -> Slot {
+        let slot = Slot(self.next);
+        self.next += 1;
+        slot
+    }
+
+    /// The slot of a variable.
+    fn slot(&mut self, var: Var) -> Slot {
+        if let Some(slot) = self.slots[var.index()] {
+            return slot;
+        }
+        let slot = self.fresh();
+        self.slots[var.index()] = Some(slot);
+        slot
+    }
+
+    /// Adds a step, after the calls that it does not contain.
+    fn step(&mut self, kind: StepKind) {
+        self.flush();
+        let span = self.span;
+        self.steps.push(Step { kind, span });
+    }
+
+    /// Gives slots to the calls that wait to be put where they are used.
+    fn flush(&mut self) {
+        for (var, term, span) in std::mem::take(&mut self.pending) {
+            let slot = self.slot(var);
+            let kind = StepKind::Bind(slot, term);
+            self.steps.push(Step { kind, span });
+        }
+    }
+
+    /// The steps that `fill` adds, as a block of their own. What it binds is not bound afterwards.
+    fn block(&mut self, fill: impl FnOnce(&mut Self)) -> Block {
+        let bound = self.bound.clone();
+        let block = self.open_block(fill);
+        self.bound = bound;
+        block
+    }
+
+    /// The steps that `fill` adds, as a block. What it binds is bound afterwards too.
+    fn open_block(&mut self, fill: impl FnOnce(&mut Self)) -> Block {
+        self.flush();
+        let outside = std::mem::take(&mut self.steps);
+        let span = self.span;
+        fill(self);
+        self.flush();
+        self.span = span;
+        let steps = std::mem::replace(&mut self.steps, outside);
+        Block {
+            steps: steps.into(),
+        }
+    }
+
+    /// The compiler made this variable for one use, and nothing has bound it yet.
+    fn is_passing(&self, var: Var) -> bool {
+        !self.bound.contains(var)
+            && self.variables[var.index()].name.is_empty()
+            && self.mentions[var.index()] == 2
+    }
+
+    /// What cannot be expressed in the plan, unless that is because of something that was refused
+    /// before.
+    fn beyond(&mut self, what: &str) {
+        if self.findings.is_empty() {
+            self.unsupported(self.span, what);
+        }
+    }
+
+    fn unsupported(&mut self, span: Span, what: &str) {
+        self.findings.unsupported(span, what);
+    }
+}
+
+fn constant(value: impl Into<Value>) -> ir::Term {
+    ir::Term::Constant(value.into())
+}
+
+/// The value of a constant term.
+fn value_of(term: &core::Term) -> Option<&Value> {
+    match &term.kind {
+        TermKind::Constant(value) => Some(value),
+        _ => None,
+    }
+}

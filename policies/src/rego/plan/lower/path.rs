@@ -1,0 +1,169 @@
+//! References: to rules, packages, base data, the input and locals.
+
+use super::unify::Shape;
+use super::{Lowering, value_of};
+use crate::rego::core::{self, NodeId, Ref, Root, TermKind};
+use crate::rego::plan::ir::{
+    Find, Pattern, Reference, RuleId, RuleKind, Segment, Source, StepKind, Term,
+};
+use crate::rego::source::Span;
+
+/// Where a reference leads, and how many parts of its path that takes.
+struct Start {
+    source: Source,
+    taken: usize,
+}
+
+impl Lowering<'_> {
+    /// A reference: a term, after a step that enumerates if a part of it is not bound.
+    pub(super) fn reference(&mut self, reference: &Ref, span: Span) -> Term {
+        if self.is_open(reference) {
+            let slot = self.fresh();
+            self.find_into(reference, Pattern::Bind(slot));
+            return Term::Local(slot);
+        }
+        let path = reference
+            .path
+            .iter()
+            .map(|part| self.operand(part))
+            .collect();
+        self.path(reference, path, span)
+    }
+
+    /// Whether a term is a reference with a part that is not bound.
+    pub(super) fn enumerates(&self, term: &core::Term) -> bool {
+        matches!(&term.kind, TermKind::Ref(reference) if self.is_open(reference))
+    }
+
+    fn is_open(&self, reference: &Ref) -> bool {
+        reference.path.iter().any(|part| self.has_unbound(part))
+    }
+
+    /// Whether a part of a path has a variable that it would bind.
+    fn has_unbound(&self, part: &core::Term) -> bool {
+        match &part.kind {
+            TermKind::Var(var) => !self.bound.contains(*var),
+            TermKind::Array(terms) | TermKind::Set(terms) => {
+                terms.iter().any(|term| self.has_unbound(term))
+            }
+            TermKind::Object(pairs) => pairs.iter().any(|(_, value)| self.has_unbound(value)),
+            TermKind::Constant(_) | TermKind::Ref(_) | TermKind::Comprehension(_) => false,
+        }
+    }
+
+    /// The value that a path of known keys leads to.
+    pub(super) fn path(&mut self, reference: &Ref, mut path: Vec<Term>, span: Span) -> Term {
+        let start = self.start(reference, span);
+        let rest = path.split_off(start.taken);
+        match start.source {
+            Source::Term(term) if rest.is_empty() => term,
+            Source::Node(node) if rest.is_empty() => Term::Document(node),
+            source => Term::Reference(Box::new(Reference {
+                source,
+                path: rest.into(),
+            })),
+        }
+    }
+
+    /// Enumerates what a reference leads to, and unifies it with a shape.
+    pub(super) fn find(&mut self, reference: &Ref, shape: Option<Shape>) {
+        let find = self.segments(reference);
+        let value = shape.map_or(Pattern::Any, |shape| self.pattern(shape));
+        self.step(StepKind::Find(Box::new(Find { value, ..find })));
+    }
+
+    fn find_into(&mut self, reference: &Ref, value: Pattern) {
+        let find = self.segments(reference);
+        self.step(StepKind::Find(Box::new(Find { value, ..find })));
+    }
+
+    fn segments(&mut self, reference: &Ref) -> Find {
+        // A call that waits to be used is computed once, not for each solution; references within
+        // the path are evaluated before.
+        self.flush();
+        let shapes: Vec<Shape> = reference.path.iter().map(|part| self.shape(part)).collect();
+        let start = self.start(reference, self.span);
+        self.flush();
+        let segment = |shape: Shape| match shape {
+            Shape::Term(term) => Segment::Key(term),
+            shape => match self.pattern(shape) {
+                Pattern::Equal(term) => Segment::Key(term),
+                pattern => Segment::Any(pattern),
+            },
+        };
+        let path = shapes.into_iter().skip(start.taken).map(segment).collect();
+        Find {
+            source: start.source,
+            path,
+            value: Pattern::Any,
+        }
+    }
+
+    /// Where a reference begins.
+    fn start(&mut self, reference: &Ref, span: Span) -> Start {
+        let term = |term| Start {
+            source: Source::Term(term),
+            taken: 0,
+        };
+        match reference.root {
+            Root::Input => term(Term::Input),
+            Root::Var(var) => {
+                let local = core::Term {
+                    kind: TermKind::Var(var),
+                    span,
+                };
+                let local = self.operand(&local);
+                term(local)
+            }
+            Root::Data => self.below_data(&reference.path, span),
+        }
+    }
+
+    fn below_data(&mut self, path: &[core::Term], span: Span) -> Start {
+        let tree = &self.program.tree;
+        let mut at = NodeId::ROOT;
+        for (taken, part) in path.iter().enumerate() {
+            let place = self.groups.place(at);
+            if let Some(rule) = place.rule {
+                return self.rule(rule, taken, span);
+            }
+            let Some(key) = value_of(part) else {
+                return Start {
+                    source: Source::Node(place.node),
+                    taken,
+                };
+            };
+            match tree.node(at).children.get(key) {
+                Some(&child) => at = child,
+                // Nothing but base data is there.
+                None => {
+                    return Start {
+                        source: Source::Term(Term::Data),
+                        taken: 0,
+                    };
+                }
+            }
+        }
+        let place = self.groups.place(at);
+        match place.rule {
+            Some(rule) => self.rule(rule, path.len(), span),
+            None => Start {
+                source: Source::Node(place.node),
+                taken: path.len(),
+            },
+        }
+    }
+
+    fn rule(&mut self, rule: RuleId, taken: usize, span: Span) -> Start {
+        let group = &self.groups.rules[rule.index()];
+        if matches!(group.kind, RuleKind::Function { .. }) {
+            self.unsupported(span, "a function as a value");
+        }
+        // The reference may have been followed further than to the rule's own place.
+        let taken = taken.min(group.path.len());
+        Start {
+            source: Source::Term(Term::Rule(rule)),
+            taken,
+        }
+    }
+}

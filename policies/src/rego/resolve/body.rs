@@ -1,0 +1,311 @@
+//! Bodies: declarations disappear, the parts of a condition are put before it.
+
+use std::sync::Arc;
+
+use super::calls::condition;
+use super::names::{self, assignment};
+use super::scope::Occurrence;
+use super::{Resolver, variable};
+use crate::rego::ast::{self, Name, TermKind as Written};
+use crate::rego::core::{Body, Every, Expr, ExprKind, Operand, Ref, Root, Term, TermKind, With};
+use crate::rego::findings::Stage;
+use crate::rego::source::Span;
+
+/// The modifiers of a condition, which its parts share.
+type Modifiers = Option<Arc<[With]>>;
+
+impl Resolver<'_, '_> {
+    /// The conditions of a body. The caller opens and closes its scope.
+    pub(super) fn body(&mut self, body: &ast::Body) -> Body {
+        let mut conditions = Vec::new();
+        for expr in body.iter() {
+            self.expr(expr, &mut conditions);
+        }
+        conditions
+    }
+
+    fn expr(&mut self, expr: &ast::Expr, body: &mut Body) {
+        let span = expr.span;
+        let mut support = Vec::new();
+        let mut kinds = Vec::new();
+        match &expr.kind {
+            ast::ExprKind::Term(term) => {
+                if matches!(term.kind, Written::Bool(true))
+                    && !expr.negated
+                    && expr.modifiers.is_empty()
+                {
+                    return;
+                }
+                kinds.push(ExprKind::Term(self.term(term, &mut support)));
+            }
+            ast::ExprKind::Call(call) => {
+                kinds.extend(self.called(call, expr, &mut support));
+            }
+            ast::ExprKind::SomeDeclaration(terms) => {
+                for term in terms {
+                    if let Written::Var(name) = &term.kind {
+                        self.declare(name, span, Occurrence::Declared);
+                    }
+                }
+                return;
+            }
+            ast::ExprKind::SomeIn { key, value, domain } => {
+                kinds.extend(self.some_in(key.as_ref(), value, domain, span, &mut support));
+            }
+            ast::ExprKind::Every {
+                key,
+                value,
+                domain,
+                body,
+            } => {
+                let every = self.every(key.as_ref(), value, domain, body, span, &mut support);
+                kinds.push(every);
+            }
+            ast::ExprKind::Not { body, braces } => {
+                let what = "cannot assign vars inside negated expression";
+                kinds.push(ExprKind::Not(self.operand(body, *braces, what, span)));
+            }
+            ast::ExprKind::And(sides) => {
+                let what = "cannot assign vars inside implicit and operand";
+                let (left, right) = self.operands(sides, what, span);
+                kinds.push(ExprKind::And(left, right));
+            }
+            ast::ExprKind::Or(sides) => {
+                let what = "cannot assign vars inside implicit or operand";
+                let (left, right) = self.operands(sides, what, span);
+                kinds.push(ExprKind::Or(left, right));
+            }
+        }
+        let with: Modifiers = self.modifiers(&expr.modifiers, body);
+        for mut part in support {
+            part.with.clone_from(&with);
+            body.push(part);
+        }
+        for kind in kinds {
+            body.push(Expr {
+                kind,
+                negated: expr.negated,
+                with: with.clone(),
+                span,
+            });
+        }
+    }
+
+    /// A call: an assignment, a `print` (which is left out, as OPA does unless it is told to
+    /// print), or a condition.
+    fn called(
+        &mut self,
+        call: &ast::Call,
+        expr: &ast::Expr,
+        support: &mut Vec<Expr>,
+    ) -> Option<ExprKind> {
+        let head = match &call.operator[..] {
+            [head] => match &head.kind {
+                Written::Var(name) => Some(name),
+                _ => None,
+            },
+            _ => None,
+        };
+        let is_builtin = head.is_some_and(|name| self.global(name).is_none());
+        if let Some((left, right)) = assignment(call).filter(|_| is_builtin) {
+            if expr.negated {
+                let message = "cannot assign vars inside negated expression";
+                self.compile(Stage::Locals, expr.span, message);
+                return None;
+            }
+            let right = self.term(right, support);
+            let left = self.assigned(left, support);
+            return Some(ExprKind::Unify {
+                left,
+                right,
+                assignment: true,
+            });
+        }
+        if is_builtin && call.is("print") {
+            self.terms(&call.arguments, &mut Vec::new());
+            return None;
+        }
+        self.call(call, expr.span, support)
+    }
+
+    /// `some k, v in xs` is `v = xs[k]` with the variables of `k` and `v` declared.
+    fn some_in(
+        &mut self,
+        key: Option<&ast::Term>,
+        value: &ast::Term,
+        domain: &ast::Term,
+        span: Span,
+        support: &mut Vec<Expr>,
+    ) -> Option<ExprKind> {
+        let mut bound = Vec::new();
+        let mut outside = Vec::new();
+        key.iter().for_each(|key| pattern_names(key, &mut bound));
+        pattern_names(value, &mut bound);
+        domain_names(domain, &mut outside);
+        let before: Vec<&Name> = bound
+            .iter()
+            .filter(|name| !name.starts_with(ast::WILDCARD) && outside.contains(name))
+            .collect();
+        for name in &before {
+            let message = format!("var {name} assigned before");
+            self.compile(Stage::Locals, span, message);
+        }
+        if !before.is_empty() {
+            return None;
+        }
+        bound.sort();
+        bound.dedup();
+        for name in &bound {
+            self.declare(name, span, Occurrence::Declared);
+        }
+        let left = self.term(value, support);
+        let domain = self.term(domain, support);
+        let key = match key {
+            Some(key) => self.term(key, support),
+            None => variable(self.scopes.fresh(), span),
+        };
+        let right = TermKind::Ref(Box::new(self.member(domain, key, support)));
+        Some(ExprKind::Unify {
+            left,
+            right: Term { kind: right, span },
+            assignment: false,
+        })
+    }
+
+    /// `domain[key]`
+    fn member(&mut self, domain: Term, key: Term, support: &mut Vec<Expr>) -> Ref {
+        match domain.kind {
+            TermKind::Ref(mut reference) => {
+                reference.path.push(key);
+                *reference
+            }
+            TermKind::Var(var) => Ref {
+                root: Root::Var(var),
+                path: vec![key],
+            },
+            _ => {
+                let var = self.scopes.fresh();
+                support.push(super::unify(variable(var, domain.span), domain));
+                Ref {
+                    root: Root::Var(var),
+                    path: vec![key],
+                }
+            }
+        }
+    }
+
+    fn every(
+        &mut self,
+        key: Option<&ast::Term>,
+        value: &ast::Term,
+        domain: &ast::Term,
+        body: &ast::Body,
+        span: Span,
+        support: &mut Vec<Expr>,
+    ) -> ExprKind {
+        let mut names = std::collections::HashSet::new();
+        key.iter().for_each(|key| names::variables(key, &mut names));
+        names::variables(value, &mut names);
+        self.hidden.push(names);
+        let domain = self.term(domain, support);
+        let var = self.scopes.fresh();
+        support.push(super::unify(variable(var, domain.span), domain));
+        let domain = variable(var, span);
+
+        self.scopes.push();
+        let key = key.map(|key| self.every_variable(key, span));
+        let value = self.every_variable(value, span);
+        let conditions = self.body(body);
+        let unused = self.scopes.merge();
+        self.unused(unused, span);
+        self.hidden.pop();
+        ExprKind::Every(Box::new(Every {
+            key,
+            value,
+            domain,
+            body: conditions,
+        }))
+    }
+
+    fn every_variable(&mut self, term: &ast::Term, span: Span) -> crate::rego::core::Var {
+        if let Written::Var(name) = &term.kind {
+            self.declare(name, span, Occurrence::Declared)
+        } else {
+            let what = "patterns as variables of `every`";
+            self.context.findings.unsupported(term.span, what);
+            self.scopes.fresh()
+        }
+    }
+
+    fn operands(&mut self, sides: &ast::Logical, what: &str, span: Span) -> (Operand, Operand) {
+        let left = self.operand(&sides.left, sides.left_braces, what, span);
+        let right = self.operand(&sides.right, sides.right_braces, what, span);
+        (left, right)
+    }
+
+    /// An operand of `not`, `and`, `or`. Only one in braces has variables of its own.
+    fn operand(&mut self, body: &ast::Body, braces: bool, what: &str, span: Span) -> Operand {
+        if braces {
+            self.scopes.push();
+            let conditions = self.body(body);
+            let unused = self.scopes.merge();
+            self.unused(unused, span);
+            return Operand {
+                body: conditions,
+                braces,
+            };
+        }
+        let mut conditions = Vec::new();
+        for expr in body.iter() {
+            if let ast::ExprKind::Call(call) = &expr.kind
+                && assignment(call).is_some()
+            {
+                self.compile(Stage::Locals, expr.span, what);
+                continue;
+            }
+            self.expr(expr, &mut conditions);
+        }
+        if conditions.is_empty() {
+            let kind = TermKind::Constant(regorus::Value::Bool(true));
+            conditions.push(condition(ExprKind::Term(Term { kind, span }), span));
+        }
+        Operand {
+            body: conditions,
+            braces,
+        }
+    }
+}
+
+/// The names that a pattern of `some … in` binds.
+fn pattern_names(term: &ast::Term, names: &mut Vec<Name>) {
+    match &term.kind {
+        Written::Var(name) => names.push(name.clone()),
+        Written::Array(terms) | Written::Set(terms) => {
+            terms.iter().for_each(|term| pattern_names(term, names));
+        }
+        Written::Object(pairs) => {
+            pairs
+                .iter()
+                .for_each(|(_, value)| pattern_names(value, names));
+        }
+        Written::Ref(terms) => terms[1..]
+            .iter()
+            .for_each(|term| pattern_names(term, names)),
+        _ => {}
+    }
+}
+
+/// The names that the collection of `some … in` needs.
+fn domain_names(term: &ast::Term, found: &mut Vec<Name>) {
+    names::walk(term, &mut |term| match &term.kind {
+        Written::Var(name) => {
+            found.push(name.clone());
+            false
+        }
+        Written::ArrayComprehension { .. }
+        | Written::SetComprehension { .. }
+        | Written::ObjectComprehension { .. }
+        | Written::Template(_) => false,
+        _ => true,
+    });
+}

@@ -1,0 +1,200 @@
+//! Definitions: arguments, body, head.
+
+use std::collections::HashSet;
+
+use regorus::Value;
+
+use super::scope::Occurrence;
+use super::term::{collect, constants, is_root, object, scalar};
+use super::{Context, Resolver, declared, unify, variable};
+use crate::rego::ast::{self, Name, TermKind as Written};
+use crate::rego::core::{Definition, Expr, Term, TermKind};
+use crate::rego::findings::Stage;
+
+/// A rule with its `else` branches.
+pub(super) fn definition(context: &mut Context<'_>, rule: &ast::Rule) -> Definition {
+    let mut unused: Vec<Name> = Vec::new();
+    if context.strict {
+        let mut names = HashSet::new();
+        rule.head
+            .arguments
+            .iter()
+            .for_each(|argument| pattern(argument, &mut names));
+        unused.extend(
+            names
+                .into_iter()
+                .filter(|name| !name.starts_with(ast::WILDCARD)),
+        );
+        unused.sort();
+    }
+    let mut first = branch(context, rule, &mut unused);
+    first.otherwise = rule
+        .otherwise
+        .iter()
+        .map(|rule| {
+            context.branch += 1;
+            branch(context, rule, &mut unused)
+        })
+        .collect();
+    for name in unused {
+        let message = format!("unused argument {name}. (hint: use _ (wildcard variable) instead)");
+        context
+            .findings
+            .compile(Stage::UnusedImports, rule.head.span, message);
+    }
+    first
+}
+
+fn branch(context: &mut Context<'_>, rule: &ast::Rule, unused: &mut Vec<Name>) -> Definition {
+    let head = &rule.head;
+    let package = context.names.package.clone();
+    let module = context.module;
+    let strict = context.strict;
+    let mut resolver = Resolver::new(context);
+    let mut names = HashSet::new();
+    for argument in &head.arguments {
+        pattern(argument, &mut names);
+        resolver.not_root(argument);
+    }
+    resolver.hidden.push(names);
+    resolver.hidden.push(declared(&rule.body));
+    resolver.scopes.push();
+
+    // What heads need is put at the end of the body.
+    let mut after: Vec<Expr> = Vec::new();
+    let arguments: Vec<Term> = head
+        .arguments
+        .iter()
+        .map(|argument| {
+            let mut term = resolver.argument(argument, &mut after);
+            resolver.settle(&mut term, &mut after);
+            term
+        })
+        .collect();
+    let mut body = resolver.body(&rule.body);
+
+    let mut reference = constants(&package, head.span);
+    let name = super::rule_name(rule).cloned().map(Value::String);
+    reference.extend(constants(name.as_slice(), head.span));
+    for part in head.reference.iter().skip(1) {
+        let part = resolver.reference_part(part, &mut after);
+        reference.push(part);
+    }
+    let mut value_of = |resolver: &mut Resolver<'_, '_>, term: &Option<ast::Term>| {
+        let mut term = resolver.term(term.as_ref()?, &mut after);
+        resolver.settle(&mut term, &mut after);
+        Some(term)
+    };
+    // A partial object's key is in the reference already.
+    let key = if head.is_set() {
+        value_of(&mut resolver, &head.key)
+    } else {
+        None
+    };
+    let value = value_of(&mut resolver, &head.value);
+    body.append(&mut after);
+
+    if strict {
+        let left = resolver.scopes.unused();
+        resolver.unused(left, rule.span);
+        unused.retain(|name| resolver.scopes.count(name) <= 1);
+    }
+    let is_constant = |term: &&Term| matches!(term.kind, TermKind::Constant(_));
+    Definition {
+        default: rule.default,
+        ground: reference.iter().take_while(is_constant).count(),
+        package: package.len(),
+        reference,
+        arguments,
+        body,
+        key,
+        value,
+        otherwise: Vec::new(),
+        variables: resolver.scopes.into_variables(),
+        module,
+        span: head.span,
+    }
+}
+
+impl Resolver<'_, '_> {
+    fn not_root(&mut self, argument: &ast::Term) {
+        super::names::walk(argument, &mut |term| {
+            if let Written::Ref(terms) = &term.kind
+                && is_root(terms)
+                && let Written::Var(name) = &terms[0].kind
+            {
+                let message =
+                    format!("args must not shadow {name} (use a different variable name)");
+                self.context
+                    .findings
+                    .compile(Stage::References, term.span, message);
+            }
+            true
+        });
+    }
+
+    /// An argument's pattern: its names are variables of the definition.
+    fn argument(&mut self, term: &ast::Term, after: &mut Vec<Expr>) -> Term {
+        let span = term.span;
+        let kind = match &term.kind {
+            Written::Var(name) => {
+                let var = match self.scopes.declared(name) {
+                    Some(_) => self.scopes.find(name),
+                    None => self.declare(name, span, Occurrence::Argument),
+                };
+                TermKind::Var(var)
+            }
+            Written::Array(terms) => {
+                let elements: Vec<Term> = terms
+                    .iter()
+                    .map(|term| self.argument(term, after))
+                    .collect();
+                collect(elements, TermKind::Array, Value::from)
+            }
+            Written::Object(pairs) => {
+                let pair = |(key, value): &(ast::Term, ast::Term)| {
+                    (self.term(key, after), self.argument(value, after))
+                };
+                object(pairs.iter().map(pair).collect())
+            }
+            Written::Call(_) => {
+                self.compile(Stage::Locals, span, "rule arguments cannot contain calls");
+                TermKind::Var(self.scopes.fresh())
+            }
+            _ => return self.term(term, after),
+        };
+        Term { kind, span }
+    }
+
+    /// A part of the reference: a constant, or a variable.
+    fn reference_part(&mut self, part: &ast::Term, after: &mut Vec<Expr>) -> Term {
+        let span = part.span;
+        if let Some(value) = scalar(&part.kind) {
+            return Term {
+                kind: TermKind::Constant(value),
+                span,
+            };
+        }
+        let term = self.term(part, after);
+        if let TermKind::Var(_) = term.kind {
+            return term;
+        }
+        let var = variable(self.scopes.fresh(), span);
+        after.push(unify(var.clone(), term));
+        var
+    }
+}
+
+/// The names of an argument's pattern.
+fn pattern(term: &ast::Term, names: &mut HashSet<Name>) {
+    match &term.kind {
+        Written::Var(name) => {
+            names.insert(name.clone());
+        }
+        Written::Array(terms) | Written::Ref(terms) => {
+            terms.iter().for_each(|term| pattern(term, names));
+        }
+        Written::Object(pairs) => pairs.iter().for_each(|(_, value)| pattern(value, names)),
+        _ => {}
+    }
+}
