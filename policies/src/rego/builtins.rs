@@ -10,12 +10,15 @@
 mod aggregates;
 mod bridge;
 mod casts;
+mod collections;
 mod encoding;
 mod format;
 mod numbers;
 mod operators;
+mod pattern;
 mod request;
 mod strings;
+mod template;
 mod units;
 
 #[cfg(test)]
@@ -109,12 +112,14 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
     let ours = [
         aggregates::FUNCTIONS,
         casts::FUNCTIONS,
+        collections::FUNCTIONS,
         encoding::FUNCTIONS,
         format::FUNCTIONS,
         numbers::FUNCTIONS,
         operators::FUNCTIONS,
         request::FUNCTIONS,
         strings::FUNCTIONS,
+        template::FUNCTIONS,
         units::FUNCTIONS,
     ];
     let ours = ours

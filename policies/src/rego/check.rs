@@ -29,9 +29,7 @@ fn place(definition: &Definition) -> String {
         match &part.kind {
             TermKind::Constant(key) => text.push_str(&member(key)),
             TermKind::Var(var) => {
-                let name = &definition.variables[var.index()].name;
-                let name = if name.is_empty() { "_" } else { name };
-                let _ = write!(text, "[{name}]");
+                let _ = write!(text, "[{}]", definition.variables[var.index()].shown());
             }
             _ => text.push_str("[_]"),
         }

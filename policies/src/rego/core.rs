@@ -43,9 +43,19 @@ pub struct Variable {
 }
 
 impl Variable {
-    /// Nobody wrote its name: it stands for a nested call, or it is `_`.
+    /// Nobody wrote it: it stands for a part of a condition.
     pub fn is_generated(&self) -> bool {
-        self.name.is_empty() || self.name.starts_with(WILDCARD)
+        self.name.is_empty()
+    }
+
+    /// It has a name.
+    pub fn is_named(&self) -> bool {
+        !self.is_generated() && !self.name.starts_with(WILDCARD)
+    }
+
+    /// As it is shown to users.
+    pub fn shown(&self) -> &str {
+        if self.is_named() { &self.name } else { "_" }
     }
 }
 
@@ -104,6 +114,8 @@ pub struct Comprehension {
     pub head: Head,
     /// What has to hold.
     pub body: Body,
+    /// It is an expression of a template string, of which at most one solution is wanted.
+    pub template: bool,
 }
 
 /// What a solution of a comprehension gives.

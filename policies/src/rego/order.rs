@@ -60,7 +60,7 @@ fn head(definition: &Definition, arguments: &VarSet, findings: &mut Findings) {
         every_var(term, &mut |var, span| {
             let variable = &definition.variables[var.index()];
             if !known.contains(var) && !variable.is_generated() {
-                unsafe_var(&variable.name, Stage::HeadSafety, span, findings);
+                unsafe_var(variable.shown(), Stage::HeadSafety, span, findings);
                 known.insert(var);
             }
         });
@@ -84,6 +84,8 @@ struct Missing {
     condition: Span,
     /// The condition is an assignment to it.
     assigned: bool,
+    /// It is missing in a template string.
+    template: bool,
 }
 
 fn missing(expr: &Expr, var: Var) -> Missing {
@@ -103,6 +105,7 @@ fn missing(expr: &Expr, var: Var) -> Missing {
         var,
         condition: expr.span,
         assigned,
+        template: vars::in_templates(expr, var),
     }
 }
 
@@ -122,7 +125,12 @@ fn report(mut missing: Vec<Missing>, variables: &[Variable], findings: &mut Find
         }
         seen.insert(missing.var);
         named = true;
-        let name = &variables[missing.var.index()].name;
+        let name = variables[missing.var.index()].shown();
+        if missing.template {
+            let message = format!("var {name} is undeclared");
+            findings.compile(Stage::Templates, missing.condition, message);
+            continue;
+        }
         unsafe_var(name, Stage::BodySafety, missing.condition, findings);
     }
     for missing in missing.iter().filter(|_| !named) {
@@ -298,11 +306,17 @@ fn comprehensions(
                         var,
                         condition,
                         assigned: false,
+                        template: comprehension.template,
                     });
                 }
             });
             let body = std::mem::take(&mut comprehension.body);
+            let before = unsafe_vars.len();
+            let direct = vars::direct(&body);
             comprehension.body = order(body, bound.clone(), unsafe_vars);
+            for missing in &mut unsafe_vars[before..] {
+                missing.template |= comprehension.template && direct.contains(missing.var);
+            }
         }
     }
 }

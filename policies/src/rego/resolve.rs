@@ -127,6 +127,8 @@ struct Resolver<'c, 'a> {
     scopes: Scopes,
     /// Names that mean nothing of the module here.
     hidden: Vec<HashSet<Name>>,
+    /// Names of builtin functions that are variables here.
+    shadowed: HashSet<Name>,
 }
 
 impl<'c, 'a> Resolver<'c, 'a> {
@@ -135,6 +137,7 @@ impl<'c, 'a> Resolver<'c, 'a> {
             context,
             scopes: Scopes::default(),
             hidden: Vec::new(),
+            shadowed: HashSet::new(),
         }
     }
 
@@ -152,18 +155,16 @@ impl<'c, 'a> Resolver<'c, 'a> {
 
     /// Reports variables that nobody uses.
     fn unused(&mut self, names: Vec<(Name, scope::Occurrence)>, span: Span) {
-        if !self.context.strict {
-            return;
-        }
         for (name, occurrence) in names {
-            if name.starts_with(ast::WILDCARD) {
-                continue;
-            }
             let how = match occurrence {
+                scope::Occurrence::Assigned if !self.context.strict => continue,
                 scope::Occurrence::Assigned => "assigned",
                 _ => "declared",
             };
-            // Strict mode only, and never the last error: later stages run all the same.
+            if name.starts_with(ast::WILDCARD) {
+                continue;
+            }
+            // Never the last error: later stages run all the same.
             let message = format!("{how} var {name} unused");
             self.compile(Stage::UnusedImports, span, message);
         }

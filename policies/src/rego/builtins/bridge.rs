@@ -7,11 +7,13 @@ use regorus::{
     unstable::{BUILTINS, Expr, Ref, Span},
 };
 
-use super::{Context, Fault, Result};
+use super::{Context, Fault, Result, pattern};
 use crate::rego::{
     execute::ErrorKind,
     value::{self, Value, number},
 };
+
+const YAML: &str = "OPA reads and writes YAML 1.1, where `yes` is true";
 
 /// Functions of OPA that are not here.
 pub(super) const REFUSED: &[(&str, u8, &str)] = &[
@@ -29,6 +31,9 @@ pub(super) const REFUSED: &[(&str, u8, &str)] = &[
     ("net.lookup_ip_addr", 1, "policies make no network calls"),
     ("opa.runtime", 0, "there is no OPA runtime"),
     ("test.sleep", 1, "policies do not wait"),
+    ("yaml.is_valid", 1, YAML),
+    ("yaml.marshal", 1, YAML),
+    ("yaml.unmarshal", 1, YAML),
 ];
 
 /// Names and arities of what regorus has.
@@ -42,11 +47,19 @@ pub(super) fn functions() -> impl Iterator<Item = (&'static str, u8)> {
 /// Calls regorus.
 pub(super) fn call(
     name: &'static str,
-    _context: &mut Context<'_, '_>,
+    context: &mut Context<'_, '_>,
     operands: &[Value],
 ) -> Result<Value> {
     let Some((function, _)) = BUILTINS.get(name) else {
         return Ok(Value::Undefined);
+    };
+    let prepared: Vec<Value>;
+    let operands = match prepare(name, context, operands)? {
+        Some(changed) => {
+            prepared = changed;
+            &prepared
+        }
+        None => operands,
     };
     let plain: Vec<RegorusValue>;
     let operands = if operands.iter().any(has_decimal) {
@@ -56,9 +69,7 @@ pub(super) fn call(
         operands
     };
     // What is no string is invalid for OPA, and a fault for regorus.
-    if matches!(name, "semver.is_valid" | "yaml.is_valid")
-        && !matches!(operands[0], RegorusValue::String(_))
-    {
+    if name == "semver.is_valid" && !matches!(operands[0], RegorusValue::String(_)) {
         return Ok(Value::Bool(false));
     }
     // Functions name their operands in errors by where they stand, and want them all for it.
@@ -67,9 +78,54 @@ pub(super) fn call(
         function(&span, &expressions[..operands.len()], operands, true)
     }));
     match result {
+        Ok(Ok(Value::Array(hosts))) if name == "net.cidr_expand" => {
+            // A set, for OPA.
+            Ok(hosts
+                .iter()
+                .cloned()
+                .collect::<std::collections::BTreeSet<_>>()
+                .into())
+        }
         Ok(Ok(value)) => Ok(canonical(value)),
         Ok(Err(error)) => Err(fault(&format!("{error:#}"))),
         Err(_) => Err(Fault::Ends(ErrorKind::Panicked(name).into())),
+    }
+}
+
+/// Operands as regorus wants them, where that differs.
+fn prepare(
+    name: &'static str,
+    context: &mut Context<'_, '_>,
+    operands: &[Value],
+) -> Result<Option<Vec<Value>>> {
+    if let Some(at) = pattern::operand(name) {
+        return match pattern::translated(at, operands) {
+            Err(Fault::Value(_)) if name == "regex.is_valid" => Ok(Some(vec![Value::from("(")])),
+            translated => translated.map(Some),
+        };
+    }
+    match (name, operands) {
+        ("glob.match", [Value::String(glob), ..])
+            if ["{,", ",,", ",}"].iter().any(|empty| glob.contains(empty)) =>
+        {
+            let reason = "an empty alternative would match otherwise than in OPA";
+            Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))
+        }
+        // regorus builds all of them before anybody can look.
+        ("net.cidr_expand", [Value::String(cidr)]) => {
+            let bits = if cidr.contains(':') { 128 } else { 32 };
+            let prefix = cidr
+                .split_once('/')
+                .and_then(|(_, prefix)| prefix.parse().ok());
+            let free = prefix.map_or(0, |prefix: u32| u32::saturating_sub(bits, prefix));
+            context.charge_members(1usize.checked_shl(free).unwrap_or(usize::MAX))?;
+            Ok(None)
+        }
+        // As Go does, whatever stands around a UUID of 38 bytes.
+        ("uuid.parse", [Value::String(text)]) if text.len() == 38 && text.is_ascii() => {
+            Ok(Some(vec![Value::from(&text[1..37])]))
+        }
+        _ => Ok(None),
     }
 }
 

@@ -1,69 +1,21 @@
-//! `sprintf`, template strings and `print`: Go's `fmt`, as far as values can reach it.
+//! `sprintf`: Go's `fmt`, as far as values can reach it.
 
 use num_bigint::{BigInt, Sign};
 
 use super::{Context, Fault, Function, Result, string, wrong_type};
-use crate::rego::value::{self, Kind, Value, number, order, text};
+use crate::rego::{
+    execute::ErrorKind,
+    value::{self, Kind, Value, number, text},
+};
 
-pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
-    ("internal.print", 1, |context, operands| {
-        let line = print_line(&operands[0]);
-        context.charge_bytes(line.len())?;
-        context.surroundings.printed.push(line);
-        Ok(Value::Bool(true))
-    }),
-    ("internal.template_string", 1, template),
-    ("sprintf", 2, sprintf),
-];
+pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[("sprintf", 2, sprintf)];
 
 /// The widest field. Go stops at the same.
 const MAX_WIDTH: usize = 1_000_000;
 
-/// Puts parts together. A part is a string, or the set of an expression's values: none if it is
-/// undefined.
-fn template(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
-    let parts =
-        value::elements(&operands[0]).ok_or_else(|| wrong_type(1, "array", &operands[0]))?;
-    let mut result = String::new();
-    for part in parts {
-        let shown = match part {
-            Value::Set(set) if set.len() > 1 => {
-                return Err(Fault::Ends(
-                    crate::rego::execute::ErrorKind::TemplateConflict.into(),
-                ));
-            }
-            Value::Set(set) => set.first().map_or("<undefined>".to_owned(), shown),
-            part => shown(part),
-        };
-        context.charge_bytes(shown.len())?;
-        result.push_str(&shown);
-    }
-    Ok(Value::from(result))
-}
-
-/// A string without quotes, anything else as a literal.
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.to_string(),
-        value => text::literal(value),
-    }
-}
-
-/// The first of every set of values. (Where operands have several values, OPA prints a line for
-/// each combination; only the first is kept.)
-fn print_line(operands: &Value) -> String {
-    let parts: Vec<String> = value::elements(operands)
-        .unwrap_or_default()
-        .iter()
-        .map(|operand| match operand {
-            Value::Set(set) => order::members(set)
-                .next()
-                .map_or("<undefined>".to_owned(), shown),
-            operand => shown(operand),
-        })
-        .collect();
-    parts.join(" ")
-}
+/// Bits of the largest float. Go prints a larger number as it was written, with an exponent or
+/// without.
+const MAX_BITS: u64 = 1024;
 
 /// An operand, as Go would hold it.
 #[derive(Debug)]
@@ -127,6 +79,11 @@ fn sprintf(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
         .iter()
         .map(Operand::of)
         .collect();
+    let is_huge = |argument: &Operand| matches!(argument, Operand::Integer(integer) if integer.bits() > MAX_BITS);
+    if arguments.iter().any(is_huge) {
+        let (name, reason) = ("sprintf", "how so large a number was written is not known");
+        return Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()));
+    }
     let mut formatter = Formatter {
         rest: format,
         arguments: &arguments,

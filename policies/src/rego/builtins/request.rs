@@ -59,7 +59,7 @@ impl<'q> Surroundings<'q> {
 pub struct Random(u64);
 
 impl Random {
-    /// `SplitMix64`.
+    /// Steele, Lea and Flood's generator of 64 bits.
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -69,6 +69,15 @@ fn formats_as_go_does(#[case] format: &str, #[case] arguments: &str, #[case] exp
 }
 
 #[rstest]
+#[case("array.flatten", "[[1, [2, [3]], []]]", "[1, 2, [3]]")]
+#[case("object.get", "[{\"a\": {\"b\": 1}}, [\"a\", \"b\"], 2]", "1")]
+#[case("object.get", "[{\"a\": 1}, [\"a\", \"b\"], 2]", "2")]
+#[case("object.get", "[{\"a\": 1}, [], 2]", "{\"a\": 1}")]
+#[case(
+    "graph.reachable_paths",
+    "[{\"a\": [\"b\", \"c\"], \"b\": [\"a\"], \"c\": [\"d\"]}, [\"a\"]]",
+    "{[\"a\", \"b\"], [\"a\", \"c\"]}"
+)]
 #[case("concat", "[\"-\", [\"a\", \"b\"]]", "\"a-b\"")]
 #[case("count", "[\"é\"]", "1")]
 #[case("format_int", "[15.9, 16]", "\"f\"")]
@@ -104,6 +113,7 @@ fn formats_as_go_does(#[case] format: &str, #[case] arguments: &str, #[case] exp
     "\"baab\""
 )]
 #[case("strings.replace_n", "[{\"\": \"-\"}, \"ab\"]", "\"-a-b-\"")]
+#[case("net.cidr_expand", "[\"10.0.0.0/31\"]", "{\"10.0.0.0\", \"10.0.0.1\"}")]
 #[case("semver.is_valid", "[1]", "false")]
 #[case("time.parse_duration_ns", "[\"1h30m\"]", "5400000000000")]
 #[case("time.parse_duration_ns", "[\"-1.5d\"]", "-129600000000000")]
@@ -121,6 +131,12 @@ fn formats_as_go_does(#[case] format: &str, #[case] arguments: &str, #[case] exp
 #[case("base64.encode", "[\"hi\"]", "\"aGk=\"")]
 #[case("object.get", "[{\"a\": 1}, \"b\", 2]", "2")]
 #[case("regex.match", "[\"^a+$\", \"aaa\"]", "true")]
+#[case("regex.match", "[\"^\\\\d+$\", \"٣\"]", "false")]
+#[case("regex.match", "[\"[[]\", \"[\"]", "true")]
+#[case("regex.is_valid", "[\"a{1001}\"]", "false")]
+#[case("regex.is_valid", "[\"[\"]", "false")]
+#[case("regex.replace", "[\"a1b2\", \"\\\\d\", \"-\"]", "\"a-b-\"")]
+#[case("regex.split", "[\"\\\\s+\", \"a  b\"]", "[\"a\", \"b\"]")]
 #[case("upper", "[\"a\"]", "\"A\"")]
 fn functions(#[case] name: &str, #[case] operands: &str, #[case] expected: &str) {
     assert_eq!(apply(name, operands), expected);
@@ -129,6 +145,8 @@ fn functions(#[case] name: &str, #[case] operands: &str, #[case] expected: &str)
 #[rstest]
 #[case("numbers.range", "[1, 1000000000]")]
 #[case("bits.lsh", "[1, 100000000]")]
+#[case("net.cidr_expand", "[\"10.0.0.0/4\"]")]
+#[case("net.cidr_expand", "[\"::/0\"]")]
 fn what_would_fill_the_memory_is_refused(#[case] name: &str, #[case] operands: &str) {
     let fault = apply(name, operands);
     assert!(

@@ -111,7 +111,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                     if !is_defined(result) {
                         *result = value;
                     } else if *result != value {
-                        return Err(conflict(rule, definition));
+                        return Err(conflict(rule).at(definition.span));
                     }
                     Ok(if early { Flow::Stop } else { Flow::Continue })
                 })?;
@@ -259,17 +259,12 @@ fn agree(rule: &Rule, tried: Tried<'_>) -> bool {
     })
 }
 
-#[expect(
-    clippy::unnecessary_box_returns,
-    reason = "errors are handed on in boxes"
-)]
-fn conflict(rule: &Rule, definition: &Definition) -> Box<super::Error> {
+fn conflict(rule: &Rule) -> ErrorKind {
     let name = path_name(&rule.path);
-    let kind = match rule.kind {
+    match rule.kind {
         RuleKind::Function { .. } => ErrorKind::FunctionConflict(name),
         _ => ErrorKind::RuleConflict(name),
-    };
-    kind.at(definition.span)
+    }
 }
 
 /// `data.platform.limits`

@@ -12,6 +12,9 @@ use crate::rego::{
     value::{self, Value, arithmetic, is_defined},
 };
 
+/// What a path leads to where there is nothing.
+static UNDEFINED: Value = Value::Undefined;
+
 impl<'p, O: Observer> Machine<'p, O> {
     /// The value of a term, or [`Value::Undefined`].
     pub(super) fn eval(&mut self, term: &'p Term) -> Result<Value> {
@@ -149,7 +152,7 @@ impl<'p, O: Observer> Machine<'p, O> {
         if let Term::Input | Term::Local(_) | Term::Constant(_) = source
             && let Some(found) = self.borrowed(source, &reference.path)
         {
-            return Ok(found.cloned().unwrap_or(Value::Undefined));
+            return Ok(found.clone());
         }
         let mut value = self.eval(source)?;
         for key in &reference.path {
@@ -164,22 +167,15 @@ impl<'p, O: Observer> Machine<'p, O> {
 
     /// Where a path of constants and locals leads to, without copying anything on the way. `None`
     /// if there are other keys in it.
-    #[expect(
-        clippy::option_option,
-        reason = "a path that is not known, and one that leads nowhere"
-    )]
-    fn borrowed(&self, source: &'p Term, path: &'p [Term]) -> Option<Option<&Value>> {
+    fn borrowed(&self, source: &'p Term, path: &'p [Term]) -> Option<&Value> {
         let mut value = self.simple(source)?;
-        for (at, key) in path.iter().enumerate() {
+        for key in path {
+            // The later keys are looked at even where there is nothing any more: they could be
+            // errors.
             let key = self.simple(key)?;
-            let Some(below) = value::get(value, key) else {
-                // The keys that follow could be undefined, or an error.
-                let mut rest = path[at + 1..].iter();
-                return rest.all(|key| self.simple(key).is_some()).then_some(None);
-            };
-            value = below;
+            value = value::get(value, key).unwrap_or(&UNDEFINED);
         }
-        Some(Some(value))
+        Some(value)
     }
 
     fn simple(&self, term: &'p Term) -> Option<&Value> {

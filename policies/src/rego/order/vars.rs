@@ -1,6 +1,8 @@
 //! Which variables a term or a condition mentions.
 
-use crate::rego::core::{Body, Expr, ExprKind, Operand, Replacement, Root, Term, TermKind, Var};
+use crate::rego::core::{
+    Body, Callee, Expr, ExprKind, Operand, Replacement, Root, Term, TermKind, Var,
+};
 use crate::rego::source::Span;
 
 use super::outputs::bindings;
@@ -219,6 +221,35 @@ pub(super) fn closures(expr: &Expr, visit: &mut dyn FnMut(Var)) {
         }
         ExprKind::Term(_) | ExprKind::Unify { .. } | ExprKind::Call(_) => {}
     }
+}
+
+/// The variables of an expression in a template string itself, not those of template strings and
+/// comprehensions within it.
+pub(super) fn direct(body: &Body) -> VarSet {
+    let mut found = VarSet::default();
+    let nested = Callee::Builtin("internal.template_string");
+    for expr in body {
+        if !matches!(&expr.kind, ExprKind::Call(call) if call.callee == nested) {
+            outside_closures(expr, &mut |var| found.insert(var));
+        }
+    }
+    found
+}
+
+/// A template string within the condition mentions the variable.
+pub(super) fn in_templates(expr: &Expr, var: Var) -> bool {
+    fn within(term: &Term, var: Var) -> bool {
+        match &term.kind {
+            TermKind::Comprehension(comprehension) => {
+                comprehension.template && direct(&comprehension.body).contains(var)
+            }
+            TermKind::Array(terms) | TermKind::Set(terms) => {
+                terms.iter().any(|term| within(term, var))
+            }
+            _ => false,
+        }
+    }
+    terms_of(expr).into_iter().any(|term| within(term, var))
 }
 
 fn in_comprehensions(term: &Term, visit: &mut dyn FnMut(Var)) {

@@ -25,6 +25,7 @@ use std::collections::HashSet;
 use regorus::Value;
 
 use super::ir::{self, Block, Plan, Slot, Step, StepKind};
+use super::{index, reads};
 use crate::rego::core::{self, Callee, Definition, Program, Replacement, TermKind, Var, Variable};
 use crate::rego::findings::Findings;
 use crate::rego::order::vars::{self, VarSet};
@@ -48,6 +49,8 @@ pub fn lower(program: &Program, findings: &mut Findings) -> Plan {
         plan.entries
             .push(rule::entry(program, &groups, &replaced, query, findings));
     }
+    plan.rules.iter_mut().for_each(index::build);
+    plan.reads = reads::reads(&plan, &replaced);
     plan
 }
 

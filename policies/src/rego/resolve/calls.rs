@@ -171,7 +171,9 @@ impl Resolver<'_, '_> {
                 None
             };
         }
-        if self.scopes.declared(name).is_some() {
+        let is_alone = rest.is_empty() && self.shadowed.contains(name);
+        if is_alone || self.scopes.declared(name).is_some() {
+            self.scopes.find(name);
             if nested {
                 let message = format!("called function {} shadowed", text(call));
                 self.compile(Stage::Locals, span, message);

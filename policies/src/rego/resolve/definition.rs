@@ -8,7 +8,8 @@ use super::scope::Occurrence;
 use super::term::{collect, constants, is_root, object, scalar};
 use super::{Context, Resolver, declared, unify, variable};
 use crate::rego::ast::{self, Name, TermKind as Written};
-use crate::rego::core::{Definition, Expr, Term, TermKind};
+use crate::rego::check::signatures;
+use crate::rego::core::{Definition, Expr, Ref, Root, Term, TermKind};
 use crate::rego::findings::Stage;
 
 /// A rule with its `else` branches.
@@ -56,8 +57,13 @@ fn branch(context: &mut Context<'_>, rule: &ast::Rule, unused: &mut Vec<Name>) -
         pattern(argument, &mut names);
         resolver.not_root(argument);
     }
+    let locals = declared(&rule.body);
+    resolver.shadowed = shadowed(&rule.body);
+    resolver
+        .shadowed
+        .retain(|name| !locals.contains(name) && !names.contains(name));
     resolver.hidden.push(names);
-    resolver.hidden.push(declared(&rule.body));
+    resolver.hidden.push(locals);
     resolver.scopes.push();
 
     // What heads need is put at the end of the body.
@@ -94,9 +100,9 @@ fn branch(context: &mut Context<'_>, rule: &ast::Rule, unused: &mut Vec<Name>) -
     let value = value_of(&mut resolver, &head.value);
     body.append(&mut after);
 
+    let left = resolver.scopes.unused();
+    resolver.unused(left, rule.span);
     if strict {
-        let left = resolver.scopes.unused();
-        resolver.unused(left, rule.span);
         unused.retain(|name| resolver.scopes.count(name) <= 1);
     }
     let is_constant = |term: &&Term| matches!(term.kind, TermKind::Constant(_));
@@ -157,6 +163,19 @@ impl Resolver<'_, '_> {
                 };
                 object(pairs.iter().map(pair).collect())
             }
+            // OPA takes the head of a reference for an argument, which then has no value.
+            Written::Ref(terms) => {
+                let Written::Var(name) = &terms[0].kind else {
+                    return self.term(term, after);
+                };
+                let root = match self.scopes.declared(name) {
+                    Some(_) => self.scopes.find(name),
+                    None => self.declare(name, span, Occurrence::Argument),
+                };
+                let path = self.terms(&terms[1..], after);
+                let root = Root::Var(root);
+                TermKind::Ref(Box::new(Ref { root, path }))
+            }
             Written::Call(_) => {
                 self.compile(Stage::Locals, span, "rule arguments cannot contain calls");
                 TermKind::Var(self.scopes.fresh())
@@ -185,6 +204,24 @@ impl Resolver<'_, '_> {
     }
 }
 
+/// The names of builtin functions that are variables of a body: there they are no functions.
+fn shadowed(body: &ast::Body) -> HashSet<Name> {
+    let mut found = HashSet::new();
+    for expr in body.iter() {
+        super::names::outer_variables(expr, &mut found);
+    }
+    found.retain(|name| signatures::find(name).is_some());
+    for expr in body.iter() {
+        for with in &expr.modifiers {
+            let mut replaced = HashSet::new();
+            super::names::variables(&with.target, &mut replaced);
+            super::names::variables(&with.value, &mut replaced);
+            found.retain(|name| !replaced.contains(name));
+        }
+    }
+    found
+}
+
 /// The names of an argument's pattern.
 fn pattern(term: &ast::Term, names: &mut HashSet<Name>) {
     match &term.kind {
@@ -195,6 +232,7 @@ fn pattern(term: &ast::Term, names: &mut HashSet<Name>) {
             terms.iter().for_each(|term| pattern(term, names));
         }
         Written::Object(pairs) => pairs.iter().for_each(|(_, value)| pattern(value, names)),
+        Written::Template(_) => super::names::variables(term, names),
         _ => {}
     }
 }

@@ -107,6 +107,7 @@ impl Resolver<'_, '_> {
         path: Option<Vec<&str>>,
         span: Span,
     ) -> Option<Target> {
+        let path = path.filter(|_| self.scopes.declared(head).is_none());
         let Some(signature) = path.and_then(|path| signatures_of(head, &path)) else {
             self.not_a_target(span);
             return None;

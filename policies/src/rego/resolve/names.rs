@@ -160,6 +160,40 @@ pub(super) fn variables(term: &Term, names: &mut HashSet<Name>) {
     });
 }
 
+/// The names in a condition that are no functions, without those in comprehensions and bodies.
+pub(super) fn outer_variables(expr: &Expr, names: &mut HashSet<Name>) {
+    let terms: Vec<&Term> = match &expr.kind {
+        ExprKind::Term(term) => vec![term],
+        ExprKind::Call(call) => call.arguments.iter().collect(),
+        ExprKind::SomeIn { key, value, domain } => key.iter().chain([value, domain]).collect(),
+        ExprKind::Every { domain, .. } => vec![domain],
+        ExprKind::SomeDeclaration(_)
+        | ExprKind::Not { .. }
+        | ExprKind::And(_)
+        | ExprKind::Or(_) => Vec::new(),
+    };
+    for term in terms {
+        outer(term, names);
+    }
+}
+
+fn outer(term: &Term, names: &mut HashSet<Name>) {
+    match &term.kind {
+        TermKind::Var(name) => {
+            names.insert(name.clone());
+        }
+        TermKind::Ref(terms) | TermKind::Array(terms) | TermKind::Set(terms) => {
+            terms.iter().for_each(|term| outer(term, names));
+        }
+        TermKind::Object(pairs) => pairs.iter().for_each(|(key, value)| {
+            outer(key, names);
+            outer(value, names);
+        }),
+        TermKind::Call(call) => call.arguments.iter().for_each(|term| outer(term, names)),
+        _ => {}
+    }
+}
+
 /// Calls `visit` for a term and, where it says so, for the terms inside.
 pub(super) fn walk(term: &Term, visit: &mut impl FnMut(&Term) -> bool) {
     if !visit(term) {

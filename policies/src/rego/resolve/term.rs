@@ -41,7 +41,7 @@ impl Resolver<'_, '_> {
                 }))
             }
             ast::TermKind::Var(name) => return self.name(name, span),
-            ast::TermKind::Ref(terms) => self.reference(terms, span, support),
+            ast::TermKind::Ref(terms) => self.reference(terms, support),
             ast::TermKind::Array(terms) => {
                 let elements = self.terms(terms, support);
                 collect(elements, TermKind::Array, Value::from)
@@ -105,8 +105,15 @@ impl Resolver<'_, '_> {
         Term { kind, span }
     }
 
-    fn reference(&mut self, terms: &[ast::Term], span: Span, support: &mut Vec<Expr>) -> TermKind {
+    fn reference(&mut self, terms: &[ast::Term], support: &mut Vec<Expr>) -> TermKind {
         let (head, rest) = terms.split_first().expect("a reference has a head");
+        if let (ast::TermKind::Var(name), false) = (&head.kind, rest.is_empty())
+            && root(name).is_some()
+            && self.global(name).is_none()
+        {
+            // `input` cannot be declared further down.
+            self.scopes.find(name);
+        }
         let (root, mut path) = self.root(head, support);
         if rest.is_empty()
             && let Root::Var(var) = root
@@ -117,7 +124,6 @@ impl Resolver<'_, '_> {
             let part = self.term(part, support);
             path.push(part);
         }
-        let _ = span;
         TermKind::Ref(Box::new(Ref { root, path }))
     }
 
@@ -171,7 +177,11 @@ impl Resolver<'_, '_> {
         let unused = self.scopes.pop();
         self.unused(unused, span);
         self.hidden.pop();
-        TermKind::Comprehension(Box::new(Comprehension { head, body }))
+        TermKind::Comprehension(Box::new(Comprehension {
+            head,
+            body,
+            template: false,
+        }))
     }
 
     /// Moves a term that needs an evaluation into a condition of the body.
@@ -256,6 +266,7 @@ impl Resolver<'_, '_> {
             TermKind::Comprehension(Box::new(Comprehension {
                 head: Head::Set(variable(var, span)),
                 body,
+                template: true,
             }))
         };
         Term { kind, span }

@@ -86,6 +86,12 @@ impl Checker<'_> {
     ) -> bool {
         let mut node = &self.tree;
         for (at, part) in reference.path.iter().enumerate() {
+            if let TermKind::Ref(_) | TermKind::Comprehension(_) = &part.kind {
+                let have = self.type_of(environment, part);
+                if have.is_some() && !unifies(&node.document().keys(), &have) {
+                    return self.undefined(environment, reference, span);
+                }
+            }
             let key = match &part.kind {
                 TermKind::Constant(key) => key,
                 TermKind::Var(var) => {
@@ -194,7 +200,7 @@ impl Checker<'_> {
         let root = match reference.root {
             Root::Input => "input",
             Root::Data => "data",
-            Root::Var(var) => &environment.variables[var.index()].name,
+            Root::Var(var) => environment.variables[var.index()].shown(),
         };
         let message = format!(
             "undefined ref: {}",
@@ -258,13 +264,7 @@ fn text(environment: &Environment<'_>, root: &str, path: &[Term]) -> String {
         match &part.kind {
             TermKind::Constant(key) => text.push_str(&crate::rego::check::member(key)),
             TermKind::Var(var) => {
-                let name = &environment.variables[var.index()].name;
-                let name = if environment.variables[var.index()].is_generated() {
-                    "_"
-                } else {
-                    name
-                };
-                let _ = write!(text, "[{name}]");
+                let _ = write!(text, "[{}]", environment.variables[var.index()].shown());
             }
             TermKind::Ref(reference) => {
                 let _ = write!(

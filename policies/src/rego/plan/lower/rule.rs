@@ -150,7 +150,7 @@ impl Lowering<'_> {
         let mut pairs = Vec::new();
         for (index, variable) in (0..).zip(self.variables) {
             let var = core::Var(index);
-            if !variable.is_generated() && self.bound.contains(var) {
+            if variable.is_named() && self.bound.contains(var) {
                 let local = ir::Term::Local(self.slot(var));
                 pairs.push((constant(&*variable.name), local));
             }

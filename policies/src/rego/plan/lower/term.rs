@@ -71,12 +71,36 @@ impl Lowering<'_> {
         {
             return self.unify(left, right);
         }
-        let arguments = call
-            .arguments
-            .iter()
-            .map(|term| self.operand(term))
-            .collect();
+        let arguments = self.arguments(&call.arguments);
         self.called(call, arguments, None);
+    }
+
+    /// The arguments of a call. Of `x != input.xs[x]`, the reference is first, which binds `x`.
+    fn arguments(&mut self, terms: &[core::Term]) -> Vec<Term> {
+        let mut arguments: Vec<Option<Term>> = terms
+            .iter()
+            .map(|term| self.is_known(term).then(|| self.operand(term)))
+            .collect();
+        for (argument, term) in arguments.iter_mut().zip(terms) {
+            if argument.is_none() {
+                *argument = Some(self.operand(term));
+            }
+        }
+        arguments.into_iter().flatten().collect()
+    }
+
+    /// The variables of a term are bound, but for those that its references bind.
+    fn is_known(&self, term: &core::Term) -> bool {
+        match &term.kind {
+            TermKind::Var(var) => self.bound.contains(*var),
+            TermKind::Array(terms) | TermKind::Set(terms) => {
+                terms.iter().all(|term| self.is_known(term))
+            }
+            TermKind::Object(pairs) => pairs
+                .iter()
+                .all(|(key, value)| self.is_known(key) && self.is_known(value)),
+            TermKind::Constant(_) | TermKind::Ref(_) | TermKind::Comprehension(_) => true,
+        }
     }
 
     /// A call with its arguments. Where an output is given, the result is compared with it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::rego::value::{Value, number};
 
-/// How deep arrays and objects may lie in each other; `serde_json`'s limit, too.
+/// How deep arrays and objects may lie in each other; that of `serde_json`, too.
 const MAX_DEPTH: usize = 128;
 
 /// Reads a document. The error is a sentence.
