@@ -152,7 +152,11 @@ fn load(path: &Path, cases: &mut Vec<Located>) -> Result<()> {
             for line in text()?.lines() {
                 let case: Case = serde_json::from_str(line)?;
                 let folder = format!("jsonl {}", case.folder.as_deref().unwrap_or_default());
-                let version = Version::V1;
+                let is_v0 = case
+                    .folder
+                    .as_deref()
+                    .is_some_and(|folder| folder.starts_with("v0"));
+                let version = if is_v0 { Version::V0 } else { Version::V1 };
                 cases.push(Located {
                     folder,
                     version,

@@ -55,6 +55,9 @@ pub fn compile(
     }
     infer::check(&program, &order, &mut findings);
     deprecated::check(&program, options.strict, &mut findings);
+    if !findings.is_empty() {
+        return Err(findings.into_faults());
+    }
     let plan = lower::lower(&program, &mut findings);
     if findings.is_empty() {
         Ok(plan)
@@ -62,3 +65,6 @@ pub fn compile(
         Err(findings.into_faults())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,7 +103,10 @@ impl Findings {
             .filter(|(stage, _)| last.is_none_or(|last| *stage <= last))
             .map(|(_, fault)| fault)
             .collect();
-        faults.sort_by_key(|fault| (fault.span.file, fault.span.start));
+        faults.sort_by(|a, b| {
+            let key = |fault: &Fault| (fault.span.file, fault.span.start);
+            key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
+        });
         faults.dedup();
         faults
     }

@@ -17,6 +17,8 @@ mod outputs;
 mod unify;
 pub mod vars;
 
+use std::collections::{BTreeSet, HashMap};
+
 use super::core::{
     Body, Definition, Every, Expr, ExprKind, Head, Operand, Term, TermKind, Var, Variable,
 };
@@ -150,69 +152,99 @@ fn report(mut missing: Vec<Missing>, variables: &[Variable], findings: &mut Find
 /// A condition that has no place yet.
 struct Waiting {
     expr: Expr,
-    /// What it needs or gives, and is not bound yet.
+    /// What it needs or gives, and is not bound at the beginning.
     open: Vec<Var>,
     /// What bodies within it share with the conditions around it.
     shared: Vec<Var>,
 }
 
+impl Waiting {
+    fn new(expr: Expr, here: &VarSet, bound: &VarSet) -> Self {
+        let mut seen = bound.clone();
+        let mut open = Vec::new();
+        visible(&expr, &mut |var| {
+            if !seen.contains(var) {
+                seen.insert(var);
+                open.push(var);
+            }
+        });
+        let mut seen = bound.clone();
+        let mut shared = Vec::new();
+        closures(&expr, &mut |var| {
+            if here.contains(var) && !seen.contains(var) {
+                seen.insert(var);
+                shared.push(var);
+            }
+        });
+        Self { expr, open, shared }
+    }
+
+    /// What it binds, if it can be placed.
+    fn place(&self, bound: &VarSet) -> Option<Vec<Var>> {
+        if !self.shared.iter().all(|&var| bound.contains(var)) {
+            return None;
+        }
+        let gives = outputs(&self.expr, bound);
+        let mut known = bound.clone();
+        gives.iter().for_each(|&var| known.insert(var));
+        self.open
+            .iter()
+            .all(|&var| known.contains(var))
+            .then_some(gives)
+    }
+
+    /// What is missing so that it could be placed.
+    fn missing(&self, bound: &VarSet) -> impl Iterator<Item = Missing> {
+        let gives = outputs(&self.expr, bound);
+        let open = self.open.iter().filter(move |var| !gives.contains(var));
+        let needs = open
+            .chain(&self.shared)
+            .filter(|&&var| !bound.contains(var));
+        needs.map(|&var| missing(&self.expr, var))
+    }
+}
+
+/// Places the conditions that can be placed, from the first to the last, then those that can be
+/// placed by then, and so on. A condition that could not be placed is looked at again when a
+/// variable of it has been bound: in the same round if its turn is still to come.
 fn order(body: Body, mut bound: VarSet, unsafe_vars: &mut Vec<Missing>) -> Body {
     let mut here = VarSet::default();
     for expr in &body {
         visible(expr, &mut |var| here.insert(var));
     }
     let before = bound.clone();
-    let mut waiting: Vec<Waiting> = body
+    let mut waiting: Vec<Option<Waiting>> = body
         .into_iter()
-        .map(|expr| {
-            let mut open = Vec::new();
-            visible(&expr, &mut |var| {
-                if !bound.contains(var) && !open.contains(&var) {
-                    open.push(var);
-                }
-            });
-            let mut shared = Vec::new();
-            closures(&expr, &mut |var| {
-                if here.contains(var) && !bound.contains(var) && !shared.contains(&var) {
-                    shared.push(var);
-                }
-            });
-            Waiting { expr, open, shared }
-        })
+        .map(|expr| Some(Waiting::new(expr, &here, &before)))
         .collect();
+    let mut watchers: HashMap<Var, Vec<usize>> = HashMap::new();
+    for (index, condition) in waiting.iter().enumerate() {
+        for &var in condition
+            .iter()
+            .flat_map(|one| one.open.iter().chain(&one.shared))
+        {
+            watchers.entry(var).or_default().push(index);
+        }
+    }
 
     let mut ordered = Vec::with_capacity(waiting.len());
-    let mut progress = true;
-    while progress && !waiting.is_empty() {
-        progress = false;
-        let mut left = Vec::new();
-        for mut condition in waiting {
-            condition.open.retain(|&var| !bound.contains(var));
-            if condition.open.is_empty() && condition.shared.iter().all(|&var| bound.contains(var))
-            {
-                progress = true;
-                ordered.push(condition.expr);
-                continue;
-            }
-            let gives = outputs(&condition.expr, &bound);
-            let given = |var: &Var| gives.contains(var);
-            if condition.open.iter().all(given)
-                && condition.shared.iter().all(|&var| bound.contains(var))
-            {
-                progress = true;
-                gives.into_iter().for_each(|var| bound.insert(var));
-                ordered.push(condition.expr);
-            } else {
-                left.push(condition);
+    let mut turns: BTreeSet<(usize, usize)> = (0..waiting.len()).map(|index| (0, index)).collect();
+    while let Some((round, index)) = turns.pop_first() {
+        let gives = waiting[index]
+            .as_ref()
+            .and_then(|condition| condition.place(&bound));
+        let Some(gives) = gives else { continue };
+        ordered.extend(waiting[index].take().map(|condition| condition.expr));
+        for var in gives {
+            bound.insert(var);
+            for &other in watchers.get(&var).into_iter().flatten() {
+                let round = if other > index { round } else { round + 1 };
+                turns.insert((round, other));
             }
         }
-        waiting = left;
     }
-    for condition in waiting {
-        let gives = outputs(&condition.expr, &bound);
-        let needs = condition.open.iter().filter(|var| !gives.contains(var));
-        let needs = needs.chain(condition.shared.iter().filter(|&&var| !bound.contains(var)));
-        unsafe_vars.extend(needs.map(|&var| missing(&condition.expr, var)));
+    for condition in waiting.iter().flatten() {
+        unsafe_vars.extend(condition.missing(&bound));
     }
     inner(&mut ordered, before, unsafe_vars);
     ordered

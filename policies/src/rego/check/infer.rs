@@ -53,10 +53,11 @@ struct Checker<'a> {
 }
 
 /// The types of the variables of one definition.
-#[derive(Clone)]
 struct Environment<'a> {
     variables: &'a [Variable],
     types: Vec<Type>,
+    /// What types were before: those of a comprehension's variables end with it.
+    undo: Vec<(Var, Type)>,
     /// The condition has modifiers: what is below `data` can be anything.
     open: bool,
 }
@@ -66,6 +67,7 @@ impl<'a> Environment<'a> {
         Self {
             variables,
             types: vec![Type::Unknown; variables.len()],
+            undo: Vec::new(),
             open: false,
         }
     }
@@ -75,7 +77,16 @@ impl<'a> Environment<'a> {
     }
 
     fn set(&mut self, var: Var, kind: Type) {
-        self.types[var.index()] = kind;
+        let before = std::mem::replace(&mut self.types[var.index()], kind);
+        self.undo.push((var, before));
+    }
+
+    fn back_to(&mut self, mark: usize) {
+        while self.undo.len() > mark {
+            if let Some((var, kind)) = self.undo.pop() {
+                self.types[var.index()] = kind;
+            }
+        }
     }
 }
 
@@ -147,24 +158,26 @@ impl Checker<'_> {
     }
 
     /// Checks the bodies of comprehensions in a condition.
-    fn closures(&mut self, environment: &Environment<'_>, expr: &Expr) -> bool {
+    fn closures(&mut self, environment: &mut Environment<'_>, expr: &Expr) -> bool {
         let mut found = Vec::new();
         for term in vars::terms_of(expr) {
             comprehensions(term, &mut found);
         }
         let mut all_fine = true;
         for comprehension in found {
-            let mut inner = environment.clone();
-            let fine = self.body(&mut inner, &comprehension.body);
+            let mark = environment.undo.len();
+            let fine = self.body(environment, &comprehension.body);
             all_fine &= fine;
             let kind = match &comprehension.head {
                 _ if !fine => Type::Unknown,
-                Head::Array(term) => Type::array(self.type_of(&inner, term)),
-                Head::Set(term) => Type::set(self.type_of(&inner, term)),
-                Head::Object(key, value) => {
-                    Type::object(self.type_of(&inner, key), self.type_of(&inner, value))
-                }
+                Head::Array(term) => Type::array(self.type_of(environment, term)),
+                Head::Set(term) => Type::set(self.type_of(environment, term)),
+                Head::Object(key, value) => Type::object(
+                    self.type_of(environment, key),
+                    self.type_of(environment, value),
+                ),
             };
+            environment.back_to(mark);
             self.comprehensions
                 .insert(std::ptr::from_ref(comprehension), kind);
         }

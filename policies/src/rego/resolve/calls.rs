@@ -7,7 +7,7 @@ use regorus::Value;
 use super::{Operator, Resolver, term, unify, variable};
 use crate::rego::ast::{self, TermKind as Written};
 use crate::rego::check::signatures;
-use crate::rego::core::{Call, Callee, Expr, ExprKind, NodeId, Ref, Root, Term, TermKind, Var};
+use crate::rego::core::{Call, Callee, Expr, ExprKind, Root, Term, TermKind, Var};
 use crate::rego::findings::Stage;
 use crate::rego::source::Span;
 
@@ -65,11 +65,7 @@ impl Resolver<'_, '_> {
             }
             Operator::Function(node) => {
                 self.arity(&operator, call, count, span);
-                if count == 0 {
-                    unify(variable(output, span), self.rule(node, span))
-                } else {
-                    generated(Callee::Function(node), arguments, output, span)
-                }
+                generated(Callee::Function(node), arguments, output, span)
             }
         };
         support.push(expr);
@@ -105,14 +101,13 @@ impl Resolver<'_, '_> {
                 (Callee::Function(node), arity)
             }
         };
-        let output = if count == arity + 1 {
-            arguments.pop()
-        } else {
-            self.arity(&operator, call, count, span);
-            None
-        };
+        let has_output = count == arity + 1;
+        let is_rule = arity == 0 && matches!(callee, Callee::Function(_));
+        if !has_output || is_rule {
+            self.arity(&operator, call, count - usize::from(has_output), span);
+        }
+        let output = if has_output { arguments.pop() } else { None };
         let term = match &callee {
-            Callee::Function(node) if arity == 0 => Some(self.rule(*node, span)),
             Callee::Function(_) => None,
             Callee::Builtin(name) => self.metadata(name, span),
         };
@@ -131,12 +126,6 @@ impl Resolver<'_, '_> {
             arguments,
             output,
         }))
-    }
-
-    /// The name of the builtin that is called, if it can have several results.
-    pub(super) fn relation(call: &ast::Call) -> Option<&'static str> {
-        let signature = signatures::find(&call.name()?)?;
-        signature.relation.then_some(signature.name)
     }
 
     /// What is called. `nested` calls of a local variable are OPA's error of another stage.
@@ -213,6 +202,11 @@ impl Resolver<'_, '_> {
                 );
                 (signature.arguments.len(), message)
             }
+            Operator::Function(node) if count == 0 && self.context.tree.node(*node).arity == 0 => {
+                // A rule is no function, not even one without arguments.
+                let message = format!("undefined function {}", text(call));
+                return self.context.findings.kind(Stage::Types, span, message);
+            }
             Operator::Function(node) => {
                 let arity = self.context.tree.node(*node).arity;
                 let s = if count == 1 { "" } else { "s" };
@@ -238,17 +232,12 @@ impl Resolver<'_, '_> {
         let kind = TermKind::Constant(value?);
         Some(Term { kind, span })
     }
+}
 
-    fn rule(&self, node: NodeId, span: Span) -> Term {
-        let path = term::constants(&self.context.tree.node(node).path, span);
-        Term {
-            kind: TermKind::Ref(Box::new(Ref {
-                root: Root::Data,
-                path,
-            })),
-            span,
-        }
-    }
+/// The name of the builtin that is called, if it can have several results.
+pub(super) fn relation(call: &ast::Call) -> Option<&'static str> {
+    let signature = signatures::find(&call.name()?)?;
+    signature.relation.then_some(signature.name)
 }
 
 /// The operator as it is written.

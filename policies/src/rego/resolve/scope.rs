@@ -40,25 +40,25 @@ struct Scope {
 /// The bodies around a place, and all variables of a definition.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scopes {
-    open: Vec<Scope>,
+    bodies: Vec<Scope>,
     free: HashMap<Name, Var>,
     variables: Vec<Variable>,
 }
 
 impl Scopes {
     pub(super) fn push(&mut self) {
-        self.open.push(Scope::default());
+        self.bodies.push(Scope::default());
     }
 
     /// Ends a comprehension. Gives the names that it assigned or declared and did not use.
     pub(super) fn pop(&mut self) -> Vec<(Name, Occurrence)> {
-        let scope = self.open.pop().unwrap_or_default();
+        let scope = self.bodies.pop().unwrap_or_default();
         unused(&scope)
     }
 
     /// Ends a body whose free names count as used in the body around it.
     pub(super) fn merge(&mut self) -> Vec<(Name, Occurrence)> {
-        let scope = self.open.pop().unwrap_or_default();
+        let scope = self.bodies.pop().unwrap_or_default();
         for name in &scope.order {
             if scope.locals[name].occurrence == Occurrence::Seen {
                 self.find(name);
@@ -69,12 +69,12 @@ impl Scopes {
 
     /// The names of the innermost body that it assigned or declared and did not use.
     pub(super) fn unused(&self) -> Vec<(Name, Occurrence)> {
-        self.open.last().map(unused).unwrap_or_default()
+        self.bodies.last().map(unused).unwrap_or_default()
     }
 
     /// The variable that a name is, here.
     pub(super) fn find(&mut self, name: &Name) -> Var {
-        for scope in self.open.iter_mut().rev() {
+        for scope in self.bodies.iter_mut().rev() {
             if let Some(local) = scope.locals.get_mut(name) {
                 local.count += 1;
                 return local.var;
@@ -94,7 +94,7 @@ impl Scopes {
     /// The variable that a body around declares under this name, if one does.
     pub(super) fn declared(&self, name: &str) -> Option<Var> {
         let local = self
-            .open
+            .bodies
             .iter()
             .rev()
             .find_map(|scope| scope.locals.get(name))?;
@@ -104,7 +104,7 @@ impl Scopes {
     /// A new variable of that name in the innermost body, or why that cannot be.
     pub(super) fn declare(&mut self, name: &Name, occurrence: Occurrence) -> Result<Var, String> {
         let before = self
-            .open
+            .bodies
             .last()
             .and_then(|scope| scope.locals.get(name))
             .map(|local| local.occurrence);
@@ -123,7 +123,7 @@ impl Scopes {
 
     /// How often a name of the outermost body occurs.
     pub(super) fn count(&self, name: &str) -> u32 {
-        let local = self.open.first().and_then(|scope| scope.locals.get(name));
+        let local = self.bodies.first().and_then(|scope| scope.locals.get(name));
         local.map_or(0, |local| local.count)
     }
 
@@ -149,7 +149,7 @@ impl Scopes {
             occurrence,
             count: 1,
         };
-        if let Some(scope) = self.open.last_mut() {
+        if let Some(scope) = self.bodies.last_mut() {
             scope.locals.insert(name.clone(), local);
             scope.order.push(name.clone());
         }

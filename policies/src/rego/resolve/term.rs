@@ -227,7 +227,7 @@ impl Resolver<'_, '_> {
     fn template_part(&mut self, expr: &ast::Expr) -> Term {
         let span = expr.span;
         if let ast::ExprKind::Call(call) = &expr.kind
-            && let Some(name) = Self::relation(call)
+            && let Some(name) = super::calls::relation(call)
         {
             let message = format!(
                 "illegal call to relation built-in '{name}' that may cause multiple outputs"

@@ -1,0 +1,58 @@
+//! From source to faults, values, reads and indexes.
+
+mod faults;
+mod indexes;
+mod reads;
+mod values;
+
+use super::{Options, compile};
+use crate::Value;
+use crate::rego::ast::{Module, Version};
+use crate::rego::plan::ir::Plan;
+use crate::rego::resolve::Question;
+use crate::rego::source::{Fault, Sources};
+use crate::rego::{parse, value};
+
+/// Compiles modules of one version, with a query.
+fn plan(
+    version: Version,
+    modules: &[&str],
+    query: &str,
+    options: Options<'_>,
+) -> Result<Plan, (Sources, Vec<Fault>)> {
+    let mut sources = Sources::default();
+    let mut parsed: Vec<Module> = Vec::new();
+    for module in modules {
+        let file = sources.add("test.rego", *module);
+        let options = parse::Options {
+            version,
+            annotations: true,
+        };
+        match parse::parse_module(file, module, options) {
+            Ok(module) => parsed.push(module),
+            Err(faults) => return Err((sources, faults)),
+        }
+    }
+    let file = sources.add("query", query);
+    let body = parse::parse_query(file, query, Version::V1).expect("the query is Rego");
+    let name = query.to_owned();
+    compile(&parsed, &[Question { name, body }], options).map_err(|faults| (sources, faults))
+}
+
+/// The faults of a module, as `line:column code: message`.
+fn faults(version: Version, module: &str, options: Options<'_>) -> Vec<String> {
+    let Err((sources, faults)) = plan(version, &[module], "true", options) else {
+        return Vec::new();
+    };
+    let text = |fault: &Fault| {
+        let (line, column) = sources.line_column(fault.span);
+        let message = fault.message.lines().next().unwrap_or_default();
+        format!("{line}:{column} {}: {message}", fault.code.name())
+    };
+    faults.iter().map(text).collect()
+}
+
+/// A value of JSON.
+fn json(text: &str) -> Value {
+    value::json::read(text).expect("the test's JSON is JSON")
+}
