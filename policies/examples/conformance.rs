@@ -19,7 +19,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use portcullis_policies::Value;
 use portcullis_policies::rego::ast::Version;
 use portcullis_policies::rego::builtins::Surroundings;
 use portcullis_policies::rego::compile::{Options, compile};
@@ -27,6 +26,7 @@ use portcullis_policies::rego::execute::{self, ErrorKind, Limits, Question};
 use portcullis_policies::rego::plan::ir::Access;
 use portcullis_policies::rego::resolve;
 use portcullis_policies::rego::source::{Fault, Sources};
+use portcullis_policies::rego::value::Value;
 use portcullis_policies::rego::{parse, value};
 use serde::Deserialize;
 
@@ -347,10 +347,7 @@ fn evaluate(
     }
     let file = sources.add("query", query);
     let body = parse::parse_query(file, query, Version::V1).map_err(|faults| failure(&faults))?;
-    let question = resolve::Question {
-        name: query.to_owned(),
-        body,
-    };
+    let question = resolve::Question::query(query, body);
     let plan =
         compile(&parsed, &[question], Options::default()).map_err(|faults| failure(&faults))?;
     let question = |input, data| Question {

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::{
-    Address, Code, Definition, Diagnostic, Diagnostics, Digest, Input, Message, RegoVersion,
-    Request, Value, decision::Judgement, normalise, rego,
+    Address, Code, Definition, Diagnostic, Diagnostics, Digest, Document, Input, Message,
+    RegoVersion, Request,
+    decision::Judgement,
+    normalise,
+    rego::{self, value::Value},
 };
 
 /// A policy, ready to judge. One that does not compile is kept as broken: it answers every request
@@ -28,7 +31,9 @@ impl Policy {
             .map_err(Arc::new);
         Self {
             digest: Digest::of(&definition),
-            parameters: Value::from(Json::Object(definition.parameters.clone())),
+            parameters: Document::from(&Json::Object(definition.parameters.clone()))
+                .value()
+                .clone(),
             program,
             definition,
         }

@@ -53,6 +53,8 @@ impl From<arithmetic::Fault> for Fault {
     fn from(fault: arithmetic::Fault) -> Self {
         match fault {
             arithmetic::Fault::Type { .. } => Self::Type(fault.to_string()),
+            // OPA has a number there. Undefined would be another answer.
+            arithmetic::Fault::TooLong => Self::Ends(ErrorKind::Digits.into()),
             fault => Self::Value(fault.to_string()),
         }
     }
@@ -89,6 +91,33 @@ impl Context<'_, '_> {
     fn charge_bytes(&mut self, count: usize) -> Result<()> {
         self.budget.steps(count as u64 / 64)?;
         Ok(self.budget.charge(count as u64)?)
+    }
+}
+
+impl Context<'_, '_> {
+    /// Accounts for the text of a value before it is written. A part that is shared is written
+    /// each time, so that a small value in memory can have a text without end.
+    fn charge_text(&mut self, value: &Value) -> Result<()> {
+        let mut open = vec![value];
+        while let Some(value) = open.pop() {
+            match value {
+                Value::String(text) => self.charge_bytes(text.len())?,
+                Value::Object(object) => {
+                    self.charge_members(2 * object.len())?;
+                    open.extend(object.iter().flat_map(|(key, value)| [key, value]));
+                }
+                Value::Set(set) => {
+                    self.charge_members(set.len())?;
+                    open.extend(set.iter());
+                }
+                Value::Array(elements) => {
+                    self.charge_members(elements.len())?;
+                    open.extend(elements.iter());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 

@@ -129,6 +129,11 @@ impl Sources {
         FileId(offset(self.files.len() - 1))
     }
 
+    /// All files, in the order in which they were taken in.
+    pub fn files(&self) -> impl Iterator<Item = FileId> {
+        (0..offset(self.files.len())).map(FileId)
+    }
+
     /// A file's name.
     pub fn name(&self, file: FileId) -> &str {
         self.file(file).map_or("", |file| &file.name)

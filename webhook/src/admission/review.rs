@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use portcullis_policies::{Input, Operation, Subject, Value, text::clean};
+use portcullis_policies::{Document, Input, Operation, Subject, text::clean};
 use serde::Deserialize;
 use serde_json::{Value as Json, value::RawValue};
 
@@ -179,7 +179,7 @@ impl Review {
 
     /// The whole request, as policies read it; work of the processor.
     pub(crate) fn input(&self) -> Result<Input, Problem> {
-        Value::from_json_str(self.text())
+        Document::read(self.text())
             .map(Input::Admission)
             .map_err(|error| invalid(&format!("`request` cannot be read: {error}")))
     }

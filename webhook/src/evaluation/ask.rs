@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::{body::Body, http::HeaderMap};
-use portcullis_policies::{Decision, Entry, Headers, Input, Point, Snapshot, Value, text::clean};
+use portcullis_policies::{
+    Decision, Document, Entry, Headers, Input, Point, Snapshot, text::clean,
+};
 
 use crate::{
     Doors,
@@ -70,7 +72,7 @@ pub(super) async fn about(
 }
 
 /// Any document, or none where there are only blanks.
-fn read_document(held: &Held) -> Result<Option<Value>, Problem> {
+fn read_document(held: &Held) -> Result<Option<Document>, Problem> {
     if held.bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
@@ -80,8 +82,8 @@ fn read_document(held: &Held) -> Result<Option<Value>, Problem> {
 }
 
 /// A document of JSON; `what` says where it stands.
-pub(super) fn read_json(text: &str, what: &str) -> Result<Value, Problem> {
-    Value::from_json_str(text).map_err(|error| {
+pub(super) fn read_json(text: &str, what: &str) -> Result<Document, Problem> {
+    Document::read(text).map_err(|error| {
         Problem::input_invalid(clean(&format!("{what} is not JSON: {error}")))
             .with_remedy("send a JSON document, or none")
     })

@@ -14,7 +14,7 @@ use axum::{
     http::HeaderMap,
 };
 use portcullis_policies::{
-    Address, Entry, Input, Point, Scope, Snapshot, Timestamp, Value, text::clean,
+    Address, Document, Entry, Input, Point, Scope, Snapshot, Timestamp, text::clean,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -38,7 +38,7 @@ pub(super) struct DataAnswer {
     /// The document; absent where it is undefined.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<serde_json::Value>)]
-    result: Option<Value>,
+    result: Option<Document>,
     /// The decision's id.
     #[schema(value_type = String)]
     decision_id: Arc<str>,
@@ -271,7 +271,7 @@ impl Query {
             None => None,
             Some(entry) => {
                 let decision = ask::about(doors, question, snapshot, entry, read).await?;
-                result_of(&decision)?.and_then(|document| look_up(&document, &self.rest).cloned())
+                result_of(&decision)?.and_then(|document| document.at(&self.rest))
             }
         };
         Ok(DataAnswer {
@@ -300,14 +300,4 @@ fn newest_in_force<'a>(
             let in_force = entry.policy.definition().window.contains(now);
             (in_force, entry.address().version())
         })
-}
-
-/// What a path of keys, indices and members leads to.
-fn look_up<'a>(document: &'a Value, path: &[String]) -> Option<&'a Value> {
-    path.iter().try_fold(document, |value, part| match value {
-        Value::Object(object) => object.get(&Value::from(part.as_str())),
-        Value::Array(items) => items.get(part.parse().ok()?),
-        Value::Set(members) => members.get(&Value::from(part.as_str())),
-        _ => None,
-    })
 }

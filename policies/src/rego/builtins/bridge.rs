@@ -53,6 +53,9 @@ pub(super) fn call(
     let Some((function, _)) = BUILTINS.get(name) else {
         return Ok(Value::Undefined);
     };
+    for operand in operands {
+        context.charge_text(operand)?;
+    }
     let prepared: Vec<Value>;
     let operands = match prepare(name, context, operands)? {
         Some(changed) => {

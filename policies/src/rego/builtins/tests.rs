@@ -150,7 +150,7 @@ fn functions(#[case] name: &str, #[case] operands: &str, #[case] expected: &str)
 fn what_would_fill_the_memory_is_refused(#[case] name: &str, #[case] operands: &str) {
     let fault = apply(name, operands);
     assert!(
-        fault.contains("Memory") || fault.contains("Steps") || fault.contains("digits"),
+        fault.contains("Memory") || fault.contains("Steps") || fault.contains("Digits"),
         "{fault}"
     );
 }

@@ -1,4 +1,5 @@
-//! What builtin functions take and give: OPA's declarations, one a line in `signatures.txt`.
+//! What builtin functions take and give: OPA's declarations and ours (`get_header` and
+//! `external.http.header`), one a line in `signatures.txt`.
 //!
 //! ```text
 //! concat(string, (array[string] | set[string])) -> string
