@@ -55,6 +55,7 @@ impl Access {
     /// Of an admission review, where this is what is looked at of the `input` that is made of it:
     /// `{"request": …, "review": …, "parameters": …}`, both of the first being the review's
     /// `request`. Which type that has is always looked at.
+    #[must_use]
     pub fn of_review(&self) -> Self {
         let mut review = Self::default();
         let request = review.key("request");

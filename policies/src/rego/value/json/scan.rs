@@ -392,8 +392,8 @@ fn plain(text: &[u8]) -> usize {
         // It may mark bytes behind such a byte as well, never one before it.
         let word = u64::from_le_bytes(*word);
         let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
-        let quote = below(word ^ ONES * u64::from(b'"'), 1);
-        let backslash = below(word ^ ONES * u64::from(b'\\'), 1);
+        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
+        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
         let special = (quote | backslash | below(word, 0x20)) & HIGH;
         if special != 0 {
             return at * 8 + special.trailing_zeros() as usize / 8;
