@@ -46,6 +46,27 @@ impl Access {
         }
     }
 
+    /// Whether only the type is looked at.
+    #[inline]
+    pub fn is_nothing(&self) -> bool {
+        matches!(self, Self::Parts { keys, each: None } if keys.is_empty())
+    }
+
+    /// Of an admission review, where this is what is looked at of the `input` that is made of it:
+    /// `{"request": …, "review": …, "parameters": …}`, both of the first being the review's
+    /// `request`. Which type that has is always looked at.
+    #[must_use]
+    pub fn of_review(&self) -> Self {
+        let mut review = Self::default();
+        let request = review.key("request");
+        for name in ["request", "review"] {
+            if let Some(below) = self.at(name) {
+                request.merge(below);
+            }
+        }
+        review
+    }
+
     /// The part under a key, to be extended.
     pub fn key(&mut self, key: &str) -> &mut Self {
         match self {
@@ -81,5 +102,59 @@ impl Access {
             keys.values_mut().for_each(&mut extend);
             extend(each.get_or_insert_with(Box::default));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::Access;
+
+    /// Looks at all that is below these paths; `*` is every member.
+    fn access(paths: &[&str]) -> Access {
+        fn extend(access: &mut Access, path: &[&str]) {
+            match path.split_first() {
+                None => access.whole(),
+                Some((&"*", rest)) => access.each(|below| extend(below, rest)),
+                Some((key, rest)) => extend(access.key(key), rest),
+            }
+        }
+        let mut access = Access::default();
+        for path in paths {
+            let path: Vec<&str> = path.split_terminator('.').collect();
+            extend(&mut access, &path);
+        }
+        access
+    }
+
+    #[rstest]
+    #[case(&[], &["a.b"], &["a.b"])]
+    #[case(&["a.b"], &["a.c"], &["a.b", "a.c"])]
+    #[case(&["a.b"], &["a"], &["a"])]
+    #[case(&["a.b"], &["*.c"], &["*.c", "a.b"])]
+    #[case(&["*.c"], &["a.b"], &["*.c", "a.b"])]
+    #[case(&["*"], &["a.b"], &["*", "a"])]
+    #[case(&["a"], &[""], &[""])]
+    fn merges(#[case] one: &[&str], #[case] other: &[&str], #[case] both: &[&str]) {
+        let mut merged = access(one);
+        merged.merge(&access(other));
+        assert_eq!(merged, access(both));
+    }
+
+    #[rstest]
+    #[case(&["request.object.a", "review.object.b"], &["request.object.a", "request.object.b"])]
+    #[case(&["parameters.labels", "review.kind"], &["request.kind"])]
+    #[case(&["*.uid"], &["request.uid"])]
+    #[case(&[""], &["request"])]
+    fn is_placed_below_a_review(#[case] input: &[&str], #[case] review: &[&str]) {
+        assert_eq!(access(input).of_review(), access(review));
+    }
+
+    #[test]
+    fn of_a_review_the_type_of_the_request_is_looked_at() {
+        let review = access(&["parameters"]).of_review();
+        assert_eq!(review.at("request"), Some(&Access::default()));
+        assert_eq!(review.at("kind"), None);
     }
 }

@@ -2,10 +2,14 @@
 //! would read escaped.
 
 mod read;
+mod scan;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write as _;
 
-pub use read::read;
+pub use read::{read, read_parts};
+pub use scan::Fault;
 
 use super::{Value, elements, number, order};
 

@@ -1,0 +1,311 @@
+use std::collections::BTreeMap;
+
+use proptest::{collection, option, prelude::*};
+use rstest::rstest;
+
+use super::{Fault, read, read_parts};
+use crate::rego::{
+    plan::access::Access,
+    value::{Value, elements, text::literal},
+};
+
+/// What `ast.ValueFromReader` of OPA 1.22.2 makes of these documents, but for how numbers are written.
+#[rstest]
+#[case(
+    br#" {"b": [1, -2.5e1, true], "a": null} "#,
+    r#"{"a": null, "b": [1, -25.0, true]}"#
+)]
+#[case(b"123456789012345678901234567890", "123456789012345678901234567890")]
+#[case(b"1.00000000000000000001", "1.00000000000000000001")]
+#[case(b"1.0", "1.0")]
+#[case(b"-0", "0")]
+#[case(b"1e3", "1000.0")]
+#[case(b"0.1", "0.1")]
+#[case(b"\t\r\n[ ]\n", "[]")]
+#[case(br#"{"a":1,"b":2,"a":3}"#, r#"{"a": 3, "b": 2}"#)]
+#[case(br#"{"a":{"x":1},"\u0061":{"y":2}}"#, r#"{"a": {"y": 2}}"#)]
+#[case(br#"{"":1}"#, r#"{"": 1}"#)]
+#[case(br#""a\n\u00e9\ud83d\ude00\ud83d""#, "\"a\\né😀\u{fffd}\"")]
+#[case(br#""\ude00\ud83d\u0041\ud83dx""#, "\"\u{fffd}\u{fffd}A\u{fffd}x\"")]
+#[case(br#""\ud83d\ud83d\ude00""#, "\"\u{fffd}😀\"")]
+#[case(br#""\/\"\\\b\f""#, r#""/\"\\\b\f""#)]
+#[case(b"\"a\xffb\xe2\x82\"", "\"a\u{fffd}b\u{fffd}\u{fffd}\"")]
+#[case(b"\"\xed\xa0\x80\"", "\"\u{fffd}\u{fffd}\u{fffd}\"")]
+#[case(b"\"\xf0\x9f\x98\"", "\"\u{fffd}\u{fffd}\u{fffd}\"")]
+#[case(b"\"\\n\xff\"", "\"\\n\u{fffd}\"")]
+#[case(b"{\"\xff\":1,\"\\ufffd\":2}", "{\"\u{fffd}\": 2}")]
+#[case(b"\"\x7f\"", r#""\x7f""#)]
+fn reads(#[case] text: &[u8], #[case] expected: &str) {
+    let value = read_parts(text, &Access::All);
+    assert_eq!(value.map(|value| literal(&value)), Ok(expected.to_owned()));
+    assert_eq!(read_parts(text, &Access::default()).err(), None);
+}
+
+/// What OPA refuses (`util.UnmarshalJSON`) is refused, whatever is looked at.
+#[rstest]
+#[case(b"", "unexpected end of the document")]
+#[case(b"01", "unexpected '1' at byte 1")]
+#[case(b"1.", "unexpected end of the document")]
+#[case(b"-", "unexpected end of the document")]
+#[case(b"+1", "unexpected '+' at byte 0")]
+#[case(b".5", "unexpected '.' at byte 0")]
+#[case(b"1e", "unexpected end of the document")]
+#[case(b"1.e3", "unexpected 'e' at byte 2")]
+#[case(b"NaN", "unexpected 'N' at byte 0")]
+#[case(b"[1,]", "unexpected ']' at byte 3")]
+#[case(b"[1 2]", "unexpected '2' at byte 3")]
+#[case(b"[1}", "unexpected '}' at byte 2")]
+#[case(b"{\"a\":1]", "unexpected ']' at byte 6")]
+#[case(b"{\"a\" 1}", "unexpected '1' at byte 5")]
+#[case(b"{\"a\":1,}", "unexpected '}' at byte 7")]
+#[case(b"{a: 1}", "unexpected 'a' at byte 1")]
+#[case(b"{1: 1}", "unexpected '1' at byte 1")]
+#[case(b"\"\t\"", "unexpected '\\t' at byte 1")]
+#[case(b"\"abcdefghijk\x1f\"", "unexpected '\\u{1f}' at byte 12")]
+#[case(b"\"\\x\"", "unexpected 'x' at byte 2")]
+#[case(b"\"\\'\"", "unexpected '\\'' at byte 2")]
+#[case(b"\"\\u12g4\"", "unexpected 'g' at byte 5")]
+#[case(b"\"\\ud83d\\u12\"", "unexpected '\"' at byte 11")]
+#[case(b"\"abc", "unexpected end of the document")]
+#[case(b"\"abc\\", "unexpected end of the document")]
+#[case(b"nul", "unexpected end of the document")]
+#[case(b"nulL", "unexpected 'L' at byte 3")]
+#[case(b"True", "unexpected 'T' at byte 0")]
+#[case(b"'a'", "unexpected '\\'' at byte 0")]
+#[case(b"// x\n1", "unexpected '/' at byte 0")]
+#[case(b"\xef\xbb\xbf1", "unexpected 'ï' at byte 0")]
+#[case(b"1\xc2\xa0", "unexpected 'Â' at byte 1")]
+#[case(b"1 2", "unexpected '2' at byte 2")]
+#[case(b"{}}", "unexpected '}' at byte 2")]
+fn refuses(#[case] text: &[u8], #[case] expected: &str) {
+    for access in [Access::All, Access::default(), each(Access::default())] {
+        let fault = read_parts(text, &access).map_err(|fault| fault.to_string());
+        assert_eq!(fault, Err(expected.to_owned()), "{access:?}");
+    }
+    // As a member that nobody looks at, before one that somebody does.
+    let member = [b"{\"skipped\":", text, b",\"a\":1}"].concat();
+    let access = parts([("a", Access::All)]);
+    assert!(read_parts(&member, &access).is_err());
+}
+
+#[test]
+fn refuses_what_is_too_deep() {
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let text = |depth: usize| open.repeat(depth) + "1" + &close.repeat(depth);
+        for access in [
+            Access::All,
+            Access::default(),
+            each(each(Access::default())),
+        ] {
+            assert!(read_parts(text(128).as_bytes(), &access).is_ok());
+            let fault = read_parts(text(129).as_bytes(), &access);
+            assert_eq!(fault, Err(Fault::Depth));
+        }
+    }
+}
+
+/// OPA has a limit, too, that is higher: 1e30102 is a number there, and 1e30103 none.
+#[test]
+fn numbers_have_a_limit_wherever_they_are() {
+    for access in [Access::All, Access::default(), parts([("b", Access::All)])] {
+        let read = |number: &str| read_parts(format!(r#"{{"a": {number}}}"#).as_bytes(), &access);
+        for number in ["1e400", "1e-4095", &"1".repeat(4096)] {
+            assert!(read(number).is_ok());
+        }
+        for number in [
+            "1e4096",
+            "-1E+4096",
+            "1e99999999999999999999",
+            &"1".repeat(4097),
+        ] {
+            assert_eq!(read(number), Err(Fault::Digits { at: 6 }), "{number}");
+        }
+    }
+}
+
+/// Six bytes that become a kilobyte, again and again.
+#[test]
+fn numbers_have_a_limit_together() {
+    let text = |count: usize| format!("[{}1]", "1e4000,".repeat(count));
+    for access in [Access::All, Access::default()] {
+        assert!(read_parts(text(250).as_bytes(), &access).is_ok());
+        assert_eq!(
+            read_parts(text(300).as_bytes(), &access),
+            Err(Fault::Noughts)
+        );
+    }
+}
+
+/// What is shared between keys is only that they are equal.
+#[test]
+fn keys_with_the_same_hash_are_kept_apart() {
+    let names = ["ab", "axb", "bab", "a", "b", "kind", "kand"];
+    let members: Vec<String> = names.iter().map(|name| format!("{name:?}: 1")).collect();
+    let text = format!("[{{{0}}}, {{{0}}}]", members.join(", "));
+    let value = read(&text).expect("JSON");
+    for object in elements(&value).expect("an array") {
+        for name in names {
+            assert!(super::super::get(object, &Value::from(name)).is_some());
+        }
+    }
+}
+
+#[rstest]
+#[case(parts([]), "{}")]
+#[case(parts([("a", Access::All)]), r#"{"a": [1, {"x": "y"}]}"#)]
+#[case(parts([("a", Access::default())]), r#"{"a": []}"#)]
+#[case(parts([("a", each(Access::default()))]), r#"{"a": [0, {}]}"#)]
+#[case(parts([("a", each(parts([("x", Access::All)])))]), r#"{"a": [0, {"x": "y"}]}"#)]
+#[case(each(Access::default()), r#"{"a": [], "b": "", "c": true, "d": null}"#)]
+fn reads_what_is_looked_at(#[case] access: Access, #[case] expected: &str) {
+    let text = br#"{"a": [1, {"x": "y"}], "b": "text", "c": false, "d": null}"#;
+    let value = read_parts(text, &access).map(|value| literal(&value));
+    assert_eq!(value, Ok(expected.to_owned()));
+}
+
+fn parts<const N: usize>(keys: [(&str, Access); N]) -> Access {
+    let keys = keys.map(|(key, access)| (key.into(), access)).into();
+    Access::Parts { keys, each: None }
+}
+
+fn each(access: Access) -> Access {
+    Access::Parts {
+        keys: BTreeMap::new(),
+        each: Some(Box::new(access)),
+    }
+}
+
+/// What [`read_parts`] is to leave of a document.
+fn prune(value: &Value, access: &Access) -> Value {
+    let Access::Parts { each, .. } = access else {
+        return value.clone();
+    };
+    match value {
+        Value::Object(object) => {
+            let member = |(key, value): (&Value, &Value)| {
+                let below = access.at(key.as_string().ok()?)?;
+                Some((key.clone(), prune(value, below)))
+            };
+            let members: BTreeMap<_, _> = object.iter().filter_map(member).collect();
+            members.into()
+        }
+        Value::Bool(_) => Value::Bool(true),
+        Value::Number(_) => Value::from(0_u64),
+        Value::String(_) => Value::from(""),
+        value => match (elements(value), each) {
+            (Some(elements), Some(below)) => {
+                let kept: Vec<Value> = elements.iter().map(|one| prune(one, below)).collect();
+                kept.into()
+            }
+            (Some(_), None) => Value::new_array(),
+            (None, _) => value.clone(),
+        },
+    }
+}
+
+/// By serde's reader of numbers, which is exact for those that are generated.
+fn convert(json: &serde_json::Value) -> Value {
+    match json {
+        serde_json::Value::Number(number) => {
+            super::super::number::parse(&number.to_string()).unwrap_or(Value::Null)
+        }
+        serde_json::Value::Array(elements) => {
+            elements.iter().map(convert).collect::<Vec<_>>().into()
+        }
+        serde_json::Value::Object(members) => {
+            let members = members
+                .iter()
+                .map(|(key, value)| (Value::from(key.as_str()), convert(value)));
+            members.collect::<BTreeMap<_, _>>().into()
+        }
+        other => Value::from(other.clone()),
+    }
+}
+
+/// Few keys, so that documents and accesses meet and keys come twice; one of them escaped.
+fn key() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(&["a", "b", "c", "\\u0061", "longer than a remembered key"][..])
+}
+
+fn document() -> impl Strategy<Value = String> {
+    let string = any::<String>().prop_map(|text| serde_json::Value::from(text).to_string());
+    let number = any::<i32>().prop_map(|number| (f64::from(number) / 8.0).to_string());
+    let leaf = prop_oneof![
+        Just("true".to_owned()),
+        Just("false".to_owned()),
+        Just("null".to_owned()),
+        Just(r#""\ud800\"""#.to_owned()),
+        string,
+        number,
+        any::<i64>().prop_map(|number| number.to_string()),
+    ];
+    leaf.prop_recursive(5, 60, 6, |below| {
+        let member = (key(), below.clone());
+        let object = collection::vec(member, 0..6).prop_map(|members| {
+            let members: Vec<String> = members
+                .iter()
+                .map(|(key, value)| format!("\"{key}\" : {value}"))
+                .collect();
+            format!("{{{}}}", members.join(" ,"))
+        });
+        let array = collection::vec(below, 0..6);
+        prop_oneof![
+            array.prop_map(|all| format!("[ {}]", all.join(","))),
+            object
+        ]
+    })
+}
+
+fn access() -> impl Strategy<Value = Access> {
+    let leaf = prop_oneof![Just(Access::All), Just(Access::default())];
+    leaf.prop_recursive(5, 30, 4, |below| {
+        let key = prop::sample::select(&["a", "b", "c"][..]).prop_map(Box::from);
+        let keys = collection::btree_map(key, below.clone(), 0..4);
+        (keys, option::of(below.prop_map(Box::new)))
+            .prop_map(|(keys, each)| Access::Parts { keys, each })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_part_is_what_the_whole_has_of_it(text in document(), access in access()) {
+        let whole = read(&text).map_err(TestCaseError::fail)?;
+        let part = read_parts(text.as_bytes(), &access);
+        let part = part.map_err(|fault| TestCaseError::fail(fault.to_string()))?;
+        prop_assert_eq!(&part, &prune(&whole, &access));
+    }
+
+    #[test]
+    fn agrees_with_serde(text in document()) {
+        // Of half a pair, serde makes an error.
+        let text = text.replace("\\ud800", "");
+        let expected: serde_json::Value = serde_json::from_str(&text)?;
+        let whole = read(&text).map_err(TestCaseError::fail)?;
+        prop_assert_eq!(whole, convert(&expected));
+    }
+
+    /// A byte that is put elsewhere, or another in its place, is a fault for all readers or none.
+    #[test]
+    fn faults_do_not_depend_on_what_is_read(
+        text in document(),
+        access in access(),
+        at in any::<prop::sample::Index>(),
+        byte in prop::sample::select(&b"\"\\{}[],: 0e-.x\xff\x1f"[..]),
+    ) {
+        let mut text = text.into_bytes();
+        let at = at.index(text.len());
+        text[at] = byte;
+        let whole = read_parts(&text, &Access::All);
+        let part = read_parts(&text, &access);
+        prop_assert_eq!(whole.err(), part.err());
+    }
+
+    #[test]
+    fn garbage_is_a_fault(text: Vec<u8>, access in access()) {
+        let whole = read_parts(&text, &Access::All);
+        let part = read_parts(&text, &access);
+        prop_assert_eq!(whole.err(), part.err());
+    }
+}
