@@ -4,6 +4,7 @@
 //! evaluate ─▶ Machine ─ step.rs     runs blocks, backtracking by continuation
 //!                     ─ term.rs     values of terms
 //!                     ─ rule.rs     rules, functions, their conflicts and what is memoised
+//!                     ─ part.rs     partial rules of which only a part is asked
 //!                     ─ tree.rs     documents, where rules and base data overlay each other
 //!                     ─ with.rs     replacements
 //!                     ─ pattern.rs  destructuring
@@ -21,6 +22,7 @@ mod budget;
 mod error;
 mod memo;
 mod observe;
+mod part;
 mod pattern;
 mod rule;
 mod step;

@@ -4,4 +4,5 @@ pub mod access;
 pub mod index;
 pub mod ir;
 pub mod lower;
+pub mod part;
 pub mod reads;

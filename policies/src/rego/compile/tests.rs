@@ -2,6 +2,7 @@
 
 mod faults;
 mod indexes;
+mod parts;
 mod reads;
 mod values;
 

@@ -32,8 +32,12 @@ impl<'p, O: Observer> Machine<'p, O> {
                 self.close_frame(base);
                 value?
             }
-            RuleKind::Set => self.set(rule)?,
-            RuleKind::Object => self.object(rule)?,
+            RuleKind::Set | RuleKind::Object => {
+                let base = self.open_frame(0);
+                let value = self.partial(rule, 0);
+                self.close_frame(base);
+                value?
+            }
             // A function is no document.
             RuleKind::Function { .. } => Value::Undefined,
         };
@@ -143,9 +147,18 @@ impl<'p, O: Observer> Machine<'p, O> {
         self.slots.resize(end, Value::Undefined);
     }
 
-    fn set(&mut self, rule: &'p Rule) -> Result<Value> {
+    /// The document of all solutions of a partial rule. The frame begins with the keys that are
+    /// asked for.
+    pub(super) fn partial(&mut self, rule: &'p Rule, arity: usize) -> Result<Value> {
+        match rule.kind {
+            RuleKind::Set => self.set(rule, arity),
+            _ => self.object(rule, arity),
+        }
+    }
+
+    fn set(&mut self, rule: &'p Rule, arity: usize) -> Result<Value> {
         let mut members = BTreeSet::new();
-        self.each_solution(rule, &mut |machine, definition| {
+        self.each_solution(rule, arity, &mut |machine, definition| {
             let member = machine.eval(&definition.value)?;
             if is_defined(&member) {
                 machine.yields(rule, definition, &member);
@@ -157,9 +170,9 @@ impl<'p, O: Observer> Machine<'p, O> {
         Ok(Value::from(members))
     }
 
-    fn object(&mut self, rule: &'p Rule) -> Result<Value> {
+    fn object(&mut self, rule: &'p Rule, arity: usize) -> Result<Value> {
         let mut root = BTreeMap::new();
-        self.each_solution(rule, &mut |machine, definition| {
+        self.each_solution(rule, arity, &mut |machine, definition| {
             let mut keys = Vec::with_capacity(definition.path.len());
             for key in &definition.path {
                 keys.push(machine.eval(key)?);
@@ -183,19 +196,20 @@ impl<'p, O: Observer> Machine<'p, O> {
     fn each_solution(
         &mut self,
         rule: &'p Rule,
+        arity: usize,
         solution: &mut dyn FnMut(&mut Self, &'p Definition) -> Result<()>,
     ) -> Result<()> {
-        let base = self.open_frame(0);
         for definition in self.candidates(rule)?.of(rule) {
-            self.reset_frame(0, definition.slots);
+            self.reset_frame(arity, definition.slots);
             self.observer.tries(rule, definition);
-            self.run(&definition.body, &mut |machine| {
-                solution(machine, definition)?;
-                Ok(Flow::Continue)
-            })?;
+            if self.takes(definition)? {
+                self.run(&definition.body, &mut |machine| {
+                    solution(machine, definition)?;
+                    Ok(Flow::Continue)
+                })?;
+            }
             self.observer.leaves(rule, definition);
         }
-        self.close_frame(base);
         Ok(())
     }
 
@@ -353,6 +367,13 @@ fn grow(
             true
         }
         (Some(_), true) => false,
-        (Some(part), false) => part.equals(&value),
+        (Some(part), false) if part.equals(&value) => {
+            // As in OPA, nothing more can be put below a place that has had a value.
+            if let Part::Branch(_) = part {
+                *part = Part::Leaf(value);
+            }
+            true
+        }
+        (Some(_), false) => false,
     }
 }

@@ -118,6 +118,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                 let value = self.eval(term)?;
                 self.follow(&value, segments, next)
             }
+            Source::Part(part) => self.follow_part(*part, segments, next),
             Source::Node(node) => {
                 let mut place = self.plan.tree[node.index()].path.to_vec();
                 self.follow_tree(Some(*node), &mut place, segments, next)
