@@ -19,7 +19,9 @@
 //! time, headers, a seed) is an argument.
 
 mod budget;
+mod coverage;
 mod error;
+mod explain;
 mod memo;
 mod observe;
 mod part;
@@ -37,8 +39,10 @@ use std::mem;
 
 pub use budget::Limits;
 pub(crate) use budget::{Budget, VALUE_SIZE};
+pub use coverage::{Coverage, FileReport, Position, Range, Report};
 pub use error::{Error, ErrorKind};
-pub use observe::{Coverage, Nobody, Observer};
+pub use explain::{Explainer, Explanation, Failed, Named, Outcome, Reason, Solution, Tried};
+pub use observe::{Nobody, Observer, View};
 
 use crate::rego::{
     builtins::Surroundings,

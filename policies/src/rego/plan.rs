@@ -6,3 +6,4 @@ pub mod ir;
 pub mod lower;
 pub mod part;
 pub mod reads;
+pub mod visit;

@@ -1,5 +1,7 @@
 //! From source to faults, values, reads and indexes.
 
+mod coverage;
+mod explain;
 mod faults;
 mod indexes;
 mod parts;

@@ -147,8 +147,13 @@ impl Lowering<'_> {
     /// The variables that people named, with their slots.
     fn names(&self) -> Box<[(Slot, Box<str>)]> {
         let named = self.variables.iter().zip(&self.slots);
-        let named = named.filter(|(variable, _)| variable.is_named());
+        let bound = (0..).map(|index| self.bound.contains(core::Var(index)));
+        // What only a comprehension or another block binds is not bound at the end of the body.
+        let named = named
+            .zip(bound)
+            .filter(|((variable, _), bound)| *bound && variable.is_named());
         named
+            .map(|(named, _)| named)
             .filter_map(|(variable, slot)| Some(((*slot)?, (*variable.name).into())))
             .collect()
     }
