@@ -1,7 +1,10 @@
 //! From source to faults, values, reads and indexes.
 
+mod coverage;
+mod explain;
 mod faults;
 mod indexes;
+mod parts;
 mod reads;
 mod values;
 

@@ -146,7 +146,9 @@ impl<'p, O: Observer> Machine<'p, O> {
     fn reference(&mut self, reference: &'p Reference) -> Result<Value> {
         let source = match &reference.source {
             Source::Node(node) => return self.lookup(*node, &reference.path),
+            Source::Part(part) => return self.below_part(*part, &reference.path),
             Source::Term(Term::Data) => return self.lookup_base(&reference.path),
+            Source::Term(Term::Rule(rule)) => return self.below_rule(*rule, &reference.path),
             Source::Term(source) => source,
         };
         if let Term::Input | Term::Local(_) | Term::Constant(_) = source
@@ -178,7 +180,7 @@ impl<'p, O: Observer> Machine<'p, O> {
         Some(value)
     }
 
-    fn simple(&self, term: &'p Term) -> Option<&Value> {
+    pub(super) fn simple(&self, term: &'p Term) -> Option<&Value> {
         match term {
             Term::Constant(value) => Some(value),
             Term::Local(slot) => Some(self.local(*slot)),

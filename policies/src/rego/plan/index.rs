@@ -57,6 +57,11 @@ pub fn build(rule: &mut Rule) {
         RuleKind::Function { arity } => arity,
         _ => 0,
     };
+    build_for(rule, arity);
+}
+
+/// Gives a rule an index, of which the first slots are arguments.
+pub fn build_for(rule: &mut Rule, arity: u32) {
     if rule.definitions.len() < WORTHWHILE {
         return;
     }

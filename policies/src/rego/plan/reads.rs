@@ -43,6 +43,9 @@ pub(super) fn reads(plan: &Plan, replaced: &HashSet<&'static str>) -> Reads {
             reader.whole(&default.value);
         }
     }
+    for definition in plan.parts.iter().flat_map(|part| &part.rule.definitions) {
+        reader.definition(definition, false);
+    }
     for entry in &plan.entries {
         reader.slots.clear();
         reader.block(&entry.body);
@@ -203,6 +206,7 @@ impl Reader<'_> {
     fn find(&mut self, find: &Find) {
         let mut location = match &find.source {
             Source::Term(term) => self.locate(term),
+            Source::Part(_) => None,
             Source::Node(node) => {
                 self.document(*node);
                 None
@@ -285,6 +289,7 @@ impl Reader<'_> {
             Term::Reference(reference) => {
                 let source = match &reference.source {
                     Source::Term(term) => self.locate(term),
+                    Source::Part(_) => None,
                     Source::Node(node) => {
                         self.document(*node);
                         None
