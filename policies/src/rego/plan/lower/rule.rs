@@ -1,11 +1,9 @@
 //! Rules, their definitions, and queries.
 
-use std::collections::HashSet;
-
 use regorus::Value;
 
 use super::groups::{Group, Groups};
-use super::{Lowering, constant};
+use super::{Lowering, Replaced, constant};
 use crate::rego::core::{self, Definition, Program, Query, TermKind};
 use crate::rego::findings::Findings;
 use crate::rego::plan::ir::{self, Entry, Fallback, Pattern, Rule, RuleKind, Slot};
@@ -13,7 +11,7 @@ use crate::rego::plan::ir::{self, Entry, Fallback, Pattern, Rule, RuleKind, Slot
 pub(super) fn rule(
     program: &Program,
     groups: &Groups,
-    replaced: &HashSet<&'static str>,
+    replaced: &Replaced,
     group: &Group,
     findings: &mut Findings,
 ) -> Rule {
@@ -66,7 +64,7 @@ pub(super) fn rule(
 pub(super) fn entry(
     program: &Program,
     groups: &Groups,
-    replaced: &HashSet<&'static str>,
+    replaced: &Replaced,
     query: &Query,
     findings: &mut Findings,
 ) -> Entry {
