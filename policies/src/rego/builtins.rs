@@ -18,6 +18,7 @@ mod numbers;
 mod operators;
 mod pattern;
 mod request;
+mod schema;
 mod strings;
 mod template;
 mod units;
@@ -121,6 +122,7 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         numbers::FUNCTIONS,
         operators::FUNCTIONS,
         request::FUNCTIONS,
+        schema::FUNCTIONS,
         strings::FUNCTIONS,
         template::FUNCTIONS,
         units::FUNCTIONS,

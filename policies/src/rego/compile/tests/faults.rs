@@ -346,9 +346,9 @@ fn beyond_the_compiler() {
         ],
     );
     check(
-        "package a\np := count([]) with count as http.send",
+        "package a\np if count([]) == 1 with count as http.send",
         &[
-            "2:6 rego_compile_error: not supported: the function `http.send`: policies make no network calls",
+            "2:21 rego_compile_error: not supported: the function `http.send`: policies make no network calls",
         ],
     );
     check(

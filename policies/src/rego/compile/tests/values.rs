@@ -215,9 +215,9 @@ fn first_version() {
 /// What is refused can be stood in for; called without, it ends the evaluation.
 #[test]
 fn a_function_that_is_refused_may_be_replaced() {
-    let send = "http.send({}).a with http.send as {\"a\": 1}";
-    check(&format!("p := {send}"), &["1"]);
-    let module = format!("package a\np := {send}\nq if not http.send({{}}).a");
+    let rule = "p := x if x := http.send({}).a with http.send as {\"a\": 1}";
+    check(rule, &["1"]);
+    let module = format!("package a\n{rule}\nq if not http.send({{}}).a");
     let plan = plan(Version::V1, &[&module], "data.a.q = x", Options::default());
     let plan = plan
         .map_err(|(_, faults)| faults)
