@@ -32,11 +32,18 @@ OPA_MODULE := github.com/open-policy-agent/opa@$(shell sed -n 's/^opa_version=//
 # How long each fuzz target runs.
 SECONDS ?= 60
 
+# Runs them with these options.
+define conformance
+	module=$$(go mod download -json $(OPA_MODULE) | sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p'); \
+	cargo run --locked --release -q -p portcullis-policies --example conformance -- \
+		$(1) "$$module" docs/rego-conformance.md
+endef
+
 SHELL_SCRIPTS := $(shell git grep -lE '^\#!.*\b(ba)?sh$$')
 
 .PHONY: help
 help: ## explain the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## build and start `portcullis serve` on the shipped library
@@ -65,11 +72,16 @@ fuzz: $(CACHE)/tools/bin/cargo-fuzz ## fuzz the Rego compiler, each target for S
 		policies/fuzz/corpus "$$module/v1/test/cases/testdata" policies/library
 	SECONDS_EACH=$(SECONDS) policies/fuzz/run
 
+.PHONY: conformance
+conformance: ## OPA's own suites on our Rego: equal, refused or different; more cases from CONFORMANCE_EXTRA
+	$(call conformance,--check $(addprefix --extra ,$(CONFORMANCE_EXTRA)))
+
 .PHONY: test
 test: tools opa ## everything, the end-to-end tests on a real cluster included
 	cargo nextest run $(WITHOUT_CLUSTER)
 	cargo test $(WITHOUT_CLUSTER) --doc
 	$(MAKE) --no-print-directory library
+	$(MAKE) --no-print-directory conformance
 	$(MAKE) --no-print-directory e2e
 
 .PHONY: e2e
@@ -87,10 +99,11 @@ lint: tools helm ## formats, lints, dependencies, scripts, the chart, and whethe
 	$(MAKE) --no-print-directory gen CHECK=--check
 
 .PHONY: gen
-gen: ## write the generated files: CRDs, OpenAPI, the chart's documentation
+gen: ## write the generated files: CRDs, OpenAPI, the chart's documentation, agreement with OPA
 	cargo run --locked -q -p portcullis-crds --bin crdgen -- $(CHECK) charts/portcullis/templates/crds
 	cargo run --locked -q -p portcullis-webhook --bin openapigen -- $(CHECK) docs/openapi.json
 	charts/readme $(CHECK)
+	$(call conformance,--brief $(CHECK))
 
 .PHONY: image
 image: ## write the container image as an archive, without a Docker daemon

@@ -169,10 +169,7 @@ fn compile(source: &Source) -> (Times, String) {
         Ok(body) => body,
         Err(faults) => return (times, refusal(&faults[0].message, faults.len())),
     };
-    let question = Question {
-        name: query.to_owned(),
-        body,
-    };
+    let question = Question::query(query, body);
     let mut findings = Findings::default();
     let result = passes(&mut times, &modules, question, source, &mut findings);
     let outcome = time(&mut times[8], || {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use portcullis_policies::Value;
+use portcullis_policies::rego::value::Value;
 use portcullis_policies::rego::ast::Version;
 use portcullis_policies::rego::value::json;
 

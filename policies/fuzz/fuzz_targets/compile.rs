@@ -8,7 +8,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use portcullis_fuzz::{check_faults, prune, question};
-use portcullis_policies::Value;
+use portcullis_policies::rego::value::Value;
 use portcullis_policies::rego::ast::Version;
 use portcullis_policies::rego::compile::{self, compile};
 use portcullis_policies::rego::execute::evaluate;

@@ -11,7 +11,7 @@ use portcullis_policies::rego::parse::parse_query;
 use portcullis_policies::rego::resolve::Question;
 use portcullis_policies::rego::source::Sources;
 use portcullis_policies::rego::value::{self, json, text};
-use portcullis_policies::Value;
+use portcullis_policies::rego::value::Value;
 use serde::de::IgnoredAny;
 
 fuzz_target!(|source: &str| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Once;
 
-use portcullis_policies::Value;
+use portcullis_policies::rego::value::Value;
 use portcullis_policies::rego::builtins::Surroundings;
 use portcullis_policies::rego::execute::{Limits, Question};
 use portcullis_policies::rego::plan::ir::Access;

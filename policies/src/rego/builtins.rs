@@ -13,10 +13,12 @@ mod casts;
 mod collections;
 mod encoding;
 mod format;
+mod glob;
 mod numbers;
 mod operators;
 mod pattern;
 mod request;
+mod schema;
 mod strings;
 mod template;
 mod units;
@@ -29,6 +31,7 @@ use std::sync::LazyLock;
 pub use request::Surroundings;
 
 use super::{
+    check::signatures,
     execute::{Error, ErrorKind, VALUE_SIZE},
     plan::ir::Operation,
     value::{self, Kind, Value, arithmetic},
@@ -144,9 +147,11 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         collections::FUNCTIONS,
         encoding::FUNCTIONS,
         format::FUNCTIONS,
+        glob::FUNCTIONS,
         numbers::FUNCTIONS,
         operators::FUNCTIONS,
         request::FUNCTIONS,
+        schema::FUNCTIONS,
         strings::FUNCTIONS,
         template::FUNCTIONS,
         units::FUNCTIONS,
@@ -169,8 +174,14 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         arity: *arity,
         implementation: Implementation::Refused(reason),
     });
+    let missing = signatures::all().map(|signature| Builtin {
+        name: signature.name,
+        arity: u8::try_from(signature.arguments.len()).unwrap_or(u8::MAX),
+        implementation: Implementation::Refused("it is not there yet"),
+    });
     // Where there are several, the first counts.
-    let mut table: Vec<Builtin> = ours.chain(refused).chain(regorus).collect();
+    let all = ours.chain(refused).chain(regorus).chain(missing);
+    let mut table: Vec<Builtin> = all.collect();
     table.sort_by_key(|builtin| builtin.name);
     table.dedup_by_key(|builtin| builtin.name);
     table

@@ -64,7 +64,7 @@ pub fn lower(program: &Program, findings: &mut Findings) -> Plan {
         plan.parts.push(rule::part(&mut context, of, keys));
     }
     plan.rules.iter_mut().for_each(index::build);
-    plan.reads = reads::reads(&plan, &replaced);
+    plan.reads = reads::reads(&plan, &replaced.mentioned);
     plan
 }
 
@@ -91,16 +91,25 @@ fn refuse_stand_ins(program: &Program, findings: &mut Findings) {
     }
 }
 
-/// The builtin functions that some `with` replaces: they are called by their names.
-fn replaced(program: &Program) -> HashSet<&'static str> {
-    let mut found = HashSet::new();
+/// The builtin functions that some `with` mentions: they are called by their names.
+#[derive(Debug, Default)]
+struct Replaced {
+    /// All of them.
+    mentioned: HashSet<&'static str>,
+    /// Those that something stands in for.
+    targets: HashSet<&'static str>,
+}
+
+fn replaced(program: &Program) -> Replaced {
+    let mut found = Replaced::default();
     let mut with = |expr: &core::Expr| {
         for with in expr.with.iter().flat_map(|with| with.iter()) {
             if let core::Target::Callee(Callee::Builtin(name)) = &with.target {
-                found.insert(*name);
+                found.mentioned.insert(*name);
+                found.targets.insert(*name);
             }
             if let Replacement::Callee(Callee::Builtin(name)) = &with.value {
-                found.insert(*name);
+                found.mentioned.insert(*name);
             }
         }
     };
@@ -120,7 +129,7 @@ fn replaced(program: &Program) -> HashSet<&'static str> {
 struct Context<'a> {
     program: &'a Program,
     groups: &'a Groups,
-    replaced: &'a HashSet<&'static str>,
+    replaced: &'a Replaced,
     requests: Requests,
     findings: &'a mut Findings,
 }
@@ -129,7 +138,7 @@ struct Context<'a> {
 struct Lowering<'a> {
     program: &'a Program,
     groups: &'a Groups,
-    replaced: &'a HashSet<&'static str>,
+    replaced: &'a Replaced,
     requests: &'a mut Requests,
     findings: &'a mut Findings,
     variables: &'a [Variable],
