@@ -24,7 +24,8 @@ impl Document {
     /// What a path of keys, indices and members leads to.
     pub fn at(&self, path: &[String]) -> Option<Self> {
         let found = path.iter().try_fold(&self.0, |value, part| match value {
-            Value::Object(_) | Value::Set(_) => value::get(value, &Value::from(part.as_str())),
+            Value::Object(object) => object.get(&Value::from(part.as_str())),
+            Value::Set(set) => set.get(&Value::from(part.as_str())),
             _ => value::elements(value)?.get(part.parse::<usize>().ok()?),
         });
         found.cloned().map(Self)

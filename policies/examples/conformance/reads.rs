@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use portcullis_policies::rego::value::Value;
 use portcullis_policies::rego::plan::ir::Access;
 use portcullis_policies::rego::value;
+use portcullis_policies::rego::value::Value;
 
 /// The parts that are looked at; of the rest, nothing but the types.
 pub(crate) fn prune(value: &Value, access: &Access) -> Value {

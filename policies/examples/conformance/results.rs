@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use portcullis_policies::rego::value::Value;
 use portcullis_policies::rego::value;
+use portcullis_policies::rego::value::Value;
 
 use crate::suite::Case;
 

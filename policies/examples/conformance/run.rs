@@ -1,12 +1,12 @@
 //! One case, as OPA's own runner runs it.
 
-use portcullis_policies::rego::value::Value;
 use portcullis_policies::rego::ast::{Module, Version};
 use portcullis_policies::rego::builtins::Surroundings;
 use portcullis_policies::rego::compile::{Options, compile};
 use portcullis_policies::rego::execute::{self, ErrorKind, Limits, Question};
 use portcullis_policies::rego::plan::ir::Plan;
 use portcullis_policies::rego::source::{Fault, Sources};
+use portcullis_policies::rego::value::Value;
 use portcullis_policies::rego::{parse, resolve, value};
 
 use crate::outcome::{Outcome, Reason};

@@ -62,7 +62,7 @@ fuzz_target!(|bytes: &[u8]| {
         strict: flags & 2 != 0,
         data: Some(&data),
     };
-    let plan = match compile(&modules, &[Question { name, body }], options) {
+    let plan = match compile(&modules, &[Question::query(name, body)], options) {
         Ok(plan) => plan,
         Err(faults) => return check_faults(&sources, &faults),
     };

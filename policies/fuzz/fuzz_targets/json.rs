@@ -42,7 +42,7 @@ fuzz_target!(|source: &str| {
         return;
     };
     let name = String::new();
-    let plan = compile(&[], &[Question { name, body }], Options::default())
+    let plan = compile(&[], &[Question::query(name, body)], Options::default())
         .expect("a literal is a query");
     let none = question(Value::Undefined, Value::new_object());
     let Ok(solutions) = evaluate(&plan, &plan.entries[0], none) else {
