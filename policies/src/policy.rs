@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::{
-    Address, Code, Definition, Diagnostic, Diagnostics, Digest, Document, Input, Message,
+    Address, Code, Definition, Diagnostic, Diagnostics, Digest, Document, Input, Message, Point,
     RegoVersion, Request,
     decision::Judgement,
     normalise,
-    rego::{self, value::Value},
+    rego::{self, plan::access::Access, value::Value},
 };
 
 /// A policy, ready to judge. One that does not compile is kept as broken: it answers every request
@@ -72,6 +72,13 @@ impl Policy {
     /// The version of the language that the modules were read in; `None` for a broken policy.
     pub fn rego_version(&self) -> Option<RegoVersion> {
         self.program.as_ref().ok().map(rego::Program::version)
+    }
+
+    /// What the policy looks at of a document that is asked about at a door. A broken one looks at
+    /// none.
+    pub(crate) fn access(&self, point: Point) -> Option<&Access> {
+        let program = self.program.as_ref().ok()?;
+        Some(program.access(point))
     }
 
     /// Evaluates the entrypoint and reads its document.

@@ -18,13 +18,13 @@ use super::{
     entrypoint::Entrypoint,
     execute::{self, Error, ErrorKind, Limits, Question},
     parse,
-    plan::ir::Plan,
+    plan::{access::Access, ir::Plan},
     resolve,
     source::{ErrorCode, Fault, Sources},
     value::Value,
 };
 use crate::{
-    Code, Definition, Diagnostic, Diagnostics, Document, Message, RegoVersion, Request,
+    Code, Definition, Diagnostic, Diagnostics, Document, Message, Point, RegoVersion, Request,
     normalise::Rules,
 };
 
@@ -39,6 +39,8 @@ const COMPILE_STACK: usize = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Program {
     plan: Plan,
+    /// What is looked at of an `AdmissionRequest`.
+    request: Access,
     /// The root of `data`, without the packages.
     data: Value,
     /// For the places in errors.
@@ -93,6 +95,14 @@ impl Program {
     /// What the entrypoint defines.
     pub(crate) fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// What is looked at of a document that is asked about at a door.
+    pub(crate) fn access(&self, point: Point) -> &Access {
+        match point {
+            Point::Admission => &self.request,
+            Point::Evaluation => &self.plan.reads.input,
+        }
     }
 
     /// Evaluates the entrypoint. `Value::Undefined` as the input is an undefined `input`.
@@ -185,7 +195,9 @@ fn compile_here(definition: &Definition) -> Result<Program, Diagnostics> {
     let rules = entrypoint
         .find(&modules, &plan)
         .map_err(|fault| Diagnostics::from(*fault))?;
+    let review = plan.reads.input.of_review();
     Ok(Program {
+        request: review.at("request").cloned().unwrap_or_default(),
         plan,
         data: data.value().clone(),
         sources,
