@@ -63,7 +63,12 @@ fn main() -> std::io::Result<ExitCode> {
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--sizes" => sizes = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(SIZES),
+            "--sizes" => {
+                sizes = arguments
+                    .next()
+                    .and_then(|n| n.parse().ok())
+                    .unwrap_or(SIZES)
+            }
             _ => wanted.push(argument),
         }
     }

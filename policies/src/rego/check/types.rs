@@ -220,13 +220,11 @@ impl Type {
                 Some(index) => Self::element(first, rest.as_deref(), index),
                 None => Self::Unknown,
             },
-            Self::Object(known, rest) => {
-                match (known.find(key), rest) {
-                    (Some(kind), _) => kind.clone(),
-                    (None, Some(rest)) if unifies(&rest.0, &Self::of(key)) => rest.1.clone(),
-                    _ => Self::Unknown,
-                }
-            }
+            Self::Object(known, rest) => match (known.find(key), rest) {
+                (Some(kind), _) => kind.clone(),
+                (None, Some(rest)) if unifies(&rest.0, &Self::of(key)) => rest.1.clone(),
+                _ => Self::Unknown,
+            },
             Self::Set(of) => {
                 let kind = Self::of(key);
                 match &**of {

@@ -2,6 +2,7 @@
 
 mod faults;
 mod indexes;
+mod limits;
 mod reads;
 mod values;
 

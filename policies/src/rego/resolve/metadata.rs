@@ -100,7 +100,9 @@ impl Context<'_> {
             .collect();
         own.sort_by_key(|annotation| annotation.span.start);
         if !chain {
-            let first = own.first().map(|annotation| self.metadata.value(annotation));
+            let first = own
+                .first()
+                .map(|annotation| self.metadata.value(annotation));
             return first.unwrap_or_else(Value::new_object);
         }
         let here = path(module, rule);

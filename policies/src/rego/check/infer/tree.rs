@@ -71,7 +71,10 @@ impl Tree {
                 if before.len() == arguments.len() =>
             {
                 work += alternatives(Some(&result));
-                work += before.iter().map(|kind| alternatives(Some(kind))).sum::<u64>();
+                work += before
+                    .iter()
+                    .map(|kind| alternatives(Some(kind)))
+                    .sum::<u64>();
                 let both = before.into_iter().zip(arguments);
                 Entry::Function(
                     both.map(|(one, other)| one.or(other)).collect(),

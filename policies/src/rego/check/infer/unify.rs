@@ -28,14 +28,13 @@ impl Checker<'_> {
                         .all(|(a, b)| self.unify_parts(environment, a, b))
             }
             (TermKind::Object(a), TermKind::Object(b)) => {
-                a.len() == b.len()
-                    && {
-                        let other = ByKey::new(b);
-                        a.iter().all(|(key, left)| {
-                            let right = other.find(key);
-                            right.is_some_and(|right| self.unify_parts(environment, left, right))
-                        })
-                    }
+                a.len() == b.len() && {
+                    let other = ByKey::new(b);
+                    a.iter().all(|(key, left)| {
+                        let right = other.find(key);
+                        right.is_some_and(|right| self.unify_parts(environment, left, right))
+                    })
+                }
             }
             (TermKind::Array(_) | TermKind::Object(_) | TermKind::Var(_), TermKind::Var(_)) => {
                 self.unify_type(environment, left, &Type::ANY, false) && {
