@@ -35,12 +35,18 @@ fn the_first_faults_are_reported(#[case] module: String) {
     );
 }
 
+fn in_a_body() -> String {
+    let conditions: Vec<String> = (0..60)
+        .map(|i| format!("x{} := [x{i}, x{i}]", i + 1))
+        .collect();
+    format!("package a\np if {{ x0 := 1; {} }}\n", conditions.join("; "))
+}
+
 /// Each type is twice as large as the one before.
 #[rstest]
 #[case(each(60, |i| format!("p{} := [p{i}, p{i}]\n", i + 1)) + "p0 := 1\n")]
 #[case(each(60, |i| format!("p{} := {{\"a\": p{i}, \"b\": p{i}}}\n", i + 1)) + "p0 := 1\n")]
-#[case("package a\np if { x0 := 1; ".to_owned()
-    + &(0..60).map(|i| format!("x{} := [x{i}, x{i}]; ", i + 1)).collect::<String>() + "true }")]
+#[case(in_a_body())]
 fn types_that_grow_without_bound_are_refused(#[case] module: String) {
     let found = check(&module);
     assert!(

@@ -190,30 +190,27 @@ impl Lowering<'_> {
             };
             let vars = variables(&left, &right);
             let mut parts = Vec::new();
-            match self.pair(left, right, &mut parts) {
-                Some((left, right)) => {
-                    // Put off: it is tried again when one side has been bound.
-                    let waiting = Waiting::new(left, right);
-                    for &var in waiting.open.iter().flatten() {
-                        watchers.entry(var).or_default().push(index);
-                    }
-                    pairs[index] = Some(waiting);
+            if let Some((left, right)) = self.pair(left, right, &mut parts) {
+                // Put off: it is tried again when one side has been bound.
+                let waiting = Waiting::new(left, right);
+                for &var in waiting.open.iter().flatten() {
+                    watchers.entry(var).or_default().push(index);
                 }
-                None => {
-                    for (left, right) in parts {
-                        turns.insert((round + 1, pairs.len()));
-                        pairs.push(Some(Waiting::new(left, right)));
-                    }
-                    for var in vars {
-                        if !self.bound.contains(var) {
-                            continue;
-                        }
-                        for other in watchers.remove(&var).unwrap_or_default() {
-                            let waiting = pairs[other].as_mut();
-                            if waiting.is_some_and(|waiting| waiting.is_ready(var)) {
-                                turns.insert((round + usize::from(other < index), other));
-                            }
-                        }
+                pairs[index] = Some(waiting);
+                continue;
+            }
+            for (left, right) in parts {
+                turns.insert((round + 1, pairs.len()));
+                pairs.push(Some(Waiting::new(left, right)));
+            }
+            for var in vars {
+                if !self.bound.contains(var) {
+                    continue;
+                }
+                for other in watchers.remove(&var).unwrap_or_default() {
+                    let waiting = pairs[other].as_mut();
+                    if waiting.is_some_and(|waiting| waiting.is_ready(var)) {
+                        turns.insert((round + usize::from(other < index), other));
                     }
                 }
             }
