@@ -15,6 +15,7 @@ mod encoding;
 mod format;
 mod numbers;
 mod operators;
+mod parts;
 mod pattern;
 mod request;
 mod strings;
@@ -117,6 +118,7 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         format::FUNCTIONS,
         numbers::FUNCTIONS,
         operators::FUNCTIONS,
+        parts::FUNCTIONS,
         request::FUNCTIONS,
         strings::FUNCTIONS,
         template::FUNCTIONS,
