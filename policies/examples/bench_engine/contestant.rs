@@ -21,6 +21,17 @@ pub(crate) enum Mode {
     Compile,
 }
 
+impl Mode {
+    /// As it is asked for.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Parsed => "parsed",
+            Self::Compile => "compile",
+        }
+    }
+}
+
 /// Everything that is measured.
 pub(crate) const MODES: [Mode; 3] = [Mode::Raw, Mode::Parsed, Mode::Compile];
 
@@ -31,8 +42,7 @@ pub(crate) trait Contestant {
 
     /// The nanoseconds of processor time that one operation takes. Rows are numbered as they were
     /// loaded.
-    fn measure(&mut self, row: usize, mode: Mode, slice: Duration, threads: usize)
-    -> Result<f64>;
+    fn measure(&mut self, row: usize, mode: Mode, slice: Duration, threads: usize) -> Result<f64>;
 }
 
 /// Evaluator threads have stacks of this size.

@@ -27,9 +27,7 @@ pub(crate) fn review(containers: usize, variables: usize) -> Value {
 }
 
 fn pod(containers: usize, variables: usize) -> Value {
-    let containers: Vec<Value> = (0..containers)
-        .map(|at| container(at, variables))
-        .collect();
+    let containers: Vec<Value> = (0..containers).map(|at| container(at, variables)).collect();
     // Who owns which field: as long as the fields themselves.
     let fields: Vec<Value> = containers.iter().map(owned).collect();
     json!({

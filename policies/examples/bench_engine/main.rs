@@ -1,7 +1,7 @@
 //! Measures the evaluator beside OPA and regorus's interpreter, in one run: `make bench-engine`.
 //!
 //! ```text
-//! bench_engine --opa PROGRAM [--rounds N] [--milliseconds N] [--threads N] [--only NAME]
+//! bench_engine --opa PROGRAM [--rounds N] [--milliseconds N] [--threads N] [--only NAME] [--mode MODE]
 //! ```
 //!
 //! `PROGRAM` is `policies/opa/bench`, which uses OPA through its Go API. Every row is a policy with
@@ -10,6 +10,8 @@
 //! contestants take turns in rounds, so that whatever else the machine does falls upon all of them.
 //! The figures are medians over the rounds, of the processor time that one operation takes; that of
 //! Go's garbage collector is part of it.
+//!
+//! Modes are `raw`, `parsed` and `compile`; without one, all are measured.
 //!
 //! Before anything is measured the answers are compared: it fails if ours is not OPA's.
 
@@ -29,7 +31,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use contestant::{Contestant, MODES};
+use contestant::{Contestant, MODES, Mode};
 use table::Table;
 
 struct Options {
@@ -38,6 +40,7 @@ struct Options {
     slice: Duration,
     threads: usize,
     only: Option<String>,
+    mode: Option<String>,
 }
 
 fn main() -> Result<()> {
@@ -71,14 +74,22 @@ fn main() -> Result<()> {
         table.compared(at, same);
     }
     progress(&format!("{} rows, the answers are OPA's\n", rows.len()))?;
+    let modes = || {
+        let asked = |mode: &Mode| {
+            options
+                .mode
+                .as_ref()
+                .is_none_or(|asked| mode.name() == asked)
+        };
+        MODES.into_iter().filter(asked)
+    };
     let start = Instant::now();
     for round in 0..options.rounds {
         for row in 0..rows.len() {
-            for mode in MODES {
+            for mode in modes() {
                 for (which, contestant) in contestants.iter_mut().enumerate() {
                     if table.takes_part(row, which) {
-                        let time =
-                            contestant.measure(row, mode, options.slice, options.threads)?;
+                        let time = contestant.measure(row, mode, options.slice, options.threads)?;
                         table.add(row, mode, which, time);
                     }
                 }
@@ -104,6 +115,7 @@ impl Options {
             slice: Duration::from_millis(150),
             threads: thread::available_parallelism()?.get(),
             only: None,
+            mode: None,
         };
         while let Some(name) = arguments.next() {
             let value = arguments.next();
@@ -114,6 +126,7 @@ impl Options {
                 "--milliseconds" => options.slice = Duration::from_millis(value.parse()?),
                 "--threads" => options.threads = value.parse()?,
                 "--only" => options.only = Some(value),
+                "--mode" => options.mode = Some(value),
                 _ => bail!("unknown option {name}"),
             }
         }

@@ -79,21 +79,10 @@ impl Contestant for Opa {
         }}))
     }
 
-    fn measure(
-        &mut self,
-        row: usize,
-        mode: Mode,
-        slice: Duration,
-        threads: usize,
-    ) -> Result<f64> {
-        let mode = match mode {
-            Mode::Raw => "raw",
-            Mode::Parsed => "parsed",
-            Mode::Compile => "compile",
-        };
+    fn measure(&mut self, row: usize, mode: Mode, slice: Duration, threads: usize) -> Result<f64> {
         let measured: Measured = self.ask(&json!({"run": {
             "row": row,
-            "mode": mode,
+            "mode": mode.name(),
             "milliseconds": u64::try_from(slice.as_millis())?,
             "threads": threads,
         }}))?;

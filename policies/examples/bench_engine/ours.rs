@@ -55,13 +55,7 @@ impl Contestant for Ours {
         })
     }
 
-    fn measure(
-        &mut self,
-        row: usize,
-        mode: Mode,
-        slice: Duration,
-        threads: usize,
-    ) -> Result<f64> {
+    fn measure(&mut self, row: usize, mode: Mode, slice: Duration, threads: usize) -> Result<f64> {
         let prepared = &self.rows[row];
         match mode {
             Mode::Raw => measure(slice, threads, &|| {

@@ -39,13 +39,7 @@ impl Contestant for Regorus {
         })
     }
 
-    fn measure(
-        &mut self,
-        row: usize,
-        mode: Mode,
-        slice: Duration,
-        threads: usize,
-    ) -> Result<f64> {
+    fn measure(&mut self, row: usize, mode: Mode, slice: Duration, threads: usize) -> Result<f64> {
         let prepared = self.rows[row].as_ref().context("no answer")?;
         match mode {
             Mode::Raw => measure(slice, threads, &|| {

@@ -78,9 +78,7 @@ pub(crate) fn all() -> Result<Vec<Row>> {
         for binding in &bindings {
             let subject = binding["subject"].as_str().unwrap_or_default();
             let list = by_subject.entry(subject).or_insert_with(|| json!([]));
-            list.as_array_mut()
-                .context("a list")?
-                .push(binding.clone());
+            list.as_array_mut().context("a list")?.push(binding.clone());
         }
         row.data = json!({"bindings": bindings, "by_subject": by_subject});
         rows.push(row);
@@ -99,15 +97,23 @@ fn library(review: &Value, rows: &mut Vec<Row>) -> Result<()> {
     let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("library");
     let admission = |parameters: Value| json!({"request": review, "parameters": parameters});
     let inputs = [
-        ("gaiax/didresolve", json!({"did": "did:web:example.com%3A8443:user:alice"})),
+        (
+            "gaiax/didresolve",
+            json!({"did": "did:web:example.com%3A8443:user:alice"}),
+        ),
         (
             "platform/allowed_registries",
             admission(json!({"registries": ["registry.example.com", "ghcr.io/acme"]})),
         ),
-        ("platform/no_privileged", admission(json!({"allowedCapabilities": ["CHOWN"]}))),
+        (
+            "platform/no_privileged",
+            admission(json!({"allowedCapabilities": ["CHOWN"]})),
+        ),
         (
             "platform/required_labels",
-            admission(json!({"labels": [{"key": "team"}, {"key": "app", "allowedRegex": "^[a-z]+$"}, {"key": "cost"}]})),
+            admission(
+                json!({"labels": [{"key": "team"}, {"key": "app", "allowedRegex": "^[a-z]+$"}, {"key": "cost"}]}),
+            ),
         ),
         (
             "platform/resource_limits",

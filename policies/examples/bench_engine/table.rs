@@ -73,7 +73,8 @@ impl Table {
         goals: [f64; 2],
     ) -> fmt::Result {
         let ratios = self.ratios(mode, contestant);
-        let (Some(middle), Some(least)) = (median(&ratios), ratios.iter().copied().reduce(f64::min))
+        let (Some(middle), Some(least)) =
+            (median(&ratios), ratios.iter().copied().reduce(f64::min))
         else {
             return Ok(());
         };
@@ -93,7 +94,8 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for mode in MODES {
+        let measured = |mode: &Mode| self.time(*mode, 0, 0).is_some();
+        for mode in MODES.into_iter().filter(measured) {
             writeln!(
                 formatter,
                 "\n{:<44} {:>11} {:>11} {:>11} {:>8} {:>8}",

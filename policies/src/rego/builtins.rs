@@ -17,6 +17,7 @@ mod numbers;
 mod operators;
 mod parts;
 mod pattern;
+mod regex;
 mod request;
 mod strings;
 mod template;
@@ -119,6 +120,7 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         numbers::FUNCTIONS,
         operators::FUNCTIONS,
         parts::FUNCTIONS,
+        regex::FUNCTIONS,
         request::FUNCTIONS,
         strings::FUNCTIONS,
         template::FUNCTIONS,

@@ -86,6 +86,28 @@ fn formats_as_go_does(#[case] format: &str, #[case] arguments: &str, #[case] exp
 #[case("trim_prefix", "[\"aab\", \"a\"]", "\"ab\"")]
 #[case("trim_suffix", "[\"aab\", \"a\"]", "\"aab\"")]
 #[case("union", "[[]]", "Type(\"operand 1 must be set but got array\")")]
+#[case("regex.match", "[\"^\\\\d+$\", \"٣\"]", "false")]
+#[case("regex.match", "[\"(\", \"a\"]", "Value(\"error parsing regexp\")")]
+#[case(
+    "regex.match",
+    "[\"a\", 1]",
+    "Type(\"operand 2 must be string but got number\")"
+)]
+#[case("regex.replace", "[\"foo\", \"(o)\", \"<$1>\"]", "\"f<o><o>\"")]
+#[case("regex.replace", "[\"abc\", \"\", \"-\"]", "\"-a-b-c-\"")]
+#[case("regex.replace", "[\"abc\", \"abc\", \"\"]", "\"\"")]
+#[case("regex.replace", "[\"abc\", \"x\", \"y\"]", "\"abc\"")]
+#[case("regex.replace", "[\"\", \"^$\", \"y\"]", "\"y\"")]
+#[case(
+    "regex.find_all_string_submatch_n",
+    "[\"a(b)?\", \"abaab\", -1]",
+    "[[\"ab\", \"b\"], [\"a\", \"\"], [\"ab\", \"b\"]]"
+)]
+#[case(
+    "regex.find_all_string_submatch_n",
+    "[\"a\", \"aaa\", 2]",
+    "[[\"a\"], [\"a\"]]"
+)]
 #[case("array.flatten", "[[1, [2, [3]], []]]", "[1, 2, [3]]")]
 #[case("object.get", "[{\"a\": {\"b\": 1}}, [\"a\", \"b\"], 2]", "1")]
 #[case("object.get", "[{\"a\": 1}, [\"a\", \"b\"], 2]", "2")]
