@@ -16,7 +16,9 @@ mod format;
 mod glob;
 mod numbers;
 mod operators;
+mod parts;
 mod pattern;
+mod regex;
 mod request;
 mod schema;
 mod strings;
@@ -150,6 +152,8 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         glob::FUNCTIONS,
         numbers::FUNCTIONS,
         operators::FUNCTIONS,
+        parts::FUNCTIONS,
+        regex::FUNCTIONS,
         request::FUNCTIONS,
         schema::FUNCTIONS,
         strings::FUNCTIONS,

@@ -65,10 +65,11 @@ pub(super) fn call(
         return Ok(Value::Bool(false));
     }
     // Functions name their operands in errors by where they stand, and want them all for it.
-    let (span, expressions) = NOWHERE.with(Clone::clone);
-    let result = catch_unwind(AssertUnwindSafe(|| {
-        function(&span, &expressions[..operands.len()], operands, true)
-    }));
+    let result = NOWHERE.with(|(span, expressions)| {
+        catch_unwind(AssertUnwindSafe(|| {
+            function(span, &expressions[..operands.len()], operands, true)
+        }))
+    });
     match result {
         Ok(Ok(Value::Array(hosts))) if name == "net.cidr_expand" => {
             // A set, for OPA.

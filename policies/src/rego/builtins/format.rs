@@ -1,5 +1,7 @@
 //! `sprintf`: Go's `fmt`, as far as values can reach it.
 
+use std::borrow::Cow;
+
 use num_bigint::{BigInt, Sign};
 
 use super::{Context, Fault, Function, Result, string, wrong_type};
@@ -19,16 +21,16 @@ const MAX_BITS: u64 = 1024;
 
 /// An operand, as Go would hold it.
 #[derive(Debug)]
-enum Operand {
+enum Operand<'v> {
     Integer(BigInt),
     Float(f64),
-    Text(String),
+    Text(Cow<'v, str>),
 }
 
-impl Operand {
-    fn of(value: &Value) -> Self {
+impl<'v> Operand<'v> {
+    fn of(value: &'v Value) -> Self {
         match value {
-            Value::String(text) => Self::Text(text.to_string()),
+            Value::String(text) => Self::Text(Cow::Borrowed(text)),
             value if number::is_written_as_fraction(value) => {
                 Self::Float(number::as_f64(value).unwrap_or_default())
             }
@@ -36,7 +38,7 @@ impl Operand {
                 Some(integer) => Self::Integer(integer),
                 None => Self::Float(number::as_f64(value).unwrap_or_default()),
             },
-            value => Self::Text(text::literal(value)),
+            value => Self::Text(Cow::Owned(text::literal(value))),
         }
     }
 
@@ -54,13 +56,13 @@ impl Operand {
         match self {
             Self::Integer(integer) => integer.to_string(),
             Self::Float(float) => general(*float, None, false),
-            Self::Text(text) => text.clone(),
+            Self::Text(text) => text.to_string(),
         }
     }
 }
 
 /// What stands between `%` and the verb.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "Go's flags")]
 struct Directive {
     plus: bool,
@@ -75,12 +77,12 @@ struct Directive {
 fn sprintf(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let format = string(operands, 0)?;
     context.charge_text(&operands[1])?;
-    let arguments: Vec<Operand> = value::elements(&operands[1])
+    let arguments: Vec<Operand<'_>> = value::elements(&operands[1])
         .ok_or_else(|| wrong_type(2, "array", &operands[1]))?
         .iter()
         .map(Operand::of)
         .collect();
-    let is_huge = |argument: &Operand| matches!(argument, Operand::Integer(integer) if integer.bits() > MAX_BITS);
+    let is_huge = |argument: &Operand<'_>| matches!(argument, Operand::Integer(integer) if integer.bits() > MAX_BITS);
     if arguments.iter().any(is_huge) {
         let (name, reason) = ("sprintf", "how so large a number was written is not known");
         return Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()));
@@ -106,7 +108,7 @@ fn sprintf(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
 #[derive(Debug)]
 struct Formatter<'f> {
     rest: &'f str,
-    arguments: &'f [Operand],
+    arguments: &'f [Operand<'f>],
     next: usize,
     reordered: bool,
     result: String,
@@ -263,7 +265,13 @@ enum Measure {
     Argument(Option<i64>),
 }
 
-fn format_one(result: &mut String, directive: Directive, verb: char, argument: &Operand) {
+fn format_one(result: &mut String, directive: Directive, verb: char, argument: &Operand<'_>) {
+    // Nearly every directive is a `%v` or `%s` of a string.
+    if let ('v' | 's', Operand::Text(text)) = (verb, argument)
+        && directive == Directive::default()
+    {
+        return result.push_str(text);
+    }
     let formatted = match (verb, argument) {
         ('T', argument) => Some(match argument.type_name() {
             "big.Int" => "*big.Int".to_owned(),
@@ -290,7 +298,7 @@ fn format_one(result: &mut String, directive: Directive, verb: char, argument: &
 }
 
 /// `%!d(string=hi)`
-fn complain(result: &mut String, verb: char, argument: &Operand) {
+fn complain(result: &mut String, verb: char, argument: &Operand<'_>) {
     result.push_str("%!");
     result.push(verb);
     result.push('(');

@@ -31,7 +31,8 @@ pub(super) fn translated(at: usize, operands: &[Value]) -> Result<Vec<Value>> {
 /// The largest number of repetitions in RE2.
 const MAX_REPETITIONS: u32 = 1000;
 
-fn translate(pattern: &str) -> Result<String> {
+/// A regular expression in Rust's syntax.
+pub(super) fn translate(pattern: &str) -> Result<String> {
     let mut translator = Translator {
         rest: pattern,
         result: String::with_capacity(pattern.len() + 16),

@@ -69,6 +69,45 @@ fn formats_as_go_does(#[case] format: &str, #[case] arguments: &str, #[case] exp
 }
 
 #[rstest]
+#[case("array.concat", "[[1], [[2], 1]]", "[1, [2], 1]")]
+#[case("array.concat", "[[], [1.50]]", "[1.5]")]
+#[case("array.slice", "[[1, 2, 3], 1, 2]", "[2]")]
+#[case("array.slice", "[[1, 2, 3], -1, 9]", "[1, 2, 3]")]
+#[case("array.slice", "[[1, 2, 3], 2, 1]", "[]")]
+#[case("array.slice", "[[1, 2, 3], 0, -1]", "[]")]
+#[case("lower", "[\"ÀBΣ İ\"]", "\"àbσ i\"")]
+#[case("upper", "[\"àß ᾀ ῳ ŉ ǆ\"]", "\"Àß ᾈ ῼ ŉ Ǆ\"")]
+#[case("object.keys", "[{\"a\": 1, \"b\": {\"c\": 2}}]", "{\"a\", \"b\"}")]
+#[case("substring", "[\"aéb\", 1, 1]", "\"é\"")]
+#[case("substring", "[\"aéb\", 1, -1]", "\"éb\"")]
+#[case("substring", "[\"aéb\", 1, 9223372036854775807]", "\"éb\"")]
+#[case("substring", "[\"aéb\", 5, 1]", "\"\"")]
+#[case("substring", "[\"aéb\", -1, 1]", "Value(\"negative offset\")")]
+#[case("trim_prefix", "[\"aab\", \"a\"]", "\"ab\"")]
+#[case("trim_suffix", "[\"aab\", \"a\"]", "\"aab\"")]
+#[case("union", "[[]]", "Type(\"operand 1 must be set but got array\")")]
+#[case("regex.match", "[\"^\\\\d+$\", \"٣\"]", "false")]
+#[case("regex.match", "[\"(\", \"a\"]", "Value(\"error parsing regexp\")")]
+#[case(
+    "regex.match",
+    "[\"a\", 1]",
+    "Type(\"operand 2 must be string but got number\")"
+)]
+#[case("regex.replace", "[\"foo\", \"(o)\", \"<$1>\"]", "\"f<o><o>\"")]
+#[case("regex.replace", "[\"abc\", \"\", \"-\"]", "\"-a-b-c-\"")]
+#[case("regex.replace", "[\"abc\", \"abc\", \"\"]", "\"\"")]
+#[case("regex.replace", "[\"abc\", \"x\", \"y\"]", "\"abc\"")]
+#[case("regex.replace", "[\"\", \"^$\", \"y\"]", "\"y\"")]
+#[case(
+    "regex.find_all_string_submatch_n",
+    "[\"a(b)?\", \"abaab\", -1]",
+    "[[\"ab\", \"b\"], [\"a\", \"\"], [\"ab\", \"b\"]]"
+)]
+#[case(
+    "regex.find_all_string_submatch_n",
+    "[\"a\", \"aaa\", 2]",
+    "[[\"a\"], [\"a\"]]"
+)]
 #[case("array.flatten", "[[1, [2, [3]], []]]", "[1, 2, [3]]")]
 #[case("object.get", "[{\"a\": {\"b\": 1}}, [\"a\", \"b\"], 2]", "1")]
 #[case("object.get", "[{\"a\": 1}, [\"a\", \"b\"], 2]", "2")]

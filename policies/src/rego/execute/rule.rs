@@ -253,14 +253,11 @@ impl<'p, O: Observer> Machine<'p, O> {
     }
 
     fn choose(&mut self, index: &'p Index) -> Result<&'p Candidates> {
+        if let Some(guard) = self.peek(&index.guard) {
+            return Ok(chosen(index, guard));
+        }
         let guard = self.eval(&index.guard)?;
-        let found = index
-            .cases
-            .binary_search_by(|(value, _)| value::compare(value, &guard));
-        Ok(match found {
-            Ok(at) if is_defined(&guard) => &index.cases[at].1,
-            _ => &index.otherwise,
-        })
+        Ok(chosen(index, &guard))
     }
 
     fn yields(&mut self, rule: &Rule, definition: &Definition, value: &Value) {
@@ -282,6 +279,15 @@ impl<'p, O: Observer> Machine<'p, O> {
                 self.observer.passes_over(rule, definition, view);
             }
         }
+    }
+}
+
+fn chosen<'p>(index: &'p Index, guard: &Value) -> &'p Candidates {
+    let cases = &index.cases;
+    let found = cases.binary_search_by(|(value, _)| value::compare(value, guard));
+    match found {
+        Ok(at) if is_defined(guard) => &cases[at].1,
+        _ => &index.otherwise,
     }
 }
 

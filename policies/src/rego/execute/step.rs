@@ -24,9 +24,10 @@ impl<'p, O: Observer> Machine<'p, O> {
                 self.observer.looks_at(step);
             }
             let holds = match &step.kind {
-                StepKind::Test(term) => {
-                    !matches!(self.eval(term)?, Value::Undefined | Value::Bool(false))
-                }
+                StepKind::Test(term) => match self.peek(term) {
+                    Some(value) => holds(value),
+                    None => holds(&self.eval(term)?),
+                },
                 StepKind::Bind(slot, term) => {
                     let value = self.eval(term)?;
                     let defined = is_defined(&value);
@@ -304,4 +305,9 @@ impl<'p> Segments<'p> {
 
 fn is_collection(value: &Value) -> bool {
     matches!(value, Value::Object(_) | Value::Set(_)) || value::elements(value).is_some()
+}
+
+/// What a condition is.
+fn holds(value: &Value) -> bool {
+    !matches!(value, Value::Undefined | Value::Bool(false))
 }

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use super::{ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE};
+use super::{ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, tree::stored_member};
 use crate::rego::{
     builtins,
     plan::ir::{Call, Callee, Comparison, Comprehension, Head, Operation, Reference, Source, Term},
@@ -98,19 +98,15 @@ impl<'p, O: Observer> Machine<'p, O> {
         left: &'p Term,
         right: &'p Term,
     ) -> Result<Value> {
-        let left = self.eval(left)?;
-        let right = self.eval(right)?;
-        if !is_defined(&left) || !is_defined(&right) {
-            return Ok(Value::Undefined);
+        if let (Some(left), Some(right)) = (self.peek(left), self.peek(right)) {
+            return Ok(compared(comparison, left, right));
         }
-        Ok(Value::Bool(match comparison {
-            Comparison::Equal => left == right,
-            Comparison::Unequal => left != right,
-            Comparison::Less => value::compare(&left, &right) == Ordering::Less,
-            Comparison::LessOrEqual => value::compare(&left, &right) != Ordering::Greater,
-            Comparison::Greater => value::compare(&left, &right) == Ordering::Greater,
-            Comparison::GreaterOrEqual => value::compare(&left, &right) != Ordering::Less,
-        }))
+        let left = self.eval(left)?;
+        if let Some(right) = self.peek(right) {
+            return Ok(compared(comparison, &left, right));
+        }
+        let right = self.eval(right)?;
+        Ok(compared(comparison, &left, &right))
     }
 
     fn operate(&mut self, operation: Operation, left: &'p Term, right: &'p Term) -> Result<Value> {
@@ -130,6 +126,15 @@ impl<'p, O: Observer> Machine<'p, O> {
     }
 
     fn member(&mut self, member: &'p Term, collection: &'p Term) -> Result<Value> {
+        if let (Some(member), Some(collection @ Value::Set(_))) =
+            (self.peek(member), self.peek(collection))
+        {
+            return Ok(if is_defined(member) {
+                Value::Bool(value::contains(collection, member))
+            } else {
+                Value::Undefined
+            });
+        }
         let member = self.eval(member)?;
         let collection = self.eval(collection)?;
         if !is_defined(&member) || !is_defined(&collection) {
@@ -147,13 +152,16 @@ impl<'p, O: Observer> Machine<'p, O> {
         let source = match &reference.source {
             Source::Node(node) => return self.lookup(*node, &reference.path),
             Source::Part(part) => return self.below_part(*part, &reference.path),
-            Source::Term(Term::Data) => return self.lookup_base(&reference.path),
             Source::Term(Term::Rule(rule)) => return self.below_rule(*rule, &reference.path),
+            Source::Term(Term::Data) => {
+                return match self.borrowed_data(&reference.path) {
+                    Some(found) => Ok(found.clone()),
+                    None => self.lookup_base(&reference.path),
+                };
+            }
             Source::Term(source) => source,
         };
-        if let Term::Input | Term::Local(_) | Term::Constant(_) = source
-            && let Some(found) = self.borrowed(source, &reference.path)
-        {
+        if let Some(found) = self.borrowed(source, &reference.path) {
             return Ok(found.clone());
         }
         let mut value = self.eval(source)?;
@@ -180,6 +188,33 @@ impl<'p, O: Observer> Machine<'p, O> {
         Some(value)
     }
 
+    /// The value of a term that needs no computing, without copying it. `None` if it needs some.
+    #[inline]
+    pub(super) fn peek(&self, term: &'p Term) -> Option<&Value> {
+        match term {
+            Term::Reference(reference) => match &reference.source {
+                Source::Term(Term::Data) => self.borrowed_data(&reference.path),
+                Source::Term(source) => self.borrowed(source, &reference.path),
+                Source::Node(_) | Source::Part(_) => None,
+            },
+            term => self.simple(term),
+        }
+    }
+
+    /// Where a path of constants and locals leads to in base data that nothing replaces.
+    fn borrowed_data(&self, path: &'p [Term]) -> Option<&Value> {
+        if is_defined(&self.scope.replaced) {
+            return None;
+        }
+        let mut value = &self.data;
+        for key in path {
+            let key = self.simple(key)?;
+            value = stored_member(value, key).unwrap_or(&UNDEFINED);
+        }
+        Some(value)
+    }
+
+    #[inline]
     pub(super) fn simple(&self, term: &'p Term) -> Option<&Value> {
         match term {
             Term::Constant(value) => Some(value),
@@ -281,4 +316,19 @@ impl<'p, O: Observer> Machine<'p, O> {
         self.budget.ascend();
         Ok(value)
     }
+}
+
+/// Undefined where one of the sides is.
+fn compared(comparison: Comparison, left: &Value, right: &Value) -> Value {
+    if !is_defined(left) || !is_defined(right) {
+        return Value::Undefined;
+    }
+    Value::Bool(match comparison {
+        Comparison::Equal => left == right,
+        Comparison::Unequal => left != right,
+        Comparison::Less => value::compare(left, right) == Ordering::Less,
+        Comparison::LessOrEqual => value::compare(left, right) != Ordering::Greater,
+        Comparison::Greater => value::compare(left, right) == Ordering::Greater,
+        Comparison::GreaterOrEqual => value::compare(left, right) != Ordering::Less,
+    })
 }

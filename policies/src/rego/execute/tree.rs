@@ -195,19 +195,22 @@ impl<'p, O: Observer> Machine<'p, O> {
     }
 }
 
-/// Stored data at a path. As in OPA's store, a number also names the member whose key is its text,
-/// and a text the element whose index it is.
+/// Stored data at a path.
 fn stored<'v>(data: &'v Value, path: &'v [Value]) -> Option<&'v Value> {
-    path.iter().try_fold(data, |value, key| {
-        value::get(value, key).or_else(|| match (value, key) {
-            (Value::Object(object), Value::Number(_)) => {
-                object.get(&Value::from(value::number::text(key)?))
-            }
-            (Value::Array(_), Value::String(index)) => {
-                value::elements(value)?.get(index.parse::<usize>().ok()?)
-            }
-            _ => None,
-        })
+    path.iter().try_fold(data, stored_member)
+}
+
+/// A member of stored data. As in OPA's store, a number also names the member whose key is its
+/// text, and a text the element whose index it is.
+pub(super) fn stored_member<'v>(value: &'v Value, key: &'v Value) -> Option<&'v Value> {
+    value::get(value, key).or_else(|| match (value, key) {
+        (Value::Object(object), Value::Number(_)) => {
+            object.get(&Value::from(value::number::text(key)?))
+        }
+        (Value::Array(_), Value::String(index)) => {
+            value::elements(value)?.get(index.parse::<usize>().ok()?)
+        }
+        _ => None,
     })
 }
 

@@ -174,6 +174,9 @@ pub fn floor(value: &Value) -> Result<Value, Fault> {
 
 /// The number without its sign.
 pub fn abs(value: &Value) -> Result<Value, Fault> {
+    if let Some(absolute) = number::as_i64(value).and_then(i64::checked_abs) {
+        return Ok(Value::from(absolute));
+    }
     let decimal = expect_number(value, 1, "number")?;
     let absolute = Decimal {
         coefficient: decimal.coefficient.magnitude().clone().into(),
@@ -184,6 +187,9 @@ pub fn abs(value: &Value) -> Result<Value, Fault> {
 
 /// What a fraction is rounded to; an integer is itself.
 fn to_integer(value: &Value, rounded: impl Fn(Float) -> BigInt) -> Result<Value, Fault> {
+    if let Some(integer) = number::as_i64(value) {
+        return Ok(Value::from(integer));
+    }
     let decimal = expect_number(value, 1, "number")?;
     match decimal.to_integer() {
         Some(integer) => number::integer(integer).ok_or(Fault::TooLong),

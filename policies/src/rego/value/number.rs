@@ -177,6 +177,9 @@ pub fn parse(text: &str) -> Option<Value> {
         Ok(number) if small => return Some(Value::from(number)),
         _ => {}
     }
+    if let Some(fraction) = short_fraction(text) {
+        return Some(fraction);
+    }
     let decimal = Decimal::parse(text)?;
     match decimal
         .to_integer()
@@ -185,6 +188,19 @@ pub fn parse(text: &str) -> Option<Value> {
         Some(integer) if text.contains(['.', 'e', 'E']) => Some(Value::from(f64::from(integer))),
         _ => decimal.into_value(),
     }
+}
+
+/// A fraction of so few digits that no shorter decimal names its float, as most are.
+fn short_fraction(text: &str) -> Option<Value> {
+    let is_plain = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
+    // Fifteen digits and a point.
+    if text.len() > 16 || !text.contains('.') || !text.bytes().all(is_plain) {
+        return None;
+    }
+    let float: f64 = text.parse().ok()?;
+    // Nought has no sign. Integers that are not small are no floats.
+    let is_float = float != 0.0 && (float.fract() != 0.0 || float.abs() <= f64::from(i32::MAX));
+    is_float.then(|| Value::from(float))
 }
 
 /// Whether a number is an integer that was written with a point or an exponent. Such a one equals

@@ -25,8 +25,9 @@ pub fn read_parts(text: &[u8], access: &Access) -> Result<Value, Fault> {
     let mut reader = Reader {
         scanner: Scanner::new(text),
         elements: Vec::new(),
-        members: Vec::new(),
+        members: Vec::with_capacity(NAMES),
         names: [const { Value::Null }; NAMES],
+        empty: Value::new_object(),
     };
     let value = reader.value(access)?;
     reader.scanner.end()?;
@@ -49,6 +50,8 @@ struct Reader<'t> {
     members: Vec<(Value, Value)>,
     /// Keys that came before, or null.
     names: [Value; NAMES],
+    /// An object without members: of those that say who manages what, there are many.
+    empty: Value,
 }
 
 impl Reader<'_> {
@@ -110,7 +113,7 @@ impl Reader<'_> {
     fn object(&mut self, access: &Access) -> Result<Value, Fault> {
         if access.is_nothing() {
             self.scanner.skip()?;
-            return Ok(Value::new_object());
+            return Ok(self.empty.clone());
         }
         self.scanner.open()?;
         let start = self.members.len();
@@ -121,8 +124,14 @@ impl Reader<'_> {
             more = self.scanner.more(b'}')?;
         }
         self.scanner.close();
-        // Of equal keys, a map that is collected keeps the last.
-        let members: BTreeMap<Value, Value> = self.members.drain(start..).collect();
+        if self.members.len() == start {
+            return Ok(self.empty.clone());
+        }
+        // One by one, which of few members is faster than to sort them first.
+        let mut members = BTreeMap::new();
+        for (name, value) in self.members.drain(start..) {
+            members.insert(name, value);
+        }
         Ok(Value::from(members))
     }
 
