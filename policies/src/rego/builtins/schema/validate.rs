@@ -1,42 +1,17 @@
 //! Documents: what is wrong with them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
+use super::outcome::{Error, Outcome, Place, ROOT};
 use super::parse::{Additional, Dependency, Items, Schema, members};
-use super::{Context, Result, canonical, refused};
+use super::{Context, Result, canonical, numbers};
 use crate::rego::{
     builtins::{call, lookup},
-    value::{Value, elements, number, number::Decimal},
+    value::{Value, elements, number},
 };
 
 /// The function in whose name errors are told.
-const NAME: &str = "json.match_schema";
-
-/// The document as a whole.
-const ROOT: &str = "(Root)";
-
-/// What is wrong with a part of a document.
-#[derive(Debug, Clone)]
-pub(super) struct Error {
-    kind: &'static str,
-    /// The names and indices that lead to the part.
-    field: String,
-    description: String,
-}
-
-impl From<Error> for Value {
-    fn from(error: Error) -> Self {
-        let whole = format!("{}: {}", error.field, error.description);
-        let members = [
-            ("error", whole),
-            ("type", error.kind.to_owned()),
-            ("field", error.field),
-            ("desc", error.description),
-        ];
-        let members = members.map(|(name, text)| (Self::from(name), Self::from(text)));
-        BTreeMap::from(members).into()
-    }
-}
+pub(super) const NAME: &str = "json.match_schema";
 
 /// What is wrong with a document.
 pub(super) fn validate(
@@ -48,55 +23,6 @@ pub(super) fn validate(
     let mut outcome = Outcome::default();
     validator.document(schema, document, &Place(None, ROOT), &mut outcome)?;
     Ok(outcome.errors)
-}
-
-/// What was found so far. Of several schemas none of which holds, the errors of that with the
-/// highest score are told.
-#[derive(Debug, Default)]
-struct Outcome {
-    errors: Vec<Error>,
-    score: i64,
-}
-
-impl Outcome {
-    fn add(&mut self, kind: &'static str, place: &Place<'_>, description: impl Into<String>) {
-        self.errors.push(Error {
-            kind,
-            field: place.field(),
-            description: description.into(),
-        });
-        self.score -= 2;
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.errors.extend(other.errors);
-        self.score += other.score;
-    }
-
-    fn is_valid(&self) -> bool {
-        self.errors.is_empty()
-    }
-}
-
-/// Where a part of the document is: below another one, under a name.
-#[derive(Clone, Copy)]
-struct Place<'p>(Option<&'p Place<'p>>, &'p str);
-
-impl Place<'_> {
-    fn path(&self) -> String {
-        match self.0 {
-            Some(above) => format!("{}.{}", above.path(), self.1),
-            None => self.1.to_owned(),
-        }
-    }
-
-    fn field(&self) -> String {
-        let path = self.path();
-        match path.strip_prefix("(Root).") {
-            Some(field) => field.to_owned(),
-            None => path,
-        }
-    }
 }
 
 struct Validator<'v, 'c, 'q> {
@@ -145,7 +71,7 @@ impl Validator<'_, '_, '_> {
         match given {
             "array" => self.array(schema, document, place, outcome)?,
             "object" => self.object(schema, document, place, outcome)?,
-            "integer" | "number" => numbers(schema, document, place, outcome)?,
+            "integer" | "number" => numbers::validate(schema, document, place, outcome)?,
             _ => {}
         }
         values(schema, document, place, outcome)?;
@@ -498,86 +424,4 @@ fn values(
     }
     outcome.score += 1;
     Ok(())
-}
-
-fn numbers(
-    schema: &Schema,
-    document: &Value,
-    place: &Place<'_>,
-    outcome: &mut Outcome,
-) -> Result<()> {
-    if let Some(multiple) = &schema.multiple_of
-        && !is_multiple(document, multiple)?
-    {
-        let message = format!("Must be a multiple of {}", written(multiple)?);
-        outcome.add("multiple_of", place, message);
-    }
-    let limits = [
-        (&schema.maximum, "number_lte", "less than or equal to"),
-        (&schema.exclusive_maximum, "number_lt", "less than"),
-        (&schema.minimum, "number_gte", "greater than or equal to"),
-        (&schema.exclusive_minimum, "number_gt", "greater than"),
-    ];
-    for (limit, kind, relation) in limits {
-        let Some(limit) = limit else { continue };
-        let order = number::compare(document, limit);
-        let holds = match kind {
-            "number_lte" => order.is_le(),
-            "number_lt" => order.is_lt(),
-            "number_gte" => order.is_ge(),
-            _ => order.is_gt(),
-        };
-        if !holds {
-            let message = format!("Must be {relation} {}", written(limit)?);
-            outcome.add(kind, place, message);
-        }
-    }
-    outcome.score += 1;
-    Ok(())
-}
-
-fn is_multiple(document: &Value, multiple: &Value) -> Result<bool> {
-    let large = || refused(NAME, "a number is too large");
-    let (document, multiple) = (Decimal::of(document), Decimal::of(multiple));
-    let (document, multiple) = (document.ok_or_else(large)?, multiple.ok_or_else(large)?);
-    let low = document.exponent.min(multiple.exponent);
-    let whole = |decimal: Decimal| {
-        let exponent = decimal.exponent - low;
-        Decimal {
-            exponent,
-            ..decimal
-        }
-        .to_integer()
-        .ok_or_else(large)
-    };
-    let (document, multiple) = (whole(document)?, whole(multiple)?);
-    Ok((document % multiple).bits() == 0)
-}
-
-/// Digits that a number may have for its shortest text in 64 bits to be its own.
-const DIGITS: usize = 18;
-
-/// A number as Go's `big.Float` is written: with an exponent from a million on.
-fn written(number: &Value) -> Result<String> {
-    let decimal = Decimal::of(number)
-        .filter(|decimal| decimal.coefficient.magnitude().to_string().len() <= DIGITS);
-    let decimal = decimal.ok_or_else(|| refused(NAME, "a limit has very many digits"))?;
-    let decimal = Decimal::new(decimal.coefficient, decimal.exponent);
-    let digits = decimal.coefficient.magnitude().to_string();
-    let exponent = decimal.exponent + i64::try_from(digits.len()).unwrap_or(0) - 1;
-    if decimal == Decimal::zero() || (-4..6).contains(&exponent) {
-        return Ok(decimal.text());
-    }
-    let sign = if decimal.coefficient.sign() == num_bigint::Sign::Minus {
-        "-"
-    } else {
-        ""
-    };
-    let (first, rest) = digits.split_at(1);
-    let dot = if rest.is_empty() { "" } else { "." };
-    let exponent_sign = if exponent < 0 { '-' } else { '+' };
-    let exponent = exponent.unsigned_abs();
-    Ok(format!(
-        "{sign}{first}{dot}{rest}e{exponent_sign}{exponent:02}"
-    ))
 }
