@@ -3,11 +3,12 @@
 use super::outcome::{Outcome, Place};
 use super::parse::Schema;
 use super::validate::NAME;
-use super::{Result, refused};
+use super::{Context, Result, refused};
 use crate::rego::value::{Value, number, number::Decimal};
 
 /// Adds what is wrong with a number.
 pub(super) fn validate(
+    context: &mut Context<'_, '_>,
     schema: &Schema,
     document: &Value,
     place: &Place<'_>,
@@ -17,7 +18,7 @@ pub(super) fn validate(
         && !is_multiple(document, multiple)?
     {
         let message = format!("Must be a multiple of {}", written(multiple)?);
-        outcome.add("multiple_of", place, message);
+        outcome.add(context, "multiple_of", place, message)?;
     }
     let limits = [
         (&schema.maximum, "number_lte", "less than or equal to"),
@@ -36,7 +37,7 @@ pub(super) fn validate(
         };
         if !holds {
             let message = format!("Must be {relation} {}", written(limit)?);
-            outcome.add(kind, place, message);
+            outcome.add(context, kind, place, message)?;
         }
     }
     outcome.score += 1;

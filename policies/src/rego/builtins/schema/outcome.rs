@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::{Context, Result};
 use crate::rego::value::Value;
 
 /// The document as a whole.
@@ -39,18 +40,25 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
+    /// Adds an error. Its texts are accounted for: names are as long as those who ask make them.
     pub(super) fn add(
         &mut self,
+        context: &mut Context<'_, '_>,
         kind: &'static str,
         place: &Place<'_>,
         description: impl Into<String>,
-    ) {
+    ) -> Result<()> {
+        let description = description.into();
+        let field = place.field();
+        context.charge_members(4)?;
+        context.charge_bytes(2 * (field.len() + description.len()))?;
         self.errors.push(Error {
             kind,
-            field: place.field(),
-            description: description.into(),
+            field,
+            description,
         });
         self.score -= 2;
+        Ok(())
     }
 
     pub(super) fn merge(&mut self, other: Self) {
