@@ -77,7 +77,7 @@ impl Validator<'_, '_, '_> {
             "array" => self.array(schema, document, place, outcome)?,
             "object" => self.object(schema, document, place, outcome)?,
             "integer" | "number" => {
-                numbers::validate(self.context, schema, document, place, outcome)?
+                numbers::validate(self.context, schema, document, place, outcome)?;
             }
             _ => {}
         }
