@@ -48,6 +48,12 @@ enum Shape {
     Function(Vec<Kind>),
 }
 
+impl Shape {
+    fn is_function(&self) -> bool {
+        matches!(self, Self::Function(_))
+    }
+}
+
 /// A rule or a function.
 #[derive(Clone, Debug)]
 struct Rule {
@@ -100,7 +106,7 @@ pub(crate) fn case(random: &mut Random) -> Case {
     };
     let faults = if random.percent(25) { 12 } else { 0 };
     let strict = random.percent(4);
-    let strict_errors = random.percent(12);
+    let strict_errors = random.percent(5);
     let mut writer = Writer {
         random,
         version,
@@ -198,7 +204,10 @@ impl Writer<'_> {
             text.push_str("import future.keywords.not\n");
             self.dialect.logic = true;
         } else if self.percent(6) {
-            text.push_str(self.random.pick(&["import rego.v1\n", "import future.keywords.in\n"]));
+            text.push_str(
+                self.random
+                    .pick(&["import rego.v1\n", "import future.keywords.in\n"]),
+            );
         }
         if self.percent(if self.faults > 0 { 20 } else { 5 }) {
             text.push_str(self.random.pick(&[

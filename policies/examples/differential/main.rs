@@ -65,6 +65,7 @@ struct Counts {
     refused_policies: usize,
     results: usize,
     errors: usize,
+    spared: usize,
     refused: usize,
     unanswered: usize,
     differences: usize,
@@ -75,7 +76,10 @@ fn run(options: &Options) -> Result<ExitCode> {
     let corpus = options.suites.as_deref().map(Corpus::load).transpose()?;
     let mut oracle = Oracle::start(&options.oracle)?;
     if let Some(path) = &options.replay {
-        say(&replay::replay(&mut oracle, &std::fs::read_to_string(path)?)?)?;
+        say(&replay::replay(
+            &mut oracle,
+            &std::fs::read_to_string(path)?,
+        )?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut counts = Counts::default();
@@ -98,7 +102,6 @@ fn run(options: &Options) -> Result<ExitCode> {
         oracle.ask(&cases)?;
         let ours: Vec<Verdict> = cases.iter().map(ours::verdict).collect();
         let theirs = oracle.answers(&cases)?;
-        if std::env::var("SHOW").is_ok() { for (t, c) in theirs.iter().zip(&cases) { if let Verdict::Faults(_, text) = t { eprintln!("ERR {}", text.lines().next().unwrap_or("")); if std::env::var("SHOW").unwrap() == "2" { eprintln!("{}", c.show()); } } } }
         for (at, case) in cases.into_iter().enumerate() {
             let number = next + at as u64;
             counts.policies += 1;
@@ -112,7 +115,11 @@ fn run(options: &Options) -> Result<ExitCode> {
         next = end;
         if told.elapsed() > PROGRESS {
             told = Instant::now();
-            say(&format!("{} s, {}", started.elapsed().as_secs(), counts.line()))?;
+            say(&format!(
+                "{} s, {}",
+                started.elapsed().as_secs(),
+                counts.line()
+            ))?;
         }
     }
     say(&format!(
@@ -153,6 +160,7 @@ impl Counts {
             match comparison {
                 Comparison::EqualResult => self.results += 1,
                 Comparison::EqualError => self.errors += 1,
+                Comparison::Spared => self.spared += 1,
                 Comparison::Refused => self.refused += 1,
                 Comparison::Unanswered => self.unanswered += 1,
                 Comparison::Different(difference) => {
@@ -170,6 +178,7 @@ impl Counts {
             refused_policies,
             results,
             errors,
+            spared,
             refused,
             unanswered,
             differences,
@@ -177,6 +186,7 @@ impl Counts {
         } = self;
         format!(
             "{policies} policies, {inputs} inputs: {results} equal results, {errors} equal errors, \
+             {spared} errors that OPA's index spares, \
              {refused} refused by us ({refused_policies} of them whole policies), \
              {unanswered} unanswered by OPA, {differences} different"
         )

@@ -42,7 +42,11 @@ impl Options {
             let value = arguments
                 .next()
                 .with_context(|| format!("{name} needs a value"))?;
-            let number = || value.parse::<u64>().with_context(|| format!("{name} {value}"));
+            let number = || {
+                value
+                    .parse::<u64>()
+                    .with_context(|| format!("{name} {value}"))
+            };
             match name.as_str() {
                 "--oracle" => options.oracle = value.into(),
                 "--suites" => options.suites = Some(value.into()),

@@ -51,6 +51,8 @@ struct Solved {
     #[serde(default)]
     message: String,
     #[serde(default)]
+    unindexed: String,
+    #[serde(default)]
     solutions: Option<Vec<serde_json::Value>>,
 }
 
@@ -161,7 +163,12 @@ fn answer(solved: Solved) -> Answer {
         "" => {
             let solutions = solved.solutions.unwrap_or_default();
             match solutions.iter().map(untagged).collect::<Option<Vec<_>>>() {
-                Some(solutions) => Answer::of(solutions),
+                Some(solutions) => match (Answer::of(solutions), solved.unindexed) {
+                    (Answer::Solutions(solutions), code) if !code.is_empty() => {
+                        Answer::Spared(solutions, code)
+                    }
+                    (answer, _) => answer,
+                },
                 None => Answer::Refused("a value that cannot be held".to_owned()),
             }
         }
@@ -184,11 +191,7 @@ fn untagged(tagged: &serde_json::Value) -> Option<Value> {
             (name, Json::String(text)) if name == "number" => number::parse(text),
             (name, Json::Array(members)) if name == "set" => {
                 let members = sequence(members)?.into_iter();
-                Some(
-                    members
-                        .collect::<std::collections::BTreeSet<_>>()
-                        .into(),
-                )
+                Some(members.collect::<std::collections::BTreeSet<_>>().into())
             }
             (name, Json::Array(entries)) if name == "object" => {
                 let entry = |pair: &Json| {
@@ -197,11 +200,7 @@ fn untagged(tagged: &serde_json::Value) -> Option<Value> {
                 };
                 let entries = entries.iter().map(entry).collect::<Option<Vec<_>>>()?;
                 let entries = entries.into_iter();
-                Some(
-                    entries
-                        .collect::<std::collections::BTreeMap<_, _>>()
-                        .into(),
-                )
+                Some(entries.collect::<std::collections::BTreeMap<_, _>>().into())
             }
             _ => None,
         },

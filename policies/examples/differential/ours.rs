@@ -90,7 +90,9 @@ fn answer(case: &Case, plan: &Plan, entry: &Entry, input: &Value, data: &Value) 
     match execute::evaluate(plan, entry, question) {
         Ok(solutions) => Answer::of(solutions),
         Err(error) => match &error.kind {
-            ErrorKind::Refused { .. } => Answer::Refused(error.to_string()),
+            ErrorKind::Refused { .. } | ErrorKind::Ambiguous(_) => {
+                Answer::Refused(error.to_string())
+            }
             kind if kind.code() == "eval_cancel_error" => Answer::Refused(error.to_string()),
             kind => Answer::Error(kind.code().to_owned(), error.to_string()),
         },
@@ -114,12 +116,19 @@ fn refused(sources: &Sources, faults: &[Fault]) -> Verdict {
         let message = fault.message.lines().next().unwrap_or_default();
         format!("{file}:{line}:{column}: {}: {message}", fault.code.name())
     };
-    Verdict::Faults(codes, faults.iter().map(text).collect::<Vec<_>>().join("\n"))
+    Verdict::Faults(
+        codes,
+        faults.iter().map(text).collect::<Vec<_>>().join("\n"),
+    )
 }
 
 /// Whether a policy is refused because of what this compiler cannot do.
 fn is_beyond(message: &str) -> bool {
-    let beginnings = ["not supported:", "expressions are nested deeper", "a rule head has at most"];
+    let beginnings = [
+        "not supported:",
+        "expressions are nested deeper",
+        "a rule head has at most",
+    ];
     beginnings
         .iter()
         .any(|beginning| message.starts_with(beginning))

@@ -60,7 +60,9 @@ fn quoted(text: &str, start: usize) -> usize {
 
 fn raw(text: &str, start: usize) -> usize {
     let inside = &text[start + 1..];
-    inside.find('`').map_or(text.len(), |end| start + 1 + end + 1)
+    inside
+        .find('`')
+        .map_or(text.len(), |end| start + 1 + end + 1)
 }
 
 /// Where the bracket at an index, if it is one, is closed: the index of the closing one.

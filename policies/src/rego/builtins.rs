@@ -15,11 +15,13 @@ mod encoding;
 mod format;
 mod numbers;
 mod operators;
+mod paths;
 mod pattern;
 mod request;
 mod strings;
 mod template;
 mod units;
+mod urlquery;
 
 #[cfg(test)]
 mod tests;
@@ -85,6 +87,29 @@ impl Context<'_, '_> {
         Ok(self.budget.charge(VALUE_SIZE.saturating_mul(count))?)
     }
 
+    /// Accounts for a document that is about to be built once more.
+    fn charge_document(&mut self, document: &Value) -> Result<()> {
+        match document {
+            Value::Array(elements) => {
+                self.charge_members(elements.len())?;
+                elements
+                    .iter()
+                    .try_for_each(|one| self.charge_document(one))
+            }
+            Value::Set(set) => {
+                self.charge_members(set.len())?;
+                set.iter().try_for_each(|one| self.charge_document(one))
+            }
+            Value::Object(object) => {
+                self.charge_members(2 * object.len())?;
+                object
+                    .values()
+                    .try_for_each(|one| self.charge_document(one))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Accounts for bytes that are about to be built.
     fn charge_bytes(&mut self, count: usize) -> Result<()> {
         self.budget.steps(count as u64 / 64)?;
@@ -117,10 +142,12 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         format::FUNCTIONS,
         numbers::FUNCTIONS,
         operators::FUNCTIONS,
+        paths::FUNCTIONS,
         request::FUNCTIONS,
         strings::FUNCTIONS,
         template::FUNCTIONS,
         units::FUNCTIONS,
+        urlquery::FUNCTIONS,
     ];
     let ours = ours
         .into_iter()

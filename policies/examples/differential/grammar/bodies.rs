@@ -1,6 +1,6 @@
 //! Bodies: conditions, and what binds locals.
 
-use super::{Kind, Writer};
+use super::{Kind, Rule, Writer};
 
 const LOCALS: [&str; 7] = ["x", "y", "z", "w", "i", "k", "e"];
 
@@ -18,10 +18,13 @@ impl Writer<'_> {
 
     /// A local of a kind, if there is one.
     pub(super) fn bound(&mut self, kind: Kind) -> Option<String> {
-        let fits = |(_, of): &&(String, Kind)| {
-            kind == Kind::Any || *of == kind || *of == Kind::Any
-        };
-        let names: Vec<String> = self.scope.iter().filter(fits).map(|(name, _)| name.clone()).collect();
+        let fits = |(_, of): &&(String, Kind)| kind == Kind::Any || *of == kind || *of == Kind::Any;
+        let names: Vec<String> = self
+            .scope
+            .iter()
+            .filter(fits)
+            .map(|(name, _)| name.clone())
+            .collect();
         (!names.is_empty()).then(|| names[self.random.below(names.len())].clone())
     }
 
@@ -41,7 +44,11 @@ impl Writer<'_> {
         // Conditions are put in order by who needs what.
         if conditions.len() > 1 && self.percent(12) {
             let at = self.random.below(conditions.len() - 1);
-            let declares = |text: &String| [":=", "some ", "every "].iter().any(|word| text.contains(word));
+            let declares = |text: &String| {
+                [":=", "some ", "every "]
+                    .iter()
+                    .any(|word| text.contains(word))
+            };
             if !conditions[at..=at + 1].iter().any(declares) || self.fault() {
                 conditions.swap(at, at + 1);
             }
@@ -317,18 +324,33 @@ impl Writer<'_> {
         for _ in 0..1 + self.random.below(2) {
             let target = match self.random.below(9) {
                 0 => "input".to_owned(),
-                1..4 => format!("input.{}", self.pick(&["n", "s", "xs", "o.a", "o", "new.deep"])),
+                1..4 => format!(
+                    "input.{}",
+                    self.pick(&["n", "s", "xs", "o.a", "o", "new.deep"])
+                ),
                 4 => format!("data.base.{}", self.pick(&["n", "s", "xs", "o", "zz"])),
                 5 | 6 => match self.reference_of_rule(&[]) {
                     Some(path) => path,
                     None => "data.base".to_owned(),
                 },
-                7 => self.pick(&["count", "data.t.f", "is_string", "time.now_ns"]).to_owned(),
-                _ => self.pick(&["data.t", "data.base", "data.lib", "data"]).to_owned(),
+                7 => {
+                    let is_f = |rule: &Rule| {
+                        rule.name == "f"
+                            && self.packages[rule.module] == "t"
+                            && rule.shape.is_function()
+                    };
+                    let has_f = self.rules[..self.current].iter().any(is_f);
+                    let own = if has_f { "data.t.f" } else { "lower" };
+                    self.pick(&["count", own, "is_string", "time.now_ns"])
+                        .to_owned()
+                }
+                _ => self
+                    .pick(&["data.t", "data.base", "data.lib", "data"])
+                    .to_owned(),
             };
             let value = match target.as_str() {
-                "count" | "data.t.f" | "is_string" => {
-                    let function = self.pick(&["count", "is_number", "1", "data.t.g", "true"]);
+                "count" | "data.t.f" | "is_string" | "lower" => {
+                    let function = self.pick(&["count", "is_number", "1", "type_name", "true"]);
                     function.to_owned()
                 }
                 "data" | "input" => self.term(Kind::Object, 0),

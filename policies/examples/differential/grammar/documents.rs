@@ -32,7 +32,10 @@ pub(crate) fn data(random: &mut Random) -> String {
         0 => "{}".to_owned(),
         // Beside the rules of a package, and in the way of one.
         1..8 => format!("{{\"base\": {base}, \"t\": {{\"extra\": {base}}}}}"),
-        8 => format!("{{\"base\": {base}, \"t\": {{\"p\": {}}}}}", value(random, 1)),
+        8 => format!(
+            "{{\"base\": {base}, \"t\": {{\"p\": {}}}}}",
+            value(random, 1)
+        ),
         _ => format!("{{\"base\": {base}}}"),
     }
 }
@@ -140,7 +143,7 @@ pub(crate) const NUMBERS: &[&str] = &[
     "10",
     "0.1",
     "7",
-    "1e2",
+    "20",
     "100",
     "1.0",
     "9007199254740993",
@@ -148,6 +151,20 @@ pub(crate) const NUMBERS: &[&str] = &[
 ];
 
 pub(crate) const TEXTS: &[&str] = &[
-    "\"a\"", "\"b\"", "\"a\"", "\"c\"", "\"\"", "\"ab\"", "\"a.b\"", "\"a/b\"", "\"1\"", "\"B\"",
-    "\"é\"", "\"a b\"", "\"n\"", "\"x\"", "\"<&>\"", "\"a\\\"\\n\"",
+    "\"a\"",
+    "\"b\"",
+    "\"a\"",
+    "\"c\"",
+    "\"\"",
+    "\"ab\"",
+    "\"a.b\"",
+    "\"a/b\"",
+    "\"1\"",
+    "\"B\"",
+    "\"é\"",
+    "\"a b\"",
+    "\"n\"",
+    "\"x\"",
+    "\"<&>\"",
+    "\"a\\\"\\n\"",
 ];

@@ -45,7 +45,11 @@ impl Writer<'_> {
             11..13 => Shape::Object,
             13..15 => Shape::Deep,
             _ => {
-                let arity = [0, 1, 1, 1, 2, 2, 3][self.random.below(7)];
+                let arity = if self.percent(2) {
+                    0
+                } else {
+                    [1, 1, 1, 2, 2, 3][self.random.below(6)]
+                };
                 Shape::Function((0..arity).map(|_| self.kind()).collect())
             }
         }
@@ -77,7 +81,10 @@ impl Writer<'_> {
                 _ => String::new(),
             };
             let sign = self.pick(&[":=", "="]);
-            text.push_str(&format!("default {}{arguments} {sign} {value}\n\n", rule.name));
+            text.push_str(&format!(
+                "default {}{arguments} {sign} {value}\n\n",
+                rule.name
+            ));
         }
         for at in 0..[1, 1, 1, 2, 2, 3][self.random.below(6)] {
             if at > 0 {
@@ -102,14 +109,21 @@ impl Writer<'_> {
         let bodyless = self.percent(12);
         let outer = self.scope.clone();
         self.wild = true;
-        let body = if bodyless { String::new() } else { self.body(2) };
+        let body = if bodyless {
+            String::new()
+        } else {
+            self.body(2)
+        };
         self.wild = self.fault();
         let is_v0 = !self.dialect.needs_if && (!self.dialect.keywords || self.percent(60));
         let condition = match (bodyless, is_v0) {
             (true, _) => String::new(),
             (_, true) => format!(" {body}"),
             _ if self.percent(10) && !body.contains(['\n', ';', '|']) => {
-                format!(" if {}", body.trim_start_matches("{ ").trim_end_matches(" }"))
+                format!(
+                    " if {}",
+                    body.trim_start_matches("{ ").trim_end_matches(" }")
+                )
             }
             _ => format!(" if {body}"),
         };

@@ -8,7 +8,14 @@ impl Writer<'_> {
     pub(super) fn term(&mut self, kind: Kind, depth: usize) -> String {
         if self.fault() {
             return self
-                .pick(&["unbound", "f(1, 2, 3, 4)", "1 + \"a\"", "data.t.missing(1)", "q", "count(1)"])
+                .pick(&[
+                    "unbound",
+                    "f(1, 2, 3, 4)",
+                    "1 + \"a\"",
+                    "data.t.missing(1)",
+                    "q",
+                    "count(1)",
+                ])
                 .to_owned();
         }
         let kind = if self.percent(3) { self.kind() } else { kind };
@@ -16,7 +23,9 @@ impl Writer<'_> {
             return match self.random.below(10) {
                 0..3 => self.literal(kind),
                 3..6 => self.bound(kind).unwrap_or_else(|| self.document(kind)),
-                6 => self.reference_of_rule(&[kind]).unwrap_or_else(|| self.document(kind)),
+                6 => self
+                    .reference_of_rule(&[kind])
+                    .unwrap_or_else(|| self.document(kind)),
                 _ => self.document(kind),
             };
         }
@@ -32,7 +41,11 @@ impl Writer<'_> {
             78..88 => self.composed(kind, depth - 1),
             88..93 => {
                 let inner = self.composed(kind, depth - 1);
-                if self.percent(50) { format!("({inner})") } else { inner }
+                if self.percent(50) {
+                    format!("({inner})")
+                } else {
+                    inner
+                }
             }
             93..97 => {
                 let base = self.collection(depth - 1);
@@ -40,9 +53,16 @@ impl Writer<'_> {
                 format!("{base}[{key}]")
             }
             _ => {
-                let base = self.bound(Kind::Any).unwrap_or_else(|| "input.o".to_owned());
-                let member = self.pick(&[".a", ".b", "[0]", "[_]", ".n", ".if", "[\"a\"].b", "[1]"]);
-                let member = if self.wild { member } else { member.trim_end_matches("[_]") };
+                let base = self
+                    .bound(Kind::Any)
+                    .unwrap_or_else(|| "input.o".to_owned());
+                let member =
+                    self.pick(&[".a", ".b", "[0]", "[_]", ".n", ".if", "[\"a\"].b", "[1]"]);
+                let member = if self.wild {
+                    member
+                } else {
+                    member.trim_end_matches("[_]")
+                };
                 format!("{base}{member}")
             }
         }
@@ -73,15 +93,27 @@ impl Writer<'_> {
         match kind {
             Kind::Any => {
                 let kind = KINDS[1 + self.random.below(KINDS.len() - 1)];
-                if self.percent(8) { "null".to_owned() } else { self.literal(kind) }
+                if self.percent(8) {
+                    "null".to_owned()
+                } else {
+                    self.literal(kind)
+                }
             }
             Kind::Number => self.random.pick(documents::NUMBERS).to_owned(),
             Kind::Text => match self.random.below(12) {
                 0 => "`a`".to_owned(),
                 1 if self.dialect.templates => {
-                    let inner = self.bound(Kind::Any).unwrap_or_else(|| "input.n".to_owned());
-                    self.pick(&["$\"a{X}b\"", "$\"{X}\"", "$`{X}\\n`", "$\"\\{{X}{X}\"", "$\"n {X + 1}\""])
-                        .replace('X', &inner)
+                    let inner = self
+                        .bound(Kind::Any)
+                        .unwrap_or_else(|| "input.n".to_owned());
+                    self.pick(&[
+                        "$\"a{X}b\"",
+                        "$\"{X}\"",
+                        "$`{X}\\n`",
+                        "$\"\\{{X}{X}\"",
+                        "$\"n {X + 1}\"",
+                    ])
+                    .replace('X', &inner)
                 }
                 _ => self.random.pick(documents::TEXTS).to_owned(),
             },
@@ -90,7 +122,13 @@ impl Writer<'_> {
                 let count = self.random.below(4);
                 let member = KINDS[1 + self.random.below(3)];
                 let members: Vec<String> = (0..count)
-                    .map(|_| if self.percent(12) { self.literal(Kind::Any) } else { self.literal(member) })
+                    .map(|_| {
+                        if self.percent(12) {
+                            self.literal(Kind::Any)
+                        } else {
+                            self.literal(member)
+                        }
+                    })
                     .collect();
                 match kind {
                     Kind::Array => format!("[{}]", members.join(", ")),
@@ -99,7 +137,9 @@ impl Writer<'_> {
                     _ => {
                         let keys = ["\"a\"", "\"b\"", "1", "\"c\""];
                         let pairs = keys.iter().zip(&members);
-                        let pairs: Vec<String> = pairs.map(|(key, value)| format!("{key}: {value}")).collect();
+                        let pairs: Vec<String> = pairs
+                            .map(|(key, value)| format!("{key}: {value}"))
+                            .collect();
                         format!("{{{}}}", pairs.join(", "))
                     }
                 }
@@ -110,7 +150,11 @@ impl Writer<'_> {
     /// What `input` or the base data have.
     pub(super) fn document(&mut self, kind: Kind) -> String {
         let fits = |(_, of): &&(&str, Kind)| kind == Kind::Any || *of == kind;
-        let names: Vec<&str> = documents::MEMBERS.iter().filter(fits).map(|(name, _)| *name).collect();
+        let names: Vec<&str> = documents::MEMBERS
+            .iter()
+            .filter(fits)
+            .map(|(name, _)| *name)
+            .collect();
         if names.is_empty() {
             return match self.random.below(4) {
                 0 => "{1, 2, \"a\"}".to_owned(),
@@ -129,9 +173,15 @@ impl Writer<'_> {
             (2, Kind::Number) => "input.xs[0]".to_owned(),
             (3, Kind::Number) if self.wild => "input.xs[_]".to_owned(),
             (4, Kind::Text) if self.wild => "input.ss[_]".to_owned(),
-            (5, Kind::Any) => self.pick(&["input", "data.base", "input.os[0].s", "input.deep.a.b"]).to_owned(),
+            (5, Kind::Any) => self
+                .pick(&["input", "data.base", "input.os[0].s", "input.deep.a.b"])
+                .to_owned(),
             _ => {
-                let root = if root.contains("o") && self.percent(70) { "input" } else { root };
+                let root = if root.contains("o") && self.percent(70) {
+                    "input"
+                } else {
+                    root
+                };
                 format!("{root}.{name}")
             }
         }
@@ -139,8 +189,15 @@ impl Writer<'_> {
 
     /// A rule that was declared before, as it is named here, of one of the kinds if any are given.
     pub(super) fn reference_of_rule(&mut self, kinds: &[Kind]) -> Option<String> {
-        let last = if self.fault() { self.rules.len() } else { self.current };
-        let own = (self.rules.get(self.current)?.module, self.rules[self.current].name);
+        let last = if self.fault() {
+            self.rules.len()
+        } else {
+            self.current
+        };
+        let own = (
+            self.rules.get(self.current)?.module,
+            self.rules[self.current].name,
+        );
         let package = self.packages[own.0];
         let candidates: Vec<(usize, String)> = (0..last)
             .filter(|&at| {
@@ -152,7 +209,10 @@ impl Writer<'_> {
                     Shape::Object | Shape::Deep => Kind::Object,
                     Shape::Function(_) => return false,
                 };
-                let fits = kinds.is_empty() || kinds.iter().any(|of| *of == Kind::Any || *of == kind || kind == Kind::Any);
+                let fits = kinds.is_empty()
+                    || kinds
+                        .iter()
+                        .any(|of| *of == Kind::Any || *of == kind || kind == Kind::Any);
                 !is_own && fits
             })
             .map(|at| {
@@ -179,12 +239,19 @@ impl Writer<'_> {
         } else {
             ""
         };
-        Some(if kinds.is_empty() { name } else { format!("{name}{member}") })
+        Some(if kinds.is_empty() {
+            name
+        } else {
+            format!("{name}{member}")
+        })
     }
 
     /// A call of a function of the policy.
     fn own_call(&mut self, kind: Kind, depth: usize) -> String {
-        let own = self.rules.get(self.current).map(|rule| (self.packages[rule.module], rule.name));
+        let own = self
+            .rules
+            .get(self.current)
+            .map(|rule| (self.packages[rule.module], rule.name));
         let candidates: Vec<usize> = (0..self.current)
             .filter(|&at| {
                 let rule = &self.rules[at];
@@ -218,7 +285,10 @@ impl Writer<'_> {
             }
             Kind::Number => {
                 let sign = self.pick(&["+", "-", "*", "/", "%", "+", "-"]);
-                let (left, right) = (self.term(Kind::Number, depth), self.term(Kind::Number, depth));
+                let (left, right) = (
+                    self.term(Kind::Number, depth),
+                    self.term(Kind::Number, depth),
+                );
                 match self.random.below(8) {
                     0 => format!("({left} {sign} {right}) {sign} 2"),
                     1 => format!("{left}{sign}{right}"),
@@ -242,7 +312,8 @@ impl Writer<'_> {
             Kind::Array => match self.random.below(3) {
                 0 => self.comprehension(["[", "]"], depth, false),
                 _ => {
-                    let (first, second) = (self.term(Kind::Any, depth), self.term(Kind::Any, depth));
+                    let (first, second) =
+                        (self.term(Kind::Any, depth), self.term(Kind::Any, depth));
                     format!("[{first}, {second}]")
                 }
             },
@@ -253,7 +324,8 @@ impl Writer<'_> {
                     format!("{left} {sign} {right}")
                 }
                 1 => {
-                    let (first, second) = (self.term(Kind::Any, depth), self.term(Kind::Any, depth));
+                    let (first, second) =
+                        (self.term(Kind::Any, depth), self.term(Kind::Any, depth));
                     format!("{{{first}, {second}}}")
                 }
                 _ => self.comprehension(["{", "}"], depth, false),
@@ -261,7 +333,8 @@ impl Writer<'_> {
             Kind::Object => match self.random.below(3) {
                 0 => self.comprehension(["{", "}"], depth, true),
                 _ => {
-                    let (first, second) = (self.term(Kind::Any, depth), self.term(Kind::Any, depth));
+                    let (first, second) =
+                        (self.term(Kind::Any, depth), self.term(Kind::Any, depth));
                     let key = self.term(Kind::Text, 0);
                     format!("{{\"a\": {first}, {key}: {second}}}")
                 }

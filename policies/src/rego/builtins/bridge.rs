@@ -7,7 +7,7 @@ use regorus::{
     unstable::{BUILTINS, Expr, Ref, Span},
 };
 
-use super::{Context, Fault, Result, pattern};
+use super::{Context, Fault, Result, pattern, string};
 use crate::rego::{
     execute::ErrorKind,
     value::{self, Value, number},
@@ -53,6 +53,22 @@ pub(super) fn call(
     let Some((function, _)) = BUILTINS.get(name) else {
         return Ok(Value::Undefined);
     };
+    match name {
+        "regex.split" => return split(context, operands),
+        "regex.template_match" => return template_match(context, operands),
+        _ => {}
+    }
+    invoke(name, *function, context, operands)
+}
+
+type Function = fn(&Span, &[Ref<Expr>], &[RegorusValue], bool) -> anyhow::Result<RegorusValue>;
+
+fn invoke(
+    name: &'static str,
+    function: Function,
+    context: &mut Context<'_, '_>,
+    operands: &[Value],
+) -> Result<Value> {
     let prepared: Vec<Value>;
     let operands = match prepare(name, context, operands)? {
         Some(changed) => {
@@ -90,6 +106,64 @@ pub(super) fn call(
         Ok(Err(error)) => Err(fault(&format!("{error:#}"))),
         Err(_) => Err(Fault::Ends(ErrorKind::Panicked(name).into())),
     }
+}
+
+/// Calls a function of regorus for another one.
+fn call_inner(
+    name: &'static str,
+    context: &mut Context<'_, '_>,
+    operands: &[Value],
+) -> Result<Value> {
+    match BUILTINS.get(name) {
+        Some((function, _)) => invoke(name, *function, context, operands),
+        None => Ok(Value::Undefined),
+    }
+}
+
+/// Splits as Go does, which has no piece beside an empty match at either end of the text.
+fn split(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    let text = string(operands, 1)?;
+    let pieces = call_inner("regex.split", context, operands)?;
+    let all = [operands[0].clone(), operands[1].clone(), Value::from(-1)];
+    let matches = call_inner("regex.find_n", context, &all)?;
+    let (Some(pieces), Some(matches)) = (value::elements(&pieces), value::elements(&matches))
+    else {
+        return Ok(Value::Undefined);
+    };
+    let length = |part: &Value| part.as_string().map_or(0, |part| part.len());
+    let mut found = Vec::new();
+    let (mut begin, mut end) = (0, 0);
+    if text.is_empty() && operands[0] != Value::from("") {
+        return Ok(Value::from(vec![Value::from("")]));
+    }
+    for (piece, matched) in pieces.iter().zip(matches) {
+        end = begin + length(piece);
+        let after = end + length(matched);
+        if after != 0 {
+            found.push(Value::from(&text[begin..end]));
+        }
+        begin = after;
+    }
+    if end != text.len() {
+        found.push(Value::from(&text[begin..]));
+    }
+    Ok(Value::from(found))
+}
+
+/// Matches a template, whose expressions stand between delimiters, as Go's mux does.
+fn template_match(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    let template = string(operands, 0)?;
+    let text = operands[1].clone();
+    string(operands, 1)?;
+    let delimiters = [string(operands, 2)?, string(operands, 3)?];
+    let (expression, parts) = pattern::template(template, delimiters)?;
+    for part in parts {
+        let part = Value::from(format!("^{part}$"));
+        if call_inner("regex.is_valid", context, &[part])? != Value::Bool(true) {
+            return Err(Fault::Value("error parsing regexp".to_owned()));
+        }
+    }
+    call_inner("regex.match", context, &[Value::from(expression), text])
 }
 
 /// Operands as regorus wants them, where that differs.

@@ -170,7 +170,10 @@ impl Checker<'_> {
             all_fine &= fine;
             let kind = match &comprehension.head {
                 _ if !fine => Type::Unknown,
-                Head::Array(term) => Type::array(self.type_of(environment, term)),
+                Head::Array(term) => match self.type_of(environment, term) {
+                    Type::Unknown => Type::Array(Vec::new(), None),
+                    kind => Type::array(kind),
+                },
                 Head::Set(term) => Type::set(self.type_of(environment, term)),
                 Head::Object(key, value) => Type::object(
                     self.type_of(environment, key),
@@ -235,6 +238,16 @@ impl Checker<'_> {
                 match self.tree.get(path) {
                     Some(Entry::Function(arguments, result)) => {
                         (super::path(path), arguments.clone(), Some(result.clone()))
+                    }
+                    Some(Entry::Value(kind)) if !kind.is_any() => {
+                        let message = format!("undefined function {}", super::path(path));
+                        self.findings.kind(Stage::Types, span, message);
+                        return false;
+                    }
+                    _ if self.program.tree.node(*node).arity == 0 => {
+                        // It is the rule's value for OPA.
+                        self.findings.unsupported(span, "a call of a rule");
+                        return false;
                     }
                     _ => return fine,
                 }

@@ -1,5 +1,6 @@
 //! From source to faults, values, reads and indexes.
 
+mod differences;
 mod faults;
 mod indexes;
 mod reads;

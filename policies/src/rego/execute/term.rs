@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Ordering,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
 };
 
 use super::{ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE};
@@ -69,8 +69,15 @@ impl<'p, O: Observer> Machine<'p, O> {
                         (Value::Undefined, _) | (_, Value::Undefined) => {
                             return Ok(Value::Undefined);
                         }
-                        (key, value) => object.insert(key, value),
-                    };
+                        (key, value) => match object.entry(key) {
+                            Entry::Vacant(place) => drop(place.insert(value)),
+                            Entry::Occupied(place) if *place.get() == value => {}
+                            Entry::Occupied(place) => {
+                                let key = value::text::literal(place.key());
+                                return Err(ErrorKind::Ambiguous(key).into());
+                            }
+                        },
+                    }
                 }
                 Ok(Value::from(object))
             }
@@ -99,8 +106,11 @@ impl<'p, O: Observer> Machine<'p, O> {
         right: &'p Term,
     ) -> Result<Value> {
         let left = self.eval(left)?;
+        if !is_defined(&left) {
+            return Ok(Value::Undefined);
+        }
         let right = self.eval(right)?;
-        if !is_defined(&left) || !is_defined(&right) {
+        if !is_defined(&right) {
             return Ok(Value::Undefined);
         }
         Ok(Value::Bool(match comparison {

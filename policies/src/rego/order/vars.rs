@@ -20,6 +20,16 @@ impl VarSet {
         self.words.get(word).is_some_and(|word| word & bit != 0)
     }
 
+    /// The variables in the set.
+    pub(super) fn members(&self) -> impl Iterator<Item = Var> {
+        let bits = self.words.iter().enumerate().flat_map(|(word, bits)| {
+            (0..64)
+                .filter(move |bit| bits & (1 << bit) != 0)
+                .map(move |bit| word * 64 + bit)
+        });
+        bits.filter_map(|index| u32::try_from(index).ok().map(Var))
+    }
+
     /// Adds a variable.
     pub fn insert(&mut self, var: Var) {
         let (word, bit) = place(var);

@@ -1,9 +1,11 @@
 //! What unifications say of the types of variables.
 
+use std::borrow::Cow;
+
 use super::{Checker, Environment};
 use crate::rego::check::types::{Type, unifies};
 use crate::rego::core::{Term, TermKind};
-use crate::rego::value;
+use crate::rego::value::{self, Value};
 
 impl Checker<'_> {
     /// Whether two terms can be equal. Variables without a type get one.
@@ -21,6 +23,9 @@ impl Checker<'_> {
             (false, false) => return unifies(left_type, right_type),
             (true, true) => {}
         }
+        // The empty set in a constant has no type. What is beside it has one.
+        let [left, right] = [left, right].map(parts);
+        let (left, right) = (&*left, &*right);
         match (&left.kind, &right.kind) {
             (TermKind::Array(a), TermKind::Array(b)) => {
                 a.len() == b.len()
@@ -136,7 +141,8 @@ impl Checker<'_> {
                 environment.set(*var, kind.clone());
                 true
             }
-            (TermKind::Constant(_) | TermKind::Ref(_) | TermKind::Comprehension(_), kind) => {
+            (TermKind::Constant(value), kind) => has_type(value, kind),
+            (TermKind::Ref(_) | TermKind::Comprehension(_), kind) => {
                 unifies(&self.type_of(environment, term), kind)
             }
         }
@@ -157,6 +163,55 @@ impl Checker<'_> {
             }
             _ => {}
         }
+    }
+}
+
+/// A constant array or object as a term of its parts.
+fn parts(term: &Term) -> Cow<'_, Term> {
+    let TermKind::Constant(constant) = &term.kind else {
+        return Cow::Borrowed(term);
+    };
+    let part = |value: &Value| Term {
+        kind: TermKind::Constant(value.clone()),
+        span: term.span,
+    };
+    let kind = match constant {
+        Value::Object(object) => {
+            let pairs = object.iter().map(|(key, value)| (part(key), part(value)));
+            TermKind::Object(pairs.collect())
+        }
+        constant => match value::elements(constant) {
+            Some(elements) => TermKind::Array(elements.iter().map(part).collect()),
+            None => return Cow::Borrowed(term),
+        },
+    };
+    Cow::Owned(Term {
+        kind,
+        span: term.span,
+    })
+}
+
+/// Whether a constant can have a type, as a term of its parts.
+fn has_type(constant: &Value, kind: &Type) -> bool {
+    match (constant, kind) {
+        (_, Type::Any(of)) => of.is_empty() || of.iter().any(|one| has_type(constant, one)),
+        (Value::Set(members), Type::Set(of)) => members.iter().all(|one| has_type(one, of)),
+        (Value::Object(object), Type::Object(known, rest)) => {
+            (object.len() == known.len() || rest.is_some())
+                && object.iter().all(|(key, value)| {
+                    let below = kind.select(key);
+                    below.is_some() && has_type(value, &below)
+                })
+        }
+        (_, Type::Array(first, rest)) if value::elements(constant).is_some() => {
+            let elements = value::elements(constant).unwrap_or_default();
+            (elements.len() == first.len() || rest.is_some())
+                && elements.iter().enumerate().all(|(at, element)| {
+                    let kind = first.get(at).or(rest.as_deref());
+                    kind.is_some_and(|kind| has_type(element, kind))
+                })
+        }
+        _ => unifies(&Type::of(constant), kind),
     }
 }
 
