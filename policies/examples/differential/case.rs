@@ -91,6 +91,9 @@ pub(crate) enum Comparison {
     EqualError,
     /// An error of a rule that OPA's index spares.
     Spared,
+    /// Both refuse the policy, with other codes: of several errors, OPA finds those of its first
+    /// stage that finds any.
+    OtherCodes(Difference),
     /// Refused by us on purpose.
     Refused,
     /// There is nothing to compare with.
@@ -136,10 +139,11 @@ pub(crate) fn compare(ours: &Verdict, theirs: &Verdict) -> Vec<Comparison> {
             {
                 return vec![Comparison::EqualError];
             }
-            different(
-                [ours.join(" "), theirs.join(" ")],
-                [ours_text.clone(), theirs_text.clone()],
-            )
+            vec![Comparison::OtherCodes(Difference {
+                kinds: [ours.join(" "), theirs.join(" ")],
+                shown: [ours_text.clone(), theirs_text.clone()],
+                place: None,
+            })]
         }
         (Verdict::Faults(codes, text), Verdict::Answers(_)) => {
             different([codes.join(" "), accepted()], [text.clone(), accepted()])

@@ -200,6 +200,13 @@ fn what_calls_the_network_is_refused() {
 )]
 #[case("json.filter", r#"[{"a": 1, "": 2}, ["/"]]"#, r#"{"": 2}"#)]
 #[case("json.filter", r#"[{"a": [1, 2]}, [1]]"#, "fault")]
+#[case(
+    "glob.quote_meta",
+    r#"["[!a]{b,*}-?\\"]"#,
+    r#""\\[!a\\]\\{b,\\*\\}-\\?\\\\""#
+)]
+#[case("time.parse_rfc3339_ns", r#"["2024-02-29t12:00:00z"]"#, "fault")]
+#[case("time.parse_rfc3339_ns", r#"["1970-01-01T00:00:01,5Z"]"#, "1500000000")]
 fn functions_that_regorus_has_otherwise(
     #[case] name: &str,
     #[case] operands: &str,

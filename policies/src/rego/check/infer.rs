@@ -16,8 +16,8 @@ use std::collections::HashMap;
 use super::signatures;
 use super::types::{Type, list};
 use crate::rego::core::{
-    Body, Call, Callee, Comprehension, Definition, Expr, ExprKind, Head, Program, Term, TermKind,
-    Var, Variable,
+    Body, Call, Callee, Comprehension, Definition, Expr, ExprKind, Head, Program, Replacement,
+    Target, Term, TermKind, Var, Variable,
 };
 use crate::rego::findings::{Findings, Stage};
 use crate::rego::order::vars;
@@ -147,13 +147,50 @@ impl Checker<'_> {
     fn condition(&mut self, environment: &mut Environment<'_>, expr: &Expr) -> bool {
         let closures = self.closures(environment, expr);
         let references = self.references(environment, expr);
-        let fine = closures && references;
+        let stand_ins = self.stand_ins(expr);
+        let fine = closures && references && stand_ins;
         match &expr.kind {
             ExprKind::Unify { left, right, .. } => {
                 self.equality(environment, left, right, expr.span, fine)
             }
             ExprKind::Call(call) => self.call(environment, call, expr.span, fine),
             _ => fine,
+        }
+    }
+
+    /// Checks that functions take what those take that stand in for them.
+    fn stand_ins(&mut self, expr: &Expr) -> bool {
+        let mut fine = true;
+        for with in expr.with.iter().flat_map(|with| with.iter()) {
+            let (Target::Callee(target), Replacement::Callee(value)) = (&with.target, &with.value)
+            else {
+                continue;
+            };
+            let (Some(wanted), Some(given)) = (self.takes(target), self.takes(value)) else {
+                continue;
+            };
+            let mut pairs = wanted.iter().zip(&given);
+            if wanted.len() != given.len() || !pairs.all(|(a, b)| super::types::unifies(a, b)) {
+                let message = format!(
+                    "arity mismatch\n\thave: ({})\n\twant: ({})",
+                    list(&given),
+                    list(&wanted)
+                );
+                self.findings.kind(Stage::Types, with.span, message);
+                fine = false;
+            }
+        }
+        fine
+    }
+
+    /// The types of the arguments of a function, if they are known.
+    fn takes(&self, callee: &Callee) -> Option<Vec<Type>> {
+        match callee {
+            Callee::Builtin(name) => Some(signatures::find(name)?.arguments.clone()),
+            Callee::Function(node) => match self.tree.get(&self.program.tree.node(*node).path)? {
+                Entry::Function(arguments, _) => Some(arguments.clone()),
+                Entry::Value(_) => None,
+            },
         }
     }
 

@@ -125,8 +125,11 @@ impl<'p, O: Observer> Machine<'p, O> {
 
     fn operate(&mut self, operation: Operation, left: &'p Term, right: &'p Term) -> Result<Value> {
         let left = self.eval(left)?;
+        if !is_defined(&left) {
+            return Ok(Value::Undefined);
+        }
         let right = self.eval(right)?;
-        if !is_defined(&left) || !is_defined(&right) {
+        if !is_defined(&right) {
             return Ok(Value::Undefined);
         }
         if let (Value::Set(first), Value::Set(second)) = (&left, &right) {
@@ -141,8 +144,11 @@ impl<'p, O: Observer> Machine<'p, O> {
 
     fn member(&mut self, member: &'p Term, collection: &'p Term) -> Result<Value> {
         let member = self.eval(member)?;
+        if !is_defined(&member) {
+            return Ok(Value::Undefined);
+        }
         let collection = self.eval(collection)?;
-        if !is_defined(&member) || !is_defined(&collection) {
+        if !is_defined(&collection) {
             return Ok(Value::Undefined);
         }
         if !matches!(collection, Value::Set(_)) {

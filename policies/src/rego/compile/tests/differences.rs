@@ -4,10 +4,10 @@ use super::*;
 use crate::rego::builtins::Surroundings;
 use crate::rego::execute::{self, Limits, Question as Evaluation};
 
-/// What `data.a` is, as JSON; the code of an error; the codes of faults.
-fn evaluated(version: Version, module: &str, input: &str) -> String {
+/// The values of `x`, as Rego; the code of an error; the codes of faults.
+fn answer(version: Version, module: &str, query: &str, input: &str) -> String {
     let options = Options::default();
-    let plan = match plan(version, &[module], "x = data.a", options) {
+    let plan = match plan(version, &[module], query, options) {
         Ok(plan) => plan,
         Err((_, faults)) => {
             let beyond = |fault: &Fault| fault.message.starts_with("not supported:");
@@ -37,7 +37,8 @@ fn evaluated(version: Version, module: &str, input: &str) -> String {
 #[track_caller]
 fn check(body: &str, input: &str, expected: &str) {
     let module = format!("package a\n{body}");
-    assert_eq!(evaluated(Version::V1, &module, input), expected, "{body}");
+    let found = answer(Version::V1, &module, "x = data.a", input);
+    assert_eq!(found, expected, "{body}");
 }
 
 #[test]
@@ -89,8 +90,17 @@ fn keys_of_object_literals() {
 
 #[test]
 fn an_undefined_operand_ends_a_comparison() {
-    let two = "v := 1\nv := 2 if input.x\np if input.missing <= v";
-    check(&format!("{two}\nq := 1"), "{}", r#"{"q": 1, "v": 1}"#);
+    // Where the second one is an error, the query has none, for it is not needed.
+    let two = "package a\nv := x if some x in [1, 2]\n";
+    for body in [
+        "p if input.missing <= v",
+        "p := input.missing + v",
+        "p if input.missing in v",
+    ] {
+        let module = format!("{two}{body}");
+        let found = answer(Version::V1, &module, "x = data.a.p", "{}");
+        assert_eq!(found, "", "{body}");
+    }
 }
 
 #[test]
@@ -119,13 +129,33 @@ fn calls_of_rules() {
 }
 
 #[test]
+fn stand_ins_for_functions() {
+    let f = "f(x, y) := 1\n";
+    check(
+        &format!("{f}p if f(1, 2) with data.a.f as count"),
+        "{}",
+        "rego_type_error",
+    );
+    check(
+        "g(1) := 2\np if count([]) with count as g",
+        "{}",
+        "rego_type_error",
+    );
+    check(
+        "g(x) := 2\np if count([]) == 2 with count as g",
+        "{}",
+        r#"{"p": true}"#,
+    );
+}
+
+#[test]
 fn types_of_empty_collections() {
     check("p if [][set()]", "{}", "{}");
     check("p if [][0]", "{}", "rego_type_error");
     check("p if set()[{}] == 1", "{}", "{}");
     check("p if { r := {1}; [][r] }", "{}", "rego_type_error");
     check(
-        r#"p if { {"a": x} := {"a": set()}; x == set() }"#,
+        r#"p if { {"a": x} := {"a": set()}; count(x) == 0 }"#,
         "{}",
         r#"{"p": true}"#,
     );
