@@ -7,7 +7,7 @@ use regorus::{
     unstable::{BUILTINS, Expr, Ref, Span},
 };
 
-use super::{Context, Fault, Result, pattern, string};
+use super::{Context, Fault, Result, integer, pattern, string};
 use crate::rego::{
     execute::ErrorKind,
     value::{self, Value, number},
@@ -178,7 +178,20 @@ fn prepare(
             translated => translated.map(Some),
         };
     }
+    for &at in integers(name) {
+        integer(operands, at)?;
+    }
     match (name, operands) {
+        ("object.subset", [larger, smaller]) => {
+            use value::Kind::{Array, Object, Set};
+            match (value::kind(larger), value::kind(smaller)) {
+                (Object, Object) | (Set, Set) | (Array, Array | Set) => Ok(None),
+                _ => Err(Fault::Type(
+                    "both arguments object.subset must be of the same type or array and set"
+                        .to_owned(),
+                )),
+            }
+        }
         ("glob.match", [Value::String(glob), ..])
             if ["{,", ",,", ",}"].iter().any(|empty| glob.contains(empty)) =>
         {
@@ -207,6 +220,16 @@ fn prepare(
             Ok(Some(vec![Value::from(&text[1..37])]))
         }
         _ => Ok(None),
+    }
+}
+
+/// The operands of a function that regorus takes for integers though they have a fraction.
+fn integers(name: &str) -> &'static [usize] {
+    match name {
+        "array.slice" | "substring" => &[1, 2],
+        "regex.find_all_string_submatch_n" | "regex.find_n" => &[2],
+        "time.add_date" => &[1, 2, 3],
+        _ => &[],
     }
 }
 

@@ -207,6 +207,11 @@ fn what_calls_the_network_is_refused() {
 )]
 #[case("time.parse_rfc3339_ns", r#"["2024-02-29t12:00:00z"]"#, "fault")]
 #[case("time.parse_rfc3339_ns", r#"["1970-01-01T00:00:01,5Z"]"#, "1500000000")]
+#[case("object.subset", "[[], {}]", "fault")]
+#[case("object.subset", "[[1, 2], [2]]", "true")]
+#[case("substring", r#"["abc", 1.5, 1]"#, "fault")]
+#[case("array.slice", "[[1, 2], 0.5, 1]", "fault")]
+#[case("substring", r#"["abc", 1.0, 1]"#, "\"b\"")]
 fn functions_that_regorus_has_otherwise(
     #[case] name: &str,
     #[case] operands: &str,

@@ -104,6 +104,22 @@ fn an_undefined_operand_ends_a_comparison() {
 }
 
 #[test]
+fn the_left_side_is_first() {
+    let two = "package a\nv := x if some x in [1, 2]\n";
+    for body in [
+        "p if v == input.missing",
+        "p if v = input.missing",
+        "p if v + input.missing",
+    ] {
+        let module = format!("{two}{body}");
+        let found = answer(Version::V1, &module, "x = data.a.p", "{}");
+        assert_eq!(found, "eval_conflict_error", "{body}");
+    }
+    let module = format!("{two}p[input.missing] := v");
+    assert_eq!(answer(Version::V1, &module, "x = data.a.p", "{}"), "{}");
+}
+
+#[test]
 fn expressions_of_template_strings_bind_nothing() {
     check(r#"p if $"{input.xs[_]}""#, "{}", "rego_compile_error");
     check(
