@@ -23,6 +23,10 @@ IMAGE := dist/portcullis-$(VERSION).tar
 # The end-to-end tests need a cluster; everything else of the workspace does not.
 WITHOUT_CLUSTER := --workspace --exclude portcullis-e2e --locked
 
+# What `make differential` compares with OPA, and for how long. The same seed gives the same policies.
+SEED ?= 1
+SECONDS ?= 300
+
 # Each shipped policy is tested as it is served: alone, with its `data.json` at the root of `data`.
 LIBRARY := $(sort $(wildcard policies/library/*/*/*))
 
@@ -75,6 +79,14 @@ fuzz: $(CACHE)/tools/bin/cargo-fuzz ## fuzz the Rego compiler, each target for S
 .PHONY: conformance
 conformance: ## OPA's own suites on our Rego: equal, refused or different; more cases from CONFORMANCE_EXTRA
 	$(call conformance,--check $(addprefix --extra ,$(CONFORMANCE_EXTRA)))
+
+.PHONY: differential
+differential: ## compare our Rego with OPA on generated policies; SEED=1 SECONDS=300
+	cd policies/opa && go build -o $(CACHE)/bin/rego-oracle ./oracle
+	suites=$$(cd policies/opa && go list -m -f '{{.Dir}}' github.com/open-policy-agent/opa); \
+	cargo run --locked --release -p portcullis-policies --example differential -- \
+		--oracle $(CACHE)/bin/rego-oracle --suites $$suites/v1/test/cases/testdata \
+		--seed $(SEED) --seconds $(SECONDS)
 
 .PHONY: test
 test: tools opa ## everything, the end-to-end tests on a real cluster included

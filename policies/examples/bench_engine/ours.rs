@@ -3,19 +3,16 @@
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use portcullis_policies::{
-    Value,
-    rego::{
-        ast::Version,
-        builtins::Surroundings,
-        compile::{self, compile},
-        execute::{Limits, Question, evaluate},
-        parse,
-        plan::{access::Access, ir::Plan},
-        resolve,
-        source::{Fault, Sources},
-        value::json,
-    },
+use portcullis_policies::rego::{
+    ast::Version,
+    builtins::Surroundings,
+    compile::{self, compile},
+    execute::{Limits, Question, evaluate},
+    parse,
+    plan::{access::Access, ir::Plan},
+    resolve,
+    source::{Fault, Sources},
+    value::{Value, json},
 };
 
 use crate::{
@@ -114,9 +111,6 @@ fn prepare(row: &Row) -> Result<Plan> {
     let query = format!("answer = {}", row.query);
     let file = sources.add("query", &query);
     let body = parse::parse_query(file, &query, Version::V1).map_err(failure)?;
-    let question = resolve::Question {
-        name: row.query.clone(),
-        body,
-    };
+    let question = resolve::Question::query(row.query.clone(), body);
     compile(&modules, &[question], compile::Options::default()).map_err(failure)
 }

@@ -94,6 +94,18 @@ impl Findings {
         self.compile(Stage::Support, span, format!("not supported: {what}"));
     }
 
+    /// How much has been found until now.
+    pub fn mark(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Forgets what was found since then that only stages after this one would find.
+    pub fn forget(&mut self, mark: usize, last: Stage) {
+        let since = self.found.split_off(mark);
+        let kept = since.into_iter().filter(|(stage, _)| *stage <= last);
+        self.found.extend(kept);
+    }
+
     /// A later stage would find follow-up errors.
     pub fn stop(&self) -> bool {
         self.counts.keys().any(|stage| !stage.is_recoverable())

@@ -216,9 +216,12 @@ impl Type {
     #[must_use]
     pub fn select(&self, key: &Value) -> Self {
         match self {
+            // A constant index has to be written as an integer.
             Self::Array(first, rest) => match value::number::as_index(key) {
-                Some(index) => Self::element(first, rest.as_deref(), index),
-                None => Self::Unknown,
+                Some(index) if !value::number::is_written_as_fraction(key) => {
+                    Self::element(first, rest.as_deref(), index)
+                }
+                _ => Self::Unknown,
             },
             Self::Object(known, rest) => match (known.find(key), rest) {
                 (Some(kind), _) => kind.clone(),

@@ -190,10 +190,14 @@ impl<'p, O: Observer> Machine<'p, O> {
         self.each_solution(rule, arity, &mut |machine, definition| {
             let mut keys = Vec::with_capacity(definition.path.len());
             for key in &definition.path {
-                keys.push(machine.eval(key)?);
+                let key = machine.eval(key)?;
+                if !is_defined(&key) {
+                    return Ok(());
+                }
+                keys.push(key);
             }
             let value = machine.eval(&definition.value)?;
-            if !keys.iter().all(is_defined) || !is_defined(&value) {
+            if !is_defined(&value) {
                 return Ok(());
             }
             if O::LOOKS {

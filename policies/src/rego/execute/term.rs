@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Ordering,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
 };
 
 use super::{ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, tree::stored_member};
@@ -69,8 +69,15 @@ impl<'p, O: Observer> Machine<'p, O> {
                         (Value::Undefined, _) | (_, Value::Undefined) => {
                             return Ok(Value::Undefined);
                         }
-                        (key, value) => object.insert(key, value),
-                    };
+                        (key, value) => match object.entry(key) {
+                            Entry::Vacant(place) => drop(place.insert(value)),
+                            Entry::Occupied(place) if *place.get() == value => {}
+                            Entry::Occupied(place) => {
+                                let key = value::text::literal(place.key());
+                                return Err(ErrorKind::Ambiguous(key).into());
+                            }
+                        },
+                    }
                 }
                 Ok(Value::from(object))
             }
@@ -102,6 +109,9 @@ impl<'p, O: Observer> Machine<'p, O> {
             return Ok(compared(comparison, left, right));
         }
         let left = self.eval(left)?;
+        if !is_defined(&left) {
+            return Ok(Value::Undefined);
+        }
         if let Some(right) = self.peek(right) {
             return Ok(compared(comparison, &left, right));
         }
@@ -111,8 +121,11 @@ impl<'p, O: Observer> Machine<'p, O> {
 
     fn operate(&mut self, operation: Operation, left: &'p Term, right: &'p Term) -> Result<Value> {
         let left = self.eval(left)?;
+        if !is_defined(&left) {
+            return Ok(Value::Undefined);
+        }
         let right = self.eval(right)?;
-        if !is_defined(&left) || !is_defined(&right) {
+        if !is_defined(&right) {
             return Ok(Value::Undefined);
         }
         if let (Value::Set(first), Value::Set(second)) = (&left, &right) {
@@ -136,8 +149,11 @@ impl<'p, O: Observer> Machine<'p, O> {
             });
         }
         let member = self.eval(member)?;
+        if !is_defined(&member) {
+            return Ok(Value::Undefined);
+        }
         let collection = self.eval(collection)?;
-        if !is_defined(&member) || !is_defined(&collection) {
+        if !is_defined(&collection) {
             return Ok(Value::Undefined);
         }
         if !matches!(collection, Value::Set(_)) {
