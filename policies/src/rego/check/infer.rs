@@ -179,7 +179,7 @@ impl Checker<'_> {
             };
             environment.back_to(mark);
             self.comprehensions
-                .insert(std::ptr::from_ref(comprehension), kind);
+                .insert(std::ptr::from_ref(comprehension), kind.bounded());
         }
         all_fine
     }
@@ -318,11 +318,11 @@ impl Checker<'_> {
                     .iter()
                     .map(|term| self.type_of(environment, term))
                     .collect();
-                Type::Array(types, None)
+                Type::Array(types, None).bounded()
             }
             TermKind::Set(terms) => {
                 let types = terms.iter().map(|term| self.type_of(environment, term));
-                Type::set(types.fold(Type::Unknown, Type::or))
+                Type::set(types.fold(Type::Unknown, Type::or)).bounded()
             }
             TermKind::Object(pairs) => {
                 let mut known = Vec::new();
@@ -335,7 +335,7 @@ impl Checker<'_> {
                     }
                 }
                 known.sort();
-                Type::Object(known, rest)
+                Type::Object(known, rest).bounded()
             }
             TermKind::Comprehension(comprehension) => {
                 let key = std::ptr::from_ref(&**comprehension);

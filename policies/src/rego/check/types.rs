@@ -29,6 +29,12 @@ pub enum Type {
     Unknown,
 }
 
+/// Collections within each other that a type keeps. Types are walked by recursion.
+const MAX_HEIGHT: u32 = 200;
+
+/// Parts that a type keeps: more than a person writes.
+const MAX_SIZE: u32 = 4_096;
+
 impl Type {
     /// Anything at all.
     pub const ANY: Self = Self::Any(Vec::new());
@@ -36,6 +42,40 @@ impl Type {
     /// Anything at all.
     pub fn is_any(&self) -> bool {
         matches!(self, Self::Any(of) if of.is_empty())
+    }
+
+    /// The type, or anything at all if it is too large: where variables are parts of collections
+    /// that are parts of others, a type can be exponentially larger than the source.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        let mut room = MAX_SIZE;
+        if self.fits(MAX_HEIGHT, &mut room) {
+            self
+        } else {
+            Self::ANY
+        }
+    }
+
+    fn fits(&self, height: u32, room: &mut u32) -> bool {
+        if height == 0 || *room == 0 {
+            return false;
+        }
+        *room -= 1;
+        let mut fits = |kind: &Self| kind.fits(height - 1, room);
+        match self {
+            Self::Unknown | Self::Null | Self::Boolean | Self::Number | Self::String => true,
+            Self::Any(of) => of.iter().all(fits),
+            Self::Array(first, rest) => {
+                first.iter().all(&mut fits) && rest.as_deref().is_none_or(fits)
+            }
+            Self::Object(known, rest) => {
+                known.iter().all(|(_, kind)| fits(kind))
+                    && rest
+                        .as_deref()
+                        .is_none_or(|(key, kind)| fits(key) && fits(kind))
+            }
+            Self::Set(of) => fits(of),
+        }
     }
 
     /// Nothing is known yet of it, or of a part of it.
