@@ -286,7 +286,7 @@ impl Checker<'_> {
             };
             environment.back_to(mark);
             self.comprehensions
-                .insert(std::ptr::from_ref(comprehension), kind);
+                .insert(std::ptr::from_ref(comprehension), kind.bounded());
         }
         all_fine
     }
@@ -442,7 +442,7 @@ impl Checker<'_> {
                     .iter()
                     .map(|term| self.type_of(environment, term))
                     .collect();
-                Type::Array(types, None)
+                Type::Array(types, None).bounded()
             }
             TermKind::Set(terms) => {
                 let types = terms.iter().map(|term| {
@@ -450,7 +450,7 @@ impl Checker<'_> {
                     self.charge(kind.size());
                     kind
                 });
-                Type::set(Type::union(types))
+                Type::set(Type::union(types)).bounded()
             }
             TermKind::Object(pairs) => {
                 let mut known = Vec::new();
@@ -463,7 +463,7 @@ impl Checker<'_> {
                     }
                 }
                 known.sort();
-                Type::Object(known.into(), rest)
+                Type::Object(known.into(), rest).bounded()
             }
             TermKind::Comprehension(comprehension) => {
                 let key = std::ptr::from_ref(&**comprehension);

@@ -48,7 +48,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                         value => elements.push(value),
                     }
                 }
-                Ok(Value::from(elements))
+                self.built(Value::from(elements))
             }
             Term::Set(terms) => {
                 self.charge_members(terms.len())?;
@@ -59,7 +59,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                         value => members.insert(value),
                     };
                 }
-                Ok(Value::from(members))
+                self.built(Value::from(members))
             }
             Term::Object(entries) => {
                 self.charge_members(2 * entries.len())?;
@@ -79,7 +79,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                         },
                     }
                 }
-                Ok(Value::from(object))
+                self.built(Value::from(object))
             }
             Term::Comprehension(comprehension) => self.comprehension(comprehension),
         }
@@ -273,7 +273,11 @@ impl<'p, O: Observer> Machine<'p, O> {
                 match builtins::call(builtin, &mut context, &self.slots[start..]) {
                     Ok(value) => {
                         self.budget.charge(builtins::size(&value))?;
-                        Ok(value)
+                        if builtins::name(builtin) == "json.patch" {
+                            // It can put one deep value into another one.
+                            self.budget.look_into(&value)?;
+                        }
+                        self.built(value)
                     }
                     Err(builtins::Fault::Ends(error)) => Err(error),
                     Err(_) if !self.strict => Ok(Value::Undefined),
@@ -330,6 +334,11 @@ impl<'p, O: Observer> Machine<'p, O> {
             }
         };
         self.budget.ascend();
+        self.built(value)
+    }
+
+    fn built(&mut self, value: Value) -> Result<Value> {
+        self.budget.built(&value)?;
         Ok(value)
     }
 }
