@@ -30,10 +30,6 @@ impl Statement {
 /// The heads that an import's path can have.
 const ROOTS: [&str; 4] = ["data", "future", "input", "rego"];
 
-/// Most parts of a package's path: the tree of packages is walked by recursion, and each of its nodes
-/// knows its path. Hand-written ones stay below ten.
-const MAX_PACKAGE: usize = 100;
-
 impl Parser<'_> {
     /// Reads all statements, and reports those that cannot be read. In a query there are no rules.
     pub(super) fn statements(&mut self, rules: bool) -> Vec<Statement> {
@@ -79,10 +75,6 @@ impl Parser<'_> {
 
     fn package(&mut self) -> Parsed<Package> {
         let (path, span) = self.path()?;
-        if path.len() > MAX_PACKAGE {
-            let message = format!("a package has at most {MAX_PACKAGE} parts");
-            return Err(Refusal::new(span, message));
-        }
         self.refuse_minus()?;
         Ok(Package {
             path: path.iter().map(|(name, _)| name.clone()).collect(),

@@ -152,15 +152,18 @@ fn values_of_any_depth() {
 fn values_with_shared_parts() {
     // 2^5000 members, where each is looked at.
     let lines: Vec<String> = (1..5_000)
-        .map(|at| format!("\tx{at} := [x{}, x{}]", at - 1, at - 1))
+        .map(|at| format!("\tx{at} := twice(x{})", at - 1))
         .collect();
-    let body = format!("package a\nq if {{\n\tx0 := 1\n{}\n}}", lines.join("\n"));
+    let body = format!(
+        "package a\ntwice(x) := [x, x]\nq if {{\n\tx0 := 1\n{}\n}}",
+        lines.join("\n")
+    );
     assert!(evaluate(body).starts_with("the evaluation "));
 }
 
 #[test]
 fn deep_values_are_compared_and_printed_at_the_deepest_place() {
-    let first = " := 1 if { sprintf(\"%v\", [f11(1)]) != json.marshal(f11(1)); count({f11(1), f11(2)}) == 2 }";
+    let first = " := 1 if { sprintf(\"%v\", [f11(1)]) == json.marshal(f11(1)); count({f11(1), f11(2)}) == 2 }";
     let link = " := 1 if { some i, x in [1]; [i, x] == [0, @] }";
     let result = evaluate(chain(first, link, 980) + &doubled(11));
     assert_eq!(result, "1 solutions");
@@ -191,9 +194,9 @@ fn sources_as_deep_as_they_are_read(#[case] open: &str, #[case] inner: &str, #[c
 }
 
 #[rstest]
-#[case(format!("package a{}\nq := 1", ".b".repeat(20_000)), "a package has at most 100 parts")]
-#[case(format!("package a\nq := data.x{}", ".b".repeat(20_000)), "0 solutions")]
-#[case(format!("package a\nq := 1 if {{ true with input{} as 1 }}", ".b".repeat(20_000)), "1 solutions")]
+#[case(format!("package a{}\nq := 1", ".b".repeat(20_000)), "a reference has at most 200 parts")]
+#[case(format!("package a\nq := data.x{}", ".b".repeat(20_000)), "a reference has at most 200 parts")]
+#[case(format!("package a\nq := 1 if {{ true with input{} as 1 }}", ".b".repeat(20_000)), "a reference has at most 200 parts")]
 #[case(format!("package a\nq := 1 if 1 == 2\n{}", "else := 2 if 1 == 2\n".repeat(10_000)), "0 solutions")]
 fn long_sources(#[case] module: String, #[case] expected: &str) {
     assert_eq!(evaluate(module), expected);
