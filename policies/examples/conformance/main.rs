@@ -101,11 +101,18 @@ fn conformance(arguments: &Arguments) -> Result<Vec<String>> {
     faults.extend(documented(arguments, &document::document(&report, &opa))?);
 
     if let Some(path) = &arguments.extra {
-        let extra = superseded::renew(suite::of_lines(path)?, &cases);
+        let mut extra = suite::of_lines(path)?;
+        let superseded = superseded::renew(&mut extra, &cases);
         let extra = Report::of(&extra);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let text = extra.text(&name, !arguments.brief, arguments.refused);
         output.write_all(text.as_bytes())?;
+        for note in superseded {
+            writeln!(
+                output,
+                "superseded by OPA {opa}, and taken from there: {note}"
+            )?;
+        }
         faults.extend(judge(&extra));
         let known = report.functions();
         for function in extra.functions().difference(&known) {
