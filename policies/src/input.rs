@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::Value;
+use crate::{Document, rego::value::Value};
 
 /// The door at which a decision is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -22,9 +22,9 @@ pub enum Point {
 pub enum Input {
     /// An `AdmissionRequest`, the value of `request` in an `AdmissionReview`. Policies read it as
     /// `input.request`, and as `input.review` the way Gatekeeper's templates do.
-    Admission(Value),
+    Admission(Document),
     /// Any document; `None` is an undefined `input`.
-    Evaluation(Option<Value>),
+    Evaluation(Option<Document>),
 }
 
 /// Request headers, with canonical names (`X-Location`) and the first value of each.
@@ -59,13 +59,15 @@ impl Input {
         match self {
             Self::Admission(request) => {
                 let mut document = Value::new_object();
-                insert(&mut document, "request", request.clone());
-                insert(&mut document, "review", request.clone());
+                insert(&mut document, "request", request.value().clone());
+                insert(&mut document, "review", request.value().clone());
                 insert(&mut document, "parameters", parameters.clone());
                 document
             }
             Self::Evaluation(body) => {
-                let mut document = body.clone().unwrap_or(Value::Undefined);
+                let mut document = body
+                    .as_ref()
+                    .map_or(Value::Undefined, |body| body.value().clone());
                 if parameters
                     .as_object()
                     .is_ok_and(|object| !object.is_empty())
@@ -127,8 +129,8 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    fn value(json: &str) -> Value {
-        Value::from_json_str(json).unwrap()
+    fn document(json: &str) -> Document {
+        Document::read(json).unwrap()
     }
 
     #[rstest]
@@ -147,24 +149,25 @@ mod tests {
         #[case] parameters: &str,
         #[case] expected: &str,
     ) {
-        let document = Input::Evaluation(body.map(value)).document(&value(parameters));
-        assert_eq!(document, value(expected));
+        let found = Input::Evaluation(body.map(document)).document(document(parameters).value());
+        assert_eq!(&found, document(expected).value());
     }
 
     #[test]
     fn absent_body_is_an_undefined_input() {
         assert_eq!(
-            Input::Evaluation(None).document(&value("{}")),
+            Input::Evaluation(None).document(document("{}").value()),
             Value::Undefined
         );
     }
 
     #[test]
     fn admission_reads_the_request_under_both_names() {
-        let document = Input::Admission(value("{\"uid\":\"1\"}")).document(&value("{\"p\":2}"));
+        let input = Input::Admission(document("{\"uid\":\"1\"}"));
+        let found = input.document(document("{\"p\":2}").value());
         let expected =
             "{\"request\":{\"uid\":\"1\"},\"review\":{\"uid\":\"1\"},\"parameters\":{\"p\":2}}";
-        assert_eq!(document, value(expected));
+        assert_eq!(&found, document(expected).value());
     }
 
     #[test]

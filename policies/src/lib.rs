@@ -8,7 +8,7 @@
 //!
 //! This crate knows no Kubernetes, no HTTP, no async and no network. Time and request headers are
 //! arguments, so that the same input gives the same decision wherever it is asked. `regorus` is
-//! named here only; its [`Value`] is the representation of every document.
+//! named here only; every document is a [`Document`].
 
 pub mod address;
 pub mod cache;
@@ -17,9 +17,11 @@ pub mod decision;
 pub mod definition;
 pub mod diagnostic;
 pub mod digest;
+pub mod document;
 pub mod entry;
 pub mod index;
 pub mod input;
+pub mod interest;
 pub mod lock;
 pub mod message;
 pub mod normalise;
@@ -31,7 +33,6 @@ pub mod snapshot;
 pub mod text;
 
 pub use jiff::Timestamp;
-pub use regorus::Value;
 
 pub use address::{Address, Scope, Version};
 pub use cache::{Cache, State};
@@ -43,9 +44,11 @@ pub use definition::{
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Location};
 pub use digest::Digest;
+pub use document::Document;
 pub use entry::Entry;
 pub use index::{Operation, Owner, Route, Subject};
 pub use input::{Headers, Input, Point, Request};
+pub use interest::Interest;
 pub use lock::{Effect, Lock, Points, Reach, Target};
 pub use message::{Message, Severity};
 pub use object::{Object, ObjectKey};

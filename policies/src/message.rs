@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::{Address, Code, Value};
+use crate::{Address, Code, Document};
 
 /// How bad a violation is. The order is by severity: `Info` is the least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -44,7 +44,7 @@ pub struct Message {
     pub path: Option<String>,
     /// What the policy adds for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub details: Option<Value>,
+    pub details: Option<Document>,
 }
 
 impl Severity {

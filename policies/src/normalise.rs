@@ -13,8 +13,9 @@ mod member;
 use std::collections::BTreeSet;
 
 use crate::{
-    Code, DecisionSettings, DefaultDecision, Message, Outcome, Point, Severity, Value,
+    Code, DecisionSettings, DefaultDecision, Document, Message, Outcome, Point, Severity,
     decision::Judgement,
+    rego::value::{self, Kind, Value},
 };
 use member::{Member, members};
 
@@ -78,7 +79,7 @@ pub(crate) fn normalise(document: Value, reading: &Reading<'_>) -> Judgement {
     };
     let judgement = conclude(findings, permits);
     Judgement {
-        result: Some(document).filter(|value| *value != Value::Undefined),
+        result: value::is_defined(&document).then(|| Document::new(document)),
         ..judgement
     }
 }
@@ -249,7 +250,7 @@ fn read_allow(value: &Value) -> Result<bool, String> {
     match value {
         Value::Undefined => Ok(false),
         Value::Bool(holds) => Ok(*holds),
-        Value::Set(_) | Value::Array(_) => {
+        _ if matches!(value::kind(value), Kind::Set | Kind::Array) => {
             let mut holds = false;
             let mut faults = Vec::new();
             for member in members(value) {
@@ -311,15 +312,15 @@ fn bounded(mut messages: Vec<Message>) -> Vec<Message> {
 
 /// A value's type, with an article.
 fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Set(_) => "a set",
-        Value::Object(_) => "an object",
-        Value::Undefined => "undefined",
+    match value::kind(value) {
+        _ if !value::is_defined(value) => "undefined",
+        Kind::Null => "null",
+        Kind::Boolean => "a boolean",
+        Kind::Number => "a number",
+        Kind::String => "a string",
+        Kind::Array => "an array",
+        Kind::Set => "a set",
+        Kind::Object => "an object",
     }
 }
 

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::{
-    Address, Code, Definition, Diagnostic, Diagnostics, Digest, Input, Message, RegoVersion,
-    Request, Value, decision::Judgement, normalise, rego,
+    Address, Code, Definition, Diagnostic, Diagnostics, Digest, Document, Input, Message, Point,
+    RegoVersion, Request,
+    decision::Judgement,
+    normalise,
+    rego::{self, plan::access::Access, value::Value},
 };
 
 /// A policy, ready to judge. One that does not compile is kept as broken: it answers every request
@@ -28,7 +31,9 @@ impl Policy {
             .map_err(Arc::new);
         Self {
             digest: Digest::of(&definition),
-            parameters: Value::from(Json::Object(definition.parameters.clone())),
+            parameters: Document::from(&Json::Object(definition.parameters.clone()))
+                .value()
+                .clone(),
             program,
             definition,
         }
@@ -67,6 +72,13 @@ impl Policy {
     /// The version of the language that the modules were read in; `None` for a broken policy.
     pub fn rego_version(&self) -> Option<RegoVersion> {
         self.program.as_ref().ok().map(rego::Program::version)
+    }
+
+    /// What the policy looks at of a document that is asked about at a door. A broken one looks at
+    /// none.
+    pub(crate) fn access(&self, point: Point) -> Option<&Access> {
+        let program = self.program.as_ref().ok()?;
+        Some(program.access(point))
     }
 
     /// Evaluates the entrypoint and reads its document.

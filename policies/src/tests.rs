@@ -32,7 +32,7 @@ fn request() -> Request {
 }
 
 fn review() -> Input {
-    Input::Admission(Value::from(json!({"operation": "CREATE"})))
+    Input::Admission(Document::from(&json!({"operation": "CREATE"})))
 }
 
 fn pods(action: Action, failure_policy: FailurePolicy) -> Admission {

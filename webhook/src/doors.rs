@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portcullis_policies::{Cache, Decision, Entry, Input, Point, Snapshot};
+use portcullis_policies::{Cache, Decision, Entry, Input, Interest, Point, Snapshot};
 
 use crate::{
     Certificate, Evaluators, LockKeeper, Readiness, ResourceReviewer, Unanswered,
@@ -149,7 +149,7 @@ impl Doors {
         about: &About,
         snapshot: &Snapshot,
         entries: Vec<Arc<Entry>>,
-        read: impl FnOnce() -> Result<Input, Problem> + Send + 'static,
+        read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
     ) -> Result<Vec<Decision>, Problem> {
         let answered = self.evaluate(question, entries.clone(), read).await;
         let decisions = match answered {
@@ -183,7 +183,7 @@ impl Doors {
         &self,
         question: &Question,
         entries: Vec<Arc<Entry>>,
-        read: impl FnOnce() -> Result<Input, Problem> + Send + 'static,
+        read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
     ) -> Result<Result<Vec<Decision>, Problem>, Unanswered> {
         let asked = question.clone();
         let at = Arc::new(AtomicUsize::new(0));
@@ -193,7 +193,8 @@ impl Doors {
             entry.map_or_else(String::new, |entry| entry.address().to_string())
         };
         let job = move || {
-            let input = read()?;
+            let interest = Interest::of(asked.point, entries.iter().map(Arc::as_ref));
+            let input = read(&interest)?;
             let decide = |(place, entry): (usize, &Arc<Entry>)| {
                 asking.store(place, Ordering::Relaxed);
                 asked.decide(entry, &input)

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portcullis_policies::{Decision, Entry, Headers, Input, Point, Request, Timestamp, Value};
+use portcullis_policies::{Decision, Document, Entry, Headers, Input, Point, Request, Timestamp};
 
 use crate::{Unanswered, deadline::deadline, identity::decision_id};
 
@@ -80,7 +80,7 @@ impl Question {
         let window = entry.policy.definition().window;
         if entry.active_lock(self.point, self.now).is_some() || !window.contains(self.now) {
             let nothing = match self.point {
-                Point::Admission => Input::Admission(Value::Null),
+                Point::Admission => Input::Admission(Document::default()),
                 Point::Evaluation => Input::Evaluation(None),
             };
             return Some(entry.decide(&nothing, &self.request(Duration::ZERO)));

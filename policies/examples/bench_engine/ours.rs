@@ -3,19 +3,16 @@
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use portcullis_policies::{
-    Value,
-    rego::{
-        ast::Version,
-        builtins::Surroundings,
-        compile::{self, compile},
-        execute::{Limits, Question, evaluate},
-        parse,
-        plan::{access::Access, ir::Plan},
-        resolve,
-        source::{Fault, Sources},
-        value::json,
-    },
+use portcullis_policies::rego::{
+    ast::Version,
+    builtins::Surroundings,
+    compile::{self, compile},
+    execute::{Limits, Question, evaluate},
+    parse,
+    plan::{access::Access, ir::Plan},
+    resolve,
+    source::{Fault, Sources},
+    value::{Value, json},
 };
 
 use crate::{
@@ -50,7 +47,7 @@ impl Contestant for Ours {
         let answer = prepared.decide(input)?;
         self.rows.push(prepared);
         Ok(match &answer {
-            Some(answer) => serde_json::from_str(&json::write(&answer["answer"]))?,
+            Some(answer) => serde_json::from_str(&json::write(answer))?,
             None => serde_json::Value::Null,
         })
     }
@@ -111,12 +108,7 @@ fn prepare(row: &Row) -> Result<Plan> {
         };
         modules.push(parse::parse_module(file, text, options).map_err(failure)?);
     }
-    let query = format!("answer = {}", row.query);
-    let file = sources.add("query", &query);
-    let body = parse::parse_query(file, &query, Version::V1).map_err(failure)?;
-    let question = resolve::Question {
-        name: row.query.clone(),
-        body,
-    };
+    let path: Vec<&str> = row.query.split('.').skip(1).collect();
+    let question = resolve::Question::path(&path);
     compile(&modules, &[question], compile::Options::default()).map_err(failure)
 }

@@ -1,6 +1,10 @@
 //! Members of `deny`, `violation`, `warn` and `skip`: a string, or an object with a message.
 
-use crate::{Code, Message, Severity, Value, text::clean};
+use crate::{
+    Code, Document, Message, Severity,
+    rego::value::{self, Value},
+    text::clean,
+};
 
 use super::kind_of;
 
@@ -31,17 +35,19 @@ pub(super) fn members(value: &Value) -> Vec<Member<'_>> {
             fields: None,
         })],
         Value::Set(set) => set.iter().map(read).collect(),
-        Value::Array(array) => array.iter().map(read).collect(),
         // A complete rule whose value is one message.
         Value::Object(_) if text_of(value).is_some() => vec![read(value)],
         Value::Object(map) => map
             .iter()
             .map(|(key, value)| read_entry(key, value))
             .collect(),
-        other => vec![Member::Malformed(format!(
-            "{} is neither a set nor an array, a map or a boolean",
-            kind_of(other)
-        ))],
+        other => match value::elements(other) {
+            Some(elements) => elements.iter().map(read).collect(),
+            None => vec![Member::Malformed(format!(
+                "{} is neither a set nor an array, a map or a boolean",
+                kind_of(other)
+            ))],
+        },
     }
 }
 
@@ -67,7 +73,9 @@ impl Said<'_> {
             severity: string("severity").and_then(|severity| Severity::parse(&severity)),
             rule: Some(string("ruleName").unwrap_or_else(|| rule.to_owned())),
             path: string("path"),
-            details: Some(field("details").clone()).filter(|details| *details != Value::Undefined),
+            details: Some(field("details"))
+                .filter(|details| value::is_defined(details))
+                .map(|details| Document::new(details.clone())),
             ..Message::new(own_code.unwrap_or(code), &text)
         }
     }
@@ -122,12 +130,12 @@ fn text_of(object: &Value) -> Option<String> {
     }
     let name = object["ruleName"].as_string().ok()?;
     let reasons: Vec<&str> = match &object["reasons"] {
-        Value::Array(reasons) => reasons.iter().filter_map(|reason| string(reason)).collect(),
-        Value::Set(reasons) => reasons
-            .iter_sorted()
-            .filter_map(|reason| string(reason))
+        Value::Set(reasons) => value::order::members(reasons).filter_map(string).collect(),
+        reasons => value::elements(reasons)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(string)
             .collect(),
-        _ => Vec::new(),
     };
     Some(if reasons.is_empty() {
         format!("{name} is violated")

@@ -4,7 +4,7 @@ use rstest::rstest;
 use super::*;
 
 fn value(json: &str) -> Value {
-    Value::from_json_str(json).unwrap()
+    Document::read(json).unwrap().value().clone()
 }
 
 /// The rules that a policy defines; here those that are in the document, and others by name.
@@ -94,7 +94,7 @@ fn reads(#[case] document: &str, #[case] outcome: Outcome, #[case] messages: &[&
     );
     let permitted = matches!(outcome, Outcome::Allowed | Outcome::Skipped);
     assert_eq!(judgement.allowed, permitted, "{document}");
-    assert_eq!(judgement.result, Some(value(document)));
+    assert_eq!(judgement.result, Some(Document::new(value(document))));
 }
 
 #[rstest]
@@ -244,7 +244,10 @@ fn a_message_keeps_what_the_policy_says() {
         judgement.messages[0].path.as_deref(),
         Some("spec.containers[0]")
     );
-    assert_eq!(judgement.messages[0].details, Some(value(r#"{"a": 1}"#)));
+    assert_eq!(
+        judgement.messages[0].details,
+        Some(Document::new(value(r#"{"a": 1}"#)))
+    );
 }
 
 #[test]

@@ -28,6 +28,10 @@ use super::source::Span;
 /// spend 8 KiB of stack on a level and stays within a thread's 2 MiB; OPA's own tests stay below 40.
 pub const MAX_HEIGHT: u16 = 200;
 
+/// Most parts of a reference, a package or an import. What they lead to is a tree of that depth,
+/// and each use of a rule's name stands for all of its path; people's have some ten parts.
+pub const MAX_PATH: usize = 200;
+
 /// A name or a text. Names are shared within a module.
 pub type Name = Arc<str>;
 

@@ -13,12 +13,14 @@ mod casts;
 mod collections;
 mod encoding;
 mod format;
+mod glob;
 mod numbers;
 mod operators;
 mod parts;
 mod pattern;
 mod regex;
 mod request;
+mod schema;
 mod strings;
 mod template;
 mod units;
@@ -31,6 +33,7 @@ use std::sync::LazyLock;
 pub use request::Surroundings;
 
 use super::{
+    check::signatures,
     execute::{Error, ErrorKind, VALUE_SIZE},
     plan::ir::Operation,
     value::{self, Kind, Value, arithmetic},
@@ -55,6 +58,8 @@ impl From<arithmetic::Fault> for Fault {
     fn from(fault: arithmetic::Fault) -> Self {
         match fault {
             arithmetic::Fault::Type { .. } => Self::Type(fault.to_string()),
+            // OPA has a number there. Undefined would be another answer.
+            arithmetic::Fault::TooLong => Self::Ends(ErrorKind::Digits.into()),
             fault => Self::Value(fault.to_string()),
         }
     }
@@ -94,6 +99,33 @@ impl Context<'_, '_> {
     }
 }
 
+impl Context<'_, '_> {
+    /// Accounts for the text of a value before it is written. A part that is shared is written
+    /// each time, so that a small value in memory can have a text without end.
+    fn charge_text(&mut self, value: &Value) -> Result<()> {
+        let mut open = vec![value];
+        while let Some(value) = open.pop() {
+            match value {
+                Value::String(text) => self.charge_bytes(text.len())?,
+                Value::Object(object) => {
+                    self.charge_members(2 * object.len())?;
+                    open.extend(object.iter().flat_map(|(key, value)| [key, value]));
+                }
+                Value::Set(set) => {
+                    self.charge_members(set.len())?;
+                    open.extend(set.iter());
+                }
+                Value::Array(elements) => {
+                    self.charge_members(elements.len())?;
+                    open.extend(elements.iter());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
 /// How a function is implemented.
 #[derive(Debug, Clone, Copy)]
 enum Implementation {
@@ -117,11 +149,13 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         collections::FUNCTIONS,
         encoding::FUNCTIONS,
         format::FUNCTIONS,
+        glob::FUNCTIONS,
         numbers::FUNCTIONS,
         operators::FUNCTIONS,
         parts::FUNCTIONS,
         regex::FUNCTIONS,
         request::FUNCTIONS,
+        schema::FUNCTIONS,
         strings::FUNCTIONS,
         template::FUNCTIONS,
         units::FUNCTIONS,
@@ -144,8 +178,14 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         arity: *arity,
         implementation: Implementation::Refused(reason),
     });
+    let missing = signatures::all().map(|signature| Builtin {
+        name: signature.name,
+        arity: u8::try_from(signature.arguments.len()).unwrap_or(u8::MAX),
+        implementation: Implementation::Refused("it is not there yet"),
+    });
     // Where there are several, the first counts.
-    let mut table: Vec<Builtin> = ours.chain(refused).chain(regorus).collect();
+    let all = ours.chain(refused).chain(regorus).chain(missing);
+    let mut table: Vec<Builtin> = all.collect();
     table.sort_by_key(|builtin| builtin.name);
     table.dedup_by_key(|builtin| builtin.name);
     table

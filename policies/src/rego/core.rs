@@ -16,6 +16,8 @@
 //! so that what a condition needs and what it gives can be read off it, and conditions can be put
 //! in order. Terms therefore contain no calls; comprehensions contain bodies.
 
+mod by_key;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,6 +25,8 @@ use regorus::Value;
 
 use super::ast::{Name, Version, WILDCARD};
 use super::source::Span;
+
+pub use by_key::ByKey;
 
 /// A variable of a definition, by its place in [`Definition::variables`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,6 +4,7 @@
 //! evaluate ─▶ Machine ─ step.rs     runs blocks, backtracking by continuation
 //!                     ─ term.rs     values of terms
 //!                     ─ rule.rs     rules, functions, their conflicts and what is memoised
+//!                     ─ part.rs     partial rules of which only a part is asked
 //!                     ─ tree.rs     documents, where rules and base data overlay each other
 //!                     ─ with.rs     replacements
 //!                     ─ pattern.rs  destructuring
@@ -18,9 +19,12 @@
 //! time, headers, a seed) is an argument.
 
 mod budget;
+mod coverage;
 mod error;
+mod explain;
 mod memo;
 mod observe;
+mod part;
 mod pattern;
 mod rule;
 mod step;
@@ -35,8 +39,10 @@ use std::mem;
 
 pub use budget::Limits;
 pub(crate) use budget::{Budget, VALUE_SIZE};
+pub use coverage::{Coverage, FileReport, Position, Range, Report};
 pub use error::{Error, ErrorKind};
-pub use observe::{Coverage, Nobody, Observer};
+pub use explain::{Explainer, Explanation, Failed, Named, Outcome, Reason, Solution, Tried};
+pub use observe::{Nobody, Observer, View};
 
 use crate::rego::{
     builtins::Surroundings,

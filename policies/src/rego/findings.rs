@@ -3,7 +3,16 @@
 //! OPA stops after the first stage that finds something, because later ones would find follow-up
 //! errors. Our passes find several things in one walk, so each says its stage.
 
+use std::collections::BTreeMap;
+
 use super::source::{ErrorCode, Fault, Span};
+
+/// Most faults that are reported at once, as OPA's. A person mends a few and applies again.
+pub const MAX_FAULTS: usize = 10;
+
+/// Most faults of one stage that are kept until it is known which are the first in the source. The
+/// passes go through modules in their order, so the first are among them.
+const MAX_KEPT: usize = 1_000;
 
 /// A stage of OPA's compiler, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,12 +65,18 @@ impl Stage {
 #[derive(Debug, Default)]
 pub struct Findings {
     found: Vec<(Stage, Fault)>,
+    /// How many there are of each stage, those that are not kept too.
+    counts: BTreeMap<Stage, usize>,
 }
 
 impl Findings {
     /// Something is wrong.
     pub fn add(&mut self, stage: Stage, code: ErrorCode, span: Span, message: impl Into<String>) {
-        self.found.push((stage, Fault::new(code, span, message)));
+        let count = self.counts.entry(stage).or_default();
+        *count += 1;
+        if *count <= MAX_KEPT {
+            self.found.push((stage, Fault::new(code, span, message)));
+        }
     }
 
     /// A `rego_compile_error`.
@@ -81,7 +96,7 @@ impl Findings {
 
     /// A later stage would find follow-up errors.
     pub fn stop(&self) -> bool {
-        self.found.iter().any(|(stage, _)| !stage.is_recoverable())
+        self.counts.keys().any(|stage| !stage.is_recoverable())
     }
 
     /// Nothing is wrong.
@@ -89,7 +104,7 @@ impl Findings {
         self.found.is_empty()
     }
 
-    /// What OPA would report, in the order of the source.
+    /// What OPA would report, in the order of the source; at most [`MAX_FAULTS`].
     pub fn into_faults(self) -> Vec<Fault> {
         let last = self
             .found
@@ -108,6 +123,7 @@ impl Findings {
             key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
         });
         faults.dedup();
+        faults.truncate(MAX_FAULTS);
         faults
     }
 }

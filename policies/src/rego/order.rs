@@ -17,7 +17,7 @@ mod outputs;
 mod unify;
 pub mod vars;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::core::{
     Body, Definition, Every, Expr, ExprKind, Head, Operand, Term, TermKind, Var, Variable,
@@ -90,7 +90,7 @@ struct Missing {
     template: bool,
 }
 
-fn missing(expr: &Expr, var: Var) -> Missing {
+fn missing(expr: &Expr, var: Var, template: bool) -> Missing {
     let assigned = match &expr.kind {
         ExprKind::Unify {
             left,
@@ -107,7 +107,7 @@ fn missing(expr: &Expr, var: Var) -> Missing {
         var,
         condition: expr.span,
         assigned,
-        template: vars::in_templates(expr, var),
+        template,
     }
 }
 
@@ -185,22 +185,22 @@ impl Waiting {
             return None;
         }
         let gives = outputs(&self.expr, bound);
-        let mut known = bound.clone();
-        gives.iter().for_each(|&var| known.insert(var));
+        let given: HashSet<Var> = gives.iter().copied().collect();
         self.open
             .iter()
-            .all(|&var| known.contains(var))
+            .all(|&var| bound.contains(var) || given.contains(&var))
             .then_some(gives)
     }
 
     /// What is missing so that it could be placed.
     fn missing(&self, bound: &VarSet) -> impl Iterator<Item = Missing> {
-        let gives = outputs(&self.expr, bound);
+        let gives: HashSet<Var> = outputs(&self.expr, bound).into_iter().collect();
+        let templates = vars::in_templates(&self.expr);
         let open = self.open.iter().filter(move |var| !gives.contains(var));
         let needs = open
             .chain(&self.shared)
             .filter(|&&var| !bound.contains(var));
-        needs.map(|&var| missing(&self.expr, var))
+        needs.map(move |&var| missing(&self.expr, var, templates.contains(var)))
     }
 }
 

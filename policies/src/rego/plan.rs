@@ -4,4 +4,6 @@ pub mod access;
 pub mod index;
 pub mod ir;
 pub mod lower;
+pub mod part;
 pub mod reads;
+pub mod visit;

@@ -33,13 +33,38 @@ use super::source::Span;
 use names::{Names, declared};
 use scope::Scopes;
 
-/// A query to be resolved along with the modules.
+/// What is to be asked of the modules, and is resolved along with them.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// As it was asked.
-    pub name: String,
-    /// Its conditions.
-    pub body: Vec<ast::Expr>,
+    name: String,
+    asked: Asked,
+}
+
+#[derive(Clone, Debug)]
+enum Asked {
+    /// Conditions; every solution gives an object of the variables.
+    Body(Vec<ast::Expr>),
+    /// The document at a path below `data`.
+    Path(Vec<String>),
+}
+
+impl Question {
+    /// Asks for all solutions of a query. Each is an object of the values of its variables.
+    pub fn query(name: impl Into<String>, body: Vec<ast::Expr>) -> Self {
+        Self {
+            name: name.into(),
+            asked: Asked::Body(body),
+        }
+    }
+
+    /// Asks for the document at a path below `data`.
+    pub fn path(path: &[impl AsRef<str>]) -> Self {
+        let path: Vec<String> = path.iter().map(|part| part.as_ref().to_owned()).collect();
+        Self {
+            name: format!("data.{}", path.join(".")),
+            asked: Asked::Path(path),
+        }
+    }
 }
 
 /// Resolves modules and queries. In strict mode, imports and variables that nobody uses are
@@ -87,7 +112,9 @@ pub fn resolve(
             program.definitions.push(definition);
         }
         if strict {
-            for import in names.unused() {
+            let mut unused: Vec<_> = names.unused().collect();
+            unused.sort_by_key(|import| import.span.start);
+            for import in unused {
                 let message = format!("{} unused", import.text);
                 findings.compile(Stage::UnusedImports, import.span, message);
             }
@@ -237,15 +264,29 @@ fn query(
         stand_ins: &mut stand_ins,
     };
     let mut resolver = Resolver::new(&mut context);
-    let body = ast::Body::new(question.body.clone());
-    resolver.hidden.push(declared(&body));
     resolver.scopes.push();
-    let body = resolver.body(&body);
+    let (body, value) = match &question.asked {
+        Asked::Body(body) => {
+            let body = ast::Body::new(body.clone());
+            resolver.hidden.push(declared(&body));
+            (resolver.body(&body), None)
+        }
+        Asked::Path(path) => {
+            let path: Vec<Value> = path.iter().map(|part| Value::from(part.as_str())).collect();
+            let span = Span::default();
+            let reference = core::Ref {
+                root: core::Root::Data,
+                path: term::constants(&path, span),
+            };
+            let kind = core::TermKind::Ref(Box::new(reference));
+            (Vec::new(), Some(core::Term { kind, span }))
+        }
+    };
     Query {
         name: question.name.clone(),
         body,
         variables: resolver.scopes.into_variables(),
-        value: None,
+        value,
     }
 }
 

@@ -9,7 +9,7 @@
 //!
 //! A place is a range of bytes. Lines and columns are worked out only when a person reads them.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use crate::{Diagnostic, Location, text};
 
@@ -129,6 +129,11 @@ impl Sources {
         FileId(offset(self.files.len() - 1))
     }
 
+    /// All files, in the order in which they were taken in.
+    pub fn files(&self) -> impl Iterator<Item = FileId> {
+        (0..offset(self.files.len())).map(FileId)
+    }
+
     /// A file's name.
     pub fn name(&self, file: FileId) -> &str {
         self.file(file).map_or("", |file| &file.name)
@@ -187,6 +192,42 @@ impl Sources {
         }
     }
 
+    /// The line of a place's beginning, with carets under the place.
+    pub fn excerpt(&self, span: Span) -> Option<Excerpt> {
+        let (number, column) = self.line_column(span);
+        let line = self.file(span.file)?.line(number as usize - 1);
+        let place = column as usize - 1;
+        let skipped = place.saturating_sub(SHOWN_BEFORE);
+        // A tab is as wide in the line of the caret, so that the caret stays below its place.
+        let mut shown = String::new();
+        let mut below = String::new();
+        for (at, character) in line
+            .chars()
+            .enumerate()
+            .skip(skipped)
+            .take(SHOWN_BEFORE + SHOWN_AFTER)
+        {
+            let visible = if character == '\t' || !text::is_hostile(character) {
+                character
+            } else {
+                ' '
+            };
+            shown.push(visible);
+            if at < place {
+                below.push(if character == '\t' { '\t' } else { ' ' });
+            }
+        }
+        let covered = self.slice(span).lines().next().unwrap_or("");
+        let room = shown.chars().count().saturating_sub(place - skipped);
+        let carets = covered.chars().count().clamp(1, room.max(1));
+        below.extend(std::iter::repeat_n('^', carets));
+        Some(Excerpt {
+            number,
+            line: shown,
+            caret: below,
+        })
+    }
+
     fn file(&self, file: FileId) -> Option<&File> {
         self.files.get(file.0 as usize)
     }
@@ -210,6 +251,17 @@ impl File {
     }
 }
 
+/// A line of a source, with carets under a place in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excerpt {
+    /// The line's number, from one.
+    pub number: u32,
+    /// The line, or what of it is around the place.
+    pub line: String,
+    /// The carets, behind as much space as is before the place.
+    pub caret: String,
+}
+
 struct Rendered<'a> {
     sources: &'a Sources,
     fault: &'a Fault,
@@ -231,46 +283,16 @@ impl fmt::Display for Rendered<'_> {
             fault.code.name(),
             text::clean(&fault.message)
         )?;
-        if let Some(file) = sources.file(fault.span.file) {
-            let line = file.line(location.line as usize - 1);
-            let place = location.column as usize - 1;
-            let skipped = place.saturating_sub(SHOWN_BEFORE);
-            // A tab is as wide in the line of the caret, so that the caret stays below its place.
-            let mut shown = String::new();
-            let mut below = String::new();
-            for (at, character) in line
-                .chars()
-                .enumerate()
-                .skip(skipped)
-                .take(SHOWN_BEFORE + SHOWN_AFTER)
-            {
-                let visible = if character == '\t' || !text::is_hostile(character) {
-                    character
-                } else {
-                    ' '
-                };
-                shown.push(visible);
-                if at < place {
-                    below.push(if character == '\t' { '\t' } else { ' ' });
-                }
-            }
-            let covered = sources
-                .slice(fault.span)
-                .lines()
-                .next()
-                .unwrap_or("")
-                .chars()
-                .count();
-            let room = shown.chars().count().saturating_sub(place - skipped);
-            let mut carets = String::new();
-            for _ in 0..covered.clamp(1, room.max(1)) {
-                carets.write_char('^')?;
-            }
-            let number = location.line.to_string();
-            let margin = " ".repeat(number.len());
+        if let Some(excerpt) = sources.excerpt(fault.span) {
+            let Excerpt {
+                number,
+                line,
+                caret,
+            } = excerpt;
+            let margin = " ".repeat(number.to_string().len());
             write!(
                 formatter,
-                "\n{margin} |\n{number} | {shown}\n{margin} | {below}{carets}"
+                "\n{margin} |\n{number} | {line}\n{margin} | {caret}"
             )?;
         }
         if let Some(remedy) = &fault.remedy {

@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::Program;
-use crate::{Definition, Headers, RegoVersion, Request, Value};
+use crate::{Definition, Headers, RegoVersion, Request, rego::value::Value};
 
 fn definition(source: &str) -> Definition {
     Definition::new("a/b@1".parse().unwrap(), source)
@@ -84,7 +84,7 @@ fn modules_of_other_packages_need_an_entrypoint() {
     assert!(
         evaluate(&definition, Value::Undefined)
             .unwrap_err()
-            .contains("lib.rego:1:1: package_mismatch")
+            .contains("lib.rego:1:9: package_mismatch")
     );
     definition.entrypoint = Some("data.a.b".to_owned());
     assert_eq!(
@@ -124,27 +124,27 @@ fn reads_the_version_that_was_asked_for(
 #[case(
     "package a.b\nx := undefined_function(1)",
     "policy.rego:2:6",
-    "undefined function `undefined_function`"
+    "undefined function undefined_function"
 )]
 #[case(
     "package a.b\nx := lib.f(1)",
     "policy.rego:2:6",
-    "undefined function `lib.f`"
+    "undefined function lib.f"
 )]
 #[case(
     "package a.b\nx := count(1, 2, 3)",
     "policy.rego:2:6",
-    "`count` takes 1 arguments, not 3"
+    "count: arity mismatch"
 )]
 #[case(
     "package a.b\nx := http.send({})",
     "policy.rego:2:",
-    "`http.send` is refused"
+    "policies make no network calls"
 )]
 #[case(
     "package a.b\nx := opa.runtime()",
     "policy.rego:2:",
-    "`opa.runtime` is refused"
+    "there is no OPA runtime"
 )]
 #[case(
     "package a.c\nx := 1",
@@ -160,7 +160,7 @@ fn reads_the_version_that_was_asked_for(
 #[case(
     "package a.b\nf(x) := f(x - 1)",
     "policy.rego:2:",
-    "rule `data.a.b.f` is recursive"
+    "rule data.a.b.f is recursive"
 )]
 #[case("package a.b\nx := data.a.b", "policy.rego:2:", "rego_recursion_error")]
 #[case(
@@ -174,26 +174,30 @@ fn reads_the_version_that_was_asked_for(
     "rego_recursion_error"
 )]
 // An argument hides neither a function, nor `data`, nor what a pattern refers to.
-#[case("package a.b\nf(f) := f(f)", "policy.rego:2:", "rego_recursion_error")]
+#[case(
+    "package a.b\nf(f) := f(f)",
+    "policy.rego:2:",
+    "called function f shadowed"
+)]
 #[case(
     "package a.b\nf(g) := g(g)\ng(x) := f(x)",
     "policy.rego:",
-    "rego_recursion_error"
+    "called function g shadowed"
 )]
 #[case(
     "package a.b\nf(data) := data.a.b.f(1)",
     "policy.rego:2:",
-    "rego_recursion_error"
+    "args must not shadow data"
 )]
 #[case(
     "package a.b\nf(data) := data.a.b.x\nx := f(1)",
     "policy.rego:",
-    "rego_recursion_error"
+    "args must not shadow data"
 )]
 #[case(
     "package a.b\nimport data.a.b as me\nf([x, me.k]) := me.r\nk := 1\nr := f([1, 1])",
-    "policy.rego:",
-    "rego_recursion_error"
+    "policy.rego:3:3",
+    "rego_unsafe_var_error"
 )]
 // Version 0 has no keyword `if`: regorus would read two rules, of which the first always holds.
 #[case(
@@ -216,11 +220,10 @@ fn reads_the_version_that_was_asked_for(
     "policy.rego:",
     "rego_recursion_error"
 )]
-#[case("package a.b\nallow if x == 1", "policy.rego:2:", "rego_compile_error")]
 #[case(
-    "package a.b\nx := [[[[[[[[[[[1]]]]]]]]]]]",
-    "policy.rego:2:16",
-    "nested deeper"
+    "package a.b\nallow if x == 1",
+    "policy.rego:2:10",
+    "rego_unsafe_var_error"
 )]
 fn refuses(#[case] source: &str, #[case] place: &str, #[case] what: &str) {
     let text = evaluate(&definition(source), Value::Undefined).unwrap_err();
@@ -235,6 +238,7 @@ fn refuses(#[case] source: &str, #[case] place: &str, #[case] what: &str) {
 #[case("package a.b\nf(x) := g(x)\ng(x) := x\ny := f(1)")]
 #[case("package a.b\nimport data.things\nx := things[_]\nthing := input.x")]
 #[case("package a.b\nx if { some y in [1]; y == 1 }")]
+#[case("package a.b\nx := [[[[[[[[[[[1]]]]]]]]]]]")]
 #[case("package a.b\ndefault allow := false\nallow if input.x")]
 #[case("package a.b\nprinted if print(\"x\", 1, 2)")]
 #[case("package a.b\nw := [p | walk(input, [p, _])]")]
@@ -260,7 +264,7 @@ fn refuses_data_where_the_package_is(#[case] rule: &str, #[case] data: serde_jso
 #[rstest]
 #[case("data.a.c", "no module defines")]
 #[case("data.a.b.y", "no module defines")]
-#[case("data.a.b.f", "no module defines")]
+#[case("data.a.b.f", "a function as a value")]
 #[case("a.b", "is not an entrypoint")]
 #[case("data", "is not an entrypoint")]
 #[case("data.a[0]", "is not an entrypoint")]
@@ -276,16 +280,15 @@ fn refuses_an_entrypoint(#[case] entrypoint: &str, #[case] expected: &str) {
 fn a_chain_of_rules_has_an_end() {
     let chain = |length: usize| {
         let rules: Vec<String> = (0..length).map(|n| format!("r{n} := r{}", n + 1)).collect();
-        let rules = rules.join(
-            "
-",
-        );
+        let rules = rules.join("\n");
         definition(&format!("package a.b\n{rules}\nr{length} := 1"))
     };
-    let document = evaluate_on_large_stack(&chain(399)).unwrap();
+    let document = evaluate_on_large_stack(&chain(400)).unwrap();
     assert_eq!(document["r0"], Value::from(1_i64));
-    let text = evaluate_on_large_stack(&chain(400)).unwrap_err();
-    assert!(text.contains("chain longer than 400"), "{text}");
+    assert_eq!(
+        evaluate_on_large_stack(&chain(5_000)),
+        Err("POLICY.MEMORY_EXCEEDED".to_owned())
+    );
 }
 
 /// As doors do: evaluator threads have 64 MiB.
@@ -301,19 +304,25 @@ fn evaluate_on_large_stack(definition: &Definition) -> Result<Value, String> {
 }
 
 #[rstest]
-#[case("allow if { input.x == 1 }", "if")]
-#[case("allow := true if { input.x == 1 }", "if")]
-#[case("allow { input.x } else := false if { true }", "if")]
-#[case("deny contains msg if { msg := \"x\" }", "if")]
-#[case("every { true }", "every")]
-fn version_0_has_no_rules_with_the_names_of_keywords(#[case] rule: &str, #[case] word: &str) {
+#[case("allow if { input.x == 1 }", "var cannot be used for rule name")]
+#[case(
+    "allow := true if { input.x == 1 }",
+    "`if` is read as the name of a rule"
+)]
+#[case(
+    "allow { input.x } else := false if { true }",
+    "`if` is read as the name of a rule"
+)]
+#[case(
+    "deny contains msg if { msg := \"x\" }",
+    "var cannot be used for rule name"
+)]
+#[case("every { true }", "`every` is read as the name of a rule")]
+fn version_0_has_no_rules_with_the_names_of_keywords(#[case] rule: &str, #[case] fault: &str) {
     let mut old = definition(&format!("package a.b\n{rule}"));
     old.rego_version = RegoVersion::V0;
     let text = evaluate(&old, Value::Undefined).unwrap_err();
-    assert!(
-        text.contains(&format!("`{word}` is read as the name of a rule")),
-        "{text}"
-    );
+    assert!(text.contains(fault), "{text}");
 }
 
 /// Each would take minutes or more memory than there is.
@@ -321,10 +330,7 @@ fn version_0_has_no_rules_with_the_names_of_keywords(#[case] rule: &str, #[case]
 #[case("numbers.range(1, 1000000000)")]
 #[case("numbers.range(1, 100000000000000000000000000000)")]
 #[case("numbers.range_step(1, 1000000000, 2)")]
-#[case("numbers.range_step(1, 2, 0)")]
 #[case("bits.lsh(1, 4000000000)")]
-#[case("sprintf(\"%1000000000d\", [1])")]
-#[case("sprintf(\"%.1000000000f\", [1])")]
 #[case("sprintf(\"%v\", [shared])")]
 #[case("json.marshal(shared)")]
 #[case("concat(\"\", [long | numbers.range(1, 1000)[_]])")]
@@ -333,25 +339,23 @@ fn version_0_has_no_rules_with_the_names_of_keywords(#[case] rule: &str, #[case]
 #[case("strings.replace_n({\"a\": long}, long)")]
 #[case("net.cidr_expand(\"10.0.0.0/8\")")]
 #[case("net.cidr_expand(\"::/0\")")]
-#[case("units.parse_bytes(\"1e1000000000\")")]
-#[case("units.parse(\"1E1000000000Ki\")")]
 #[case("graph.reachable_paths({n: all | some n in all}, [1])")]
 #[case("[value | walk(shared, [_, value])]")]
 #[case("shared")]
 fn an_evaluation_that_would_build_too_much_fails(#[case] expression: &str) {
     let doubled: Vec<String> = (1..40)
-        .map(|n| format!("d{n} := [d{}, d{0}]", n - 1))
+        .map(|n| format!("d{n} := twice(d{})", n - 1))
         .collect();
     let source = format!(
         "package c\nx := {expression}\nlong := concat(\"\", [\"a\" | numbers.range(1, 90000)[_]])\n\
-         all := numbers.range(1, 14)\nd0 := [1]\n{}\nshared := d39",
+         all := numbers.range(1, 14)\ntwice(x) := [x, x]\nd0 := [1]\n{}\nshared := d39",
         doubled.join("\n")
     );
     let mut definition = definition(&source);
     definition.entrypoint = Some("data.c.x".to_owned());
     let code = evaluate(&definition, Value::Undefined).unwrap_err();
     assert!(
-        ["POLICY.EVALUATION_FAILED", "POLICY.MEMORY_EXCEEDED"].contains(&code.as_str()),
+        ["POLICY.TIMEOUT", "POLICY.MEMORY_EXCEEDED"].contains(&code.as_str()),
         "{code}"
     );
 }
@@ -360,25 +364,28 @@ fn an_evaluation_that_would_build_too_much_fails(#[case] expression: &str) {
 #[case("numbers.range(3, 1)", "[3, 2, 1]")]
 #[case("numbers.range(1.5, 2)", "null")]
 #[case("numbers.range_step(1, 5, 2)", "[1, 3, 5]")]
+#[case("numbers.range_step(1, 2, input.zero)", "null")]
 #[case("bits.lsh(1, 4)", "16")]
 #[case(
     "sprintf(\"%5d|%s|%%|%v\", [7, \"a\", {\"b\": 1}])",
     r#""    7|a|%|{\"b\": 1}""#
 )]
 #[case("concat(\", \", [\"a\", \"b\"])", r#""a, b""#)]
-#[case("concat(\", \", [1])", "null")]
+#[case("concat(\", \", input.numbers)", "null")]
 #[case("replace(\"aa\", \"a\", \"b\")", r#""bb""#)]
 #[case("count(net.cidr_expand(\"10.0.0.0/16\"))", "65536")]
 #[case("units.parse_bytes(\"128Mi\")", "134217728")]
 #[case("units.parse(\"100m\")", "0.1")]
 #[case("units.parse(\"1e3\")", "1000")]
+#[case("units.parse(\"1e1000000000\")", "null")]
+#[case("sprintf(\"%1000000000d\", [1])", r#""%!(NOVERB)%!(EXTRA int64=1)""#)]
 #[case("units.parse(\"nothing\")", "null")]
 #[case("graph.reachable_paths({1: [2], 2: [1, 3]}, [1])", "[[1, 2]]")]
 #[case("json.marshal({\"a\": [1]})", r#""{\"a\":[1]}""#)]
-fn bounded_builtins_are_those_of_regorus(#[case] expression: &str, #[case] expected: &str) {
+fn bounded_builtins_are_those_of_opa(#[case] expression: &str, #[case] expected: &str) {
     let mut definition = definition(&format!("package c\nx := {expression}"));
     definition.entrypoint = Some("data.c.x".to_owned());
-    let found = evaluate(&definition, Value::Undefined).unwrap();
+    let found = evaluate(&definition, json(r#"{"zero": 0, "numbers": [1]}"#)).unwrap();
     let found = match found {
         Value::Undefined => Value::Null,
         found => found,
@@ -398,37 +405,6 @@ fn a_result_is_no_deeper_than_what_can_be_read() {
     };
     assert_eq!(deep(128), Ok(()));
     assert_eq!(deep(129), Err("POLICY.MEMORY_EXCEEDED".to_owned()));
-}
-
-#[test]
-fn statements_are_limited() {
-    let body = |length: usize| {
-        let statements: Vec<String> = (0..length).map(|n| format!(" y{n} := {n}")).collect();
-        let statements = statements.join("\n");
-        Program::compile(&definition(&format!(
-            "package a.b\nallow if {{\n{statements}\n}}"
-        )))
-        .map(drop)
-    };
-    assert_eq!(body(300), Ok(()));
-    let faults = body(1_733).unwrap_err().to_string();
-    assert!(faults.contains("too many statements"), "{faults}");
-}
-
-#[test]
-fn references_to_whole_packages_are_limited() {
-    let many = |rule: &dyn Fn(usize) -> String| (0..1_000).map(rule).collect::<String>();
-    let mut definition = definition(&format!(
-        "package c\n{}",
-        many(&|n| format!("x{n} := data.d\n"))
-    ));
-    definition.modules.insert(
-        "d.rego".to_owned(),
-        format!("package d\n{}", many(&|n| format!("y{n} := 1\n"))),
-    );
-    definition.entrypoint = Some("data.c".to_owned());
-    let faults = Program::compile(&definition).unwrap_err().to_string();
-    assert!(faults.contains("more than 500000 times"), "{faults}");
 }
 
 #[test]
@@ -461,7 +437,7 @@ fn an_evaluation_ends_at_its_limit() {
     "POLICY.EVALUATION_FAILED"
 )]
 #[case(
-    "package a.b\nx := strings.count(\"abc\", \"\")",
+    "package a.b\nx := {\"k\": i | some i in [1, 2]}",
     "POLICY.EVALUATION_FAILED"
 )]
 fn an_evaluation_that_fails_says_so(#[case] source: &str, #[case] code: &str) {

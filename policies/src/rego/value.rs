@@ -101,14 +101,14 @@ pub fn is_defined(value: &Value) -> bool {
     !matches!(value, Value::Undefined)
 }
 
-/// What a key leads to: a member of an object, an element of an array, or the member of a set
-/// itself.
+/// What a key leads to: a member of an object, an element of an array, or, in a set, itself. (Of `1`
+/// in a set, `1.0` is `1.0`, as it is in OPA.)
 #[inline]
-pub fn get<'a>(value: &'a Value, key: &Value) -> Option<&'a Value> {
+pub fn get<'a>(value: &'a Value, key: &'a Value) -> Option<&'a Value> {
     match value {
         Value::Object(object) => object.get(key),
         Value::Array(_) => elements(value)?.get(number::as_index(key)?),
-        Value::Set(set) => set.get(key),
+        Value::Set(set) => set.contains(key).then_some(key),
         _ => None,
     }
 }

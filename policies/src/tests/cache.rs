@@ -26,6 +26,27 @@ fn the_older_object_holds_an_address_until_it_is_gone() {
     assert_eq!(snapshot.find(address).unwrap().object, older.key);
 }
 
+#[test]
+fn successive_snapshots_share_the_policies_that_did_not_change() {
+    let numbered = |number: usize, source: &str| {
+        let address = format!("a/p{number}@1").parse().unwrap();
+        object(&number.to_string(), 0, Definition::new(address, source))
+    };
+    let source = |number: usize| format!("package a.p{number}\nallow := true");
+    let cache = cache(
+        (0..1_000).map(|number| numbered(number, &source(number))),
+        [],
+    );
+    let before = cache.snapshot();
+    cache.update(|state| state.apply_policy(numbered(500, "package a.p500\nallow := false")));
+    let after = cache.snapshot();
+    let shared = before.entries().filter(|entry| {
+        let now = after.find(entry.address()).unwrap();
+        Arc::ptr_eq(&entry.policy, &now.policy)
+    });
+    assert_eq!(shared.count(), 999);
+}
+
 /// Changes of a cache, to be compared with a plain list of objects.
 #[derive(Clone, Debug)]
 enum Change {

@@ -77,8 +77,8 @@ async fn admit(
         return Ok(Json(answer::allowed(&uid)).into_response());
     }
     let decisions = doors
-        .ask(&question, &about, &snapshot, entries, move || {
-            review.input()
+        .ask(&question, &about, &snapshot, entries, move |interest| {
+            review.input(interest)
         })
         .await?;
     Ok(Json(answer::combine(&uid, &question.id, &decisions)).into_response())

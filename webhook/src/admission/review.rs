@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use portcullis_policies::{Input, Operation, Subject, Value, text::clean};
+use portcullis_policies::{Input, Interest, Operation, Subject, text::clean};
 use serde::Deserialize;
 use serde_json::{Value as Json, value::RawValue};
 
@@ -177,9 +177,10 @@ impl Review {
         }
     }
 
-    /// The whole request, as policies read it; work of the processor.
-    pub(crate) fn input(&self) -> Result<Input, Problem> {
-        Value::from_json_str(self.text())
+    /// The request, as policies read it; work of the processor.
+    pub(crate) fn input(&self, interest: &Interest<'_>) -> Result<Input, Problem> {
+        interest
+            .read(&self.body.bytes[self.request.clone()])
             .map(Input::Admission)
             .map_err(|error| invalid(&format!("`request` cannot be read: {error}")))
     }

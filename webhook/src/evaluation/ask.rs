@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::{body::Body, http::HeaderMap};
-use portcullis_policies::{Decision, Entry, Headers, Input, Point, Snapshot, Value, text::clean};
+use portcullis_policies::{
+    Decision, Document, Entry, Headers, Input, Interest, Point, Snapshot, text::clean,
+};
 
 use crate::{
     Doors,
@@ -43,10 +45,15 @@ pub(super) async fn about_body(
     match question.point {
         Point::Admission => {
             let review = Review::read(held).map_err(|problem| problem.of(&question.id))?;
-            about(doors, question, snapshot, entry, move || review.input()).await
+            about(doors, question, snapshot, entry, move |interest| {
+                review.input(interest)
+            })
+            .await
         }
         Point::Evaluation => {
-            let read = move || read_document(&held).map(Input::Evaluation);
+            let read = move |interest: &Interest<'_>| {
+                read_document(&held, interest).map(Input::Evaluation)
+            };
             about(doors, question, snapshot, entry, read).await
         }
     }
@@ -58,7 +65,7 @@ pub(super) async fn about(
     question: &Question,
     snapshot: &Snapshot,
     entry: Arc<Entry>,
-    read: impl FnOnce() -> Result<Input, Problem> + Send + 'static,
+    read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
 ) -> Result<Decision, Problem> {
     let about = About::default();
     let mut decisions = doors
@@ -70,18 +77,22 @@ pub(super) async fn about(
 }
 
 /// Any document, or none where there are only blanks.
-fn read_document(held: &Held) -> Result<Option<Value>, Problem> {
+fn read_document(held: &Held, interest: &Interest<'_>) -> Result<Option<Document>, Problem> {
     if held.bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
     let text = std::str::from_utf8(&held.bytes)
         .map_err(|_| Problem::input_invalid("the body is not UTF-8"))?;
-    read_json(text, "the body").map(Some)
+    read_json(text, interest, "the body").map(Some)
 }
 
-/// A document of JSON; `what` says where it stands.
-pub(super) fn read_json(text: &str, what: &str) -> Result<Value, Problem> {
-    Value::from_json_str(text).map_err(|error| {
+/// What is looked at of a document of JSON; `what` says where it stands.
+pub(super) fn read_json(
+    text: &str,
+    interest: &Interest<'_>,
+    what: &str,
+) -> Result<Document, Problem> {
+    interest.read(text.as_bytes()).map_err(|error| {
         Problem::input_invalid(clean(&format!("{what} is not JSON: {error}")))
             .with_remedy("send a JSON document, or none")
     })

@@ -14,7 +14,7 @@ use axum::{
     http::HeaderMap,
 };
 use portcullis_policies::{
-    Address, Entry, Input, Point, Scope, Snapshot, Timestamp, Value, text::clean,
+    Address, Document, Entry, Input, Interest, Point, Scope, Snapshot, Timestamp, text::clean,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -38,7 +38,7 @@ pub(super) struct DataAnswer {
     /// The document; absent where it is undefined.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<serde_json::Value>)]
-    result: Option<Value>,
+    result: Option<Document>,
     /// The decision's id.
     #[schema(value_type = String)]
     decision_id: Arc<str>,
@@ -113,9 +113,11 @@ pub(super) async fn get(
     let snapshot = doors.snapshot()?;
     let query = Query::new(&snapshot, &path, &parameters, question.now());
     let text = parameters.get("input").map(str::to_owned);
-    let read = move || match text {
+    let read = move |interest: &Interest<'_>| match text {
         None => Ok(Input::Evaluation(None)),
-        Some(text) => read_json(&text, "`input`").map(|input| Input::Evaluation(Some(input))),
+        Some(text) => {
+            read_json(&text, interest, "`input`").map(|input| Input::Evaluation(Some(input)))
+        }
     };
     query
         .answer(&doors, &question, &snapshot, read)
@@ -182,7 +184,9 @@ pub(super) async fn post(
     let request = DataRequest::read(held).map_err(|problem| problem.of(&question.id))?;
     let warning = request.warning();
     let answer = query
-        .answer(&doors, &question, &snapshot, move || request.input())
+        .answer(&doors, &question, &snapshot, move |interest| {
+            request.input(interest)
+        })
         .await?;
     Ok(Json(DataAnswer { warning, ..answer }))
 }
@@ -229,13 +233,13 @@ impl DataRequest {
     }
 
     /// Work of the processor.
-    fn input(&self) -> Result<Input, Problem> {
+    fn input(&self, interest: &Interest<'_>) -> Result<Input, Problem> {
         if !self.has_input {
             return Ok(Input::Evaluation(None));
         }
         let members = Self::members(&self.held)?;
         let text = members.get("input").map_or("null", |input| input.get());
-        read_json(text, "`input`").map(|input| Input::Evaluation(Some(input)))
+        read_json(text, interest, "`input`").map(|input| Input::Evaluation(Some(input)))
     }
 }
 
@@ -265,13 +269,13 @@ impl Query {
         doors: &Doors,
         question: &Question,
         snapshot: &Snapshot,
-        read: impl FnOnce() -> Result<Input, Problem> + Send + 'static,
+        read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
     ) -> Result<DataAnswer, Problem> {
         let result = match self.entry {
             None => None,
             Some(entry) => {
                 let decision = ask::about(doors, question, snapshot, entry, read).await?;
-                result_of(&decision)?.and_then(|document| look_up(&document, &self.rest).cloned())
+                result_of(&decision)?.and_then(|document| document.at(&self.rest))
             }
         };
         Ok(DataAnswer {
@@ -300,14 +304,4 @@ fn newest_in_force<'a>(
             let in_force = entry.policy.definition().window.contains(now);
             (in_force, entry.address().version())
         })
-}
-
-/// What a path of keys, indices and members leads to.
-fn look_up<'a>(document: &'a Value, path: &[String]) -> Option<&'a Value> {
-    path.iter().try_fold(document, |value, part| match value {
-        Value::Object(object) => object.get(&Value::from(part.as_str())),
-        Value::Array(items) => items.get(part.parse().ok()?),
-        Value::Set(members) => members.get(&Value::from(part.as_str())),
-        _ => None,
-    })
 }

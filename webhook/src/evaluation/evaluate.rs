@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, header::ETAG},
     response::{IntoResponse as _, Response},
 };
-use portcullis_policies::{Decision, Outcome, Point, Value};
+use portcullis_policies::{Decision, Document, Outcome, Point};
 
 use super::{ask, place::Place};
 use crate::{
@@ -75,13 +75,13 @@ pub(super) async fn evaluate(
     let snapshot = doors.snapshot()?;
     let entry = place.find(&snapshot)?;
     let decision = ask::about_body(&doors, &question, &snapshot, entry, body).await?;
-    let result = result_of(&decision)?.unwrap_or_else(Value::new_object);
+    let result = result_of(&decision)?.unwrap_or_default();
     Ok(with_etag(&decision, Json(result)).into_response())
 }
 
 /// The document of a policy that was evaluated, `None` where it is undefined. A document that is
 /// no decision is one all the same for who asked for the document.
-pub(super) fn result_of(decision: &Decision) -> Result<Option<Value>, Problem> {
+pub(super) fn result_of(decision: &Decision) -> Result<Option<Document>, Problem> {
     let was_evaluated = match decision.outcome {
         Outcome::Allowed | Outcome::Denied | Outcome::Skipped => true,
         Outcome::Error => decision.result.is_some(),

@@ -11,7 +11,8 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
         context.charge_bytes(text.len())?;
         Ok(Value::Bool(json::read(text).is_ok()))
     }),
-    ("json.marshal", 1, |_, operands| {
+    ("json.marshal", 1, |context, operands| {
+        context.charge_text(&operands[0])?;
         Ok(Value::from(json::write(&operands[0])))
     }),
     ("json.unmarshal", 1, |context, operands| {

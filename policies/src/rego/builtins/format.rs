@@ -76,6 +76,7 @@ struct Directive {
 
 fn sprintf(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let format = string(operands, 0)?;
+    context.charge_text(&operands[1])?;
     let arguments: Vec<Operand<'_>> = value::elements(&operands[1])
         .ok_or_else(|| wrong_type(2, "array", &operands[1]))?
         .iter()

@@ -8,8 +8,8 @@ use crate::rego::{
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     ("internal.print", 1, |context, operands| {
+        context.charge_text(&operands[0])?;
         let line = print_line(&operands[0]);
-        context.charge_bytes(line.len())?;
         context.surroundings.printed.push(line);
         Ok(Value::Bool(true))
     }),
@@ -21,6 +21,7 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
 fn template(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let parts =
         value::elements(&operands[0]).ok_or_else(|| wrong_type(1, "array", &operands[0]))?;
+    context.charge_text(&operands[0])?;
     let mut result = String::new();
     for part in parts {
         let shown = match part {
@@ -30,7 +31,6 @@ fn template(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> 
             Value::Set(set) => set.first().map_or("<undefined>".to_owned(), shown),
             part => shown(part),
         };
-        context.charge_bytes(shown.len())?;
         result.push_str(&shown);
     }
     Ok(Value::from(result))

@@ -117,6 +117,15 @@ fn formats_as_go_does(#[case] format: &str, #[case] arguments: &str, #[case] exp
     "[{\"a\": [\"b\", \"c\"], \"b\": [\"a\"], \"c\": [\"d\"]}, [\"a\"]]",
     "{[\"a\", \"b\"], [\"a\", \"c\"]}"
 )]
+#[case("glob.match", "[\"{**/,}x\", null, \"x\"]", "true")]
+#[case("glob.match", "[\"a*\", [], \"a.b\"]", "false")]
+#[case("glob.match", "[\"a*\", [\":\"], \"a.b\"]", "true")]
+#[case(
+    "glob.match",
+    "[\"a\", [\"ab\"], \"a\"]",
+    "Type(\"operand 2 must be array of runes\")"
+)]
+#[case("glob.quote_meta", "[\"{a,*}[\"]", r#""\\{a,\\*\\}\\[""#)]
 #[case("concat", "[\"-\", [\"a\", \"b\"]]", "\"a-b\"")]
 #[case("count", "[\"é\"]", "1")]
 #[case("format_int", "[15.9, 16]", "\"f\"")]
@@ -189,7 +198,7 @@ fn functions(#[case] name: &str, #[case] operands: &str, #[case] expected: &str)
 fn what_would_fill_the_memory_is_refused(#[case] name: &str, #[case] operands: &str) {
     let fault = apply(name, operands);
     assert!(
-        fault.contains("Memory") || fault.contains("Steps") || fault.contains("digits"),
+        fault.contains("Memory") || fault.contains("Steps") || fault.contains("Digits"),
         "{fault}"
     );
 }

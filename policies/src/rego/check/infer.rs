@@ -4,6 +4,8 @@
 //! `input` and base data can be anything. A variable gets its type from the first condition that
 //! says something of it.
 //!
+//! What checking costs is bounded, see [`MAX_WORK`].
+//!
 //! OPA widens what a `with` modifier replaces, and what depends on it. Here all of `data` is anything
 //! in a condition with modifiers.
 
@@ -11,10 +13,14 @@ mod reference;
 mod tree;
 mod unify;
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::sync::Arc;
+
+use regorus::Value;
 
 use super::signatures;
-use super::types::{Type, list};
+use super::types::{self, Type, list};
 use crate::rego::core::{
     Body, Call, Callee, Comprehension, Definition, Expr, ExprKind, Head, Program, Term, TermKind,
     Var, Variable,
@@ -24,6 +30,15 @@ use crate::rego::order::vars;
 use crate::rego::source::Span;
 use tree::{Entry, Tree};
 
+/// Most parts of types that are compared and joined: about a second. It is in proportion to the source
+/// for what people write, but each of `x1 := [x0, x0]`, `x2 := [x1, x1]`, … doubles it, and so do
+/// unions of unions.
+const MAX_WORK: u64 = 50_000_000;
+
+/// Most parts of one type, those that it shares counted each time. A source of the largest size has
+/// fewer than a million in a literal; a package of rules that all have it as their value has more.
+const MAX_SIZE: u64 = 10_000_000;
+
 /// Checks definitions in an order in which each comes after those that it depends on.
 pub fn check(program: &Program, order: &[usize], findings: &mut Findings) {
     let mut checker = Checker {
@@ -31,16 +46,24 @@ pub fn check(program: &Program, order: &[usize], findings: &mut Findings) {
         tree: Tree::default(),
         findings,
         comprehensions: HashMap::new(),
+        work: Cell::new(0),
     };
     for &index in order {
         let definition = &program.definitions[index];
         for branch in std::iter::once(definition).chain(&definition.otherwise) {
             checker.definition(branch);
+            if checker.is_exhausted() {
+                return checker.give_up(branch.span);
+            }
         }
     }
     for query in &program.queries {
         let mut environment = Environment::new(&query.variables);
         checker.body(&mut environment, &query.body);
+        if checker.is_exhausted() {
+            let span = query.body.first().map(|expr| expr.span);
+            return checker.give_up(span.unwrap_or_default());
+        }
     }
 }
 
@@ -50,6 +73,8 @@ struct Checker<'a> {
     findings: &'a mut Findings,
     /// The types of comprehensions, since their conditions were checked.
     comprehensions: HashMap<*const Comprehension, Type>,
+    /// Parts of types that were looked at.
+    work: Cell<u64>,
 }
 
 /// The types of the variables of one definition.
@@ -91,6 +116,34 @@ impl<'a> Environment<'a> {
 }
 
 impl Checker<'_> {
+    /// Counts work. Once there was too much of it, nothing more is done.
+    fn charge(&self, work: u64) {
+        self.work.set(self.work.get().saturating_add(work));
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.work.get() > MAX_WORK
+    }
+
+    fn give_up(&mut self, span: Span) {
+        self.findings.unsupported(span, "types of this size");
+    }
+
+    /// Whether a value can have both types.
+    fn unifies(&self, left: &Type, right: &Type) -> bool {
+        self.charge(comparisons(left, right));
+        self.is_exhausted() || types::unifies(left, right)
+    }
+
+    /// A type that is kept.
+    fn keep(&self, kind: Type) -> Type {
+        if kind.size() > MAX_SIZE {
+            self.charge(MAX_WORK + 1);
+            return Type::ANY;
+        }
+        kind
+    }
+
     fn definition(&mut self, definition: &Definition) {
         let mut environment = Environment::new(&definition.variables);
         let path: Vec<_> = super::recursion::ground(definition);
@@ -113,7 +166,7 @@ impl Checker<'_> {
                 .iter()
                 .map(|one| self.type_of(&environment, one))
                 .collect();
-            return self.tree.insert(&path, Entry::Function(arguments, value));
+            return self.insert(&path, Entry::Function(arguments, value));
         }
         let mut kind = if definition.is_set() {
             Type::set(value)
@@ -128,7 +181,21 @@ impl Checker<'_> {
             kind = Type::object(key, kind);
         }
         if kind.is_some() {
-            self.tree.insert(&path, Entry::Value(kind));
+            self.insert(&path, Entry::Value(kind));
+        }
+    }
+
+    fn insert(&mut self, path: &[Value], entry: Entry) {
+        let entry = match entry {
+            Entry::Value(kind) => Entry::Value(self.keep(kind)),
+            Entry::Function(arguments, result) => {
+                let arguments = arguments.into_iter().map(|kind| self.keep(kind)).collect();
+                Entry::Function(arguments, self.keep(result))
+            }
+        };
+        if !self.is_exhausted() {
+            let work = self.tree.insert(path, entry);
+            self.charge(work);
         }
     }
 
@@ -249,7 +316,7 @@ impl Checker<'_> {
         let wanted_all: Vec<&Type> = wanted.iter().chain(&result).collect();
         for (operand, wanted_type) in operands.iter().zip(&wanted_all) {
             let before = self.type_of(environment, operand);
-            let matches = (before.is_unknown() || super::types::unifies(&before, wanted_type))
+            let matches = (before.is_unknown() || self.unifies(&before, wanted_type))
                 && self.unify_type(environment, operand, wanted_type, false);
             if !matches {
                 let have: Vec<Type> = operands
@@ -297,7 +364,7 @@ impl Checker<'_> {
                 continue;
             }
             let have = self.type_of(environment, term);
-            let possible = have.is_unknown() || super::types::unifies(&have, &kind);
+            let possible = have.is_unknown() || self.unifies(&have, &kind);
             if !possible || !self.unify_type(environment, term, &kind, false) {
                 let message = format!("match error\n\tleft  : {have}\n\tright : {kind}");
                 self.findings.kind(Stage::Types, span, message);
@@ -309,7 +376,10 @@ impl Checker<'_> {
 
     /// The type of a term; unknown where a variable has none yet.
     fn type_of(&self, environment: &Environment<'_>, term: &Term) -> Type {
-        match &term.kind {
+        if self.is_exhausted() {
+            return Type::ANY;
+        }
+        let kind = match &term.kind {
             TermKind::Constant(value) => Type::of(value),
             TermKind::Var(var) => environment.get(*var).clone(),
             TermKind::Ref(reference) => self.reference_type(environment, reference),
@@ -321,8 +391,12 @@ impl Checker<'_> {
                 Type::Array(types, None)
             }
             TermKind::Set(terms) => {
-                let types = terms.iter().map(|term| self.type_of(environment, term));
-                Type::set(types.fold(Type::Unknown, Type::or))
+                let types = terms.iter().map(|term| {
+                    let kind = self.type_of(environment, term);
+                    self.charge(kind.size());
+                    kind
+                });
+                Type::set(Type::union(types))
             }
             TermKind::Object(pairs) => {
                 let mut known = Vec::new();
@@ -331,11 +405,11 @@ impl Checker<'_> {
                     let kind = self.type_of(environment, value);
                     match &key.kind {
                         TermKind::Constant(key) => known.push((key.clone(), kind)),
-                        _ => rest = Some(Box::new((self.type_of(environment, key), kind))),
+                        _ => rest = Some(Arc::new((self.type_of(environment, key), kind))),
                     }
                 }
                 known.sort();
-                Type::Object(known, rest)
+                Type::Object(known.into(), rest)
             }
             TermKind::Comprehension(comprehension) => {
                 let key = std::ptr::from_ref(&**comprehension);
@@ -344,8 +418,19 @@ impl Checker<'_> {
                     .cloned()
                     .unwrap_or(Type::Unknown)
             }
-        }
+        };
+        self.keep(kind)
     }
+}
+
+/// How many parts are looked at to compare two types, about.
+fn comparisons(left: &Type, right: &Type) -> u64 {
+    let alternatives = |kind: &Type| match kind {
+        Type::Any(of) => (of.len() as u64).max(1),
+        _ => 1,
+    };
+    let pairs = alternatives(left).saturating_mul(alternatives(right));
+    left.size().min(right.size()).max(pairs)
 }
 
 fn comprehensions<'t>(term: &'t Term, found: &mut Vec<&'t Comprehension>) {

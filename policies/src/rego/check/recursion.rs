@@ -11,7 +11,7 @@ use super::place;
 use crate::rego::core::{
     self, Callee, Definition, Expr, NodeId, Program, Ref, Replacement, Root, Target, Term, TermKind,
 };
-use crate::rego::findings::{Findings, Stage};
+use crate::rego::findings::{Findings, MAX_FAULTS, Stage};
 use crate::rego::source::ErrorCode;
 use crate::rego::value;
 
@@ -21,24 +21,25 @@ pub fn check(program: &Program, findings: &mut Findings) -> Vec<usize> {
     let mut graph = Graph::new(program);
     let cyclic = graph.cyclic();
     let mut found = false;
-    for (index, definition) in program.definitions.iter().enumerate() {
-        if cyclic[index] {
-            found = true;
-            let path = graph.cycle(index, &cyclic);
-            let name = place(definition);
-            let names: Vec<String> = path
-                .iter()
-                .filter_map(|&vertex| program.definitions.get(vertex))
-                .map(place)
-                .collect();
-            let message = format!("rule {name} is recursive: {}", names.join(" -> "));
-            findings.add(
-                Stage::Recursion,
-                ErrorCode::Recursion,
-                definition.span,
-                message,
-            );
-        }
+    let members = program.definitions.iter().enumerate();
+    let members = members.filter(|&(index, _)| cyclic[index]);
+    // Each way back is looked for in all of the cycle.
+    for (index, definition) in members.take(MAX_FAULTS) {
+        found = true;
+        let path = graph.cycle(index, &cyclic);
+        let name = place(definition);
+        let names: Vec<String> = path
+            .iter()
+            .filter_map(|&vertex| program.definitions.get(vertex))
+            .map(place)
+            .collect();
+        let message = format!("rule {name} is recursive: {}", names.join(" -> "));
+        findings.add(
+            Stage::Recursion,
+            ErrorCode::Recursion,
+            definition.span,
+            message,
+        );
     }
     let mut order = std::mem::take(&mut graph.finished);
     order.retain(|&vertex| vertex < program.definitions.len());
@@ -52,10 +53,10 @@ pub fn check(program: &Program, findings: &mut Findings) -> Vec<usize> {
 fn within_objects(program: &Program, mut graph: Graph, findings: &mut Findings) {
     let mut parts = Vec::new();
     objects(program, NodeId::ROOT, &mut parts);
-    let mut object_of = vec![None; program.definitions.len()];
-    for (object, definitions) in &parts {
-        for &definition in definitions {
-            object_of[definition] = Some(program.definitions.len() + object.index());
+    let mut object_of = vec![None; graph.edges.len()];
+    for (object, members) in &parts {
+        for &member in members {
+            object_of[member] = Some(program.definitions.len() + object.index());
         }
     }
     for edges in &mut graph.edges[..program.definitions.len()] {
@@ -66,22 +67,25 @@ fn within_objects(program: &Program, mut graph: Graph, findings: &mut Findings) 
         edges.extend(whole);
     }
     let cyclic = graph.cyclic();
-    for (_, definitions) in parts {
-        if let Some(&first) = definitions.iter().find(|&&index| cyclic[index]) {
+    for (_, members) in parts {
+        let mut definitions = members
+            .iter()
+            .filter(|&&member| member < program.definitions.len());
+        if let Some(&first) = definitions.find(|&&index| cyclic[index]) {
             let span = program.definitions[first].span;
             findings.unsupported(span, "rules of one object that need each other");
         }
     }
 }
 
-/// The places of partial objects, with all definitions there and below.
+/// The places of partial objects, with all vertices there and below.
 fn objects(program: &Program, at: NodeId, found: &mut Vec<(NodeId, Vec<usize>)>) {
     let node = program.tree.node(at);
     let is_open = |index: &usize| !program.definitions[*index].is_ground();
     if node.definitions.iter().any(is_open) {
-        let mut definitions = Vec::new();
-        collect(program, at, &mut definitions);
-        found.push((at, definitions));
+        let mut members = Vec::new();
+        collect(program, at, &mut members);
+        found.push((at, members));
         return;
     }
     for &child in node.children.values() {
@@ -92,6 +96,7 @@ fn objects(program: &Program, at: NodeId, found: &mut Vec<(NodeId, Vec<usize>)>)
 fn collect(program: &Program, at: NodeId, found: &mut Vec<usize>) {
     let node = program.tree.node(at);
     found.extend(&node.definitions);
+    found.push(program.definitions.len() + at.index());
     for &child in node.children.values() {
         collect(program, child, found);
     }
@@ -254,7 +259,7 @@ fn of_expr(program: &Program, expr: &Expr, found: &mut Vec<usize>) {
 
 fn callee(program: &Program, callee: &Callee, found: &mut Vec<usize>) {
     if let Callee::Function(node) = callee {
-        found.extend(&program.tree.node(*node).definitions);
+        found.push(program.definitions.len() + node.index());
     }
 }
 
@@ -301,7 +306,8 @@ fn keys(reference: &Ref) -> Vec<Option<&Value>> {
         .collect()
 }
 
-/// The definitions that a path below a node can lead to.
+/// What a path below a node can lead to: of a path that ends there, or goes on with anything, all that
+/// is there and below.
 fn reach(
     program: &Program,
     at: NodeId,
@@ -310,22 +316,30 @@ fn reach(
     found: &mut Vec<usize>,
 ) {
     let node = program.tree.node(at);
-    let Some(key) = keys.get(depth) else {
+    let rest = &keys[depth..];
+    let is_end = |&index: &usize| program.definitions[index].reference.len() <= depth;
+    // Rules at one place are of one kind.
+    let is_leaf = node.children.is_empty() && node.definitions.first().is_none_or(is_end);
+    if is_leaf || rest.iter().all(Option::is_none) {
         found.push(program.definitions.len() + at.index());
         return;
-    };
-    let mut enter = |child: NodeId| {
-        let definitions = program.tree.node(child).definitions.iter();
-        found.extend(definitions.filter(|&&index| meets(&program.definitions[index], keys)));
-        reach(program, child, keys, depth + 1, found);
-    };
-    match key {
+    }
+    for &index in &node.definitions {
+        if meets(&program.definitions[index], keys) {
+            found.push(index);
+        }
+    }
+    match rest[0] {
         Some(key) => {
-            if let Some(&child) = node.children.get(*key) {
-                enter(child);
+            if let Some(&child) = node.children.get(key) {
+                reach(program, child, keys, depth + 1, found);
             }
         }
-        None => node.children.values().for_each(|&child| enter(child)),
+        None => {
+            for &child in node.children.values() {
+                reach(program, child, keys, depth + 1, found);
+            }
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! What builtin functions take and give: OPA's declarations, one a line in `signatures.txt`.
+//! What builtin functions take and give: OPA's declarations and ours (`get_header` and
+//! `external.http.header`), one a line in `signatures.txt`.
 //!
 //! ```text
 //! concat(string, (array[string] | set[string])) -> string
@@ -10,7 +11,7 @@
 //! `nondeterministic`.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use regorus::Value;
 
@@ -116,14 +117,14 @@ impl Reader {
                 of.push(self.kind()?);
             }
             self.expect(")")?;
-            Some(Type::Any(of))
+            Some(Type::Any(of.into()))
         } else if self.take("[") {
             let mut first = vec![self.kind()?];
             while self.take(", ") {
                 first.push(self.kind()?);
             }
             self.expect("]")?;
-            Some(Type::Array(first, None))
+            Some(Type::Array(first.into(), None))
         } else {
             self.expect("{")?;
             self.object()
@@ -143,11 +144,11 @@ impl Reader {
                 self.expect("[")?;
                 let key = self.kind()?;
                 self.expect("]: ")?;
-                rest = Some(Box::new((key, self.kind()?)));
+                rest = Some(Arc::new((key, self.kind()?)));
             }
             self.take(", ");
         }
-        Some(Type::Object(known, rest))
+        Some(Type::Object(known.into(), rest))
     }
 
     fn take(&mut self, text: &str) -> bool {

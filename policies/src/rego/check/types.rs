@@ -1,10 +1,16 @@
 //! Types, as OPA's type checker has them.
 
-use std::fmt;
+mod parts;
+mod show;
+
+use std::sync::Arc;
 
 use regorus::Value;
 
-use crate::rego::value::{self, json};
+use crate::rego::value;
+
+pub use parts::Parts;
+pub use show::list;
 
 /// What values a term can have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,20 +24,20 @@ pub enum Type {
     /// Any string
     String,
     /// An array: the types of its first elements, and of those that follow.
-    Array(Vec<Type>, Option<Box<Type>>),
+    Array(Parts<Type>, Option<Arc<Type>>),
     /// An object: the types below known keys, and of other keys and values.
-    Object(Vec<(Value, Type)>, Option<Box<(Type, Type)>>),
+    Object(Parts<(Value, Type)>, Option<Arc<(Type, Type)>>),
     /// A set: the type of its members.
-    Set(Box<Type>),
+    Set(Arc<Type>),
     /// One of these; of none, anything at all.
-    Any(Vec<Type>),
+    Any(Parts<Type>),
     /// Nothing is known yet. The members of the empty set have this type too.
     Unknown,
 }
 
 impl Type {
     /// Anything at all.
-    pub const ANY: Self = Self::Any(Vec::new());
+    pub const ANY: Self = Self::Any(Parts::NONE);
 
     /// Anything at all.
     pub fn is_any(&self) -> bool {
@@ -44,16 +50,35 @@ impl Type {
             Self::Unknown => true,
             Self::Null | Self::Boolean | Self::Number | Self::String | Self::Any(_) => false,
             Self::Array(first, rest) => {
-                first.iter().any(Self::is_unknown) || rest.as_deref().is_some_and(Self::is_unknown)
+                first.is_unknown() || rest.as_deref().is_some_and(Self::is_unknown)
             }
             Self::Object(known, rest) => {
-                known.iter().any(|(_, kind)| kind.is_unknown())
+                known.is_unknown()
                     || rest
                         .as_ref()
                         .is_some_and(|rest| rest.0.is_unknown() || rest.1.is_unknown())
             }
             Self::Set(of) => of.is_unknown(),
         }
+    }
+
+    /// How many types it consists of; those that it shares count each time.
+    pub fn size(&self) -> u64 {
+        let below = match self {
+            Self::Null | Self::Boolean | Self::Number | Self::String | Self::Unknown => 0,
+            Self::Array(first, rest) => {
+                let rest = rest.as_deref().map_or(0, Self::size);
+                first.size().saturating_add(rest)
+            }
+            Self::Object(known, rest) => {
+                let rest = rest.as_deref();
+                let rest = rest.map_or(0, |rest| rest.0.size().saturating_add(rest.1.size()));
+                known.size().saturating_add(rest)
+            }
+            Self::Set(of) => of.size(),
+            Self::Any(of) => of.size(),
+        };
+        below.saturating_add(1)
     }
 
     /// Something is known of it.
@@ -73,17 +98,17 @@ impl Type {
 
     /// An array of any length.
     pub fn array(of: Self) -> Self {
-        Self::Array(Vec::new(), Some(Box::new(of)))
+        Self::Array(Parts::NONE, Some(Arc::new(of)))
     }
 
     /// An object of any keys.
     pub fn object(key: Self, value: Self) -> Self {
-        Self::Object(Vec::new(), Some(Box::new((key, value))))
+        Self::Object(Parts::NONE, Some(Arc::new((key, value))))
     }
 
     /// A set.
     pub fn set(of: Self) -> Self {
-        Self::Set(Box::new(of))
+        Self::Set(Arc::new(of))
     }
 
     /// The type of a value.
@@ -106,34 +131,49 @@ impl Type {
                     None,
                 )
             }
-            Value::Set(set) => Self::set(set.iter().map(Self::of).fold(Self::Unknown, Self::or)),
+            Value::Set(set) => Self::set(Self::union(set.iter().map(Self::of))),
         }
     }
 
     /// One or the other.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Unknown, kind) | (kind, Self::Unknown) => kind,
-            (Self::Any(of), kind) | (kind, Self::Any(of)) if of.is_empty() => {
-                drop(kind);
-                Self::ANY
-            }
-            (left, right) if left == right => left,
-            (left, right) => {
-                let mut of = left.into_alternatives();
-                of.extend(right.into_alternatives());
-                of.sort();
-                of.dedup();
-                Self::Any(of)
-            }
-        }
+        Self::union([self, other])
     }
 
-    fn into_alternatives(self) -> Vec<Self> {
+    /// One of these; of none, unknown.
+    #[must_use]
+    pub fn union(kinds: impl IntoIterator<Item = Self>) -> Self {
+        let mut only = Self::Unknown;
+        let mut all: Vec<Self> = Vec::new();
+        for kind in kinds {
+            if kind == Self::Unknown || kind == only {
+                continue;
+            }
+            if kind.is_any() {
+                return Self::ANY;
+            }
+            if only == Self::Unknown {
+                only = kind;
+                continue;
+            }
+            if all.is_empty() {
+                only.clone().alternatives(&mut all);
+            }
+            kind.alternatives(&mut all);
+        }
+        if all.is_empty() {
+            return only;
+        }
+        all.sort();
+        all.dedup();
+        Self::Any(all.into())
+    }
+
+    fn alternatives(self, all: &mut Vec<Self>) {
         match self {
-            Self::Any(of) => of,
-            kind => vec![kind],
+            Self::Any(of) => all.extend(of.iter().cloned()),
+            kind => all.push(kind),
         }
     }
 
@@ -142,17 +182,13 @@ impl Type {
     pub fn keys(&self) -> Self {
         match self {
             Self::Array(..) => Self::Number,
-            Self::Object(known, rest) => {
-                let known = known
-                    .iter()
-                    .map(|(key, _)| Self::of(key))
-                    .fold(Self::Unknown, Self::or);
-                rest.as_ref()
-                    .map_or(known.clone(), |rest| known.or(rest.0.clone()))
-            }
+            Self::Object(known, rest) => match rest {
+                Some(rest) => known.keys().or(rest.0.clone()),
+                None => known.keys(),
+            },
             Self::Set(of) => (**of).clone(),
             Self::Any(of) if of.is_empty() => Self::ANY,
-            Self::Any(of) => of.iter().map(Self::keys).fold(Self::Unknown, Self::or),
+            Self::Any(of) => of.keys(),
             _ => Self::Unknown,
         }
     }
@@ -161,22 +197,17 @@ impl Type {
     #[must_use]
     pub fn values(&self) -> Self {
         match self {
-            Self::Array(first, rest) => {
-                let first = first.iter().cloned().fold(Self::Unknown, Self::or);
-                rest.as_ref()
-                    .map_or(first.clone(), |rest| first.or((**rest).clone()))
-            }
-            Self::Object(known, rest) => {
-                let known = known
-                    .iter()
-                    .map(|(_, kind)| kind.clone())
-                    .fold(Self::Unknown, Self::or);
-                rest.as_ref()
-                    .map_or(known.clone(), |rest| known.or(rest.1.clone()))
-            }
+            Self::Array(first, rest) => match rest {
+                Some(rest) => first.members().or((**rest).clone()),
+                None => first.members(),
+            },
+            Self::Object(known, rest) => match rest {
+                Some(rest) => known.members().or(rest.1.clone()),
+                None => known.members(),
+            },
             Self::Set(of) => (**of).clone(),
             Self::Any(of) if of.is_empty() => Self::ANY,
-            Self::Any(of) => of.iter().map(Self::values).fold(Self::Unknown, Self::or),
+            Self::Any(of) => of.values(),
             _ => Self::Unknown,
         }
     }
@@ -189,16 +220,11 @@ impl Type {
                 Some(index) => Self::element(first, rest.as_deref(), index),
                 None => Self::Unknown,
             },
-            Self::Object(known, rest) => {
-                let found = known
-                    .iter()
-                    .find(|(name, _)| value::compare(name, key).is_eq());
-                match (found, rest) {
-                    (Some((_, kind)), _) => kind.clone(),
-                    (None, Some(rest)) if unifies(&rest.0, &Self::of(key)) => rest.1.clone(),
-                    _ => Self::Unknown,
-                }
-            }
+            Self::Object(known, rest) => match (known.find(key), rest) {
+                (Some(kind), _) => kind.clone(),
+                (None, Some(rest)) if unifies(&rest.0, &Self::of(key)) => rest.1.clone(),
+                _ => Self::Unknown,
+            },
             Self::Set(of) => {
                 let kind = Self::of(key);
                 match &**of {
@@ -208,11 +234,19 @@ impl Type {
                 }
             }
             Self::Any(of) if of.is_empty() => Self::ANY,
-            Self::Any(of) => of
-                .iter()
-                .map(|kind| kind.select(key))
-                .fold(Self::Unknown, Self::or),
+            Self::Any(of) => Self::union(of.iter().map(|kind| kind.select(key))),
             _ => Self::Unknown,
+        }
+    }
+
+    /// They are one value, and need not be looked at.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Array(a, None), Self::Array(b, None)) | (Self::Any(a), Self::Any(b)) => {
+                a.is_same(b)
+            }
+            (Self::Object(a, None), Self::Object(b, None)) => a.is_same(b),
+            _ => false,
         }
     }
 
@@ -224,6 +258,9 @@ impl Type {
 /// Whether a value can have both types.
 pub fn unifies(left: &Type, right: &Type) -> bool {
     use Type::{Any, Array, Boolean, Null, Number, Object, Set, String, Unknown};
+    if left.is_same(right) && !left.is_unknown() {
+        return true;
+    }
     match (left, right) {
         (Unknown, _) | (_, Unknown) => false,
         (Any(of), other) | (other, Any(of)) => {
@@ -266,47 +303,4 @@ pub fn unifies(left: &Type, right: &Type) -> bool {
         (Set(a), Set(b)) => **a == Unknown || **b == Unknown || unifies(a, b),
         _ => false,
     }
-}
-
-impl fmt::Display for Type {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Null => write!(formatter, "null"),
-            Self::Boolean => write!(formatter, "boolean"),
-            Self::Number => write!(formatter, "number"),
-            Self::String => write!(formatter, "string"),
-            Self::Unknown => write!(formatter, "???"),
-            Self::Array(first, rest) => {
-                write!(formatter, "array")?;
-                if !first.is_empty() {
-                    write!(formatter, "<{}>", list(first))?;
-                }
-                rest.as_ref()
-                    .map_or(Ok(()), |rest| write!(formatter, "[{rest}]"))
-            }
-            Self::Object(known, rest) => {
-                write!(formatter, "object")?;
-                if !known.is_empty() {
-                    let pair =
-                        |(key, kind): &(Value, Self)| format!("{}: {kind}", json::key_text(key));
-                    let pairs: Vec<String> = known.iter().map(pair).collect();
-                    write!(formatter, "<{}>", pairs.join(", "))?;
-                }
-                rest.as_ref()
-                    .map_or(Ok(()), |rest| write!(formatter, "[{}: {}]", rest.0, rest.1))
-            }
-            Self::Set(of) => write!(formatter, "set[{of}]"),
-            Self::Any(of) if of.is_empty() => write!(formatter, "any"),
-            Self::Any(of) => write!(formatter, "any<{}>", list(of)),
-        }
-    }
-}
-
-/// Types with commas between.
-pub fn list(types: &[Type]) -> String {
-    types
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
 }

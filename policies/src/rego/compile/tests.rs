@@ -1,16 +1,19 @@
 //! From source to faults, values, reads and indexes.
 
+mod coverage;
+mod explain;
 mod faults;
 mod indexes;
+mod parts;
 mod reads;
 mod values;
 
 use super::{Options, compile};
-use crate::Value;
 use crate::rego::ast::{Module, Version};
 use crate::rego::plan::ir::Plan;
 use crate::rego::resolve::Question;
 use crate::rego::source::{Fault, Sources};
+use crate::rego::value::Value;
 use crate::rego::{parse, value};
 
 /// Compiles modules of one version, with a query.
@@ -36,7 +39,7 @@ fn plan(
     let file = sources.add("query", query);
     let body = parse::parse_query(file, query, Version::V1).expect("the query is Rego");
     let name = query.to_owned();
-    compile(&parsed, &[Question { name, body }], options).map_err(|faults| (sources, faults))
+    compile(&parsed, &[Question::query(name, body)], options).map_err(|faults| (sources, faults))
 }
 
 /// The faults of a module, as `line:column code: message`.

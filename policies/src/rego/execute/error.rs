@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::rego::source::Span;
+use crate::rego::{source::Span, value::number::MAX_DIGITS};
 
 /// An error, and where it happened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +50,9 @@ pub enum ErrorKind {
     /// A builtin function panicked.
     #[error("the builtin function {0} failed unexpectedly")]
     Panicked(&'static str),
+    /// A number with more digits than there is room for.
+    #[error("a number would have more than {} digits", MAX_DIGITS)]
+    Digits,
     /// Out of steps.
     #[error("the evaluation took more than {0} steps")]
     Steps(u64),
@@ -75,7 +78,7 @@ impl ErrorKind {
             Self::Builtin { is_type: true, .. } => "eval_type_error",
             Self::Builtin { is_type: false, .. } => "eval_builtin_error",
             Self::Refused { .. } | Self::Panicked(_) => "eval_internal_error",
-            Self::Steps(_) | Self::Depth(_) | Self::Memory(_) | Self::Timeout(_) => {
+            Self::Digits | Self::Steps(_) | Self::Depth(_) | Self::Memory(_) | Self::Timeout(_) => {
                 "eval_cancel_error"
             }
         }

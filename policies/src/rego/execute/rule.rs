@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, memo};
+use super::{ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, View, memo};
 use crate::rego::{
     plan::ir::{Candidates, Definition, Index, Rule, RuleId, RuleKind, Term},
     value::{self, Value, is_defined},
@@ -32,8 +32,12 @@ impl<'p, O: Observer> Machine<'p, O> {
                 self.close_frame(base);
                 value?
             }
-            RuleKind::Set => self.set(rule)?,
-            RuleKind::Object => self.object(rule)?,
+            RuleKind::Set | RuleKind::Object => {
+                let base = self.open_frame(0);
+                let value = self.partial(rule, 0);
+                self.close_frame(base);
+                value?
+            }
             // A function is no document.
             RuleKind::Function { .. } => Value::Undefined,
         };
@@ -80,7 +84,11 @@ impl<'p, O: Observer> Machine<'p, O> {
         match &rule.default {
             Some(default) if !is_defined(&result) => {
                 self.reset_frame(arity, default.slots);
-                self.eval(&default.value)
+                let value = self.eval(&default.value)?;
+                if O::LOOKS {
+                    self.observer.falls_back(rule, default, &value);
+                }
+                Ok(value)
             }
             _ => Ok(result),
         }
@@ -99,14 +107,18 @@ impl<'p, O: Observer> Machine<'p, O> {
         while let Some(definition) = tried {
             let mut holds = false;
             self.reset_frame(arity, definition.slots);
-            self.observer.tries(rule, definition);
+            if O::LOOKS {
+                self.observer.tries(rule, definition);
+            }
             if self.takes(definition)? {
                 self.run(&definition.body, &mut |machine| {
                     let value = machine.eval(&definition.value)?;
                     if !is_defined(&value) {
                         return Ok(Flow::Continue);
                     }
-                    machine.yields(rule, definition, &value);
+                    if O::LOOKS {
+                        machine.yields(rule, definition, &value);
+                    }
                     holds = true;
                     if !is_defined(result) {
                         *result = value;
@@ -116,7 +128,9 @@ impl<'p, O: Observer> Machine<'p, O> {
                     Ok(if early { Flow::Stop } else { Flow::Continue })
                 })?;
             }
-            self.observer.leaves(rule, definition);
+            if O::LOOKS {
+                self.observer.leaves(rule, definition);
+            }
             if holds {
                 return Ok(());
             }
@@ -133,6 +147,9 @@ impl<'p, O: Observer> Machine<'p, O> {
                 return Ok(false);
             }
         }
+        if O::LOOKS {
+            self.observer.takes();
+        }
         Ok(true)
     }
 
@@ -143,12 +160,23 @@ impl<'p, O: Observer> Machine<'p, O> {
         self.slots.resize(end, Value::Undefined);
     }
 
-    fn set(&mut self, rule: &'p Rule) -> Result<Value> {
+    /// The document of all solutions of a partial rule. The frame begins with the keys that are
+    /// asked for.
+    pub(super) fn partial(&mut self, rule: &'p Rule, arity: usize) -> Result<Value> {
+        match rule.kind {
+            RuleKind::Set => self.set(rule, arity),
+            _ => self.object(rule, arity),
+        }
+    }
+
+    fn set(&mut self, rule: &'p Rule, arity: usize) -> Result<Value> {
         let mut members = BTreeSet::new();
-        self.each_solution(rule, &mut |machine, definition| {
+        self.each_solution(rule, arity, &mut |machine, definition| {
             let member = machine.eval(&definition.value)?;
             if is_defined(&member) {
-                machine.yields(rule, definition, &member);
+                if O::LOOKS {
+                    machine.yields(rule, definition, &member);
+                }
                 machine.budget.charge(2 * VALUE_SIZE)?;
                 members.insert(member);
             }
@@ -157,9 +185,9 @@ impl<'p, O: Observer> Machine<'p, O> {
         Ok(Value::from(members))
     }
 
-    fn object(&mut self, rule: &'p Rule) -> Result<Value> {
+    fn object(&mut self, rule: &'p Rule, arity: usize) -> Result<Value> {
         let mut root = BTreeMap::new();
-        self.each_solution(rule, &mut |machine, definition| {
+        self.each_solution(rule, arity, &mut |machine, definition| {
             let mut keys = Vec::with_capacity(definition.path.len());
             for key in &definition.path {
                 keys.push(machine.eval(key)?);
@@ -168,7 +196,9 @@ impl<'p, O: Observer> Machine<'p, O> {
             if !keys.iter().all(is_defined) || !is_defined(&value) {
                 return Ok(());
             }
-            machine.yields(rule, definition, &value);
+            if O::LOOKS {
+                machine.yields(rule, definition, &value);
+            }
             machine.budget.charge(3 * VALUE_SIZE * keys.len() as u64)?;
             if grow(&mut root, keys.into_iter(), value, definition.member) {
                 Ok(())
@@ -183,19 +213,24 @@ impl<'p, O: Observer> Machine<'p, O> {
     fn each_solution(
         &mut self,
         rule: &'p Rule,
+        arity: usize,
         solution: &mut dyn FnMut(&mut Self, &'p Definition) -> Result<()>,
     ) -> Result<()> {
-        let base = self.open_frame(0);
         for definition in self.candidates(rule)?.of(rule) {
-            self.reset_frame(0, definition.slots);
-            self.observer.tries(rule, definition);
-            self.run(&definition.body, &mut |machine| {
-                solution(machine, definition)?;
-                Ok(Flow::Continue)
-            })?;
-            self.observer.leaves(rule, definition);
+            self.reset_frame(arity, definition.slots);
+            if O::LOOKS {
+                self.observer.tries(rule, definition);
+            }
+            if self.takes(definition)? {
+                self.run(&definition.body, &mut |machine| {
+                    solution(machine, definition)?;
+                    Ok(Flow::Continue)
+                })?;
+            }
+            if O::LOOKS {
+                self.observer.leaves(rule, definition);
+            }
         }
-        self.close_frame(base);
         Ok(())
     }
 
@@ -206,7 +241,12 @@ impl<'p, O: Observer> Machine<'p, O> {
         };
         loop {
             match self.choose(index)? {
-                Candidates::List(list) => return Ok(Tried::Some(list)),
+                Candidates::List(list) => {
+                    if O::LOOKS {
+                        self.passes_over(rule, list);
+                    }
+                    return Ok(Tried::Some(list));
+                }
                 Candidates::Index(next) => index = next,
             }
         }
@@ -221,8 +261,24 @@ impl<'p, O: Observer> Machine<'p, O> {
     }
 
     fn yields(&mut self, rule: &Rule, definition: &Definition, value: &Value) {
-        let slots = &self.slots[self.base..];
-        self.observer.yields(rule, definition, value, slots);
+        let view = View {
+            slots: &self.slots[self.base..],
+            input: &self.scope.input,
+        };
+        self.observer.yields(rule, definition, value, view);
+    }
+
+    /// Shows the definitions that the index leaves out.
+    fn passes_over(&mut self, rule: &Rule, tried: &[u32]) {
+        let view = View {
+            slots: &self.slots[self.base..],
+            input: &self.scope.input,
+        };
+        for (number, definition) in (0..).zip(&rule.definitions) {
+            if !tried.contains(&number) {
+                self.observer.passes_over(rule, definition, view);
+            }
+        }
     }
 }
 
@@ -274,7 +330,7 @@ fn conflict(rule: &Rule) -> ErrorKind {
 }
 
 /// `data.platform.limits`
-fn path_name(path: &[Value]) -> String {
+pub(super) fn path_name(path: &[Value]) -> String {
     path.iter().fold("data".to_owned(), |name, key| match key {
         Value::String(key)
             if !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_') =>
@@ -359,6 +415,13 @@ fn grow(
             true
         }
         (Some(_), true) => false,
-        (Some(part), false) => part.equals(&value),
+        (Some(part), false) if part.equals(&value) => {
+            // As in OPA, nothing more can be put below a place that has had a value.
+            if let Part::Branch(_) = part {
+                *part = Part::Leaf(value);
+            }
+            true
+        }
+        (Some(_), false) => false,
     }
 }

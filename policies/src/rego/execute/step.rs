@@ -1,6 +1,6 @@
 //! Blocks and their steps.
 
-use super::{Flow, Machine, Next, Observer, Result};
+use super::{Flow, Machine, Next, Observer, Result, View};
 use crate::rego::{
     plan::ir::{Block, Every, Find, Pattern, Segment, Source, Step, StepKind, Walk},
     value::{self, Value, is_defined, order},
@@ -20,6 +20,9 @@ impl<'p, O: Observer> Machine<'p, O> {
     fn run_steps(&mut self, steps: &'p [Step], next: Next<'_, 'p, O>) -> Result<Flow> {
         for (at, step) in steps.iter().enumerate() {
             self.budget.step()?;
+            if O::LOOKS {
+                self.observer.looks_at(step);
+            }
             let holds = match &step.kind {
                 StepKind::Test(term) => match self.peek(term) {
                     Some(value) => holds(value),
@@ -43,23 +46,39 @@ impl<'p, O: Observer> Machine<'p, O> {
                     let rest = &steps[at + 1..];
                     let flow = self.nested(|machine| {
                         machine.enumerate(step, &mut |machine| {
-                            machine.observer.holds(step);
+                            if O::LOOKS {
+                                machine.observer.holds(step);
+                            }
                             machine.run_steps(rest, next)
                         })
                     })?;
-                    if flow == Flow::Continue {
-                        self.observer.fails(step);
+                    if O::LOOKS && flow == Flow::Continue {
+                        self.fails(step);
                     }
                     return Ok(flow);
                 }
             };
+            if O::LOOKS {
+                if holds {
+                    self.observer.holds(step);
+                } else {
+                    self.fails(step);
+                }
+            }
             if !holds {
-                self.observer.fails(step);
                 return Ok(Flow::Continue);
             }
-            self.observer.holds(step);
         }
         next(self)
+    }
+
+    /// Shows a step that has no solution.
+    fn fails(&mut self, step: &Step) {
+        let view = View {
+            slots: &self.slots[self.base..],
+            input: &self.scope.input,
+        };
+        self.observer.fails(step, view);
     }
 
     /// The steps that can have several solutions.
@@ -119,6 +138,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                 let value = self.eval(term)?;
                 self.follow(&value, segments, next)
             }
+            Source::Part(part) => self.follow_part(*part, segments, next),
             Source::Node(node) => {
                 let mut place = self.plan.tree[node.index()].path.to_vec();
                 self.follow_tree(Some(*node), &mut place, segments, next)

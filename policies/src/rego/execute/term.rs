@@ -151,12 +151,14 @@ impl<'p, O: Observer> Machine<'p, O> {
     fn reference(&mut self, reference: &'p Reference) -> Result<Value> {
         let source = match &reference.source {
             Source::Node(node) => return self.lookup(*node, &reference.path),
+            Source::Part(part) => return self.below_part(*part, &reference.path),
             Source::Term(Term::Data) => {
                 return match self.borrowed_data(&reference.path) {
                     Some(found) => Ok(found.clone()),
                     None => self.lookup_base(&reference.path),
                 };
             }
+            Source::Term(Term::Rule(rule)) => return self.below_rule(*rule, &reference.path),
             Source::Term(source) => source,
         };
         if let Some(found) = self.borrowed(source, &reference.path) {
@@ -193,7 +195,7 @@ impl<'p, O: Observer> Machine<'p, O> {
             Term::Reference(reference) => match &reference.source {
                 Source::Term(Term::Data) => self.borrowed_data(&reference.path),
                 Source::Term(source) => self.borrowed(source, &reference.path),
-                Source::Node(_) => None,
+                Source::Node(_) | Source::Part(_) => None,
             },
             term => self.simple(term),
         }
@@ -213,7 +215,7 @@ impl<'p, O: Observer> Machine<'p, O> {
     }
 
     #[inline]
-    fn simple(&self, term: &'p Term) -> Option<&Value> {
+    pub(super) fn simple(&self, term: &'p Term) -> Option<&Value> {
         match term {
             Term::Constant(value) => Some(value),
             Term::Local(slot) => Some(self.local(*slot)),

@@ -9,7 +9,7 @@ use regorus::value::Object;
 
 use super::{Flow, Machine, Next, Observer, Result, step::Segments};
 use crate::rego::{
-    plan::ir::{NodeId, RuleKind, Segment, Term},
+    plan::ir::{NodeId, RuleId, RuleKind, Segment, Term},
     value::{self, Value, is_defined, order},
 };
 
@@ -52,10 +52,8 @@ impl<'p, O: Observer> Machine<'p, O> {
         for (at, key) in keys.iter().enumerate() {
             place.push(key.clone());
             node = self.child(node, key, &place);
-            if let Some(value) = self.rule_at(node)? {
-                return Ok(find(&value, &keys[at + 1..])
-                    .cloned()
-                    .unwrap_or(Value::Undefined));
+            if let Some(rule) = self.rule_at(node) {
+                return self.keys_below(rule, &keys[at + 1..]);
             }
         }
         self.extent(node, &place)
@@ -108,8 +106,8 @@ impl<'p, O: Observer> Machine<'p, O> {
         let at = place.len();
         place.push(key);
         let child = self.child(node, &place[at], place);
-        let flow = match self.rule_at(child)? {
-            Some(value) => self.follow(&value, segments, next)?,
+        let flow = match self.rule_at(child) {
+            Some(rule) => self.follow_rule(rule, segments, next)?,
             None => self.follow_tree(child, place, segments, next)?,
         };
         place.truncate(at);
@@ -148,13 +146,9 @@ impl<'p, O: Observer> Machine<'p, O> {
         (!self.scope.hides(place)).then_some(child)
     }
 
-    /// The value of the rule at a place, if there is a rule.
-    fn rule_at(&mut self, node: Option<NodeId>) -> Result<Option<Value>> {
-        let node = node.map(|node| &self.plan.tree[node.index()]);
-        match node.and_then(|node| node.rule) {
-            Some(rule) => self.rule(rule).map(Some),
-            None => Ok(None),
-        }
+    /// The rule at a place, if there is one.
+    fn rule_at(&self, node: Option<NodeId>) -> Option<RuleId> {
+        self.plan.tree[node?.index()].rule
     }
 
     /// The document at a place: of rules, of base data, or of both. Where both have a value, base
@@ -193,34 +187,22 @@ impl<'p, O: Observer> Machine<'p, O> {
         Ok(Value::from(object))
     }
 
-    fn is_function(&self, rule: crate::rego::plan::ir::RuleId) -> bool {
+    fn is_function(&self, rule: RuleId) -> bool {
         matches!(
             self.plan.rules[rule.index()].kind,
             RuleKind::Function { .. }
         )
     }
-
-    /// The keys of a path; `None` if one is undefined.
-    fn keys(&mut self, path: &'p [Term]) -> Result<Option<Vec<Value>>> {
-        let mut keys = Vec::with_capacity(path.len());
-        for term in path {
-            match self.eval(term)? {
-                Value::Undefined => return Ok(None),
-                key => keys.push(key),
-            }
-        }
-        Ok(Some(keys))
-    }
 }
 
 /// Stored data at a path.
-fn stored<'v>(data: &'v Value, path: &[Value]) -> Option<&'v Value> {
+fn stored<'v>(data: &'v Value, path: &'v [Value]) -> Option<&'v Value> {
     path.iter().try_fold(data, stored_member)
 }
 
 /// A member of stored data. As in OPA's store, a number also names the member whose key is its
 /// text, and a text the element whose index it is.
-pub(super) fn stored_member<'v>(value: &'v Value, key: &Value) -> Option<&'v Value> {
+pub(super) fn stored_member<'v>(value: &'v Value, key: &'v Value) -> Option<&'v Value> {
     value::get(value, key).or_else(|| match (value, key) {
         (Value::Object(object), Value::Number(_)) => {
             object.get(&Value::from(value::number::text(key)?))
@@ -232,7 +214,7 @@ pub(super) fn stored_member<'v>(value: &'v Value, key: &Value) -> Option<&'v Val
     })
 }
 
-fn find<'v>(value: &'v Value, path: &[Value]) -> Option<&'v Value> {
+fn find<'v>(value: &'v Value, path: &'v [Value]) -> Option<&'v Value> {
     path.iter()
         .try_fold(value, value::get)
         .filter(|value| is_defined(value))

@@ -1,5 +1,7 @@
 //! Which variables a condition binds, given those that are bound.
 
+use std::collections::HashSet;
+
 use crate::rego::core::{Body, Expr, ExprKind, Root, Term, TermKind, Var};
 
 use super::unify::unify;
@@ -29,9 +31,10 @@ pub(super) fn outputs(expr: &Expr, bound: &VarSet) -> Vec<Var> {
             }
             if let Some(output) = &call.output {
                 let mut missing = false;
+                let given: HashSet<Var> = found.iter().copied().collect();
                 for argument in &call.arguments {
                     vars::pattern(argument, &mut |var| {
-                        missing |= !bound.contains(var) && !found.contains(&var);
+                        missing |= !bound.contains(var) && !given.contains(&var);
                     });
                 }
                 if missing {
@@ -56,16 +59,34 @@ fn modifiers_bound(expr: &Expr, bound: &VarSet) -> bool {
     all
 }
 
+/// Variables that are bound, with what a condition changes of that.
+pub(super) struct Known<'a> {
+    bound: &'a VarSet,
+    more: HashSet<Var>,
+    less: HashSet<Var>,
+}
+
+impl Known<'_> {
+    pub(super) fn contains(&self, var: Var) -> bool {
+        !self.less.contains(&var) && (self.bound.contains(var) || self.more.contains(&var))
+    }
+}
+
 fn equality(left: &Term, right: &Term, assignment: bool, bound: &VarSet) -> Vec<Var> {
     let is_bound = |var: Var| bound.contains(var);
     let mut found = Vec::new();
     references(left, &is_bound, &mut |var| found.push(var));
     references(right, &is_bound, &mut |var| found.push(var));
-    let mut known = bound.clone();
-    found.iter().for_each(|&var| known.insert(var));
+    let mut known = Known {
+        bound,
+        more: found.iter().copied().collect(),
+        less: HashSet::new(),
+    };
     if assignment {
         // The left side gets its value from the right one, never the reverse.
-        vars::all(left, &mut |var| known.remove(var));
+        vars::all(left, &mut |var| {
+            known.less.insert(var);
+        });
         found.retain(|&var| known.contains(var));
     }
     found.extend(unify(&known, left, right));

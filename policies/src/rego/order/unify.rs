@@ -1,30 +1,34 @@
 //! Which variables a unification binds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use regorus::Value;
 
-use crate::rego::core::{Head, Root, Term, TermKind, Var};
+use crate::rego::core::{ByKey, Head, Root, Term, TermKind, Var};
 use crate::rego::value;
 
-use super::vars::{self, VarSet};
+use super::outputs::Known;
+use super::vars;
 
 /// The variables that `left = right` binds where `known` are bound.
-pub(super) fn unify(known: &VarSet, left: &Term, right: &Term) -> BTreeSet<Var> {
+pub(super) fn unify(known: &Known<'_>, left: &Term, right: &Term) -> BTreeSet<Var> {
     let mut unifier = Unifier {
         known,
         unified: BTreeSet::new(),
         waiting: BTreeMap::new(),
+        dependents: HashMap::new(),
     };
     unifier.terms(left, right);
     unifier.unified
 }
 
 struct Unifier<'a> {
-    known: &'a VarSet,
+    known: &'a Known<'a>,
     unified: BTreeSet<Var>,
     /// Variables that are bound as soon as these are.
     waiting: BTreeMap<Var, BTreeSet<Var>>,
+    /// For each of these, the variables that wait for it.
+    dependents: HashMap<Var, Vec<Var>>,
 }
 
 impl Unifier<'_> {
@@ -88,8 +92,9 @@ impl Unifier<'_> {
                 }
             }
             (Object(a), Object(b)) if a.len() == b.len() => {
+                let others = ByKey::new(b);
                 for (key, value) in a {
-                    if let Some((_, other)) = b.iter().find(|(other, _)| same(key, other)) {
+                    if let Some(other) = others.find(key) {
                         self.terms(value, other);
                     }
                 }
@@ -142,18 +147,22 @@ impl Unifier<'_> {
         while let Some(var) = bound.pop() {
             self.unified.insert(var);
             bound.extend(self.waiting.remove(&var).unwrap_or_default());
-            self.waiting.retain(|&other, needs| {
-                let ready = needs.remove(&var) && needs.is_empty();
-                if ready {
+            for other in self.dependents.remove(&var).unwrap_or_default() {
+                let Some(needs) = self.waiting.get_mut(&other) else {
+                    continue;
+                };
+                if needs.remove(&var) && needs.is_empty() {
+                    self.waiting.remove(&other);
                     bound.push(other);
                 }
-                !ready
-            });
+            }
         }
     }
 
     fn wait(&mut self, var: Var, needs: Var) {
-        self.waiting.entry(var).or_default().insert(needs);
+        if self.waiting.entry(var).or_default().insert(needs) {
+            self.dependents.entry(needs).or_default().push(var);
+        }
     }
 
     /// A variable against an array or object.
@@ -184,16 +193,5 @@ fn parts(term: &Term, visit: &mut impl FnMut(Var)) {
             pairs.iter().for_each(|(_, value)| parts(value, visit));
         }
         _ => vars::pattern(term, visit),
-    }
-}
-
-/// The same key.
-fn same(left: &Term, right: &Term) -> bool {
-    match (&left.kind, &right.kind) {
-        (TermKind::Constant(left), TermKind::Constant(right)) => {
-            value::compare(left, right).is_eq()
-        }
-        (TermKind::Var(left), TermKind::Var(right)) => left == right,
-        _ => false,
     }
 }

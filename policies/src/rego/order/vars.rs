@@ -1,5 +1,8 @@
 //! Which variables a term or a condition mentions.
 
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
 use crate::rego::core::{
     Body, Callee, Expr, ExprKind, Operand, Replacement, Root, Term, TermKind, Var,
 };
@@ -7,39 +10,50 @@ use crate::rego::source::Span;
 
 use super::outputs::bindings;
 
-/// A set of variables of one definition.
+/// A set of variables of one definition. Copies share what they do not change: each body within a
+/// body begins with a copy.
 #[derive(Clone, Debug, Default)]
 pub struct VarSet {
-    words: Vec<u64>,
+    pieces: Vec<Rc<Piece>>,
 }
+
+/// Words of one piece: what a definition of ordinary size has in all.
+const WORDS: usize = 16;
+
+type Piece = [u64; WORDS];
 
 impl VarSet {
     /// Whether a variable is in the set.
     pub fn contains(&self, var: Var) -> bool {
-        let (word, bit) = place(var);
-        self.words.get(word).is_some_and(|word| word & bit != 0)
+        let (piece, word, bit) = place(var);
+        let piece = self.pieces.get(piece);
+        piece.is_some_and(|piece| piece[word] & bit != 0)
     }
 
     /// Adds a variable.
     pub fn insert(&mut self, var: Var) {
-        let (word, bit) = place(var);
-        if self.words.len() <= word {
-            self.words.resize(word + 1, 0);
+        let (piece, word, bit) = place(var);
+        if self.pieces.len() <= piece {
+            self.pieces.resize_with(piece + 1, Rc::default);
         }
-        self.words[word] |= bit;
+        if self.pieces[piece][word] & bit == 0 {
+            Rc::make_mut(&mut self.pieces[piece])[word] |= bit;
+        }
     }
 
     /// Takes a variable out.
     pub fn remove(&mut self, var: Var) {
-        let (word, bit) = place(var);
-        if let Some(word) = self.words.get_mut(word) {
-            *word &= !bit;
+        let (piece, word, bit) = place(var);
+        if let Some(piece) = self.pieces.get_mut(piece) {
+            Rc::make_mut(piece)[word] &= !bit;
         }
     }
 }
 
-fn place(var: Var) -> (usize, u64) {
-    (var.index() / 64, 1 << (var.index() % 64))
+/// The piece, the word in it, and the bit of a variable.
+fn place(var: Var) -> (usize, usize, u64) {
+    let word = var.index() / 64;
+    (word / WORDS, word % WORDS, 1 << (var.index() % 64))
 }
 
 /// The variables of a term, without those of comprehensions.
@@ -188,19 +202,20 @@ pub(super) fn visible(expr: &Expr, visit: &mut impl FnMut(Var)) {
 /// does not bind, and those that only one of its conditions mentions.
 fn open(body: &Body) -> Vec<Var> {
     let mut found: Vec<(Var, usize)> = Vec::new();
+    let mut places: HashMap<Var, usize> = HashMap::new();
     for expr in body {
-        let mut here = Vec::new();
+        let mut here = HashSet::new();
         outside_closures(expr, &mut |var| {
-            if !here.contains(&var) {
-                here.push(var);
+            if !here.insert(var) {
+                return;
+            }
+            if let Some(&place) = places.get(&var) {
+                found[place].1 += 1;
+            } else {
+                places.insert(var, found.len());
+                found.push((var, 1));
             }
         });
-        for var in here {
-            match found.iter_mut().find(|(other, _)| *other == var) {
-                Some((_, count)) => *count += 1,
-                None => found.push((var, 1)),
-            }
-        }
     }
     if body.len() > 1 {
         let bound = bindings(body, &found);
@@ -227,29 +242,35 @@ pub(super) fn closures(expr: &Expr, visit: &mut dyn FnMut(Var)) {
 /// comprehensions within it.
 pub(super) fn direct(body: &Body) -> VarSet {
     let mut found = VarSet::default();
+    direct_in(body, &mut found);
+    found
+}
+
+fn direct_in(body: &Body, found: &mut VarSet) {
     let nested = Callee::Builtin("internal.template_string");
     for expr in body {
         if !matches!(&expr.kind, ExprKind::Call(call) if call.callee == nested) {
             outside_closures(expr, &mut |var| found.insert(var));
         }
     }
-    found
 }
 
-/// A template string within the condition mentions the variable.
-pub(super) fn in_templates(expr: &Expr, var: Var) -> bool {
-    fn within(term: &Term, var: Var) -> bool {
+/// The variables that template strings within a condition mention.
+pub(super) fn in_templates(expr: &Expr) -> VarSet {
+    fn within(term: &Term, found: &mut VarSet) {
         match &term.kind {
-            TermKind::Comprehension(comprehension) => {
-                comprehension.template && direct(&comprehension.body).contains(var)
+            TermKind::Comprehension(comprehension) if comprehension.template => {
+                direct_in(&comprehension.body, found);
             }
             TermKind::Array(terms) | TermKind::Set(terms) => {
-                terms.iter().any(|term| within(term, var))
+                terms.iter().for_each(|term| within(term, found));
             }
-            _ => false,
+            _ => {}
         }
     }
-    terms_of(expr).into_iter().any(|term| within(term, var))
+    let mut found = VarSet::default();
+    terms(expr, &mut |term| within(term, &mut found));
+    found
 }
 
 fn in_comprehensions(term: &Term, visit: &mut dyn FnMut(Var)) {

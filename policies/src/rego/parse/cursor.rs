@@ -82,6 +82,8 @@ pub(super) struct Parser<'s> {
     pub(super) not_bodies: bool,
     depth: u16,
     wildcards: u32,
+    /// Tokens of heads that were repeated so far.
+    pub(super) repeated: usize,
     names: HashSet<Name>,
     terms: Memo<Term>,
     exprs: Memo<super::Expr>,
@@ -106,6 +108,7 @@ impl<'s> Parser<'s> {
             not_bodies: version > Version::V1,
             depth: 0,
             wildcards: 0,
+            repeated: 0,
             names: HashSet::new(),
             terms: Memo::default(),
             exprs: Memo::default(),
@@ -151,6 +154,11 @@ impl<'s> Parser<'s> {
 
     pub(super) fn token(&self) -> Token {
         self.tokens[self.at]
+    }
+
+    /// How many tokens are before the current one.
+    pub(super) fn position(&self) -> usize {
+        self.at
     }
 
     /// The current token's text.

@@ -14,6 +14,10 @@ use super::cursor::{Parsed, Parser, Refusal};
 /// has them again, so that without a bound reading a source would take quadratic time.
 const MAX_HEAD: usize = 100;
 
+/// Tokens of heads that chained bodies and `else` repeat in one source, all together: each repetition
+/// is compiled again. A thousand branches of a head of a hundred tokens are more than people write.
+const MAX_REPEATED: usize = 100_000;
+
 impl Parser<'_> {
     /// The rules of a statement: several if bodies are chained. `None` if it is no rule.
     pub(super) fn rules(&mut self) -> Parsed<Option<Vec<Rule>>> {
@@ -30,9 +34,11 @@ impl Parser<'_> {
             }
             return Ok(None);
         }
+        let before = self.position();
         let Some(mut head) = self.head()? else {
             return Ok(None);
         };
+        let tokens = self.position() - before;
         if default {
             return self.default_rule(head, start).map(|rule| Some(vec![rule]));
         }
@@ -58,6 +64,7 @@ impl Parser<'_> {
         if self.is_word(Word::Else) && !self.take_keyword_reference() {
             self.refuse_else(&rule.head)?;
             loop {
+                self.repeat(tokens)?;
                 let branch = self.otherwise(&rule.head)?;
                 // Nothing follows a branch that holds anyhow.
                 let last = branch.generated_body || !self.is_word(Word::Else);
@@ -68,7 +75,20 @@ impl Parser<'_> {
             }
             rule.span = self.since(start);
         }
-        self.chained(rule).map(Some)
+        self.chained(rule, tokens).map(Some)
+    }
+
+    /// Counts that a head of so many tokens is repeated.
+    fn repeat(&mut self, tokens: usize) -> Parsed<()> {
+        self.repeated = self.repeated.saturating_add(tokens);
+        if self.repeated <= MAX_REPEATED {
+            return Ok(());
+        }
+        let message = format!(
+            "chained bodies and `else` repeat rule heads of more than {MAX_REPEATED} tokens"
+        );
+        let remedy = "give what the head consists of a name of its own";
+        Err(Refusal::new_with_remedy(self.here(), message, remedy))
     }
 
     /// The body that follows a head, if one does.
@@ -98,7 +118,7 @@ impl Parser<'_> {
     }
 
     /// The bodies that follow a rule's without a head: `p[x] { … } { … }`.
-    fn chained(&mut self, rule: Rule) -> Parsed<Vec<Rule>> {
+    fn chained(&mut self, rule: Rule, tokens: usize) -> Parsed<Vec<Rule>> {
         let mut rules = vec![rule];
         while self.is(Kind::LeftBrace) {
             let first = &rules[0];
@@ -106,6 +126,7 @@ impl Parser<'_> {
                 return Err(Refusal::new(self.here(), "expected else keyword"));
             }
             let head = self.same_head(&first.head);
+            self.repeat(tokens)?;
             let start = self.start();
             let body = self.braced_body()?;
             rules.push(Rule {

@@ -1,6 +1,6 @@
 //! Terms: scalars, variables, references, calls, parentheses.
 
-use super::super::ast::{Call, Term, TermKind};
+use super::super::ast::{Call, MAX_PATH, Term, TermKind};
 use super::super::lex::{Kind, Word};
 use super::cursor::{Parsed, Parser, Refusal, build};
 
@@ -110,6 +110,10 @@ impl Parser<'_> {
                     continue;
                 }
                 _ => break,
+            }
+            if path.len() > MAX_PATH {
+                let message = format!("a reference has at most {MAX_PATH} parts");
+                return Err(Refusal::new(self.since(start), message));
             }
             if !self.continues() {
                 break;

@@ -18,6 +18,7 @@ use super::ir::{
     Callee, Candidates, Comparison, Definition, Index, Pattern, Reference, Rule, RuleKind, Slot,
     Source, StepKind, Term,
 };
+use crate::rego::ast::MAX_PATH;
 use crate::rego::value;
 
 /// From this many definitions on, one look-up is cheaper than trying each.
@@ -37,6 +38,16 @@ enum Place {
     Data(Vec<Value>),
 }
 
+impl Place {
+    /// A path that grows from variable to variable is not followed further than people write them.
+    fn is_short(&self) -> bool {
+        match self {
+            Self::Argument(_) => true,
+            Self::Input(path) | Self::Data(path) => path.len() <= MAX_PATH,
+        }
+    }
+}
+
 /// For each definition, the values that its guards can have.
 type Guards = Vec<BTreeMap<Place, Vec<Value>>>;
 
@@ -46,6 +57,11 @@ pub fn build(rule: &mut Rule) {
         RuleKind::Function { arity } => arity,
         _ => 0,
     };
+    build_for(rule, arity);
+}
+
+/// Gives a rule an index, of which the first slots are arguments.
+pub fn build_for(rule: &mut Rule, arity: u32) {
     if rule.definitions.len() < WORTHWHILE {
         return;
     }
@@ -161,7 +177,7 @@ fn guards(definition: &Definition, arity: u32) -> BTreeMap<Place, Vec<Value>> {
     for step in &definition.body.steps {
         match &step.kind {
             StepKind::Bind(slot, term) => {
-                if let Some(place) = place(term, &known) {
+                if let Some(place) = place(term, &known).filter(Place::is_short) {
                     known.insert(*slot, place);
                 }
             }

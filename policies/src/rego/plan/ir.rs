@@ -59,6 +59,7 @@ use std::fmt;
 use regorus::Value;
 
 pub use super::access::{Access, Reads};
+pub use super::part::{Known, Part};
 pub use crate::rego::builtins::BuiltinId;
 use crate::rego::source::Span;
 
@@ -72,8 +73,19 @@ pub struct Plan {
     pub tree: Vec<Node>,
     /// What can be asked; an [`EntryId`] is an index here.
     pub entries: Vec<Entry>,
+    /// What references ask of partial rules; a [`PartId`] is an index here.
+    pub parts: Vec<Part>,
     /// What an evaluation may look at.
     pub reads: Reads,
+}
+
+impl Plan {
+    /// The part of a partial rule of which this is known.
+    pub fn part(&self, rule: RuleId, keys: &[Known]) -> Option<PartId> {
+        let fits = |part: &Part| part.of == rule && *part.keys == *keys;
+        let found = self.parts.iter().position(fits)?;
+        u32::try_from(found).ok().map(PartId)
+    }
 }
 
 macro_rules! index {
@@ -114,6 +126,10 @@ index!(
     /// A question that can be asked of the plan.
     EntryId
 );
+index!(
+    /// What a reference asks of a partial rule.
+    PartId
+);
 impl NodeId {
     /// `data` itself.
     pub const ROOT: Self = Self(0);
@@ -152,6 +168,9 @@ pub struct Rule {
     pub default: Option<Fallback>,
     /// Which definitions to try; without one, all of them.
     pub index: Option<Index>,
+    /// Of a partial rule, how many keys behind the path its definitions give at most; a member of
+    /// a set is one.
+    pub keys: u32,
 }
 
 /// What the definitions of a rule make together.
@@ -193,8 +212,7 @@ pub struct Definition {
     /// What has to hold.
     pub body: Block,
     /// For [`RuleKind::Object`]: the keys from the rule's path to the place of the value, at least
-    /// one. A key that is a constant lets the executor leave the definition out where another is
-    /// asked for. Empty otherwise.
+    /// one. Empty otherwise.
     pub path: Box<[Term]>,
     /// For [`RuleKind::Object`]: whether the place holds a set, of which the value is a member
     /// (`p[k] contains v`), instead of the value (`p[k] := v`).
@@ -202,6 +220,8 @@ pub struct Definition {
     /// The value; `true` where none is written. Where it is undefined the definition does not
     /// hold.
     pub value: Term,
+    /// The variables that people named, in the order of the source. For explanations.
+    pub names: Box<[(Slot, Box<str>)]>,
     /// `else`: tried when this definition has no solution, with the same arguments.
     pub otherwise: Option<Box<Definition>>,
     /// Where the head stands.
@@ -325,6 +345,8 @@ pub enum Segment {
 pub enum Source {
     /// At a value.
     Term(Term),
+    /// At a partial rule, of which only what the path knows the keys of is evaluated.
+    Part(PartId),
     /// At a package, or above packages. The path leads through rules, through base data, or
     /// through both where they overlay each other; only what it leads to is evaluated.
     Node(NodeId),

@@ -7,6 +7,7 @@
 //! unify    `=` to comparisons, bindings and patterns
 //! term     terms and calls
 //! path     references: rules, packages, base data, locals
+//! part     partial rules of which only a part is asked
 //! ```
 //!
 //! The conditions are in their final order, so a walk from the first to the last knows at each place
@@ -15,6 +16,7 @@
 
 mod body;
 mod groups;
+mod part;
 mod path;
 mod rule;
 mod term;
@@ -31,6 +33,7 @@ use crate::rego::findings::Findings;
 use crate::rego::order::vars::{self, VarSet};
 use crate::rego::source::Span;
 use groups::Groups;
+use part::{Requests, Watched};
 
 /// The plan of a program whose bodies are in order.
 pub fn lower(program: &Program, findings: &mut Findings) -> Plan {
@@ -41,16 +44,27 @@ pub fn lower(program: &Program, findings: &mut Findings) -> Plan {
         tree: groups.nodes(),
         ..Plan::default()
     };
+    let mut context = Context {
+        program,
+        groups: &groups,
+        replaced: &replaced,
+        requests: Requests::default(),
+        findings,
+    };
     for group in &groups.rules {
-        plan.rules
-            .push(rule::rule(program, &groups, &replaced, group, findings));
+        plan.rules.push(rule::rule(&mut context, group));
     }
     for query in &program.queries {
-        plan.entries
-            .push(rule::entry(program, &groups, &replaced, query, findings));
+        plan.entries.push(rule::entry(&mut context, query));
+    }
+    // The definitions of a part can ask for further parts.
+    while context.findings.is_empty()
+        && let Some((of, keys)) = context.requests.list.get(plan.parts.len()).cloned()
+    {
+        plan.parts.push(rule::part(&mut context, of, keys));
     }
     plan.rules.iter_mut().for_each(index::build);
-    plan.reads = reads::reads(&plan, &replaced);
+    plan.reads = reads::reads(&plan, &replaced.mentioned);
     plan
 }
 
@@ -77,16 +91,25 @@ fn refuse_stand_ins(program: &Program, findings: &mut Findings) {
     }
 }
 
-/// The builtin functions that some `with` replaces: they are called by their names.
-fn replaced(program: &Program) -> HashSet<&'static str> {
-    let mut found = HashSet::new();
+/// The builtin functions that some `with` mentions: they are called by their names.
+#[derive(Debug, Default)]
+struct Replaced {
+    /// All of them.
+    mentioned: HashSet<&'static str>,
+    /// Those that something stands in for.
+    targets: HashSet<&'static str>,
+}
+
+fn replaced(program: &Program) -> Replaced {
+    let mut found = Replaced::default();
     let mut with = |expr: &core::Expr| {
         for with in expr.with.iter().flat_map(|with| with.iter()) {
             if let core::Target::Callee(Callee::Builtin(name)) = &with.target {
-                found.insert(*name);
+                found.mentioned.insert(*name);
+                found.targets.insert(*name);
             }
             if let Replacement::Callee(Callee::Builtin(name)) = &with.value {
-                found.insert(*name);
+                found.mentioned.insert(*name);
             }
         }
     };
@@ -102,11 +125,21 @@ fn replaced(program: &Program) -> HashSet<&'static str> {
     found
 }
 
+/// What all definitions and queries are lowered with.
+struct Context<'a> {
+    program: &'a Program,
+    groups: &'a Groups,
+    replaced: &'a Replaced,
+    requests: Requests,
+    findings: &'a mut Findings,
+}
+
 /// Lowers one definition or query.
 struct Lowering<'a> {
     program: &'a Program,
     groups: &'a Groups,
-    replaced: &'a HashSet<&'static str>,
+    replaced: &'a Replaced,
+    requests: &'a mut Requests,
     findings: &'a mut Findings,
     variables: &'a [Variable],
     /// How often each variable is mentioned; mentions within closures count twice.
@@ -117,22 +150,19 @@ struct Lowering<'a> {
     steps: Vec<Step>,
     /// Calls whose results are used by the next step only.
     pending: Vec<(Var, ir::Term, Span)>,
+    /// Variables that are compared as soon as they are bound.
+    watched: Vec<Watched>,
     span: Span,
 }
 
 impl<'a> Lowering<'a> {
-    fn new(
-        program: &'a Program,
-        groups: &'a Groups,
-        replaced: &'a HashSet<&'static str>,
-        findings: &'a mut Findings,
-        variables: &'a [Variable],
-    ) -> Self {
+    fn new(context: &'a mut Context<'_>, variables: &'a [Variable]) -> Self {
         Self {
-            program,
-            groups,
-            replaced,
-            findings,
+            program: context.program,
+            groups: context.groups,
+            replaced: context.replaced,
+            requests: &mut context.requests,
+            findings: &mut *context.findings,
             variables,
             mentions: vec![0; variables.len()],
             bound: VarSet::default(),
@@ -140,6 +170,7 @@ impl<'a> Lowering<'a> {
             next: 0,
             steps: Vec::new(),
             pending: Vec::new(),
+            watched: Vec::new(),
             span: Span::default(),
         }
     }

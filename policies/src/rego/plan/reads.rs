@@ -2,7 +2,8 @@
 //!
 //! A path that ends in a value that is compared, passed on or put out is looked at whole. A
 //! variable that is bound to a place is that place: of `c := input.containers[_]` with `c.image`
-//! only the images are looked at. What is not understood is looked at whole.
+//! only the images are looked at. What is not understood is looked at whole, and so is everything
+//! where telling the parts apart would cost more than it saves ([`MAX_PATH`], [`MAX_WORK`]).
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,7 +14,13 @@ use super::ir::{
     Access, Block, Call, Comprehension, Definition, Every, Find, Head, Node, NodeId, Override,
     Pattern, Plan, Reads, RuleId, RuleKind, Segment, Slot, Source, StepKind, Term,
 };
+use crate::rego::ast::MAX_PATH;
 use crate::rego::value;
+
+/// Parts of paths that are told apart, at most, in a whole plan. Each key that is named has to be told
+/// what is looked at below every member, so that keys and members multiply; of the policies that
+/// people write, none has a thousand.
+const MAX_WORK: usize = 1_000_000;
 
 /// What the plan can look at. `replaced` are the builtin functions that some `with` replaces.
 pub(super) fn reads(plan: &Plan, replaced: &HashSet<&'static str>) -> Reads {
@@ -23,6 +30,8 @@ pub(super) fn reads(plan: &Plan, replaced: &HashSet<&'static str>) -> Reads {
         reads: Reads::default(),
         aliases: aliases(plan),
         slots: HashMap::new(),
+        documents: HashSet::new(),
+        work: 0,
     };
     for (index, rule) in (0..).zip(&plan.rules) {
         let is_alias = reader.aliases.contains_key(&RuleId(index));
@@ -34,10 +43,17 @@ pub(super) fn reads(plan: &Plan, replaced: &HashSet<&'static str>) -> Reads {
             reader.whole(&default.value);
         }
     }
+    for definition in plan.parts.iter().flat_map(|part| &part.rule.definitions) {
+        reader.definition(definition, false);
+    }
     for entry in &plan.entries {
         reader.slots.clear();
         reader.block(&entry.body);
         reader.whole(&entry.value);
+    }
+    if reader.work > MAX_WORK {
+        reader.reads.input.whole();
+        reader.reads.data.whole();
     }
     reader.reads
 }
@@ -63,6 +79,10 @@ struct Reader<'a> {
     slots: HashMap<Slot, Location>,
     /// Calls of `object.get` are what they seem.
     plain_get: bool,
+    /// Packages that were looked at whole.
+    documents: HashSet<NodeId>,
+    /// Parts of paths that were marked.
+    work: usize,
 }
 
 /// Rules such as `pod := input.review.object`: one definition, at most one solution, whose value is
@@ -186,6 +206,7 @@ impl Reader<'_> {
     fn find(&mut self, find: &Find) {
         let mut location = match &find.source {
             Source::Term(term) => self.locate(term),
+            Source::Part(_) => None,
             Source::Node(node) => {
                 self.document(*node);
                 None
@@ -213,6 +234,13 @@ impl Reader<'_> {
     }
 
     fn bind(&mut self, slot: Slot, location: Option<Location>) {
+        if let Some(location) = &location
+            && location.path.len() > MAX_PATH
+        {
+            self.look(location, true);
+            self.slots.remove(&slot);
+            return;
+        }
         match location {
             Some(location) => self.slots.insert(slot, location),
             None => self.slots.remove(&slot),
@@ -261,6 +289,7 @@ impl Reader<'_> {
             Term::Reference(reference) => {
                 let source = match &reference.source {
                     Source::Term(term) => self.locate(term),
+                    Source::Part(_) => None,
                     Source::Node(node) => {
                         self.document(*node);
                         None
@@ -294,12 +323,19 @@ impl Reader<'_> {
     }
 
     fn look(&mut self, location: &Location, whole: bool) {
+        if self.work > MAX_WORK {
+            return;
+        }
         let access = if location.is_input {
             &mut self.reads.input
         } else {
             &mut self.reads.data
         };
-        mark(access, &location.path, whole);
+        match location.path.get(..MAX_PATH) {
+            // What lies that deep is not told apart.
+            Some(path) => mark(access, path, true, &mut self.work),
+            None => mark(access, &location.path, whole, &mut self.work),
+        }
     }
 
     /// `object.get(place, "key", default)` looks at the key only; of the arguments of other calls,
@@ -376,6 +412,9 @@ impl Reader<'_> {
 
     /// A package: base data there, and the values of its rules, are looked at whole.
     fn document(&mut self, node: NodeId) {
+        if !self.documents.insert(node) {
+            return;
+        }
         let plan = self.plan;
         let Node {
             path,
@@ -400,11 +439,16 @@ impl Reader<'_> {
     }
 }
 
-fn mark(access: &mut Access, path: &[Part], whole: bool) {
+fn mark(access: &mut Access, path: &[Part], whole: bool, work: &mut usize) {
+    *work += 1;
     match path.split_first() {
         None if whole => access.whole(),
         None => {}
-        Some((Part::Key(key), rest)) => mark(access.key(key), rest, whole),
-        Some((Part::Each, rest)) => access.each(|below| mark(below, rest, whole)),
+        Some((Part::Key(key), rest)) => mark(access.key(key), rest, whole, work),
+        Some((Part::Each, rest)) => access.each(|below| {
+            if *work <= MAX_WORK {
+                mark(below, rest, whole, work);
+            }
+        }),
     }
 }

@@ -1,5 +1,6 @@
 //! Bodies: declarations disappear, the parts of a condition are put before it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::calls::condition;
@@ -138,13 +139,13 @@ impl Resolver<'_, '_> {
         support: &mut Vec<Expr>,
     ) -> Option<ExprKind> {
         let mut bound = Vec::new();
-        let mut outside = Vec::new();
+        let mut outside = HashSet::new();
         key.iter().for_each(|key| pattern_names(key, &mut bound));
         pattern_names(value, &mut bound);
         domain_names(domain, &mut outside);
         let before: Vec<&Name> = bound
             .iter()
-            .filter(|name| !name.starts_with(ast::WILDCARD) && outside.contains(name))
+            .filter(|name| !name.starts_with(ast::WILDCARD) && outside.contains(*name))
             .collect();
         for name in &before {
             let message = format!("var {name} assigned before");
@@ -203,7 +204,7 @@ impl Resolver<'_, '_> {
         span: Span,
         support: &mut Vec<Expr>,
     ) -> ExprKind {
-        let mut names = std::collections::HashSet::new();
+        let mut names = HashSet::new();
         key.iter().for_each(|key| names::variables(key, &mut names));
         names::variables(value, &mut names);
         self.hidden.push(names);
@@ -296,10 +297,10 @@ fn pattern_names(term: &ast::Term, names: &mut Vec<Name>) {
 }
 
 /// The names that the collection of `some … in` needs.
-fn domain_names(term: &ast::Term, found: &mut Vec<Name>) {
+fn domain_names(term: &ast::Term, found: &mut HashSet<Name>) {
     names::walk(term, &mut |term| match &term.kind {
         Written::Var(name) => {
-            found.push(name.clone());
+            found.insert(name.clone());
             false
         }
         Written::ArrayComprehension { .. }

@@ -1,5 +1,6 @@
 //! `rego.metadata.rule()` and `rego.metadata.chain()`: constants, read from the annotations.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use regorus::{Value, value::Object};
@@ -16,6 +17,11 @@ pub(super) struct Metadata<'a> {
     documents: HashMap<Vec<String>, &'a Annotation>,
     packages: HashMap<Vec<String>, &'a Annotation>,
     subpackages: HashMap<Vec<String>, &'a Annotation>,
+    /// What was asked for, by rule, branch, and whether it is the chain: built once, however often
+    /// it is asked for.
+    built: RefCell<HashMap<(usize, usize, usize, bool), Value>>,
+    /// The values of annotations, which chains share.
+    values: RefCell<HashMap<*const Annotation, Value>>,
 }
 
 impl<'a> Metadata<'a> {
@@ -25,6 +31,8 @@ impl<'a> Metadata<'a> {
             documents: HashMap::new(),
             packages: HashMap::new(),
             subpackages: HashMap::new(),
+            built: RefCell::default(),
+            values: RefCell::default(),
         };
         for module in modules {
             let package = text(&package(module));
@@ -68,8 +76,18 @@ fn once(before: Option<&Annotation>, annotation: &Annotation, findings: &mut Fin
 impl Context<'_> {
     /// The value of `rego.metadata.rule()` or `rego.metadata.chain()` here.
     pub(super) fn metadata(&self, chain: bool) -> Option<Value> {
+        let position = self.rule?;
+        let place = (self.module, position, self.branch, chain);
+        let mut built = self.metadata.built.borrow_mut();
+        let value = built
+            .entry(place)
+            .or_insert_with(|| self.build_metadata(position, chain));
+        Some(value.clone())
+    }
+
+    fn build_metadata(&self, position: usize, chain: bool) -> Value {
         let module = &self.metadata.modules[self.module];
-        let rule = &module.rules[self.rule?];
+        let rule = &module.rules[position];
         let rule = match self.branch.checked_sub(1) {
             Some(branch) => &rule.otherwise[branch],
             None => rule,
@@ -82,47 +100,55 @@ impl Context<'_> {
             .collect();
         own.sort_by_key(|annotation| annotation.span.start);
         if !chain {
-            let first = own.first().map(|annotation| document(annotation));
-            return Some(first.unwrap_or_else(Value::new_object));
+            let first = own
+                .first()
+                .map(|annotation| self.metadata.value(annotation));
+            return first.unwrap_or_else(Value::new_object);
         }
         let here = path(module, rule);
         let package = package(module);
+        let metadata = self.metadata;
         let mut links = Vec::new();
         if own.is_empty() {
-            links.push(link(&here, None));
+            links.push(metadata.link(&here, None));
         }
         links.extend(
             own.iter()
                 .rev()
-                .map(|annotation| link(&here, Some(annotation))),
+                .map(|annotation| metadata.link(&here, Some(annotation))),
         );
-        let metadata = self.metadata;
         if let Some(annotation) = metadata.documents.get(&text(&here)) {
-            links.push(link(&here, Some(annotation)));
+            links.push(metadata.link(&here, Some(annotation)));
         }
         if let Some(annotation) = metadata.packages.get(&text(&package)) {
-            links.push(link(&package, Some(annotation)));
+            links.push(metadata.link(&package, Some(annotation)));
         }
         for length in (0..=package.len()).rev() {
             let above = &package[..length];
             if let Some(annotation) = metadata.subpackages.get(&text(above)) {
-                links.push(link(above, Some(annotation)));
+                links.push(metadata.link(above, Some(annotation)));
             }
         }
-        Some(Value::from(links))
+        Value::from(links)
     }
 }
 
-fn link(path: &[Value], annotation: Option<&Annotation>) -> Value {
-    let mut link = Object::from_iter([(Value::from("path"), Value::from(path.to_vec()))]);
-    if let Some(annotation) = annotation {
-        link.insert(Value::from("annotations"), document(annotation));
+impl Metadata<'_> {
+    fn link(&self, path: &[Value], annotation: Option<&Annotation>) -> Value {
+        let mut link = Object::from_iter([(Value::from("path"), Value::from(path.to_vec()))]);
+        if let Some(annotation) = annotation {
+            link.insert(Value::from("annotations"), self.value(annotation));
+        }
+        link.into_value()
     }
-    link.into_value()
-}
 
-fn document(annotation: &Annotation) -> Value {
-    Value::from(annotation.document.clone())
+    fn value(&self, annotation: &Annotation) -> Value {
+        let mut values = self.values.borrow_mut();
+        let value = values.entry(std::ptr::from_ref(annotation));
+        value
+            .or_insert_with(|| Value::from(annotation.document.clone()))
+            .clone()
+    }
 }
 
 fn package(module: &ast::Module) -> Vec<Value> {

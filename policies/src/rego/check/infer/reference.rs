@@ -6,7 +6,7 @@ use regorus::Value;
 
 use super::tree::{Entry, Tree};
 use super::{Checker, Environment};
-use crate::rego::check::types::{Type, unifies};
+use crate::rego::check::types::Type;
 use crate::rego::core::{Expr, ExprKind, Ref, Root, Term, TermKind};
 use crate::rego::findings::Stage;
 use crate::rego::order::vars;
@@ -88,7 +88,7 @@ impl Checker<'_> {
         for (at, part) in reference.path.iter().enumerate() {
             if let TermKind::Ref(_) | TermKind::Comprehension(_) = &part.kind {
                 let have = self.type_of(environment, part);
-                if have.is_some() && !unifies(&node.document().keys(), &have) {
+                if have.is_some() && !self.unifies(&node.document().keys(), &have) {
                     return self.undefined(environment, reference, span);
                 }
             }
@@ -97,7 +97,7 @@ impl Checker<'_> {
                 TermKind::Var(var) => {
                     let keys = node.document().keys();
                     let have = environment.get(*var);
-                    if have.is_some() && !unifies(&keys, have) {
+                    if have.is_some() && !self.unifies(&keys, have) {
                         return self.undefined(environment, reference, span);
                     }
                     if !have.is_some() {
@@ -171,7 +171,7 @@ impl Checker<'_> {
             }
             TermKind::Var(var) => {
                 let have = environment.get(*var);
-                if have.is_some() && !unifies(have, &keys) {
+                if have.is_some() && !self.unifies(have, &keys) {
                     return self.undefined(environment, reference, span);
                 }
                 if !have.is_some() {
@@ -181,7 +181,7 @@ impl Checker<'_> {
             }
             TermKind::Ref(inner) => {
                 let have = self.reference_type(environment, inner);
-                if have.is_some() && !unifies(&have, &keys) {
+                if have.is_some() && !self.unifies(&have, &keys) {
                     return self.undefined(environment, reference, span);
                 }
                 kind.values()

@@ -1,9 +1,8 @@
 //! What unifications say of the types of variables.
 
 use super::{Checker, Environment};
-use crate::rego::check::types::{Type, unifies};
-use crate::rego::core::{Term, TermKind};
-use crate::rego::value;
+use crate::rego::check::types::Type;
+use crate::rego::core::{ByKey, Term, TermKind};
 
 impl Checker<'_> {
     /// Whether two terms can be equal. Variables without a type get one.
@@ -18,7 +17,7 @@ impl Checker<'_> {
         match (left_type.is_unknown(), right_type.is_unknown()) {
             (true, false) => return self.unify_type(environment, left, right_type, false),
             (false, true) => return self.unify_type(environment, right, left_type, false),
-            (false, false) => return unifies(left_type, right_type),
+            (false, false) => return self.unifies(left_type, right_type),
             (true, true) => {}
         }
         match (&left.kind, &right.kind) {
@@ -29,11 +28,13 @@ impl Checker<'_> {
                         .all(|(a, b)| self.unify_parts(environment, a, b))
             }
             (TermKind::Object(a), TermKind::Object(b)) => {
-                a.len() == b.len()
-                    && a.iter().all(|(key, left)| {
-                        let other = b.iter().find(|(other, _)| same(key, other));
-                        other.is_some_and(|(_, right)| self.unify_parts(environment, left, right))
+                a.len() == b.len() && {
+                    let other = ByKey::new(b);
+                    a.iter().all(|(key, left)| {
+                        let right = other.find(key);
+                        right.is_some_and(|right| self.unify_parts(environment, left, right))
                     })
+                }
             }
             (TermKind::Array(_) | TermKind::Object(_) | TermKind::Var(_), TermKind::Var(_)) => {
                 self.unify_type(environment, left, &Type::ANY, false) && {
@@ -83,6 +84,10 @@ impl Checker<'_> {
         kind: &Type,
         union: bool,
     ) -> bool {
+        self.charge(1);
+        if self.is_exhausted() {
+            return true;
+        }
         let collection = matches!(
             term.kind,
             TermKind::Array(_) | TermKind::Object(_) | TermKind::Set(_)
@@ -94,7 +99,7 @@ impl Checker<'_> {
             }
             // Each adds what it tells of the variables.
             let mut found = false;
-            for one in of {
+            for one in of.iter() {
                 found |= self.unify_type(environment, term, one, true);
             }
             return found;
@@ -127,17 +132,19 @@ impl Checker<'_> {
             (TermKind::Var(var), kind) => {
                 let have = environment.get(*var).clone();
                 if union {
-                    environment.set(*var, have.or(kind.clone()));
+                    let kind = self.keep(have.or(kind.clone()));
+                    environment.set(*var, kind);
                     return true;
                 }
                 if have.is_some() {
-                    return unifies(&have, kind);
+                    return self.unifies(&have, kind);
                 }
                 environment.set(*var, kind.clone());
                 true
             }
             (TermKind::Constant(_) | TermKind::Ref(_) | TermKind::Comprehension(_), kind) => {
-                unifies(&self.type_of(environment, term), kind)
+                let have = self.type_of(environment, term);
+                self.unifies(&have, kind)
             }
         }
     }
@@ -157,16 +164,5 @@ impl Checker<'_> {
             }
             _ => {}
         }
-    }
-}
-
-/// The same key.
-fn same(left: &Term, right: &Term) -> bool {
-    match (&left.kind, &right.kind) {
-        (TermKind::Constant(left), TermKind::Constant(right)) => {
-            value::compare(left, right).is_eq()
-        }
-        (TermKind::Var(left), TermKind::Var(right)) => left == right,
-        _ => false,
     }
 }

@@ -346,6 +346,12 @@ fn beyond_the_compiler() {
         ],
     );
     check(
+        "package a\np if count([]) == 1 with count as http.send",
+        &[
+            "2:21 rego_compile_error: not supported: the function `http.send`: policies make no network calls",
+        ],
+    );
+    check(
         "package a\np[x] := 1 if x := input.x\ndefault p.q := 2",
         &[
             "3:9 rego_compile_error: not supported: `default` below a rule whose name has a variable",

@@ -211,3 +211,25 @@ fn first_version() {
         &["{\"x\":1}"],
     );
 }
+
+/// What is refused can be stood in for; called without, it ends the evaluation.
+#[test]
+fn a_function_that_is_refused_may_be_replaced() {
+    let rule = "p := x if x := http.send({}).a with http.send as {\"a\": 1}";
+    check(rule, &["1"]);
+    let module = format!("package a\n{rule}\nq if not http.send({{}}).a");
+    let plan = plan(Version::V1, &[&module], "data.a.q = x", Options::default());
+    let plan = plan
+        .map_err(|(_, faults)| faults)
+        .expect("the module compiles");
+    let evaluation = Evaluation {
+        input: Value::Undefined,
+        data: json("{}"),
+        surroundings: Surroundings::new(0, None, 0),
+        limits: Limits::default(),
+        strict: false,
+    };
+    let error = execute::evaluate(&plan, &plan.entries[0], evaluation);
+    let error = error.expect_err("nobody stands in for it").to_string();
+    assert!(error.contains("http.send is not available"), "{error}");
+}

@@ -155,6 +155,7 @@ pub(super) fn definition(value: Term, steps: Vec<StepKind>) -> Definition {
         path: Box::default(),
         member: false,
         value,
+        names: Box::default(),
         otherwise: None,
         span: Span::default(),
     }
@@ -247,6 +248,7 @@ impl Policy {
                 span: Span::default(),
             }),
             index,
+            keys: 0,
         });
         self
     }

@@ -13,6 +13,7 @@ impl Lowering<'_> {
     pub(super) fn body(&mut self, body: &Body) {
         let mut rest = &body[..];
         while let Some(first) = rest.first() {
+            self.compare_watched();
             let Some(with) = &first.with else {
                 self.condition(first);
                 rest = &rest[1..];
@@ -29,6 +30,7 @@ impl Lowering<'_> {
             self.modified(with, parts);
             rest = after;
         }
+        self.compare_watched();
     }
 
     fn modified(&mut self, with: &[With], parts: &[Expr]) {

@@ -18,6 +18,8 @@ pub(super) struct Group {
     pub(super) kind: RuleKind,
     /// Indices into the program's definitions, in the order of the source.
     pub(super) definitions: Vec<usize>,
+    /// How many keys behind the path its definitions give at most; a member of a set is one.
+    pub(super) keys: usize,
 }
 
 /// The rules, and where they are.
@@ -63,6 +65,18 @@ impl Groups {
         self.places[node.index()]
     }
 
+    /// What is below a node: its own node, the rule there, and its key.
+    pub(super) fn below(
+        &self,
+        node: ir::NodeId,
+    ) -> impl Iterator<Item = (ir::NodeId, Option<RuleId>, &Value)> {
+        let children = &self.tree[node.index()].children;
+        children.iter().map(|child| {
+            let node = &self.tree[child.index()];
+            (*child, node.rule, node.path.last().unwrap_or(&Value::Null))
+        })
+    }
+
     pub(super) fn nodes(&self) -> Vec<ir::Node> {
         let node = |node: &PlanNode| ir::Node {
             path: node.path.clone().into(),
@@ -100,6 +114,7 @@ impl Groups {
             path: node.path.clone(),
             kind: RuleKind::Complete,
             definitions: node.definitions.clone(),
+            keys: 0,
         };
         self.places[at.index()].rule = Some(rule);
         let own = |index: &usize| &program.definitions[*index];
@@ -111,6 +126,15 @@ impl Groups {
         } else if let Some(first) = node.definitions.first().map(own) {
             group.kind = kind(first);
         }
+        let keys =
+            |one: &Definition| one.reference.len() - group.path.len() + usize::from(one.is_set());
+        group.keys = group
+            .definitions
+            .iter()
+            .map(own)
+            .map(keys)
+            .max()
+            .unwrap_or(0);
         self.rules.push(group);
         id
     }

@@ -58,10 +58,18 @@ impl Lowering<'_> {
         match start.source {
             Source::Term(term) if rest.is_empty() => term,
             Source::Node(node) if rest.is_empty() => Term::Document(node),
-            source => Term::Reference(Box::new(Reference {
-                source,
-                path: rest.into(),
-            })),
+            source => {
+                let segments: Vec<Segment> = rest.into_iter().map(Segment::Key).collect();
+                let source = self.asked(source, &segments, span);
+                let key = |segment| match segment {
+                    Segment::Key(term) => Some(term),
+                    Segment::Any(_) => None,
+                };
+                Term::Reference(Box::new(Reference {
+                    source,
+                    path: segments.into_iter().filter_map(key).collect(),
+                }))
+            }
         }
     }
 
@@ -91,9 +99,9 @@ impl Lowering<'_> {
                 pattern => Segment::Any(pattern),
             },
         };
-        let path = shapes.into_iter().skip(start.taken).map(segment).collect();
+        let path: Box<[Segment]> = shapes.into_iter().skip(start.taken).map(segment).collect();
         Find {
-            source: start.source,
+            source: self.asked(start.source, &path, self.span),
             path,
             value: Pattern::Any,
         }

@@ -1,35 +1,26 @@
 //! Rules, their definitions, and queries.
 
-use std::collections::HashSet;
-
 use regorus::Value;
 
-use super::groups::{Group, Groups};
-use super::{Lowering, constant};
-use crate::rego::core::{self, Definition, Program, Query, TermKind};
-use crate::rego::findings::Findings;
-use crate::rego::plan::ir::{self, Entry, Fallback, Pattern, Rule, RuleKind, Slot};
+use super::groups::Group;
+use super::{Context, Lowering, constant};
+use crate::rego::core::{self, Definition, Query, TermKind};
+use crate::rego::plan::index;
+use crate::rego::plan::ir::{
+    self, Entry, Fallback, Known, Part, Pattern, Rule, RuleId, RuleKind, Slot,
+};
 
-pub(super) fn rule(
-    program: &Program,
-    groups: &Groups,
-    replaced: &HashSet<&'static str>,
-    group: &Group,
-    findings: &mut Findings,
-) -> Rule {
+pub(super) fn rule(context: &mut Context<'_>, group: &Group) -> Rule {
     let mut definitions = Vec::new();
     let mut default = None;
     for &index in &group.definitions {
-        let definition = &program.definitions[index];
+        let definition = &context.program.definitions[index];
         let mut lower = |definition: &Definition| {
-            let lowering = Lowering::new(
-                program,
-                groups,
-                replaced,
-                &mut *findings,
-                &definition.variables,
-            );
-            lowering.definition(definition, group)
+            let mut lowering = Lowering::new(context, &definition.variables);
+            lowering.count(definition);
+            let arguments: Vec<_> = definition.arguments.iter().cloned().map(Some).collect();
+            let parameters = lowering.parameters(&arguments);
+            lowering.definition(definition, group, parameters)
         };
         if definition.default {
             let lowered = lower(definition);
@@ -40,7 +31,7 @@ pub(super) fn rule(
             });
             if !lowered.body.steps.is_empty() {
                 let what = "a default value that needs more than itself";
-                findings.unsupported(definition.span, what);
+                context.findings.unsupported(definition.span, what);
             }
             continue;
         }
@@ -59,18 +50,44 @@ pub(super) fn rule(
         definitions: definitions.into(),
         default,
         index: None,
+        keys: u32::try_from(group.keys).expect("fewer keys than bytes"),
+    }
+}
+
+/// A part of a partial rule.
+pub(super) fn part(context: &mut Context<'_>, of: RuleId, keys: Vec<Known>) -> Part {
+    let groups = context.groups;
+    let group = &groups.rules[of.index()];
+    let values = keys.iter().map(Known::values).sum::<usize>();
+    let mut definitions = Vec::new();
+    for &index in &group.definitions {
+        let definition = &context.program.definitions[index];
+        let mut lowering = Lowering::new(context, &definition.variables);
+        lowering.count(definition);
+        if let Some(patterns) = lowering.keys(definition, group.path.len(), &keys) {
+            definitions.push(lowering.definition(definition, group, patterns));
+        }
+    }
+    let mut rule = Rule {
+        path: group.path.clone().into(),
+        kind: group.kind,
+        definitions: definitions.into(),
+        default: None,
+        index: None,
+        keys: u32::try_from(group.keys).expect("fewer keys than bytes"),
+    };
+    let arity = u32::try_from(values).expect("fewer keys than bytes");
+    index::build_for(&mut rule, arity);
+    Part {
+        of,
+        keys: keys.into(),
+        rule,
     }
 }
 
 /// A query: its value is the object of its named variables.
-pub(super) fn entry(
-    program: &Program,
-    groups: &Groups,
-    replaced: &HashSet<&'static str>,
-    query: &Query,
-    findings: &mut Findings,
-) -> Entry {
-    let mut lowering = Lowering::new(program, groups, replaced, findings, &query.variables);
+pub(super) fn entry(context: &mut Context<'_>, query: &Query) -> Entry {
+    let mut lowering = Lowering::new(context, &query.variables);
     lowering.count_body(&query.body);
     // What is asked for is used once more.
     lowering.mentions.iter_mut().for_each(|count| *count += 1);
@@ -92,10 +109,14 @@ pub(super) fn entry(
 }
 
 impl Lowering<'_> {
-    fn definition(mut self, definition: &Definition, group: &Group) -> ir::Definition {
-        self.count(definition);
+    /// A definition whose mentions are counted, with the patterns of its arguments.
+    fn definition(
+        mut self,
+        definition: &Definition,
+        group: &Group,
+        parameters: Box<[Pattern]>,
+    ) -> ir::Definition {
         self.span = definition.span;
-        let parameters = self.parameters(&definition.arguments);
         let is_object = group.kind == RuleKind::Object;
         let mut value = constant(true);
         let mut path = Vec::new();
@@ -117,17 +138,33 @@ impl Lowering<'_> {
             path: path.into(),
             member: is_object && definition.is_set(),
             value,
+            names: self.names(),
             otherwise: None,
             span: definition.span,
         }
     }
 
-    /// The patterns of the arguments, which lie in the first slots.
-    fn parameters(&mut self, arguments: &[core::Term]) -> Box<[Pattern]> {
+    /// The variables that people named, with their slots.
+    fn names(&self) -> Box<[(Slot, Box<str>)]> {
+        let named = self.variables.iter().zip(&self.slots);
+        let bound = (0..).map(|index| self.bound.contains(core::Var(index)));
+        // What only a comprehension or another block binds is not bound at the end of the body.
+        let named = named
+            .zip(bound)
+            .filter(|((variable, _), bound)| *bound && variable.is_named());
+        named
+            .map(|(named, _)| named)
+            .filter_map(|(variable, slot)| Some(((*slot)?, (*variable.name).into())))
+            .collect()
+    }
+
+    /// The patterns of the arguments, which lie in the first slots; of some, nothing is asked.
+    pub(super) fn parameters(&mut self, arguments: &[Option<core::Term>]) -> Box<[Pattern]> {
         self.next = u32::try_from(arguments.len()).expect("fewer arguments than bytes");
         let mut plain = vec![false; arguments.len()];
         for ((plain, argument), slot) in plain.iter_mut().zip(arguments).zip(0..) {
-            if let TermKind::Var(var) = argument.kind
+            if let Some(argument) = argument
+                && let TermKind::Var(var) = argument.kind
                 && !self.bound.contains(var)
             {
                 self.slots[var.index()] = Some(Slot(slot));
@@ -135,12 +172,12 @@ impl Lowering<'_> {
                 *plain = true;
             }
         }
-        let pattern = |(argument, plain): (&core::Term, bool)| {
-            if plain {
-                return Pattern::Any;
+        let pattern = |(argument, plain): (&Option<core::Term>, bool)| match argument {
+            Some(argument) if !plain => {
+                let shape = self.shape(argument);
+                self.pattern(shape)
             }
-            let shape = self.shape(argument);
-            self.pattern(shape)
+            _ => Pattern::Any,
         };
         arguments.iter().zip(plain).map(pattern).collect()
     }

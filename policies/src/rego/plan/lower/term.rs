@@ -144,7 +144,7 @@ impl Lowering<'_> {
     /// The term of a call with these arguments.
     fn call_term(&mut self, callee: &Callee, arguments: Vec<Term>) -> Option<Term> {
         let arguments = match callee {
-            Callee::Builtin(name) if !self.replaced.contains(name) => {
+            Callee::Builtin(name) if !self.replaced.mentioned.contains(name) => {
                 match operator(name, arguments) {
                     Ok(term) => return Some(term),
                     Err(arguments) => arguments,
@@ -164,11 +164,11 @@ impl Lowering<'_> {
     pub(super) fn callee(&mut self, callee: &Callee, span: Span) -> Option<ir::Callee> {
         match callee {
             Callee::Builtin(name) => {
-                let Some(id) = builtins::lookup(name) else {
-                    self.unsupported(span, &format!("the function `{name}`"));
-                    return None;
-                };
-                if let Some(reason) = builtins::refusal(id) {
+                let id = builtins::lookup(name)?;
+                // Where something stands in for it, a call without that ends the evaluation.
+                if let Some(reason) = builtins::refusal(id)
+                    && !self.replaced.targets.contains(name)
+                {
                     self.unsupported(span, &format!("the function `{name}`: {reason}"));
                     return None;
                 }

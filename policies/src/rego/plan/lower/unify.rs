@@ -1,5 +1,7 @@
 //! `=`: which side is compared, which is bound, which is taken apart.
 
+use regorus::Value;
+
 use super::Lowering;
 use crate::rego::core::{self, TermKind, Var};
 use crate::rego::plan::ir::{Comparison, Pattern, StepKind, Term};
@@ -183,27 +185,32 @@ impl Lowering<'_> {
     fn objects(
         &mut self,
         left: Vec<(Term, Shape)>,
-        mut right: Vec<(Term, Shape)>,
+        right: Vec<(Term, Shape)>,
         waiting: &mut Vec<(Shape, Shape)>,
     ) -> bool {
+        let what = "the unification of two objects with computed keys";
+        let mut computed = false;
+        let mut others: Vec<(Value, Option<Shape>)> = Vec::new();
+        for (key, shape) in right {
+            match key {
+                Term::Constant(key) => others.push((key, Some(shape))),
+                _ => computed = true,
+            }
+        }
+        others.sort_by(|(a, _), (b, _)| value::compare(a, b));
         for (key, shape) in left {
             let Term::Constant(name) = &key else {
-                self.beyond("the unification of two objects with computed keys");
+                self.beyond(what);
                 return true;
             };
-            let same = |(other, _): &(Term, Shape)| match other {
-                Term::Constant(other) => value::compare(name, other).is_eq(),
-                _ => false,
-            };
-            match right.iter().position(same) {
-                Some(at) => waiting.push((shape, right.swap_remove(at).1)),
-                None if right
-                    .iter()
-                    .all(|(key, _)| matches!(key, Term::Constant(_))) =>
-                {
-                    self.step(StepKind::Test(super::constant(false)));
-                }
-                None => self.beyond("the unification of two objects with computed keys"),
+            let first = others.partition_point(|(other, _)| value::compare(other, name).is_lt());
+            let same = others[first..]
+                .iter_mut()
+                .take_while(|(other, _)| value::compare(other, name).is_eq());
+            match same.map(|(_, shape)| shape.take()).find(Option::is_some) {
+                Some(Some(other)) => waiting.push((shape, other)),
+                _ if computed => self.beyond(what),
+                _ => self.step(StepKind::Test(super::constant(false))),
             }
         }
         true

@@ -1,0 +1,80 @@
+//! Results as OPA's runner compares them.
+//!
+//! Both sides are sets of solutions, and the values are JSON: a set is an array in OPA's order,
+//! which is compared, and a key that is no string is its text.
+
+use std::collections::BTreeMap;
+
+use portcullis_policies::rego::value;
+use portcullis_policies::rego::value::Value;
+
+use crate::suite::Case;
+
+/// What differs, if anything does.
+pub(crate) fn difference(
+    case: &Case,
+    expected: &[serde_json::Value],
+    found: &[Value],
+) -> Option<String> {
+    let mut expected: Vec<Value> = expected.iter().map(convert).collect();
+    let mut found: Vec<Value> = found.iter().map(|one| plain(one, case)).collect();
+    for list in [&mut expected, &mut found] {
+        list.sort_by(value::compare);
+        list.dedup_by(|a, b| value::compare(a, b).is_eq());
+    }
+    let same = expected.len() == found.len()
+        && expected
+            .iter()
+            .zip(&found)
+            .all(|(a, b)| value::compare(a, b).is_eq());
+    let show = |values: &[Value]| {
+        let texts: Vec<String> = values.iter().map(value::json::write).collect();
+        texts.join(" ; ")
+    };
+    (!same).then(|| format!("expected {} found {}", show(&expected), show(&found)))
+}
+
+/// JSON as a value of Rego, with the numbers as they are written.
+pub(crate) fn convert(json: &serde_json::Value) -> Value {
+    match json {
+        serde_json::Value::Number(number) => {
+            value::number::parse(&number.to_string()).unwrap_or(Value::Null)
+        }
+        serde_json::Value::Array(elements) => {
+            Value::from(elements.iter().map(convert).collect::<Vec<_>>())
+        }
+        serde_json::Value::Object(members) => {
+            let members = members
+                .iter()
+                .map(|(key, value)| (Value::from(key.as_str()), convert(value)));
+            members.collect::<BTreeMap<_, _>>().into()
+        }
+        other => Value::from(other.clone()),
+    }
+}
+
+/// The bindings of a solution as JSON.
+fn plain(bindings: &Value, case: &Case) -> Value {
+    let json = value::json::write(bindings);
+    let parsed = serde_json::from_str(&json).unwrap_or(serde_json::Value::Null);
+    let Value::Object(object) = convert(&parsed) else {
+        return Value::Null;
+    };
+    let made_up = |name: &Value| {
+        matches!(name, Value::String(name) if name.starts_with("__localq"))
+            && case.ignore_generated_vars
+    };
+    let members = object.iter().filter(|(name, _)| !made_up(name));
+    let members = members.map(|(name, value)| {
+        let mut value = value.clone();
+        if case.sort_bindings
+            && let Some(elements) = value::elements(&value)
+        {
+            let mut sorted = elements.to_vec();
+            sorted.sort_by(value::compare);
+            value = Value::from(sorted);
+        }
+        (name.clone(), value)
+    });
+    members.collect::<BTreeMap<_, _>>().into()
+}

@@ -1,0 +1,223 @@
+//! Compares what we make of policies with what OPA makes of them.
+//!
+//! ```text
+//! grammar (new policies) ─┐            ┌─ ours ───┐
+//!                         ├─▶ Case ────┤          ├─▶ compare ─▶ minimise ─▶ a file, and the count
+//! mutate (OPA's suites) ──┘            └─ oracle ─┘
+//! ```
+//!
+//! ```text
+//! differential --oracle PROGRAM [--suites DIRECTORY] [--seed N] [--seconds S | --cases N]
+//!              [--first N] [--output DIRECTORY] [--most N]
+//! differential --oracle PROGRAM --replay FILE
+//! ```
+//!
+//! The same seed gives the same cases. A case that is told by number is run alone by
+//! `--first NUMBER --cases 1`. Results are compared as exact values, sets and arrays told apart;
+//! errors by their codes. What we refuse on purpose is counted and no difference. It fails if there
+//! is a difference, and stops after `--most` of them.
+
+mod case;
+mod grammar;
+mod minimise;
+mod mutate;
+mod options;
+mod oracle;
+mod ours;
+mod random;
+mod replay;
+mod tokens;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use case::{Case, Comparison, Difference, Verdict};
+use mutate::Corpus;
+use options::Options;
+use oracle::Oracle;
+use random::Random;
+
+/// Cases that OPA works at while we work at the same.
+const BATCH: u64 = 32;
+
+/// Between two lines that say how far it is.
+const PROGRESS: Duration = Duration::from_secs(30);
+
+/// Evaluator threads have stacks of this size.
+const STACK: usize = 64 << 20;
+
+fn main() -> Result<ExitCode> {
+    let options = Options::read(std::env::args().skip(1))?;
+    let worker = std::thread::Builder::new().stack_size(STACK);
+    let run = worker.spawn(move || run(&options))?;
+    run.join()
+        .map_err(|_| anyhow::anyhow!("the fuzzer panicked"))?
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    policies: usize,
+    inputs: usize,
+    refused_policies: usize,
+    results: usize,
+    errors: usize,
+    refused: usize,
+    unanswered: usize,
+    differences: usize,
+    reasons: BTreeMap<String, usize>,
+}
+
+fn run(options: &Options) -> Result<ExitCode> {
+    let corpus = options.suites.as_deref().map(Corpus::load).transpose()?;
+    let mut oracle = Oracle::start(&options.oracle)?;
+    if let Some(path) = &options.replay {
+        say(&replay::replay(
+            &mut oracle,
+            &std::fs::read_to_string(path)?,
+        )?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut counts = Counts::default();
+    let started = Instant::now();
+    let mut told = started;
+    let mut next = options.first;
+    // A panic of ours is a difference and is told as one.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let is_own = |place: &std::panic::Location<'_>| place.file().contains("differential");
+        if info.location().is_none_or(is_own) {
+            hook(info);
+        }
+    }));
+    while options.goes_on(next, started.elapsed()) && counts.differences < options.most {
+        let end = options.end(next + BATCH);
+        let cases: Vec<Case> = (next..end)
+            .map(|number| make(corpus.as_ref(), options.seed, number))
+            .collect();
+        oracle.ask(&cases)?;
+        let ours: Vec<Verdict> = cases.iter().map(ours::verdict).collect();
+        let theirs = oracle.answers(&cases)?;
+        if std::env::var("SHOW").is_ok() {
+            for (t, c) in theirs.iter().zip(&cases) {
+                if let Verdict::Faults(_, text) = t {
+                    eprintln!("ERR {}", text.lines().next().unwrap_or(""));
+                    if std::env::var("SHOW").unwrap() == "2" {
+                        eprintln!("{}", c.show());
+                    }
+                }
+            }
+        }
+        for (at, case) in cases.into_iter().enumerate() {
+            let number = next + at as u64;
+            counts.policies += 1;
+            counts.inputs += case.inputs.len();
+            if let Some(difference) = counts.add(&ours[at], &theirs[at]) {
+                counts.differences += 1;
+                let (case, difference) = minimise::minimise(&mut oracle, case, difference)?;
+                tell(options, number, &case, &difference)?;
+            }
+        }
+        next = end;
+        if told.elapsed() > PROGRESS {
+            told = Instant::now();
+            say(&format!(
+                "{} s, {}",
+                started.elapsed().as_secs(),
+                counts.line()
+            ))?;
+        }
+    }
+    say(&format!(
+        "seed {}, {} s: {}",
+        options.seed,
+        started.elapsed().as_secs(),
+        counts.line()
+    ))?;
+    let mut reasons: Vec<_> = counts.reasons.into_iter().collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    for (reason, count) in reasons.iter().take(20) {
+        say(&format!("{count:>7} refused: {reason}"))?;
+    }
+    Ok(if counts.differences == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn make(corpus: Option<&Corpus>, seed: u64, number: u64) -> Case {
+    let mut random = Random::of_case(seed, number);
+    match corpus {
+        Some(corpus) if random.percent(40) => corpus.mutated(&mut random),
+        _ => grammar::case(&mut random),
+    }
+}
+
+impl Counts {
+    /// Counts what came of a case, and returns the first difference.
+    fn add(&mut self, ours: &Verdict, theirs: &Verdict) -> Option<Difference> {
+        if let Verdict::Refused(reason) = ours {
+            self.refused_policies += 1;
+            *self.reasons.entry(reason.clone()).or_default() += 1;
+        }
+        let mut first = None;
+        for comparison in case::compare(ours, theirs) {
+            match comparison {
+                Comparison::EqualResult => self.results += 1,
+                Comparison::EqualError => self.errors += 1,
+                Comparison::Refused => self.refused += 1,
+                Comparison::Unanswered => self.unanswered += 1,
+                Comparison::Different(difference) => {
+                    first.get_or_insert(difference);
+                }
+            }
+        }
+        first
+    }
+
+    fn line(&self) -> String {
+        let Self {
+            policies,
+            inputs,
+            refused_policies,
+            results,
+            errors,
+            refused,
+            unanswered,
+            differences,
+            reasons: _,
+        } = self;
+        format!(
+            "{policies} policies, {inputs} inputs: {results} equal results, {errors} equal errors, \
+             {refused} refused by us ({refused_policies} of them whole policies), \
+             {unanswered} unanswered by OPA, {differences} different"
+        )
+    }
+}
+
+fn tell(options: &Options, number: u64, case: &Case, difference: &Difference) -> Result<()> {
+    let text = format!(
+        "=== seed {}, case {number}\n{}# ours: {}\n# OPA:  {}\n",
+        options.seed,
+        case.show(),
+        difference.shown[0].replace('\n', "\n#       "),
+        difference.shown[1].replace('\n', "\n#       "),
+    );
+    say(&text)?;
+    if let Some(directory) = &options.output {
+        std::fs::create_dir_all(directory)?;
+        let path = directory.join(format!("{}-{number}.txt", options.seed));
+        std::fs::write(&path, text).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
+
+fn say(text: &str) -> Result<()> {
+    let mut output = std::io::stdout().lock();
+    writeln!(output, "{text}")?;
+    Ok(output.flush()?)
+}

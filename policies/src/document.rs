@@ -1,0 +1,197 @@
+//! JSON documents: what is judged, and what a policy answers.
+
+use std::{cmp::Ordering, fmt};
+
+use serde::{
+    Serialize, Serializer,
+    ser::{Error as _, SerializeMap as _, SerializeSeq as _},
+};
+use serde_json::{Value as Json, value::RawValue};
+
+use crate::rego::value::{self, Value, json, number, order};
+
+/// A document with exact numbers. A policy's answer can hold sets and keys that are no strings;
+/// they are written as OPA does, sets as arrays in order and keys as their JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document(Value);
+
+impl Document {
+    /// Reads JSON. The error is a sentence.
+    pub fn read(text: &str) -> Result<Self, String> {
+        json::read(text).map(Self)
+    }
+
+    /// What a path of keys, indices and members leads to.
+    pub fn at(&self, path: &[String]) -> Option<Self> {
+        let found = path.iter().try_fold(&self.0, |value, part| match value {
+            Value::Object(object) => object.get(&Value::from(part.as_str())),
+            Value::Set(set) => set.get(&Value::from(part.as_str())),
+            _ => value::elements(value)?.get(part.parse::<usize>().ok()?),
+        });
+        found.cloned().map(Self)
+    }
+
+    pub(crate) fn new(value: Value) -> Self {
+        Self(value)
+    }
+
+    pub(crate) fn value(&self) -> &Value {
+        &self.0
+    }
+}
+
+/// In OPA's order.
+impl Ord for Document {
+    fn cmp(&self, other: &Self) -> Ordering {
+        order::compare(&self.0, &other.0)
+    }
+}
+
+impl PartialOrd for Document {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// An object without members.
+impl Default for Document {
+    fn default() -> Self {
+        Self(Value::new_object())
+    }
+}
+
+/// As it would be read from the document's text.
+impl From<&Json> for Document {
+    fn from(document: &Json) -> Self {
+        Self(convert(document))
+    }
+}
+
+fn convert(document: &Json) -> Value {
+    match document {
+        Json::Null => Value::Null,
+        Json::Bool(holds) => Value::Bool(*holds),
+        // At most 64 bits, which is within the limits of our numbers.
+        Json::Number(number) => number::parse(&number.to_string()).unwrap_or(Value::Null),
+        Json::String(text) => Value::from(text.as_str()),
+        Json::Array(elements) => Value::from(elements.iter().map(convert).collect::<Vec<_>>()),
+        Json::Object(members) => members
+            .iter()
+            .map(|(key, value)| (Value::from(key.as_str()), convert(value)))
+            .collect::<std::collections::BTreeMap<_, _>>()
+            .into(),
+    }
+}
+
+/// As JSON.
+impl fmt::Display for Document {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&json::write(&self.0))
+    }
+}
+
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Written(&self.0).serialize(serializer)
+    }
+}
+
+struct Written<'a>(&'a Value);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Null | Value::Undefined => serializer.serialize_unit(),
+            Value::Bool(holds) => serializer.serialize_bool(*holds),
+            Value::String(text) => serializer.serialize_str(text),
+            Value::Set(set) => {
+                let mut sequence = serializer.serialize_seq(Some(set.len()))?;
+                for member in order::members(set) {
+                    sequence.serialize_element(&Written(member))?;
+                }
+                sequence.end()
+            }
+            Value::Object(object) => {
+                let mut entries: Vec<(String, &Value)> = object
+                    .iter()
+                    .map(|(key, value)| (json::key_text(key), value))
+                    .collect();
+                entries.sort_by(|(left, _), (right, _)| left.cmp(right));
+                let mut map = serializer.serialize_map(Some(entries.len()))?;
+                for (key, value) in entries {
+                    map.serialize_entry(&key, &Written(value))?;
+                }
+                map.end()
+            }
+            Value::Array(_) | Value::Number(_) => match value::elements(self.0) {
+                Some(elements) => {
+                    let mut sequence = serializer.serialize_seq(Some(elements.len()))?;
+                    for element in elements {
+                        sequence.serialize_element(&Written(element))?;
+                    }
+                    sequence.end()
+                }
+                None => write_number(self.0, serializer),
+            },
+        }
+    }
+}
+
+/// With all of its digits, which `serde` knows only as text.
+fn write_number<S: Serializer>(number: &Value, serializer: S) -> Result<S::Ok, S::Error> {
+    match number::as_i64(number) {
+        Some(integer) if !number::is_written_as_fraction(number) => {
+            serializer.serialize_i64(integer)
+        }
+        _ => {
+            let text = number::text(number).unwrap_or_else(|| "null".to_owned());
+            let raw = RawValue::from_string(text).map_err(S::Error::custom)?;
+            raw.serialize(serializer)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(r#"{"b":[1,-2.5,true],"a":null}"#, r#"{"a":null,"b":[1,-2.5,true]}"#)]
+    #[case("123456789012345678901234567890", "123456789012345678901234567890")]
+    #[case("0.33333333333333333334", "0.33333333333333333334")]
+    #[case("1.0", "1.0")]
+    #[case("1e400", &format!("1{}", "0".repeat(400)))]
+    #[case(r#"["<é\u0001"]"#, r#"["<é\u0001"]"#)]
+    fn is_written_with_all_digits(#[case] text: &str, #[case] expected: &str) {
+        let document = Document::read(text).unwrap();
+        assert_eq!(serde_json::to_string(&document).unwrap(), expected);
+    }
+
+    #[test]
+    fn writes_what_json_does_not_have() {
+        let set = Value::from(std::collections::BTreeSet::from([
+            Value::from(2_i64),
+            Value::from(1_i64),
+        ]));
+        let object = std::collections::BTreeMap::from([
+            (Value::from(10_i64), set.clone()),
+            (set, Value::from("x")),
+        ]);
+        let text = serde_json::to_string(&Document::new(object.into())).unwrap();
+        assert_eq!(text, r#"{"10":[1,2],"[1,2]":"x"}"#);
+    }
+
+    #[rstest]
+    #[case(&["a", "1"], Some("3"))]
+    #[case(&["a", "2"], None)]
+    #[case(&["a", "x"], None)]
+    #[case(&["b"], None)]
+    #[case(&[], Some(r#"{"a":[2,3]}"#))]
+    fn paths_lead_to_parts(#[case] path: &[&str], #[case] expected: Option<&str>) {
+        let path: Vec<String> = path.iter().map(|&part| part.to_owned()).collect();
+        let found = Document::read(r#"{"a": [2, 3]}"#).unwrap().at(&path);
+        assert_eq!(found.map(|found| found.to_string()).as_deref(), expected);
+    }
+}

@@ -1,0 +1,407 @@
+//! Why the rules that were asked hold or do not hold.
+//!
+//! An [`Explainer`] looks on; an [`Explanation`] is what it has seen, for people as text and for
+//! programs by serde. A rule that another one asks for stands below it, once, as it is evaluated
+//! once.
+//!
+//! ```text
+//! policy.rego:9:1: data.a.deny holds
+//!     value = "web: no limit"
+//!     c = {"image": "nginx", "name": "web"}
+//!   policy.rego:14:1: data.a.exempt does not hold
+//!        |
+//!     14 | exempt(c) if startswith(c.image, "trusted/")
+//!        |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+//!     c.image = "nginx"
+//! ```
+//!
+//! Of a rule that does not hold, the condition is shown that was the last to fail: the one that
+//! stands furthest down among those that were reached, with the values that it mentions when it was
+//! reached for the first time.
+//!
+//! An explanation shows parts of the input and of data, secrets among them. It is made where
+//! somebody who may see these asks for it, and nowhere else.
+//!
+//! # Limits
+//!
+//! Definitions, rules within each other, solutions, variables and the text of values are limited, by
+//! the constants below. What is left out is counted.
+
+mod mentions;
+mod render;
+mod shown;
+
+use serde::Serialize;
+
+use super::{Observer, View, rule::path_name};
+use crate::{
+    Location,
+    rego::{
+        plan::ir::{Definition, Fallback, Rule, Slot, Step},
+        source::{Sources, Span},
+        value::{Value, is_defined},
+    },
+};
+
+/// Definitions that are shown: more than anybody reads.
+const MAX_ENTRIES: usize = 200;
+
+/// Rules within each other that are shown: hand-written ones stay below ten.
+const MAX_DEPTH: usize = 16;
+
+/// Solutions of one definition that are shown: the containers of a large Pod.
+const MAX_SOLUTIONS: usize = 8;
+
+/// Variables of one solution or condition that are shown.
+const MAX_VALUES: usize = 16;
+
+/// Characters of one value: one line and a half of a terminal.
+const MAX_TEXT: usize = 120;
+
+/// Why rules hold or do not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The definitions that were tried, in their order.
+    pub rules: Vec<Tried>,
+    /// How many more were tried than are shown.
+    pub omitted: usize,
+}
+
+/// One definition of a rule that was tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tried {
+    /// The rule: `data.platform.limits.deny`.
+    pub rule: String,
+    /// Where the definition begins.
+    pub location: Location,
+    /// Whether it holds.
+    pub outcome: Outcome,
+    /// The rules that it asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Self>,
+}
+
+/// Whether a definition holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It holds.
+    Holds {
+        /// Its solutions, in their order.
+        solutions: Vec<Solution>,
+        /// How many more there are than are shown.
+        omitted: usize,
+    },
+    /// It does not hold, but the rule has a default with this value.
+    Default(String),
+    /// It does not hold.
+    Fails(Failed),
+}
+
+/// One solution of a definition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Solution {
+    /// The value that it gives.
+    pub value: String,
+    /// Its variables.
+    pub values: Vec<Named>,
+}
+
+/// Why a definition does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failed {
+    /// Why.
+    pub reason: Reason,
+    /// Where that stands.
+    pub location: Location,
+    /// Its line.
+    pub line: String,
+    /// Carets, to be put below the line.
+    pub caret: String,
+    /// What the condition mentions.
+    pub values: Vec<Named>,
+}
+
+/// Why a definition does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// A condition has no solution.
+    Condition,
+    /// The arguments, or the keys that were asked for, are not those of its head.
+    Head,
+    /// All conditions hold, but the value is undefined.
+    Value,
+    /// It was not tried, since its conditions compare with another value.
+    Index,
+    /// The evaluation ended before.
+    Unfinished,
+}
+
+/// A value with what the policy calls it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Named {
+    /// A variable, or a path: `c.image`, `input.kind`.
+    pub name: String,
+    /// The value as Rego, cut; `undefined` where there is none.
+    pub value: String,
+}
+
+/// Looks on to explain.
+#[derive(Debug, Default)]
+pub struct Explainer {
+    done: Vec<Entry>,
+    /// The definitions that are evaluated, each within the one before.
+    open: Vec<Entry>,
+    count: usize,
+    omitted: usize,
+    /// How many definitions within the last open one are not shown.
+    muted: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    rule: String,
+    span: Span,
+    names: Box<[(Slot, Box<str>)]>,
+    /// Where the steps of the body are.
+    steps: Steps,
+    takes: bool,
+    solutions: Vec<Solution>,
+    more: usize,
+    default: Option<String>,
+    /// The furthest condition that held.
+    held: Option<usize>,
+    /// The furthest condition that failed.
+    failed: Option<(usize, Span, Vec<Named>)>,
+    reason: Reason,
+    asked: Vec<Self>,
+}
+
+/// The place of a body's steps, to tell them from the steps of inner blocks.
+#[derive(Debug, Clone, Copy)]
+struct Steps {
+    start: usize,
+    count: usize,
+}
+
+impl Steps {
+    fn new(steps: &[Step]) -> Self {
+        Self {
+            start: steps.as_ptr().addr(),
+            count: steps.len(),
+        }
+    }
+
+    /// The number of a step.
+    fn number(self, step: &Step) -> Option<usize> {
+        let distance = std::ptr::from_ref(step).addr().checked_sub(self.start)?;
+        Some(distance / size_of::<Step>()).filter(|number| *number < self.count)
+    }
+}
+
+impl Entry {
+    fn new(rule: &Rule, definition: &Definition) -> Self {
+        Self {
+            rule: path_name(&rule.path),
+            span: definition.span,
+            names: definition.names.clone(),
+            steps: Steps::new(&definition.body.steps),
+            takes: false,
+            solutions: Vec::new(),
+            more: 0,
+            default: None,
+            held: None,
+            failed: None,
+            reason: Reason::Unfinished,
+            asked: Vec::new(),
+        }
+    }
+
+    fn left(&mut self) {
+        let all = self.steps.count == 0 || self.held == Some(self.steps.count - 1);
+        self.reason = match &self.failed {
+            _ if !self.takes => Reason::Head,
+            _ if all => Reason::Value,
+            Some(_) => Reason::Condition,
+            None => Reason::Unfinished,
+        };
+    }
+}
+
+impl Explainer {
+    /// The definition whose conditions are looked at, if it is shown.
+    fn current(&mut self) -> Option<&mut Entry> {
+        if self.muted > 0 {
+            return None;
+        }
+        self.open.last_mut()
+    }
+
+    /// Whether one more definition is shown.
+    fn has_room(&mut self) -> bool {
+        let room = self.muted == 0 && self.open.len() < MAX_DEPTH && self.count < MAX_ENTRIES;
+        if room {
+            self.count += 1;
+        } else {
+            self.omitted += 1;
+        }
+        room
+    }
+
+    fn put(&mut self, entry: Entry) {
+        let place = match self.open.last_mut() {
+            Some(outer) => &mut outer.asked,
+            None => &mut self.done,
+        };
+        place.push(entry);
+    }
+
+    /// What was seen, also of an evaluation that ended with an error.
+    pub fn explain(mut self, sources: &Sources) -> Explanation {
+        while let Some(entry) = self.open.pop() {
+            self.put(entry);
+        }
+        let tried = |entry: Entry| entry.tried(sources);
+        Explanation {
+            rules: self.done.into_iter().map(tried).collect(),
+            omitted: self.omitted,
+        }
+    }
+}
+
+impl Observer for Explainer {
+    fn tries(&mut self, rule: &Rule, definition: &Definition) {
+        if self.has_room() {
+            self.open.push(Entry::new(rule, definition));
+        } else {
+            self.muted += 1;
+        }
+    }
+
+    fn passes_over(&mut self, rule: &Rule, definition: &Definition, view: View<'_>) {
+        if !self.has_room() {
+            return;
+        }
+        let mut entry = Entry::new(rule, definition);
+        entry.reason = Reason::Index;
+        if let Some(step) = mentions::unequal(definition, view) {
+            let values = mentions::of(step, &entry.names, view);
+            entry.failed = Some((0, step.span, values));
+        }
+        self.put(entry);
+    }
+
+    fn takes(&mut self) {
+        if let Some(entry) = self.current() {
+            entry.takes = true;
+        }
+    }
+
+    fn holds(&mut self, step: &Step) {
+        if let Some(entry) = self.current() {
+            entry.held = entry.held.max(entry.steps.number(step));
+        }
+    }
+
+    fn fails(&mut self, step: &Step, view: View<'_>) {
+        let Some(entry) = self.current() else { return };
+        let Some(number) = entry.steps.number(step) else {
+            return;
+        };
+        if entry
+            .failed
+            .as_ref()
+            .is_none_or(|(furthest, ..)| number > *furthest)
+        {
+            let values = mentions::of(step, &entry.names, view);
+            entry.failed = Some((number, step.span, values));
+        }
+    }
+
+    fn yields(&mut self, _rule: &Rule, _definition: &Definition, value: &Value, view: View<'_>) {
+        let Some(entry) = self.current() else { return };
+        if entry.solutions.len() == MAX_SOLUTIONS {
+            entry.more += 1;
+            return;
+        }
+        let named = entry.names.iter().filter_map(|(slot, name)| {
+            let value = view
+                .slots
+                .get(slot.index())
+                .filter(|value| is_defined(value))?;
+            Some(Named {
+                name: name.to_string(),
+                value: shown::value(value),
+            })
+        });
+        let values = named.take(MAX_VALUES).collect();
+        entry.solutions.push(Solution {
+            value: shown::value(value),
+            values,
+        });
+    }
+
+    fn leaves(&mut self, _rule: &Rule, _definition: &Definition) {
+        if self.muted > 0 {
+            self.muted -= 1;
+        } else if let Some(mut entry) = self.open.pop() {
+            entry.left();
+            self.put(entry);
+        }
+    }
+
+    fn falls_back(&mut self, rule: &Rule, default: &Fallback, value: &Value) {
+        if !self.has_room() {
+            return;
+        }
+        self.put(Entry {
+            rule: path_name(&rule.path),
+            span: default.span,
+            names: Box::default(),
+            steps: Steps::new(&[]),
+            takes: true,
+            solutions: Vec::new(),
+            more: 0,
+            default: Some(shown::value(value)),
+            held: None,
+            failed: None,
+            reason: Reason::Value,
+            asked: Vec::new(),
+        });
+    }
+}
+
+impl Entry {
+    fn tried(self, sources: &Sources) -> Tried {
+        let outcome = if let Some(value) = self.default {
+            Outcome::Default(value)
+        } else if !self.solutions.is_empty() {
+            Outcome::Holds {
+                solutions: self.solutions,
+                omitted: self.more,
+            }
+        } else {
+            let (span, values) = match (self.reason, self.failed) {
+                (Reason::Condition | Reason::Index, Some((_, span, values))) => (span, values),
+                _ => (self.span, Vec::new()),
+            };
+            let excerpt = sources.excerpt(span);
+            let (line, caret) = excerpt.map_or_else(Default::default, |one| (one.line, one.caret));
+            Outcome::Fails(Failed {
+                reason: self.reason,
+                location: sources.location(span),
+                line,
+                caret,
+                values,
+            })
+        };
+        let tried = |entry: Self| entry.tried(sources);
+        Tried {
+            rule: self.rule,
+            location: sources.location(self.span),
+            outcome,
+            asked: self.asked.into_iter().map(tried).collect(),
+        }
+    }
+}
