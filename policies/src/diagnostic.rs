@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::text::is_hostile;
+
 /// A place in a module, counted from one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Location {
@@ -28,7 +30,7 @@ pub struct Diagnostic {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
-    /// The line of the module that is wrong.
+    /// The line of the source that is wrong, and below it a line of carets under the place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snippet: Option<String>,
 }
@@ -59,11 +61,55 @@ impl Diagnostic {
 
     /// The same fault at a place of `source`, whose line is shown.
     #[must_use]
-    pub fn at(mut self, location: Location, source: &str) -> Self {
-        let index = usize::try_from(location.line.saturating_sub(1)).unwrap_or(usize::MAX);
-        self.snippet = source.lines().nth(index).map(crate::text::clean);
+    pub fn at(self, location: Location, source: &str) -> Self {
+        self.over(location, source, "")
+    }
+
+    /// The same fault at a place of `source` that covers the text `covered`.
+    #[must_use]
+    pub fn over(mut self, location: Location, source: &str, covered: &str) -> Self {
+        let excerpt = Excerpt::new(&location, source, covered);
+        self.snippet = excerpt.map(|excerpt| format!("{}\n{}", excerpt.line, excerpt.carets));
         self.location = Some(location);
         self
+    }
+}
+
+/// Longest part of a line that is shown before a place and from it on, in characters: what fits a
+/// terminal.
+const SHOWN: usize = 60;
+
+/// A line of a source, with carets under a place in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Excerpt {
+    /// The line without its indentation, or what of it is around the place.
+    pub(crate) line: String,
+    /// The carets, behind as much space as is before the place.
+    pub(crate) carets: String,
+}
+
+impl Excerpt {
+    /// The line of a place, and carets under what is covered, at least one. `None` where there is
+    /// no such line.
+    pub(crate) fn new(location: &Location, source: &str, covered: &str) -> Option<Self> {
+        let index = |number: u32| usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
+        let text = source.lines().nth(index(location.line))?.trim_end();
+        let indent = text.chars().take_while(|c| c.is_whitespace()).count();
+        let place = index(location.column);
+        let first = place.saturating_sub(SHOWN).max(indent.min(place));
+        let (mut line, mut carets) = (String::new(), String::new());
+        for (at, c) in text.chars().enumerate().skip(first).take(2 * SHOWN) {
+            let c = if c != '\t' && is_hostile(c) { ' ' } else { c };
+            line.push(c);
+            if at < place {
+                // A tab is as wide in the line of the carets, so that they stay below their place.
+                carets.push(if c == '\t' { '\t' } else { ' ' });
+            }
+        }
+        let room = line.chars().count().saturating_sub(place - first);
+        let covered = covered.lines().next().unwrap_or_default().chars().count();
+        carets.extend(std::iter::repeat_n('^', covered.clamp(1, room.max(1))));
+        Some(Self { line, carets })
     }
 }
 
@@ -97,15 +143,15 @@ impl fmt::Display for Location {
     }
 }
 
-/// `policy.rego:3:7: rego_parse_error: unexpected token`, the line, and the remedy.
+/// `policy.rego:3:7: rego_parse_error: unexpected token`, the line with carets, and the remedy.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(location) = &self.location {
             write!(formatter, "{location}: ")?;
         }
         write!(formatter, "{}: {}", self.code, self.message)?;
-        if let Some(snippet) = &self.snippet {
-            write!(formatter, "\n  | {snippet}")?;
+        for line in self.snippet.iter().flat_map(|snippet| snippet.lines()) {
+            write!(formatter, "\n  | {line}")?;
         }
         if let Some(remedy) = &self.remedy {
             write!(formatter, "\n  → {remedy}")?;
@@ -124,5 +170,58 @@ impl fmt::Display for Diagnostics {
             write!(formatter, "{fault}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn shown(source: &str, line: u32, column: u32, covered: &str) -> String {
+        let file = "a.rego".to_owned();
+        let location = Location { file, line, column };
+        let fault = Diagnostic::new("wrong", "it is").over(location, source, covered);
+        fault.with_remedy("mend it").to_string()
+    }
+
+    #[rstest]
+    #[case("x > }", 1, 5, "}", "x > }\n  |     ^")]
+    #[case("\n  ab := 1\n", 2, 3, "ab", "ab := 1\n  | ^^")]
+    #[case("\ta\tbc", 1, 4, "bc", "a\tbc\n  |  \t^^")]
+    // What is covered goes on, or there is nothing of it.
+    #[case("a {\n b }", 1, 3, "{\n b }", "a {\n  |   ^")]
+    #[case("a", 1, 2, "", "a\n  |  ^")]
+    #[case("a\u{202e}b", 1, 3, "b", "a b\n  |   ^")]
+    fn the_place_is_marked(
+        #[case] source: &str,
+        #[case] line: u32,
+        #[case] column: u32,
+        #[case] covered: &str,
+        #[case] expected: &str,
+    ) {
+        let expected = format!("a.rego:{line}:{column}: wrong: it is\n  | {expected}\n  → mend it");
+        assert_eq!(shown(source, line, column, covered), expected);
+    }
+
+    #[test]
+    fn a_long_line_is_shown_around_the_place() {
+        let source = format!("{}here{}", "<".repeat(500), ">".repeat(500));
+        let text = shown(&source, 1, 501, "here");
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[1],
+            format!("  | {}here{}", "<".repeat(60), ">".repeat(56))
+        );
+        assert_eq!(lines[2], format!("  | {}^^^^", " ".repeat(60)));
+    }
+
+    #[test]
+    fn a_place_that_is_not_in_the_source_has_no_line() {
+        assert_eq!(
+            shown("a", 7, 1, ""),
+            "a.rego:7:1: wrong: it is\n  → mend it"
+        );
     }
 }

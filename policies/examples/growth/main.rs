@@ -67,7 +67,7 @@ fn main() -> std::io::Result<ExitCode> {
                 sizes = arguments
                     .next()
                     .and_then(|n| n.parse().ok())
-                    .unwrap_or(SIZES)
+                    .unwrap_or(SIZES);
             }
             _ => wanted.push(argument),
         }
@@ -147,7 +147,7 @@ fn exponent(measured: &[(usize, Times)], pass: usize) -> Option<f64> {
         })
         .collect();
     let last = usable.last()?;
-    let first = usable.get(usable.len().checked_sub(3).unwrap_or(0))?;
+    let first = usable.get(usable.len().saturating_sub(3))?;
     (last.0 > first.0).then(|| (last.1 - first.1) / (last.0 - first.0))
 }
 

@@ -18,7 +18,8 @@ pub(crate) struct Source {
 /// A name, and the source of a size.
 pub(crate) type Shape = (&'static str, fn(usize) -> Source);
 
-/// What there is.
+/// What there is, most of them one a line.
+#[rustfmt::skip]
 pub(crate) const SHAPES: &[Shape] = &[
     ("rules", |n| {
         each(n, |i| format!("p{i} if input.x == {i}\n"))

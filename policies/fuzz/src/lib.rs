@@ -25,7 +25,7 @@ pub fn check_faults(sources: &Sources, faults: &[Fault]) {
             "{fault:?} begins or ends within a character"
         );
         assert!(!fault.message.is_empty(), "{fault:?} says nothing");
-        let _ = sources.render(fault).to_string();
+        let _ = sources.diagnostic(fault).to_string();
     }
 }
 

@@ -1,17 +1,14 @@
 //! Source files, places in them, and faults that show the place.
 //!
 //! ```text
-//! policy.rego:4:13: rego_parse_error: unexpected } token
-//!   |
-//! 4 | allow if { x > }
+//! policy.rego:4:16: rego_parse_error: unexpected } token
+//!   | allow if { x > }
 //!   |                ^
 //! ```
 //!
 //! A place is a range of bytes. Lines and columns are worked out only when a person reads them.
 
-use std::fmt;
-
-use crate::{Diagnostic, Location, text};
+use crate::{Diagnostic, Location, diagnostic::Excerpt, text};
 
 /// Which file of a [`Sources`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -176,56 +173,20 @@ impl Sources {
 
     /// The fault as it is reported to users.
     pub fn diagnostic(&self, fault: &Fault) -> Diagnostic {
-        let diagnostic = Diagnostic::new(fault.code.name(), text::clean(&fault.message))
-            .at(self.location(fault.span), self.text(fault.span.file));
+        let diagnostic = Diagnostic::new(fault.code.name(), text::clean(&fault.message)).over(
+            self.location(fault.span),
+            self.text(fault.span.file),
+            self.slice(fault.span),
+        );
         match &fault.remedy {
             Some(remedy) => diagnostic.with_remedy(text::clean(remedy)),
             None => diagnostic,
         }
     }
 
-    /// The fault with its line and a caret under the place.
-    pub fn render<'a>(&'a self, fault: &'a Fault) -> impl fmt::Display + 'a {
-        Rendered {
-            sources: self,
-            fault,
-        }
-    }
-
     /// The line of a place's beginning, with carets under the place.
-    pub fn excerpt(&self, span: Span) -> Option<Excerpt> {
-        let (number, column) = self.line_column(span);
-        let line = self.file(span.file)?.line(number as usize - 1);
-        let place = column as usize - 1;
-        let skipped = place.saturating_sub(SHOWN_BEFORE);
-        // A tab is as wide in the line of the caret, so that the caret stays below its place.
-        let mut shown = String::new();
-        let mut below = String::new();
-        for (at, character) in line
-            .chars()
-            .enumerate()
-            .skip(skipped)
-            .take(SHOWN_BEFORE + SHOWN_AFTER)
-        {
-            let visible = if character == '\t' || !text::is_hostile(character) {
-                character
-            } else {
-                ' '
-            };
-            shown.push(visible);
-            if at < place {
-                below.push(if character == '\t' { '\t' } else { ' ' });
-            }
-        }
-        let covered = self.slice(span).lines().next().unwrap_or("");
-        let room = shown.chars().count().saturating_sub(place - skipped);
-        let carets = covered.chars().count().clamp(1, room.max(1));
-        below.extend(std::iter::repeat_n('^', carets));
-        Some(Excerpt {
-            number,
-            line: shown,
-            caret: below,
-        })
+    pub(crate) fn excerpt(&self, span: Span) -> Option<Excerpt> {
+        Excerpt::new(&self.location(span), self.text(span.file), self.slice(span))
     }
 
     fn file(&self, file: FileId) -> Option<&File> {
@@ -240,66 +201,6 @@ impl File {
             .partition_point(|&line| line <= start)
             .saturating_sub(1)
     }
-
-    fn line(&self, line: usize) -> &str {
-        let begin = self
-            .lines
-            .get(line)
-            .map_or(self.text.len(), |&begin| begin as usize);
-        let rest = self.text.get(begin..).unwrap_or("");
-        rest.split('\n').next().unwrap_or("").trim_end_matches('\r')
-    }
-}
-
-/// A line of a source, with carets under a place in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Excerpt {
-    /// The line's number, from one.
-    pub number: u32,
-    /// The line, or what of it is around the place.
-    pub line: String,
-    /// The carets, behind as much space as is before the place.
-    pub caret: String,
-}
-
-struct Rendered<'a> {
-    sources: &'a Sources,
-    fault: &'a Fault,
-}
-
-/// Longest part of a line that is shown before the place, in characters: what fits a terminal.
-const SHOWN_BEFORE: usize = 60;
-
-/// Longest part of a line that is shown from the place on.
-const SHOWN_AFTER: usize = 60;
-
-impl fmt::Display for Rendered<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sources, fault } = self;
-        let location = sources.location(fault.span);
-        write!(
-            formatter,
-            "{location}: {}: {}",
-            fault.code.name(),
-            text::clean(&fault.message)
-        )?;
-        if let Some(excerpt) = sources.excerpt(fault.span) {
-            let Excerpt {
-                number,
-                line,
-                caret,
-            } = excerpt;
-            let margin = " ".repeat(number.to_string().len());
-            write!(
-                formatter,
-                "\n{margin} |\n{number} | {line}\n{margin} | {caret}"
-            )?;
-        }
-        if let Some(remedy) = &fault.remedy {
-            write!(formatter, "\n  → {}", text::clean(remedy))?;
-        }
-        Ok(())
-    }
 }
 
 /// A byte's place as it is stored.
@@ -311,7 +212,7 @@ fn offset(at: usize) -> u32 {
 mod tests {
     use rstest::rstest;
 
-    use super::{ErrorCode, Fault, Sources, Span};
+    use super::{Sources, Span};
 
     #[rstest]
     #[case(0, (1, 1))]
@@ -333,32 +234,5 @@ mod tests {
             }),
             expected
         );
-    }
-
-    #[test]
-    fn a_long_line_is_shown_around_the_place() {
-        let mut sources = Sources::default();
-        let file = sources.add(
-            "a.rego",
-            format!("{}here{}", "<".repeat(500), ">".repeat(500)),
-        );
-        let fault = Fault::new(
-            ErrorCode::Type,
-            Span {
-                file,
-                start: 500,
-                end: 504,
-            },
-            "wrong",
-        );
-        let shown = sources.render(&fault.with_remedy("mend it")).to_string();
-        let lines: Vec<&str> = shown.lines().collect();
-        assert_eq!(lines[0], "a.rego:1:501: rego_type_error: wrong");
-        assert_eq!(
-            lines[2],
-            format!("1 | {}here{}", "<".repeat(60), ">".repeat(56))
-        );
-        assert_eq!(lines[3], format!("  | {}^^^^", " ".repeat(60)));
-        assert_eq!(lines[4], "  → mend it");
     }
 }

@@ -183,7 +183,7 @@ fn a_policy_with_wrong_sources_is_broken(#[case] files: &[(&str, &str)], #[case]
 )]
 #[case::unquoted(
     &[("x.yaml", "apiVersion: portcullis.dev/v1alpha1\nkind: ClusterLock\nmetadata: {name: x}\nspec: {all: true, reason: y}\n")],
-    "x.yaml:4:27: field_invalid: `spec.reason`: true is not of type \"string\"\n  | spec: {all: true, reason: y}\n  → put the value into double quotes"
+    "x.yaml:4:27: field_invalid: `spec.reason`: true is not of type \"string\"\n  | spec: {all: true, reason: y}\n  |                           ^\n  → put the value into double quotes"
 )]
 #[case::lock_without_target(
     &[("x.yaml", "apiVersion: portcullis.dev/v1alpha1\nkind: ClusterLock\nmetadata: {name: x}\nspec: {reason: x}\n")],

@@ -380,7 +380,11 @@ impl Checker<'_> {
             return Type::ANY;
         }
         let kind = match &term.kind {
-            TermKind::Constant(value) => Type::of(value),
+            TermKind::Constant(value) => {
+                let kind = Type::of(value);
+                self.charge(kind.size());
+                kind
+            }
             TermKind::Var(var) => environment.get(*var).clone(),
             TermKind::Ref(reference) => self.reference_type(environment, reference),
             TermKind::Array(terms) => {

@@ -5,15 +5,15 @@
 //!            ──▶ subtree of the node where a reference ends ──▶ subtrees and definitions below
 //! ```
 
+mod leads;
+
 use regorus::Value;
 
 use super::place;
-use crate::rego::core::{
-    self, Callee, Definition, Expr, NodeId, Program, Ref, Replacement, Root, Target, Term, TermKind,
-};
+use crate::rego::core::{Definition, NodeId, Program, Term, TermKind};
 use crate::rego::findings::{Findings, MAX_FAULTS, Stage};
 use crate::rego::source::ErrorCode;
-use crate::rego::value;
+use leads::Leads;
 
 /// Reports definitions that are part of a cycle. Without one, gives the definitions in an order in
 /// which each comes after those that it depends on.
@@ -59,7 +59,11 @@ fn within_objects(program: &Program, mut graph: Graph, findings: &mut Findings) 
             object_of[member] = Some(program.definitions.len() + object.index());
         }
     }
-    for edges in &mut graph.edges[..program.definitions.len()] {
+    let nodes = program.definitions.len()..program.definitions.len() + program.tree.nodes().count();
+    for (vertex, edges) in graph.edges.iter_mut().enumerate() {
+        if nodes.contains(&vertex) {
+            continue;
+        }
         let whole = edges
             .iter()
             .filter_map(|&target| object_of.get(target).copied().flatten());
@@ -111,7 +115,8 @@ pub(super) fn ground(definition: &Definition) -> Vec<Value> {
     definition.reference.iter().map_while(constant).collect()
 }
 
-/// Vertices are the definitions, then the nodes of the tree: all that is there and below.
+/// Vertices are the definitions, then the nodes of the tree, which lead to all that is there and below,
+/// then the paths of [`Leads`].
 struct Graph {
     edges: Vec<Vec<usize>>,
     /// The vertices, each after those that it leads to, once cycles have been looked for.
@@ -121,16 +126,9 @@ struct Graph {
 impl Graph {
     fn new(program: &Program) -> Self {
         let first_node = program.definitions.len();
-        let mut edges = Vec::with_capacity(first_node);
-        for definition in &program.definitions {
-            let mut found = Vec::new();
-            for branch in std::iter::once(definition).chain(&definition.otherwise) {
-                dependencies(program, branch, &mut found);
-            }
-            found.sort_unstable();
-            found.dedup();
-            edges.push(found);
-        }
+        let mut leads = Leads::new(program);
+        let mut edges: Vec<Vec<usize>> = Vec::with_capacity(first_node);
+        edges.extend(program.definitions.iter().map(|one| leads.of(one)));
         for (_, node) in program.tree.nodes() {
             let mut below: Vec<usize> = node.definitions.clone();
             below.extend(
@@ -140,6 +138,7 @@ impl Graph {
             );
             edges.push(below);
         }
+        edges.append(&mut leads.paths);
         Self {
             edges,
             finished: Vec::new(),
@@ -224,133 +223,4 @@ impl Graph {
         }
         vec![start]
     }
-}
-
-fn dependencies(program: &Program, definition: &Definition, found: &mut Vec<usize>) {
-    let mut each = |expr: &Expr| of_expr(program, expr, found);
-    core::walk_body(&definition.body, &mut each);
-    let head = definition.reference.iter().chain(&definition.arguments);
-    for term in head.chain(&definition.key).chain(&definition.value) {
-        core::walk_term(term, &mut |expr| of_expr(program, expr, found));
-        references(program, term, found);
-    }
-}
-
-/// What a condition depends on, bodies within it apart.
-fn of_expr(program: &Program, expr: &Expr, found: &mut Vec<usize>) {
-    crate::rego::order::vars::terms(expr, &mut |term| references(program, term, found));
-    if let core::ExprKind::Call(call) = &expr.kind {
-        callee(program, &call.callee, found);
-    }
-    for with in expr.with.iter().flat_map(|with| with.iter()) {
-        match &with.target {
-            Target::Callee(target) => callee(program, target, found),
-            Target::Data(path) => {
-                let keys: Vec<Option<&Value>> = path.iter().map(Some).collect();
-                reach(program, NodeId::ROOT, &keys, 0, found);
-            }
-            Target::Input(_) => {}
-        }
-        if let Replacement::Callee(value) = &with.value {
-            callee(program, value, found);
-        }
-    }
-}
-
-fn callee(program: &Program, callee: &Callee, found: &mut Vec<usize>) {
-    if let Callee::Function(node) = callee {
-        found.push(program.definitions.len() + node.index());
-    }
-}
-
-/// What the references in a term can lead to; comprehensions' heads too, their bodies not.
-fn references(program: &Program, term: &Term, found: &mut Vec<usize>) {
-    match &term.kind {
-        TermKind::Constant(_) | TermKind::Var(_) => {}
-        TermKind::Ref(reference) => {
-            reference
-                .path
-                .iter()
-                .for_each(|part| references(program, part, found));
-            if reference.root == Root::Data {
-                reach(program, NodeId::ROOT, &keys(reference), 0, found);
-            }
-        }
-        TermKind::Array(terms) | TermKind::Set(terms) => {
-            terms
-                .iter()
-                .for_each(|term| references(program, term, found));
-        }
-        TermKind::Object(pairs) => pairs.iter().for_each(|(key, value)| {
-            references(program, key, found);
-            references(program, value, found);
-        }),
-        TermKind::Comprehension(comprehension) => {
-            comprehension
-                .head
-                .terms()
-                .for_each(|term| references(program, term, found));
-        }
-    }
-}
-
-/// The parts of a path; `None` for what is not constant.
-fn keys(reference: &Ref) -> Vec<Option<&Value>> {
-    reference
-        .path
-        .iter()
-        .map(|part| match &part.kind {
-            TermKind::Constant(value) => Some(value),
-            _ => None,
-        })
-        .collect()
-}
-
-/// What a path below a node can lead to: of a path that ends there, or goes on with anything, all that
-/// is there and below.
-fn reach(
-    program: &Program,
-    at: NodeId,
-    keys: &[Option<&Value>],
-    depth: usize,
-    found: &mut Vec<usize>,
-) {
-    let node = program.tree.node(at);
-    let rest = &keys[depth..];
-    let is_end = |&index: &usize| program.definitions[index].reference.len() <= depth;
-    // Rules at one place are of one kind.
-    let is_leaf = node.children.is_empty() && node.definitions.first().is_none_or(is_end);
-    if is_leaf || rest.iter().all(Option::is_none) {
-        found.push(program.definitions.len() + at.index());
-        return;
-    }
-    for &index in &node.definitions {
-        if meets(&program.definitions[index], keys) {
-            found.push(index);
-        }
-    }
-    match rest[0] {
-        Some(key) => {
-            if let Some(&child) = node.children.get(key) {
-                reach(program, child, keys, depth + 1, found);
-            }
-        }
-        None => {
-            for &child in node.children.values() {
-                reach(program, child, keys, depth + 1, found);
-            }
-        }
-    }
-}
-
-/// Whether a path can lead to a definition.
-fn meets(definition: &Definition, keys: &[Option<&Value>]) -> bool {
-    definition
-        .reference
-        .iter()
-        .zip(keys)
-        .all(|(part, key)| match (&part.kind, key) {
-            (TermKind::Constant(part), Some(key)) => value::compare(part, key).is_eq(),
-            _ => true,
-        })
 }

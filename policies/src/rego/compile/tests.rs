@@ -4,6 +4,7 @@ mod coverage;
 mod explain;
 mod faults;
 mod indexes;
+mod limits;
 mod parts;
 mod reads;
 mod values;

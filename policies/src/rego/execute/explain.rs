@@ -386,13 +386,12 @@ impl Entry {
                 (Reason::Condition | Reason::Index, Some((_, span, values))) => (span, values),
                 _ => (self.span, Vec::new()),
             };
-            let excerpt = sources.excerpt(span);
-            let (line, caret) = excerpt.map_or_else(Default::default, |one| (one.line, one.caret));
+            let excerpt = sources.excerpt(span).unwrap_or_default();
             Outcome::Fails(Failed {
                 reason: self.reason,
                 location: sources.location(span),
-                line,
-                caret,
+                line: excerpt.line,
+                caret: excerpt.carets,
                 values,
             })
         };

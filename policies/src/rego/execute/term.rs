@@ -152,13 +152,13 @@ impl<'p, O: Observer> Machine<'p, O> {
         let source = match &reference.source {
             Source::Node(node) => return self.lookup(*node, &reference.path),
             Source::Part(part) => return self.below_part(*part, &reference.path),
+            Source::Term(Term::Rule(rule)) => return self.below_rule(*rule, &reference.path),
             Source::Term(Term::Data) => {
                 return match self.borrowed_data(&reference.path) {
                     Some(found) => Ok(found.clone()),
                     None => self.lookup_base(&reference.path),
                 };
             }
-            Source::Term(Term::Rule(rule)) => return self.below_rule(*rule, &reference.path),
             Source::Term(source) => source,
         };
         if let Some(found) = self.borrowed(source, &reference.path) {

@@ -20,7 +20,7 @@ use crate::rego::value;
 /// Parts of paths that are told apart, at most, in a whole plan. Each key that is named has to be told
 /// what is looked at below every member, so that keys and members multiply; of the policies that
 /// people write, none has a thousand.
-const MAX_WORK: usize = 1_000_000;
+const MAX_WORK: usize = 500_000;
 
 /// What the plan can look at. `replaced` are the builtin functions that some `with` replaces.
 pub(super) fn reads(plan: &Plan, replaced: &HashSet<&'static str>) -> Reads {
@@ -439,8 +439,31 @@ impl Reader<'_> {
     }
 }
 
+/// How many parts are told apart.
+fn size(access: &Access) -> usize {
+    match access {
+        Access::All => 1,
+        Access::Parts { keys, each } => {
+            let below = keys.values().chain(each.as_deref()).map(size);
+            1 + below.sum::<usize>()
+        }
+    }
+}
+
 fn mark(access: &mut Access, path: &[Part], whole: bool, work: &mut usize) {
     *work += 1;
+    if let (
+        Some((Part::Key(key), _)),
+        Access::Parts {
+            keys,
+            each: Some(each),
+        },
+    ) = (path.split_first(), &*access)
+        && !keys.contains_key(key)
+    {
+        // What is looked at below every member is copied for the key.
+        *work += size(each);
+    }
     match path.split_first() {
         None if whole => access.whole(),
         None => {}

@@ -80,8 +80,8 @@ policy.rego:5:1: data.platform.limits.allow does not hold
         c.image = "nginx"
     policy.rego:22:1: data.platform.limits.exempt does not hold
            |
-        23 | 	c.name in exceptions
-           | 	^^^^^^^^^^^^^^^^^^^^
+        23 | c.name in exceptions
+           | ^^^^^^^^^^^^^^^^^^^^
         c.name = "web"
       policy.rego:27:1: data.platform.limits.exceptions holds
           value = {"dns", "proxy"}
@@ -90,8 +90,8 @@ policy.rego:5:1: data.platform.limits.allow does not hold
         c = {"image": "trusted/log", "limits": {}, "name": "log"}
   policy.rego:14:1: data.platform.limits.deny does not hold
          |
-      17 | 	owner == ""
-         | 	^^^^^^^^^^^
+      17 | owner == ""
+         | ^^^^^^^^^^^
       owner = "ada"
 policy.rego:3:9: data.platform.limits.allow is false by default
 "#);

@@ -233,3 +233,23 @@ fn a_function_that_is_refused_may_be_replaced() {
     let error = error.expect_err("nobody stands in for it").to_string();
     assert!(error.contains("http.send is not available"), "{error}");
 }
+
+/// Each element waits for the one after it; the last is known.
+#[test]
+fn unification_in_a_chain() {
+    let names = |from: usize| {
+        let names: Vec<String> = (from..from + 300).map(|i| format!("x{i}")).collect();
+        names.join(", ")
+    };
+    let (left, right) = (names(0), names(1));
+    check(&format!("p := x0 if [{left}, x300] = [{right}, 7]"), &["7"]);
+    check(&format!("p := x0 if [x300, {right}] = [7, {left}]"), &["7"]);
+    check(
+        "p := [x, y, z] if [[x, y], z] = [z, [1, 2]]",
+        &["[1,2,[1,2]]"],
+    );
+    check(
+        "p := x if [{\"a\": x, \"b\": y}, y] = [{\"b\": 1, \"a\": y}, 1]",
+        &["1"],
+    );
+}

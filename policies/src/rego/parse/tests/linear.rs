@@ -3,7 +3,7 @@
 
 use rstest::rstest;
 
-use super::super::super::ast::{MAX_HEIGHT, Version};
+use super::super::super::ast::{MAX_HEIGHT, MAX_PATH, Version};
 use super::super::super::source::FileId;
 use super::super::cursor::Parser;
 use super::super::{MAX_BYTES, MAX_FAULTS};
@@ -226,4 +226,87 @@ fn the_number_of_faults_is_bounded() {
             .len(),
         MAX_FAULTS
     );
+}
+
+/// What a path leads to is a tree of its depth, which passes walk by recursion.
+#[rstest]
+#[case("package a{}")]
+#[case("package a\nimport input{}")]
+#[case("package a\np := input{}")]
+#[case("package a\np if true with input{} as 1")]
+fn paths_are_bounded(#[case] source: &str) {
+    let source = |parts: usize| source.replace("{}", &".a".repeat(parts));
+    assert!(module(&source(MAX_PATH - 1), Version::V1).is_ok());
+    for parts in [MAX_PATH, 100_000] {
+        let faults = module(&source(parts), Version::V1).expect_err("it is too long");
+        assert!(
+            faults[0].ends_with("a reference has at most 200 parts"),
+            "{faults:?}"
+        );
+    }
+}
+
+/// Each branch has the head again.
+#[test]
+fn repeated_heads_are_bounded() {
+    let names: Vec<String> = (0..500).map(|i| format!("x{i}")).collect();
+    let head = format!("package a\nf([{}])", names.join(", "));
+    for branch in [" { input.x }", " else := 1 { input.x }"] {
+        let source = |count: usize| format!("{head} {{ true }}{}", branch.repeat(count));
+        assert!(module(&source(50), Version::V0).is_ok());
+        let faults = module(&source(150), Version::V0).expect_err("it is too much");
+        assert!(faults[0].contains("repeat rule heads"), "{faults:?}");
+    }
+}
+
+/// Line ends of Windows, and of old, are white space; only in raw strings they are kept.
+#[test]
+fn carriage_returns_are_white_space() {
+    let source = "package a\n# METADATA\n# title: x\np := 1 if {\n\tinput.x\n\tnot input.y\n}\n";
+    let expected = super::rules(source, Version::V1).expect("it is Rego");
+    let windows = super::rules(&source.replace('\n', "\r\n"), Version::V1);
+    assert_eq!(windows.expect("it is Rego"), expected);
+    assert!(module("package a\rp := 1\r", Version::V1).is_ok());
+    let raw = super::rules("package a\np := `a\r\nb`", Version::V1).expect("it is Rego");
+    assert!(raw.contains("\\r\\n") || raw.contains("a\r\nb"), "{raw}");
+}
+
+/// As OPA has it: a byte-order mark may begin a source only, and the comment that follows it does not
+/// begin its line, so it is no annotation; a null character may stand nowhere.
+#[test]
+fn marks_and_null_characters() {
+    let told = |source: &str| module(source, Version::V1).err().unwrap_or_default();
+    assert_eq!(told("\u{feff}package a\np := 1"), [""; 0]);
+    assert_eq!(told("\u{feff}# METADATA\n# title: [\npackage a"), [""; 0]);
+    assert_ne!(told("# METADATA\n# title: [\npackage a"), [""; 0]);
+    for source in [
+        "\u{feff}\u{feff}package a",
+        "package a\n# \u{feff}",
+        "package a\np := \"\u{feff}\"",
+    ] {
+        assert!(
+            told(source)[0].ends_with("illegal byte-order mark"),
+            "{source:?}"
+        );
+    }
+    for source in [
+        "package a\np := 1 \0",
+        "package a\np := \"\0\"",
+        "package a\n# \0\np := 1",
+    ] {
+        assert!(
+            told(source)[0].ends_with("illegal null character"),
+            "{source:?}"
+        );
+    }
+    assert!(told("package a\u{a0}\np := 1")[0].contains("non-breaking space"));
+    assert!(told("package a\u{c}p := 1")[0].ends_with("illegal token"));
+}
+
+/// A line of any length has its fault told with its column.
+#[test]
+fn very_long_lines() {
+    let source = format!("package a\np := {}}}", " ".repeat(500_000));
+    let faults = module(&source, Version::V1).expect_err("there is no value");
+    assert_eq!(faults, ["2:500006 unexpected } token"]);
 }

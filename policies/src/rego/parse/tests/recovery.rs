@@ -54,12 +54,12 @@ fn a_fault_shows_its_line() {
     let faults = parse_module(file, source, options).expect_err("it is wrong");
     let shown: Vec<String> = faults
         .iter()
-        .map(|fault| sources.render(fault).to_string())
+        .map(|fault| sources.diagnostic(fault).to_string())
         .collect();
     assert_eq!(
         shown,
         [
-            "policy.rego:4:10: rego_parse_error: illegal token\n  |\n4 | \tinput.größe and x\n  | \t        ^^"
+            "policy.rego:4:10: rego_parse_error: illegal token\n  | input.größe and x\n  |         ^^"
         ]
     );
 }

@@ -1,5 +1,7 @@
 //! `=`: which side is compared, which is bound, which is taken apart.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
+
 use regorus::Value;
 
 use super::Lowering;
@@ -18,6 +20,53 @@ pub(super) enum Shape {
     Array(Vec<Shape>),
     /// An object with a variable that is not bound; the keys are values.
     Object(Vec<(Term, Shape)>),
+}
+
+/// Two shapes of which neither is bound.
+struct Waiting {
+    left: Shape,
+    right: Shape,
+    /// The variables of each side that are not bound.
+    open: [HashSet<Var>; 2],
+}
+
+impl Waiting {
+    fn new(left: Shape, right: Shape) -> Self {
+        let open = [&left, &right].map(|shape| {
+            let mut found = HashSet::new();
+            collect(shape, &mut found);
+            found
+        });
+        Self { left, right, open }
+    }
+
+    /// Whether a side is bound, now that a variable is.
+    fn is_ready(&mut self, var: Var) -> bool {
+        let mut ready = false;
+        for side in &mut self.open {
+            ready |= side.remove(&var) && side.is_empty();
+        }
+        ready
+    }
+}
+
+/// The variables of two shapes.
+fn variables(left: &Shape, right: &Shape) -> HashSet<Var> {
+    let mut found = HashSet::new();
+    collect(left, &mut found);
+    collect(right, &mut found);
+    found
+}
+
+fn collect(shape: &Shape, found: &mut HashSet<Var>) {
+    match shape {
+        Shape::Var(var) => {
+            found.insert(*var);
+        }
+        Shape::Term(_) => {}
+        Shape::Array(shapes) => shapes.iter().for_each(|shape| collect(shape, found)),
+        Shape::Object(pairs) => pairs.iter().for_each(|(_, shape)| collect(shape, found)),
+    }
 }
 
 impl Lowering<'_> {
@@ -129,43 +178,68 @@ impl Lowering<'_> {
         self.step(kind);
     }
 
-    /// Unifies two shapes: part by part, and what waits for another part is tried again.
+    /// Unifies two shapes: part by part, and what waits for another part is tried again when that is
+    /// bound: in the same round if its turn is still to come.
     fn shapes(&mut self, left: Shape, right: Shape) {
-        let mut open = vec![(left, right)];
-        loop {
-            let before = open.len();
-            let mut waiting = Vec::new();
-            let mut progress = false;
-            for (left, right) in open {
-                progress |= self.pair(left, right, &mut waiting);
+        let mut pairs = vec![Some(Waiting::new(left, right))];
+        let mut watchers: HashMap<Var, Vec<usize>> = HashMap::new();
+        let mut turns = BTreeSet::from([(0, 0)]);
+        while let Some((round, index)) = turns.pop_first() {
+            let Some(Waiting { left, right, .. }) = pairs[index].take() else {
+                continue;
+            };
+            let vars = variables(&left, &right);
+            let mut parts = Vec::new();
+            if let Some((left, right)) = self.pair(left, right, &mut parts) {
+                // Put off: it is tried again when one side has been bound.
+                let waiting = Waiting::new(left, right);
+                for &var in waiting.open.iter().flatten() {
+                    watchers.entry(var).or_default().push(index);
+                }
+                pairs[index] = Some(waiting);
+                continue;
             }
-            if waiting.is_empty() {
-                return;
+            for (left, right) in parts {
+                turns.insert((round + 1, pairs.len()));
+                pairs.push(Some(Waiting::new(left, right)));
             }
-            if !progress && waiting.len() >= before {
-                let what = "a unification of variables that depend on each other";
-                return self.beyond(what);
+            for var in vars {
+                if !self.bound.contains(var) {
+                    continue;
+                }
+                for other in watchers.remove(&var).unwrap_or_default() {
+                    let waiting = pairs[other].as_mut();
+                    if waiting.is_some_and(|waiting| waiting.is_ready(var)) {
+                        turns.insert((round + usize::from(other < index), other));
+                    }
+                }
             }
-            open = waiting;
+        }
+        if pairs.iter().any(Option::is_some) {
+            self.beyond("a unification of variables that depend on each other");
         }
     }
 
-    /// Unifies two shapes or puts them off; whether anything was done.
-    fn pair(&mut self, left: Shape, right: Shape, waiting: &mut Vec<(Shape, Shape)>) -> bool {
+    /// Unifies two shapes, whose parts are to be unified next. If neither is bound yet, gives them
+    /// back.
+    fn pair(
+        &mut self,
+        left: Shape,
+        right: Shape,
+        parts: &mut Vec<(Shape, Shape)>,
+    ) -> Option<(Shape, Shape)> {
         let left = self.settled(left);
         let right = self.settled(right);
         match (left, right) {
             (Shape::Term(term), shape) | (shape, Shape::Term(term)) => {
                 self.assign(shape, term);
-                true
             }
-            (Shape::Var(a), Shape::Var(b)) if a == b => false,
+            (Shape::Var(a), Shape::Var(b)) if a == b => {}
             (Shape::Array(left), Shape::Array(right)) if left.len() == right.len() => {
-                waiting.extend(left.into_iter().zip(right));
-                true
+                parts.extend(left.into_iter().zip(right));
             }
             (Shape::Object(left), Shape::Object(right)) if left.len() == right.len() => {
-                self.objects(left, right, waiting)
+                self.objects(left, right, parts);
             }
             (left @ (Shape::Array(_) | Shape::Object(_)), right)
                 if !matches!(right, Shape::Var(_)) =>
@@ -173,21 +247,18 @@ impl Lowering<'_> {
                 // Of different lengths or kinds.
                 drop(left);
                 self.step(StepKind::Test(super::constant(false)));
-                true
             }
-            (left, right) => {
-                waiting.push((left, right));
-                false
-            }
+            (left, right) => return Some((left, right)),
         }
+        None
     }
 
     fn objects(
         &mut self,
         left: Vec<(Term, Shape)>,
         right: Vec<(Term, Shape)>,
-        waiting: &mut Vec<(Shape, Shape)>,
-    ) -> bool {
+        parts: &mut Vec<(Shape, Shape)>,
+    ) {
         let what = "the unification of two objects with computed keys";
         let mut computed = false;
         let mut others: Vec<(Value, Option<Shape>)> = Vec::new();
@@ -200,20 +271,18 @@ impl Lowering<'_> {
         others.sort_by(|(a, _), (b, _)| value::compare(a, b));
         for (key, shape) in left {
             let Term::Constant(name) = &key else {
-                self.beyond(what);
-                return true;
+                return self.beyond(what);
             };
             let first = others.partition_point(|(other, _)| value::compare(other, name).is_lt());
             let same = others[first..]
                 .iter_mut()
                 .take_while(|(other, _)| value::compare(other, name).is_eq());
             match same.map(|(_, shape)| shape.take()).find(Option::is_some) {
-                Some(Some(other)) => waiting.push((shape, other)),
+                Some(Some(other)) => parts.push((shape, other)),
                 _ if computed => self.beyond(what),
                 _ => self.step(StepKind::Test(super::constant(false))),
             }
         }
-        true
     }
 
     /// A shape, as a value if all of it is bound by now.
