@@ -154,7 +154,7 @@ fn documented(arguments: &Arguments, text: &str) -> Result<Option<String>> {
     }
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
     let (expected, found) = (lines(text), lines(&found));
-    let at = (0..)
+    let at = (0..expected.len().max(found.len()))
         .find(|&at| expected.get(at) != found.get(at))
         .unwrap_or_default();
     Ok(Some(format!(

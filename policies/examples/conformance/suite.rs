@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 /// One case. What it does not say is as in OPA's runner: nothing, or no.
 #[derive(Clone, Debug, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "OPA's fields")]
 pub(crate) struct Case {
     /// Its name.
     pub(crate) note: String,

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use regorus::{
-    Source, Value as RegorusValue,
+    LimitError, Source, Value as RegorusValue,
     unstable::{BUILTINS, Expr, Ref, Span},
 };
 
@@ -80,6 +80,11 @@ pub(super) fn call(
                 .into())
         }
         Ok(Ok(value)) => Ok(canonical(value)),
+        // OPA has no such limit, and an answer.
+        Ok(Err(error)) if error.downcast_ref::<LimitError>().is_some() => {
+            let reason = "the regular expression is too large";
+            Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))
+        }
         Ok(Err(error)) => Err(fault(&format!("{error:#}"))),
         Err(_) => Err(Fault::Ends(ErrorKind::Panicked(name).into())),
     }

@@ -20,10 +20,9 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
         let text = string(operands, 2)?;
         context.charge_bytes(pattern.len())?;
         let automaton = Parser::new(pattern, &separators).automaton()?;
-        let characters = text.len() as u64;
-        context
-            .budget
-            .steps(characters.saturating_mul(automaton.len() as u64) / 8)?;
+        let work = automaton.len().saturating_add(pattern.len());
+        let work = (work as u64).saturating_mul(text.len() as u64);
+        context.budget.steps(work / 8)?;
         Ok(Value::Bool(matches(&automaton, text)))
     }),
     ("glob.quote_meta", 1, |context, operands| {

@@ -7,6 +7,8 @@
 //! OPA goes through properties in no order; here they are in that of their names. What refers to
 //! other schemas (`$ref`, `$id`, `id`, `$schema`) and `format` is refused when it is met.
 
+mod numbers;
+mod outcome;
 mod parse;
 mod validate;
 

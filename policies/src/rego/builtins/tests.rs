@@ -209,3 +209,13 @@ fn what_calls_the_network_is_refused() {
     assert_eq!(refusal(send), Some("policies make no network calls"));
     assert!(apply("http.send", "[{}]").contains("Refused"));
 }
+
+/// OPA has an answer, which undefined is not.
+#[rstest]
+#[case("regex.match", r#"["^\\pL{1000}$", "a"]"#)]
+#[case("regex.is_valid", r#"["^\\pL{1000}$"]"#)]
+#[case("regex.replace", r#"["a", "^\\pL{1000}$", "b"]"#)]
+fn what_is_too_large_is_refused(#[case] name: &str, #[case] operands: &str) {
+    let fault = apply(name, operands);
+    assert!(fault.contains("too large"), "{fault}");
+}

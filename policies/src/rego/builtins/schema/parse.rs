@@ -480,13 +480,12 @@ fn limit(
         *limit = Some(value.clone());
     }
     match keyword(document, exclusive_word) {
-        None => {}
         Some(Value::Bool(_)) if limit.is_none() => {
             let message = format!("{exclusive_word} cannot be used without {word}");
             return Err(wrong(message));
         }
         Some(Value::Bool(true)) => *exclusive = limit.take(),
-        Some(Value::Bool(false)) => {}
+        None | Some(Value::Bool(false)) => {}
         Some(value) if number::is_number(value) => *exclusive = Some(value.clone()),
         Some(_) => return Err(invalid_type("boolean/number", exclusive_word)),
     }

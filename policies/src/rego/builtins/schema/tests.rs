@@ -117,3 +117,15 @@ fn what_is_beyond_is_refused(#[case] schema: &str) {
     let result = apply("json.verify_schema", &[Value::from(schema)]);
     assert!(matches!(result, Err(Fault::Ends(_))), "{result:?}");
 }
+
+/// A name of a megabyte, which every one of the errors repeats.
+#[test]
+fn errors_that_would_fill_the_memory_end_the_evaluation() {
+    let name = "a".repeat(1 << 20);
+    let items = "1,".repeat(1 << 16);
+    let document = format!("{{\"{name}\": [{items}1]}}");
+    let schema = r#"{"additionalProperties": {"items": {"type": "string"}}}"#;
+    let operands = [Value::from(document), Value::from(schema)];
+    let result = apply("json.match_schema", &operands);
+    assert!(matches!(result, Err(Fault::Ends(_))));
+}

@@ -1,42 +1,17 @@
 //! Documents: what is wrong with them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
+use super::outcome::{Error, Outcome, Place, ROOT};
 use super::parse::{Additional, Dependency, Items, Schema, members};
-use super::{Context, Result, canonical, refused};
+use super::{Context, Result, canonical, numbers};
 use crate::rego::{
     builtins::{call, lookup},
-    value::{Value, elements, number, number::Decimal},
+    value::{Value, elements, number},
 };
 
 /// The function in whose name errors are told.
-const NAME: &str = "json.match_schema";
-
-/// The document as a whole.
-const ROOT: &str = "(Root)";
-
-/// What is wrong with a part of a document.
-#[derive(Debug, Clone)]
-pub(super) struct Error {
-    kind: &'static str,
-    /// The names and indices that lead to the part.
-    field: String,
-    description: String,
-}
-
-impl From<Error> for Value {
-    fn from(error: Error) -> Self {
-        let whole = format!("{}: {}", error.field, error.description);
-        let members = [
-            ("error", whole),
-            ("type", error.kind.to_owned()),
-            ("field", error.field),
-            ("desc", error.description),
-        ];
-        let members = members.map(|(name, text)| (Self::from(name), Self::from(text)));
-        BTreeMap::from(members).into()
-    }
-}
+pub(super) const NAME: &str = "json.match_schema";
 
 /// What is wrong with a document.
 pub(super) fn validate(
@@ -48,55 +23,6 @@ pub(super) fn validate(
     let mut outcome = Outcome::default();
     validator.document(schema, document, &Place(None, ROOT), &mut outcome)?;
     Ok(outcome.errors)
-}
-
-/// What was found so far. Of several schemas none of which holds, the errors of that with the
-/// highest score are told.
-#[derive(Debug, Default)]
-struct Outcome {
-    errors: Vec<Error>,
-    score: i64,
-}
-
-impl Outcome {
-    fn add(&mut self, kind: &'static str, place: &Place<'_>, description: impl Into<String>) {
-        self.errors.push(Error {
-            kind,
-            field: place.field(),
-            description: description.into(),
-        });
-        self.score -= 2;
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.errors.extend(other.errors);
-        self.score += other.score;
-    }
-
-    fn is_valid(&self) -> bool {
-        self.errors.is_empty()
-    }
-}
-
-/// Where a part of the document is: below another one, under a name.
-#[derive(Clone, Copy)]
-struct Place<'p>(Option<&'p Place<'p>>, &'p str);
-
-impl Place<'_> {
-    fn path(&self) -> String {
-        match self.0 {
-            Some(above) => format!("{}.{}", above.path(), self.1),
-            None => self.1.to_owned(),
-        }
-    }
-
-    fn field(&self) -> String {
-        let path = self.path();
-        match path.strip_prefix("(Root).") {
-            Some(field) => field.to_owned(),
-            None => path,
-        }
-    }
 }
 
 struct Validator<'v, 'c, 'q> {
@@ -125,7 +51,12 @@ impl Validator<'_, '_, '_> {
         self.context.charge_members(1)?;
         if let Some(passes) = schema.passes {
             if !passes {
-                outcome.add("false", place, "False always fails validation");
+                outcome.add(
+                    self.context,
+                    "false",
+                    place,
+                    "False always fails validation",
+                )?;
             }
             return Ok(());
         }
@@ -138,17 +69,19 @@ impl Validator<'_, '_, '_> {
                 several => format!("[{}]", several.join(",")),
             };
             let message = format!("Invalid type. Expected: {expected}, given: {given}");
-            outcome.add("invalid_type", place, message);
+            outcome.add(self.context, "invalid_type", place, message)?;
             return Ok(());
         }
         self.combinations(schema, document, place, outcome)?;
         match given {
             "array" => self.array(schema, document, place, outcome)?,
             "object" => self.object(schema, document, place, outcome)?,
-            "integer" | "number" => numbers(schema, document, place, outcome)?,
+            "integer" | "number" => {
+                numbers::validate(self.context, schema, document, place, outcome)?;
+            }
             _ => {}
         }
-        values(schema, document, place, outcome)?;
+        self.values(schema, document, place, outcome)?;
         match document {
             Value::Object(object) => {
                 for (name, property) in &schema.properties {
@@ -175,7 +108,7 @@ impl Validator<'_, '_, '_> {
             let (valid, best) = self.attempts(&schema.any_of, document, place, true)?;
             if valid == 0 {
                 let message = "Must validate at least one schema (anyOf)";
-                outcome.add("number_any_of", place, message);
+                outcome.add(self.context, "number_any_of", place, message)?;
                 outcome.merge(best);
             }
         }
@@ -183,7 +116,7 @@ impl Validator<'_, '_, '_> {
             let (valid, best) = self.attempts(&schema.one_of, document, place, false)?;
             if valid != 1 {
                 let message = "Must validate one and only one schema (oneOf)";
-                outcome.add("number_one_of", place, message);
+                outcome.add(self.context, "number_one_of", place, message)?;
             }
             if valid == 0 {
                 outcome.merge(best);
@@ -197,13 +130,13 @@ impl Validator<'_, '_, '_> {
         }
         if !all {
             let message = "Must validate all the schemas (allOf)";
-            outcome.add("number_all_of", place, message);
+            outcome.add(self.context, "number_all_of", place, message)?;
         }
         if let Some(not) = &schema.not
             && self.separately(not, document, place)?.is_valid()
         {
             let message = "Must not validate the schema (not)";
-            outcome.add("number_not", place, message);
+            outcome.add(self.context, "number_not", place, message)?;
         }
         self.dependencies(schema, document, place, outcome)?;
         if let Some(condition) = &schema.condition {
@@ -218,7 +151,7 @@ impl Validator<'_, '_, '_> {
             if let Some(branch) = branch {
                 let branch = self.separately(branch, document, place)?;
                 if !branch.is_valid() {
-                    outcome.add(kind, place, message);
+                    outcome.add(self.context, kind, place, message)?;
                     outcome.merge(branch);
                 }
             }
@@ -268,7 +201,7 @@ impl Validator<'_, '_, '_> {
                 Dependency::Properties(names) => {
                     for missing in names.iter().filter(|name| !has(name)) {
                         let message = format!("Has a dependency on {missing}");
-                        outcome.add("missing_dependency", place, message);
+                        outcome.add(self.context, "missing_dependency", place, message)?;
                     }
                 }
                 Dependency::Schema(schema) => self.document(schema, document, place, outcome)?,
@@ -316,22 +249,23 @@ impl Validator<'_, '_, '_> {
         }
         if surplus {
             let message = "No additional items allowed on array";
-            outcome.add("array_no_additional_items", place, message);
+            outcome.add(self.context, "array_no_additional_items", place, message)?;
         }
         if let Some(least) = schema.item_count.least.filter(|least| items.len() < *least) {
             let message = format!("Array must have at least {least} items");
-            outcome.add("array_min_items", place, message);
+            outcome.add(self.context, "array_min_items", place, message)?;
         }
         if let Some(most) = schema.item_count.most.filter(|most| items.len() > *most) {
             let message = format!("Array must have at most {most} items");
-            outcome.add("array_max_items", place, message);
+            outcome.add(self.context, "array_max_items", place, message)?;
         }
         if schema.unique_items {
             let mut seen = HashMap::new();
+            self.context.charge_members(items.len())?;
             for (at, item) in items.iter().enumerate() {
-                if let Some(before) = seen.insert(canonical(NAME, item)?, at) {
+                if let Some(before) = seen.insert(self.canonical(item)?, at) {
                     let message = format!("array items[{before},{at}] must be unique");
-                    outcome.add("unique", place, message);
+                    outcome.add(self.context, "unique", place, message)?;
                 }
             }
         }
@@ -361,7 +295,7 @@ impl Validator<'_, '_, '_> {
             }
         }
         let message = "At least one of the items must match";
-        outcome.add("contains", place, message);
+        outcome.add(self.context, "contains", place, message)?;
         outcome.merge(best.unwrap_or_default());
         Ok(())
     }
@@ -377,18 +311,23 @@ impl Validator<'_, '_, '_> {
         let count = &schema.property_count;
         if let Some(least) = count.least.filter(|least| members.len() < *least) {
             let message = format!("Must have at least {least} properties");
-            outcome.add("array_min_properties", place, message);
+            outcome.add(self.context, "array_min_properties", place, message)?;
         }
         if let Some(most) = count.most.filter(|most| members.len() > *most) {
             let message = format!("Must have at most {most} properties");
-            outcome.add("array_max_properties", place, message);
+            outcome.add(self.context, "array_max_properties", place, message)?;
         }
         let has = |name: &str| members.binary_search_by_key(&name, |(key, _)| key).is_ok();
         for name in &schema.required {
             if has(name) {
                 outcome.score += 1;
             } else {
-                outcome.add("required", place, format!("{name} is required"));
+                outcome.add(
+                    self.context,
+                    "required",
+                    place,
+                    format!("{name} is required"),
+                )?;
             }
         }
         for (name, member) in &members {
@@ -408,7 +347,12 @@ impl Validator<'_, '_, '_> {
                 _ if described => {}
                 Some(Additional::Allowed(false)) => {
                     let message = format!("Additional property {name} is not allowed");
-                    outcome.add("additional_property_not_allowed", place, message);
+                    outcome.add(
+                        self.context,
+                        "additional_property_not_allowed",
+                        place,
+                        message,
+                    )?;
                 }
                 Some(Additional::Schema(schema)) => {
                     let found = self.separately(schema, member, &below)?;
@@ -422,7 +366,7 @@ impl Validator<'_, '_, '_> {
                 let found = self.separately(names, &Value::from(*name), place)?;
                 if !found.is_valid() {
                     let message = format!("Property name of \"{name}\" does not match");
-                    outcome.add("invalid_property_name", place, message);
+                    outcome.add(self.context, "invalid_property_name", place, message)?;
                     outcome.merge(found);
                 }
             }
@@ -441,20 +385,54 @@ impl Validator<'_, '_, '_> {
         let length = text.chars().count();
         if let Some(least) = schema.length.least.filter(|least| length < *least) {
             let message = format!("String length must be greater than or equal to {least}");
-            outcome.add("string_gte", place, message);
+            outcome.add(self.context, "string_gte", place, message)?;
         }
         if let Some(most) = schema.length.most.filter(|most| length > *most) {
             let message = format!("String length must be less than or equal to {most}");
-            outcome.add("string_lte", place, message);
+            outcome.add(self.context, "string_lte", place, message)?;
         }
         if let Some(pattern) = &schema.pattern
             && !self.matches(pattern, text)?
         {
             let message = format!("Does not match pattern '{pattern}'");
-            outcome.add("pattern", place, message);
+            outcome.add(self.context, "pattern", place, message)?;
         }
         outcome.score += 1;
         Ok(())
+    }
+
+    fn values(
+        &mut self,
+        schema: &Schema,
+        document: &Value,
+        place: &Place<'_>,
+        outcome: &mut Outcome,
+    ) -> Result<()> {
+        if let Some(constant) = &schema.constant
+            && self.canonical(document)? != *constant
+        {
+            let message = format!("{} does not match: {constant}", place.field());
+            outcome.add(self.context, "const", place, message)?;
+        }
+        if let Some(allowed) = &schema.allowed
+            && !allowed.contains(&self.canonical(document)?)
+        {
+            let length: usize = allowed.iter().map(String::len).sum();
+            self.context.charge_bytes(length)?;
+            let allowed = allowed.join(", ");
+            let field = place.field();
+            let message = format!("{field} must be one of the following: {allowed}");
+            outcome.add(self.context, "enum", place, message)?;
+        }
+        outcome.score += 1;
+        Ok(())
+    }
+
+    /// The text of a part of the document, whose length is accounted for.
+    fn canonical(&mut self, document: &Value) -> Result<String> {
+        let text = canonical(NAME, document)?;
+        self.context.budget.steps(text.len() as u64 / 8)?;
+        Ok(text)
     }
 
     fn matches(&mut self, pattern: &str, text: &str) -> Result<bool> {
@@ -474,110 +452,4 @@ fn type_of(document: &Value) -> &'static str {
         _ if number::is_number(document) => "number",
         _ => "null",
     }
-}
-
-fn values(
-    schema: &Schema,
-    document: &Value,
-    place: &Place<'_>,
-    outcome: &mut Outcome,
-) -> Result<()> {
-    if let Some(constant) = &schema.constant
-        && canonical(NAME, document)? != *constant
-    {
-        let message = format!("{} does not match: {constant}", place.field());
-        outcome.add("const", place, message);
-    }
-    if let Some(allowed) = &schema.allowed
-        && !allowed.contains(&canonical(NAME, document)?)
-    {
-        let allowed = allowed.join(", ");
-        let field = place.field();
-        let message = format!("{field} must be one of the following: {allowed}");
-        outcome.add("enum", place, message);
-    }
-    outcome.score += 1;
-    Ok(())
-}
-
-fn numbers(
-    schema: &Schema,
-    document: &Value,
-    place: &Place<'_>,
-    outcome: &mut Outcome,
-) -> Result<()> {
-    if let Some(multiple) = &schema.multiple_of
-        && !is_multiple(document, multiple)?
-    {
-        let message = format!("Must be a multiple of {}", written(multiple)?);
-        outcome.add("multiple_of", place, message);
-    }
-    let limits = [
-        (&schema.maximum, "number_lte", "less than or equal to"),
-        (&schema.exclusive_maximum, "number_lt", "less than"),
-        (&schema.minimum, "number_gte", "greater than or equal to"),
-        (&schema.exclusive_minimum, "number_gt", "greater than"),
-    ];
-    for (limit, kind, relation) in limits {
-        let Some(limit) = limit else { continue };
-        let order = number::compare(document, limit);
-        let holds = match kind {
-            "number_lte" => order.is_le(),
-            "number_lt" => order.is_lt(),
-            "number_gte" => order.is_ge(),
-            _ => order.is_gt(),
-        };
-        if !holds {
-            let message = format!("Must be {relation} {}", written(limit)?);
-            outcome.add(kind, place, message);
-        }
-    }
-    outcome.score += 1;
-    Ok(())
-}
-
-fn is_multiple(document: &Value, multiple: &Value) -> Result<bool> {
-    let large = || refused(NAME, "a number is too large");
-    let (document, multiple) = (Decimal::of(document), Decimal::of(multiple));
-    let (document, multiple) = (document.ok_or_else(large)?, multiple.ok_or_else(large)?);
-    let low = document.exponent.min(multiple.exponent);
-    let whole = |decimal: Decimal| {
-        let exponent = decimal.exponent - low;
-        Decimal {
-            exponent,
-            ..decimal
-        }
-        .to_integer()
-        .ok_or_else(large)
-    };
-    let (document, multiple) = (whole(document)?, whole(multiple)?);
-    Ok((document % multiple).bits() == 0)
-}
-
-/// Digits that a number may have for its shortest text in 64 bits to be its own.
-const DIGITS: usize = 18;
-
-/// A number as Go's `big.Float` is written: with an exponent from a million on.
-fn written(number: &Value) -> Result<String> {
-    let decimal = Decimal::of(number)
-        .filter(|decimal| decimal.coefficient.magnitude().to_string().len() <= DIGITS);
-    let decimal = decimal.ok_or_else(|| refused(NAME, "a limit has very many digits"))?;
-    let decimal = Decimal::new(decimal.coefficient, decimal.exponent);
-    let digits = decimal.coefficient.magnitude().to_string();
-    let exponent = decimal.exponent + i64::try_from(digits.len()).unwrap_or(0) - 1;
-    if decimal == Decimal::zero() || (-4..6).contains(&exponent) {
-        return Ok(decimal.text());
-    }
-    let sign = if decimal.coefficient.sign() == num_bigint::Sign::Minus {
-        "-"
-    } else {
-        ""
-    };
-    let (first, rest) = digits.split_at(1);
-    let dot = if rest.is_empty() { "" } else { "." };
-    let exponent_sign = if exponent < 0 { '-' } else { '+' };
-    let exponent = exponent.unsigned_abs();
-    Ok(format!(
-        "{sign}{first}{dot}{rest}e{exponent_sign}{exponent:02}"
-    ))
 }
