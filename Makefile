@@ -23,18 +23,22 @@ IMAGE := dist/portcullis-$(VERSION).tar
 # The end-to-end tests need a cluster; everything else of the workspace does not.
 WITHOUT_CLUSTER := --workspace --exclude portcullis-e2e --locked
 
+# What `make differential` compares with OPA (the same seed gives the same policies), and how long it
+# runs, or each target of `make fuzz`.
+SEED ?= 1
+SECONDS ?= 300
+
 # Each shipped policy is tested as it is served: alone, with its `data.json` at the root of `data`.
 LIBRARY := $(sort $(wildcard policies/library/*/*/*))
 
 # OPA's own suites are in its Go module, of the version that is built for the tests.
 OPA_MODULE := github.com/open-policy-agent/opa@$(shell sed -n 's/^opa_version=//p' e2e/cluster/versions.sh)
 
-# How long each fuzz target runs.
-SECONDS ?= 60
+opa_module = $$(go mod download -json $(OPA_MODULE) | sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p')
 
 # Runs them with these options.
 define conformance
-	module=$$(go mod download -json $(OPA_MODULE) | sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p'); \
+	module=$(opa_module); \
 	cargo run --locked --release -q -p portcullis-policies --example conformance -- \
 		$(1) "$$module" docs/rego-conformance.md
 endef
@@ -67,7 +71,7 @@ library: opa ## test the shipped policies with OPA
 
 .PHONY: fuzz
 fuzz: $(CACHE)/tools/bin/cargo-fuzz ## fuzz the Rego compiler, each target for SECONDS; see policies/fuzz
-	module=$$(go mod download -json $(OPA_MODULE) | sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p'); \
+	module=$(opa_module); \
 	cargo run --locked -q -p portcullis-policies --example seeds -- \
 		policies/fuzz/corpus "$$module/v1/test/cases/testdata" policies/library
 	SECONDS_EACH=$(SECONDS) policies/fuzz/run
@@ -75,6 +79,14 @@ fuzz: $(CACHE)/tools/bin/cargo-fuzz ## fuzz the Rego compiler, each target for S
 .PHONY: conformance
 conformance: ## OPA's own suites on our Rego: equal, refused or different; more cases from CONFORMANCE_EXTRA
 	$(call conformance,--check $(addprefix --extra ,$(CONFORMANCE_EXTRA)))
+
+.PHONY: differential
+differential: ## compare our Rego with OPA itself on generated policies: SEED, SECONDS
+	cd policies/opa && go build -o $(CACHE)/bin/rego-oracle ./oracle
+	module=$(opa_module); \
+	cargo run --locked --release -q -p portcullis-policies --example differential -- \
+		--oracle $(CACHE)/bin/rego-oracle --suites "$$module/v1/test/cases/testdata" \
+		--seed $(SEED) --seconds $(SECONDS)
 
 .PHONY: test
 test: tools opa ## everything, the end-to-end tests on a real cluster included

@@ -48,6 +48,12 @@ enum Shape {
     Function(Vec<Kind>),
 }
 
+impl Shape {
+    fn is_function(&self) -> bool {
+        matches!(self, Self::Function(_))
+    }
+}
+
 /// A rule or a function.
 #[derive(Clone, Debug)]
 struct Rule {
@@ -100,7 +106,7 @@ pub(crate) fn case(random: &mut Random) -> Case {
     };
     let faults = if random.percent(25) { 12 } else { 0 };
     let strict = random.percent(4);
-    let strict_errors = random.percent(12);
+    let strict_errors = random.percent(5);
     let mut writer = Writer {
         random,
         version,

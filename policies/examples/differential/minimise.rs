@@ -67,7 +67,9 @@ impl Smallest<'_> {
             let theirs = self.oracle.answers(batch)?;
             for ((case, ours), theirs) in batch.iter().zip(&ours).zip(&theirs) {
                 let found = compare(ours, theirs).into_iter().find_map(|one| match one {
-                    Comparison::Different(found) if found.kinds == self.difference.kinds => {
+                    Comparison::Different(found) | Comparison::OtherCodes(found)
+                        if found.kinds == self.difference.kinds =>
+                    {
                         Some(found)
                     }
                     _ => None,

@@ -42,7 +42,9 @@ struct Entry {
 const MAX_BYTES: usize = 4_000;
 
 /// What gives another answer on each run, asks the network, or takes long.
-const UNSTEADY: [&str; 9] = [
+const UNSTEADY: [&str; 10] = [
+    // Names that OPA gives itself are nobody else's.
+    "__local",
     "http.send",
     "net.lookup_ip_addr",
     "rand.intn",
@@ -219,7 +221,7 @@ fn replacement<'a>(token: &'a str, random: &mut Random) -> &'a str {
             "x", "y", "_", "p", "q", "input", "data", "true", "false", "null", "not", "some",
             "every", "in", "if", "contains", "count", "f",
         ]),
-        Kind::Number => random.pick(&["0", "1", "2", "-1", "1.5", "1e3", "10000000000000000000"]),
+        Kind::Number => random.pick(&["0", "1", "2", "-1", "1.5", "10000000000000000000"]),
         Kind::Text => random.pick(&["\"\"", "\"a\"", "\"b\"", "1", "x", "`r`", "$\"{x}\""]),
         Kind::Sign => random.pick(&[
             "{", "}", "(", ")", "[", "]", ",", ":", ";", ".", "|", "&", "+", "-", "*", "/", "%",

@@ -21,6 +21,8 @@ pub(crate) struct Options {
     pub(crate) output: Option<PathBuf>,
     /// A case that was written before, to be looked at again.
     pub(crate) replay: Option<PathBuf>,
+    /// Other codes of errors are differences too.
+    pub(crate) codes: bool,
     /// So many differences are enough.
     pub(crate) most: usize,
 }
@@ -36,6 +38,7 @@ impl Options {
             first: 0,
             output: None,
             replay: None,
+            codes: false,
             most: 20,
         };
         while let Some(name) = arguments.next() {
@@ -56,6 +59,7 @@ impl Options {
                 "--first" => options.first = number()?,
                 "--output" => options.output = Some(value.into()),
                 "--replay" => options.replay = Some(value.into()),
+                "--codes" => options.codes = value == "yes",
                 "--most" => options.most = usize::try_from(number()?)?,
                 other => bail!("there is no option {other}"),
             }

@@ -51,6 +51,8 @@ struct Solved {
     #[serde(default)]
     message: String,
     #[serde(default)]
+    unindexed: String,
+    #[serde(default)]
     solutions: Option<Vec<serde_json::Value>>,
 }
 
@@ -161,7 +163,12 @@ fn answer(solved: Solved) -> Answer {
         "" => {
             let solutions = solved.solutions.unwrap_or_default();
             match solutions.iter().map(untagged).collect::<Option<Vec<_>>>() {
-                Some(solutions) => Answer::of(solutions),
+                Some(solutions) => match (Answer::of(solutions), solved.unindexed) {
+                    (Answer::Solutions(solutions), code) if !code.is_empty() => {
+                        Answer::Spared(solutions, code)
+                    }
+                    (answer, _) => answer,
+                },
                 None => Answer::Refused("a value that cannot be held".to_owned()),
             }
         }

@@ -87,7 +87,9 @@ fn answer(case: &Case, plan: &Plan, entry: &Entry, input: &Value, data: &Value) 
     match execute::evaluate(plan, entry, question) {
         Ok(solutions) => Answer::of(solutions),
         Err(error) => match &error.kind {
-            ErrorKind::Refused { .. } => Answer::Refused(error.to_string()),
+            ErrorKind::Refused { .. } | ErrorKind::Ambiguous(_) => {
+                Answer::Refused(error.to_string())
+            }
             kind if kind.code() == "eval_cancel_error" => Answer::Refused(error.to_string()),
             kind => Answer::Error(kind.code().to_owned(), error.to_string()),
         },

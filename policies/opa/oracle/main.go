@@ -63,6 +63,9 @@ type answer struct {
 	Solutions []json.RawMessage `json:"solutions"`
 	// Text has the solutions as Rego.
 	Text []string `json:"text,omitempty"`
+	// Unindexed is the code of the error that there is when all rules are evaluated: OPA's index
+	// and its early exits spare some, and with them their errors.
+	Unindexed string `json:"unindexed,omitempty"`
 }
 
 func main() {
@@ -161,14 +164,21 @@ func handle(one request) response {
 		}
 		var answers []answer
 		for _, input := range one.Inputs {
-			prepared := topdown.NewQuery(compiled).
-				WithQueryCompiler(query).
-				WithCompiler(compiler).
-				WithStore(store).
-				WithTransaction(txn).
-				WithStrictBuiltinErrors(one.StrictErrors).
-				WithTime(time.Unix(0, 1_700_000_000_000_000_000))
-			answers = append(answers, evaluate(ctx, prepared, query, input, one.Timeout))
+			prepare := func() *topdown.Query {
+				return topdown.NewQuery(compiled).
+					WithQueryCompiler(query).
+					WithCompiler(compiler).
+					WithStore(store).
+					WithTransaction(txn).
+					WithStrictBuiltinErrors(one.StrictErrors).
+					WithTime(time.Unix(0, 1_700_000_000_000_000_000))
+			}
+			found := evaluate(ctx, prepare(), query, input, one.Timeout)
+			if found.Code == "" {
+				all := prepare().WithIndexing(false).WithEarlyExit(false)
+				found.Unindexed = evaluate(ctx, all, query, input, one.Timeout).Code
+			}
+			answers = append(answers, found)
 		}
 		result.Answers = append(result.Answers, answers)
 	}
@@ -300,7 +310,8 @@ func compileErrors(err error) []compileError {
 	if !errors.As(err, &several) {
 		var one *ast.Error
 		if !errors.As(err, &one) {
-			return []compileError{{Code: "other", Message: err.Error()}}
+			// Of queries, not all errors are of OPA's kind.
+			return []compileError{{Code: ast.ParseErr, Message: err.Error()}}
 		}
 		several = ast.Errors{one}
 	}

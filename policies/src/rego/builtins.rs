@@ -17,6 +17,7 @@ mod glob;
 mod numbers;
 mod operators;
 mod parts;
+mod paths;
 mod pattern;
 mod regex;
 mod request;
@@ -24,6 +25,7 @@ mod schema;
 mod strings;
 mod template;
 mod units;
+mod urlquery;
 
 #[cfg(test)]
 mod tests;
@@ -92,6 +94,29 @@ impl Context<'_, '_> {
         Ok(self.budget.charge(VALUE_SIZE.saturating_mul(count))?)
     }
 
+    /// Accounts for a document that is about to be built once more.
+    fn charge_document(&mut self, document: &Value) -> Result<()> {
+        match document {
+            Value::Array(elements) => {
+                self.charge_members(elements.len())?;
+                elements
+                    .iter()
+                    .try_for_each(|one| self.charge_document(one))
+            }
+            Value::Set(set) => {
+                self.charge_members(set.len())?;
+                set.iter().try_for_each(|one| self.charge_document(one))
+            }
+            Value::Object(object) => {
+                self.charge_members(2 * object.len())?;
+                object
+                    .values()
+                    .try_for_each(|one| self.charge_document(one))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Accounts for bytes that are about to be built.
     fn charge_bytes(&mut self, count: usize) -> Result<()> {
         self.budget.steps(count as u64 / 64)?;
@@ -154,11 +179,13 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         operators::FUNCTIONS,
         parts::FUNCTIONS,
         regex::FUNCTIONS,
+        paths::FUNCTIONS,
         request::FUNCTIONS,
         schema::FUNCTIONS,
         strings::FUNCTIONS,
         template::FUNCTIONS,
         units::FUNCTIONS,
+        urlquery::FUNCTIONS,
     ];
     let ours = ours
         .into_iter()

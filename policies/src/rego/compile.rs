@@ -8,7 +8,7 @@ use regorus::Value;
 
 use super::ast::Module;
 use super::check::{conflicts, deprecated, imports, infer, recursion};
-use super::findings::Findings;
+use super::findings::{Findings, Stage};
 use super::plan::ir::Plan;
 use super::resolve::{self, Question};
 use super::source::Fault;
@@ -36,15 +36,18 @@ pub fn compile(
     }
     let mut program = resolve::resolve(modules, questions, options.strict, &mut findings);
     conflicts::check(&program, options.data, &mut findings);
-    if findings.stop() {
-        return Err(findings.into_faults());
-    }
+    // What template strings miss is told before most of what has been found by now.
+    let stop = findings.stop();
+    let mark = findings.mark();
     for definition in &mut program.definitions {
         order::definition(definition, &mut findings);
     }
     for query in &mut program.queries {
         let bound = order::vars::VarSet::default();
         order::body(&mut query.body, bound, &query.variables, &mut findings);
+    }
+    if stop {
+        findings.forget(mark, Stage::Templates);
     }
     if findings.stop() {
         return Err(findings.into_faults());

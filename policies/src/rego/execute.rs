@@ -37,8 +37,8 @@ mod tests;
 
 use std::mem;
 
-pub use budget::Limits;
 pub(crate) use budget::{Budget, VALUE_SIZE};
+pub use budget::{Limits, MAX_DEPTH, MAX_VALUE_DEPTH};
 pub use coverage::{Coverage, FileReport, Position, Range, Report};
 pub use error::{Error, ErrorKind};
 pub use explain::{Explainer, Explanation, Failed, Named, Outcome, Reason, Solution, Tried};

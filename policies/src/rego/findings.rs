@@ -61,6 +61,13 @@ impl Stage {
     }
 }
 
+/// How much had been found.
+#[derive(Debug)]
+pub struct Mark {
+    found: usize,
+    counts: BTreeMap<Stage, usize>,
+}
+
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Findings {
@@ -92,6 +99,24 @@ impl Findings {
     /// What is Rego, but beyond this compiler.
     pub fn unsupported(&mut self, span: Span, what: &str) {
         self.compile(Stage::Support, span, format!("not supported: {what}"));
+    }
+
+    /// How much has been found until now.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            found: self.found.len(),
+            counts: self.counts.clone(),
+        }
+    }
+
+    /// Forgets what was found since then that only stages after this one would find.
+    pub fn forget(&mut self, mark: Mark, last: Stage) {
+        let since = self.found.split_off(mark.found);
+        let kept = since.into_iter().filter(|(stage, _)| *stage <= last);
+        self.found.extend(kept);
+        self.counts.retain(|stage, _| *stage <= last);
+        let before = mark.counts.into_iter().filter(|(stage, _)| *stage > last);
+        self.counts.extend(before);
     }
 
     /// A later stage would find follow-up errors.

@@ -88,6 +88,8 @@ struct Missing {
     assigned: bool,
     /// It is missing in a template string.
     template: bool,
+    /// It can be bound where it is, but must not be, if it was written by a person.
+    bindable: bool,
 }
 
 fn missing(expr: &Expr, var: Var, template: bool) -> Missing {
@@ -108,6 +110,7 @@ fn missing(expr: &Expr, var: Var, template: bool) -> Missing {
         condition: expr.span,
         assigned,
         template,
+        bindable: false,
     }
 }
 
@@ -119,6 +122,11 @@ fn report(mut missing: Vec<Missing>, variables: &[Variable], findings: &mut Find
         .iter()
         .filter(written)
         .any(|missing| !missing.assigned);
+    let in_templates: Vec<Var> = missing
+        .iter()
+        .filter(|missing| missing.template)
+        .map(|missing| missing.var)
+        .collect();
     let mut seen = VarSet::default();
     let mut named = false;
     for missing in missing.iter().filter(written) {
@@ -128,14 +136,14 @@ fn report(mut missing: Vec<Missing>, variables: &[Variable], findings: &mut Find
         seen.insert(missing.var);
         named = true;
         let name = variables[missing.var.index()].shown();
-        if missing.template {
+        if in_templates.contains(&missing.var) {
             let message = format!("var {name} is undeclared");
             findings.compile(Stage::Templates, missing.condition, message);
             continue;
         }
         unsafe_var(name, Stage::BodySafety, missing.condition, findings);
     }
-    for missing in missing.iter().filter(|_| !named) {
+    for missing in missing.iter().filter(|missing| !named && !missing.bindable) {
         if !seen.contains(missing.var) {
             seen.insert(missing.var);
             let code = ErrorCode::UnsafeVariable;
@@ -339,12 +347,25 @@ fn comprehensions(
                         condition,
                         assigned: false,
                         template: comprehension.template,
+                        bindable: false,
                     });
                 }
             });
             let body = std::mem::take(&mut comprehension.body);
             let before = unsafe_vars.len();
             let direct = vars::direct(&body);
+            if comprehension.template {
+                // An expression of a template string binds nothing, not even `_`.
+                let open = direct.members().filter(|&var| !bound.contains(var));
+                let place = body.first().map_or(condition, |expr| expr.span);
+                unsafe_vars.extend(open.map(|var| Missing {
+                    var,
+                    condition: place,
+                    assigned: false,
+                    template: true,
+                    bindable: true,
+                }));
+            }
             comprehension.body = order(body, bound.clone(), unsafe_vars);
             for missing in &mut unsafe_vars[before..] {
                 missing.template |= comprehension.template && direct.contains(missing.var);

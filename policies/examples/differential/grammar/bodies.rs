@@ -1,6 +1,6 @@
 //! Bodies: conditions, and what binds locals.
 
-use super::{Kind, Writer};
+use super::{Kind, Rule, Writer};
 
 const LOCALS: [&str; 7] = ["x", "y", "z", "w", "i", "k", "e"];
 
@@ -333,16 +333,24 @@ impl Writer<'_> {
                     Some(path) => path,
                     None => "data.base".to_owned(),
                 },
-                7 => self
-                    .pick(&["count", "data.t.f", "is_string", "time.now_ns"])
-                    .to_owned(),
+                7 => {
+                    let is_f = |rule: &Rule| {
+                        rule.name == "f"
+                            && self.packages[rule.module] == "t"
+                            && rule.shape.is_function()
+                    };
+                    let has_f = self.rules[..self.current].iter().any(is_f);
+                    let own = if has_f { "data.t.f" } else { "lower" };
+                    self.pick(&["count", own, "is_string", "time.now_ns"])
+                        .to_owned()
+                }
                 _ => self
                     .pick(&["data.t", "data.base", "data.lib", "data"])
                     .to_owned(),
             };
             let value = match target.as_str() {
-                "count" | "data.t.f" | "is_string" => {
-                    let function = self.pick(&["count", "is_number", "1", "data.t.g", "true"]);
+                "count" | "data.t.f" | "is_string" | "lower" => {
+                    let function = self.pick(&["count", "is_number", "1", "type_name", "true"]);
                     function.to_owned()
                 }
                 "data" | "input" => self.term(Kind::Object, 0),

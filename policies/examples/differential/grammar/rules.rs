@@ -45,7 +45,11 @@ impl Writer<'_> {
             11..13 => Shape::Object,
             13..15 => Shape::Deep,
             _ => {
-                let arity = [0, 1, 1, 1, 2, 2, 3][self.random.below(7)];
+                let arity = if self.percent(2) {
+                    0
+                } else {
+                    [1, 1, 1, 2, 2, 3][self.random.below(6)]
+                };
                 Shape::Function((0..arity).map(|_| self.kind()).collect())
             }
         }

@@ -7,7 +7,7 @@ use regorus::{
     unstable::{BUILTINS, Expr, Ref, Span},
 };
 
-use super::{Context, Fault, Result, pattern};
+use super::{Context, Fault, Result, integer, pattern, string};
 use crate::rego::{
     execute::ErrorKind,
     value::{self, Value, number},
@@ -42,6 +42,22 @@ pub(super) fn call(
     let Some((function, _)) = BUILTINS.get(name) else {
         return Ok(Value::Undefined);
     };
+    match name {
+        "regex.split" => return split(context, operands),
+        "regex.template_match" => return template_match(context, operands),
+        _ => {}
+    }
+    invoke(name, *function, context, operands)
+}
+
+type Function = fn(&Span, &[Ref<Expr>], &[RegorusValue], bool) -> anyhow::Result<RegorusValue>;
+
+fn invoke(
+    name: &'static str,
+    function: Function,
+    context: &mut Context<'_, '_>,
+    operands: &[Value],
+) -> Result<Value> {
     for operand in operands {
         context.charge_text(operand)?;
     }
@@ -90,6 +106,64 @@ pub(super) fn call(
     }
 }
 
+/// Calls a function of regorus for another one.
+fn call_inner(
+    name: &'static str,
+    context: &mut Context<'_, '_>,
+    operands: &[Value],
+) -> Result<Value> {
+    match BUILTINS.get(name) {
+        Some((function, _)) => invoke(name, *function, context, operands),
+        None => Ok(Value::Undefined),
+    }
+}
+
+/// Splits as Go does, which has no piece beside an empty match at either end of the text.
+fn split(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    let text = string(operands, 1)?;
+    let pieces = call_inner("regex.split", context, operands)?;
+    let all = [operands[0].clone(), operands[1].clone(), Value::from(-1)];
+    let matches = call_inner("regex.find_n", context, &all)?;
+    let (Some(pieces), Some(matches)) = (value::elements(&pieces), value::elements(&matches))
+    else {
+        return Ok(Value::Undefined);
+    };
+    let length = |part: &Value| part.as_string().map_or(0, |part| part.len());
+    let mut found = Vec::new();
+    let (mut begin, mut end) = (0, 0);
+    if text.is_empty() && operands[0] != Value::from("") {
+        return Ok(Value::from(vec![Value::from("")]));
+    }
+    for (piece, matched) in pieces.iter().zip(matches) {
+        end = begin + length(piece);
+        let after = end + length(matched);
+        if after != 0 {
+            found.push(Value::from(&text[begin..end]));
+        }
+        begin = after;
+    }
+    if end != text.len() {
+        found.push(Value::from(&text[begin..]));
+    }
+    Ok(Value::from(found))
+}
+
+/// Matches a template, whose expressions stand between delimiters, as Go's mux does.
+fn template_match(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    let template = string(operands, 0)?;
+    let text = operands[1].clone();
+    string(operands, 1)?;
+    let delimiters = [string(operands, 2)?, string(operands, 3)?];
+    let (expression, parts) = pattern::template(template, delimiters)?;
+    for part in parts {
+        let part = Value::from(format!("^{part}$"));
+        if call_inner("regex.is_valid", context, &[part])? != Value::Bool(true) {
+            return Err(Fault::Value("error parsing regexp".to_owned()));
+        }
+    }
+    call_inner("regex.match", context, &[Value::from(expression), text])
+}
+
 /// Operands as regorus wants them, where that differs.
 fn prepare(
     name: &'static str,
@@ -102,7 +176,20 @@ fn prepare(
             translated => translated.map(Some),
         };
     }
+    for &at in integers(name) {
+        integer(operands, at)?;
+    }
     match (name, operands) {
+        ("object.subset", [larger, smaller]) => {
+            use value::Kind::{Array, Object, Set};
+            match (value::kind(larger), value::kind(smaller)) {
+                (Object, Object) | (Set, Set) | (Array, Array | Set) => Ok(None),
+                _ => Err(Fault::Type(
+                    "both arguments object.subset must be of the same type or array and set"
+                        .to_owned(),
+                )),
+            }
+        }
         // regorus builds all of them before anybody can look.
         ("net.cidr_expand", [Value::String(cidr)]) => {
             let bits = if cidr.contains(':') { 128 } else { 32 };
@@ -113,11 +200,28 @@ fn prepare(
             context.charge_members(1usize.checked_shl(free).unwrap_or(usize::MAX))?;
             Ok(None)
         }
+        // Go knows only capital letters here, and a comma before fractions.
+        ("time.parse_rfc3339_ns", [Value::String(text)]) if text.contains(['t', 'z']) => {
+            Err(Fault::Value(format!("parsing time {text:?}")))
+        }
+        ("time.parse_rfc3339_ns", [Value::String(text)]) if text.contains(',') => {
+            Ok(Some(vec![Value::from(text.replacen(',', ".", 1))]))
+        }
         // As Go does, whatever stands around a UUID of 38 bytes.
         ("uuid.parse", [Value::String(text)]) if text.len() == 38 && text.is_ascii() => {
             Ok(Some(vec![Value::from(&text[1..37])]))
         }
         _ => Ok(None),
+    }
+}
+
+/// The operands of a function that regorus takes for integers though they have a fraction.
+fn integers(name: &str) -> &'static [usize] {
+    match name {
+        "array.slice" | "substring" => &[1, 2],
+        "regex.find_all_string_submatch_n" | "regex.find_n" => &[2],
+        "time.add_date" => &[1, 2, 3],
+        _ => &[],
     }
 }
 

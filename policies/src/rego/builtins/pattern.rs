@@ -28,6 +28,54 @@ pub(super) fn translated(at: usize, operands: &[Value]) -> Result<Vec<Value>> {
     Ok(operands)
 }
 
+/// The expression that a template stands for, and the expressions between its delimiters.
+pub(super) fn template<'t>(
+    template: &'t str,
+    [open, close]: [&str; 2],
+) -> Result<(String, Vec<&'t str>)> {
+    let (&[open], &[close]) = (open.as_bytes(), close.as_bytes()) else {
+        let message = "a delimiter has to be exactly one character long";
+        return Err(Fault::Value(message.to_owned()));
+    };
+    let unbalanced = || Fault::Value(format!("unbalanced braces in {template:?}"));
+    let quoted = |expression: &mut String, text: &str| {
+        for character in text.chars() {
+            if r"\.+*?()|[]{}^$".contains(character) {
+                expression.push('\\');
+            }
+            expression.push(character);
+        }
+    };
+    let mut expression = "^".to_owned();
+    let mut parts = Vec::new();
+    let (mut depth, mut start, mut end) = (0_usize, 0, 0);
+    for (at, byte) in template.bytes().enumerate() {
+        if byte == open {
+            depth += 1;
+            if depth == 1 {
+                start = at;
+            }
+        } else if byte == close {
+            depth = depth.checked_sub(1).ok_or_else(unbalanced)?;
+            if depth == 0 {
+                let part = &template[start + 1..at];
+                quoted(&mut expression, &template[end..start]);
+                expression.push('(');
+                expression.push_str(part);
+                expression.push(')');
+                parts.push(part);
+                end = at + 1;
+            }
+        }
+    }
+    if depth != 0 {
+        return Err(unbalanced());
+    }
+    quoted(&mut expression, &template[end..]);
+    expression.push('$');
+    Ok((expression, parts))
+}
+
 /// The largest number of repetitions in RE2.
 const MAX_REPETITIONS: u32 = 1000;
 

@@ -16,6 +16,18 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
         ))
     }),
     ("format_int", 2, format_int),
+    ("glob.quote_meta", 1, |context, operands| {
+        let text = string(operands, 0)?;
+        context.charge_bytes(2 * text.len())?;
+        let mut quoted = String::with_capacity(2 * text.len());
+        for character in text.chars() {
+            if r"*?\[]{}".contains(character) {
+                quoted.push('\\');
+            }
+            quoted.push(character);
+        }
+        Ok(Value::from(quoted))
+    }),
     ("replace", 3, replace),
     ("split", 2, split),
     ("strings.replace_n", 2, replace_n),

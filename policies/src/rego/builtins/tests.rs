@@ -219,3 +219,63 @@ fn what_is_too_large_is_refused(#[case] name: &str, #[case] operands: &str) {
     let fault = apply(name, operands);
     assert!(fault.contains("too large"), "{fault}");
 }
+
+#[rstest]
+#[case("regex.split", r#"["", "ab"]"#, r#"["a", "b"]"#)]
+#[case("regex.split", r#"["b*", "abc"]"#, r#"["a", "c"]"#)]
+#[case("regex.split", r#"[",", ",a,"]"#, r#"["", "a", ""]"#)]
+#[case("regex.split", r#"["a", ""]"#, r#"[""]"#)]
+#[case("regex.split", r#"["", ""]"#, "[]")]
+#[case("regex.template_match", r#"["u:<.*>", "u:x", "<", "u:x"]"#, "fault")]
+#[case("regex.template_match", r#"["u.<\\d+>", "u.12", "<", ">"]"#, "true")]
+#[case("regex.template_match", r#"["u.<\\d+>", "ux12", "<", ">"]"#, "false")]
+#[case("regex.template_match", r#"["u<", "u", "<", ">"]"#, "fault")]
+#[case("urlquery.decode", r#"["a=1&b+c%26"]"#, r#""a=1&b c&""#)]
+#[case("urlquery.decode", r#"["%zz"]"#, "fault")]
+#[case("urlquery.encode", r#"["a b&é~*()"]"#, r#""a+b%26%C3%A9~%2A%28%29""#)]
+#[case(
+    "urlquery.decode_object",
+    r#"["a=1&&b&=x&a=%20"]"#,
+    r#"{"": ["x"], "a": ["1", " "], "b": [""]}"#
+)]
+#[case("urlquery.decode_object", r#"["a=1;b=2"]"#, "fault")]
+#[case(
+    "urlquery.encode_object",
+    r#"[{"a b": ["1", "&"], "c": "x"}]"#,
+    r#""a+b=1&a+b=%26&c=x""#
+)]
+#[case("json.remove", r#"[{"a": 1}, [[]]]"#, r#"{"a": 1}"#)]
+#[case(
+    "json.remove",
+    r#"[{"a": [1, 2, 3]}, ["a/2", "/a/0", "a/x"]]"#,
+    r#"{"a": [2]}"#
+)]
+#[case("json.remove", r#"[{"a": 1, "": 2}, ["", "x"]]"#, r#"{"": 2, "a": 1}"#)]
+#[case(
+    "json.filter",
+    r#"[{"a": {"b": 1, "c": 2}}, ["a/b", "a"]]"#,
+    r#"{"a": {"b": 1, "c": 2}}"#
+)]
+#[case("json.filter", r#"[{"a": 1, "": 2}, ["/"]]"#, r#"{"": 2}"#)]
+#[case("json.filter", r#"[{"a": [1, 2]}, [1]]"#, "fault")]
+#[case(
+    "glob.quote_meta",
+    r#"["[!a]{b,*}-?\\"]"#,
+    r#""\\[!a\\]\\{b,\\*\\}-\\?\\\\""#
+)]
+#[case("time.parse_rfc3339_ns", r#"["2024-02-29t12:00:00z"]"#, "fault")]
+#[case("time.parse_rfc3339_ns", r#"["1970-01-01T00:00:01,5Z"]"#, "1500000000")]
+#[case("object.subset", "[[], {}]", "fault")]
+#[case("object.subset", "[[1, 2], [2]]", "true")]
+#[case("substring", r#"["abc", 1.5, 1]"#, "fault")]
+#[case("array.slice", "[[1, 2], 0.5, 1]", "fault")]
+#[case("substring", r#"["abc", 1.0, 1]"#, "\"b\"")]
+fn functions_that_regorus_has_otherwise(
+    #[case] name: &str,
+    #[case] operands: &str,
+    #[case] expected: &str,
+) {
+    let found = apply(name, operands);
+    let is_fault = found.starts_with("Value(") || found.starts_with("Type(");
+    assert_eq!(if is_fault { "fault" } else { &found }, expected, "{found}");
+}

@@ -20,10 +20,10 @@ use std::sync::Arc;
 use regorus::Value;
 
 use super::signatures;
-use super::types::{self, Type, list};
+use super::types::{self, Parts, Type, list};
 use crate::rego::core::{
-    Body, Call, Callee, Comprehension, Definition, Expr, ExprKind, Head, Program, Term, TermKind,
-    Var, Variable,
+    Body, Call, Callee, Comprehension, Definition, Expr, ExprKind, Head, Program, Replacement,
+    Target, Term, TermKind, Var, Variable,
 };
 use crate::rego::findings::{Findings, Stage};
 use crate::rego::order::vars;
@@ -214,13 +214,50 @@ impl Checker<'_> {
     fn condition(&mut self, environment: &mut Environment<'_>, expr: &Expr) -> bool {
         let closures = self.closures(environment, expr);
         let references = self.references(environment, expr);
-        let fine = closures && references;
+        let stand_ins = self.stand_ins(expr);
+        let fine = closures && references && stand_ins;
         match &expr.kind {
             ExprKind::Unify { left, right, .. } => {
                 self.equality(environment, left, right, expr.span, fine)
             }
             ExprKind::Call(call) => self.call(environment, call, expr.span, fine),
             _ => fine,
+        }
+    }
+
+    /// Checks that functions take what those take that stand in for them.
+    fn stand_ins(&mut self, expr: &Expr) -> bool {
+        let mut fine = true;
+        for with in expr.with.iter().flat_map(|with| with.iter()) {
+            let (Target::Callee(target), Replacement::Callee(value)) = (&with.target, &with.value)
+            else {
+                continue;
+            };
+            let (Some(wanted), Some(given)) = (self.takes(target), self.takes(value)) else {
+                continue;
+            };
+            let mut pairs = wanted.iter().zip(&given);
+            if wanted.len() != given.len() || !pairs.all(|(a, b)| super::types::unifies(a, b)) {
+                let message = format!(
+                    "arity mismatch\n\thave: ({})\n\twant: ({})",
+                    list(&given),
+                    list(&wanted)
+                );
+                self.findings.kind(Stage::Types, with.span, message);
+                fine = false;
+            }
+        }
+        fine
+    }
+
+    /// The types of the arguments of a function, if they are known.
+    fn takes(&self, callee: &Callee) -> Option<Vec<Type>> {
+        match callee {
+            Callee::Builtin(name) => Some(signatures::find(name)?.arguments.clone()),
+            Callee::Function(node) => match self.tree.get(&self.program.tree.node(*node).path)? {
+                Entry::Function(arguments, _) => Some(arguments.clone()),
+                Entry::Value(_) => None,
+            },
         }
     }
 
@@ -237,7 +274,10 @@ impl Checker<'_> {
             all_fine &= fine;
             let kind = match &comprehension.head {
                 _ if !fine => Type::Unknown,
-                Head::Array(term) => Type::array(self.type_of(environment, term)),
+                Head::Array(term) => match self.type_of(environment, term) {
+                    Type::Unknown => Type::Array(Parts::NONE, None),
+                    kind => Type::array(kind),
+                },
                 Head::Set(term) => Type::set(self.type_of(environment, term)),
                 Head::Object(key, value) => Type::object(
                     self.type_of(environment, key),
@@ -246,7 +286,7 @@ impl Checker<'_> {
             };
             environment.back_to(mark);
             self.comprehensions
-                .insert(std::ptr::from_ref(comprehension), kind);
+                .insert(std::ptr::from_ref(comprehension), kind.bounded());
         }
         all_fine
     }
@@ -302,6 +342,16 @@ impl Checker<'_> {
                 match self.tree.get(path) {
                     Some(Entry::Function(arguments, result)) => {
                         (super::path(path), arguments.clone(), Some(result.clone()))
+                    }
+                    Some(Entry::Value(kind)) if !kind.is_any() => {
+                        let message = format!("undefined function {}", super::path(path));
+                        self.findings.kind(Stage::Types, span, message);
+                        return false;
+                    }
+                    _ if self.program.tree.node(*node).arity == 0 => {
+                        // It is the rule's value for OPA.
+                        self.findings.unsupported(span, "a call of a rule");
+                        return false;
                     }
                     _ => return fine,
                 }
@@ -392,7 +442,7 @@ impl Checker<'_> {
                     .iter()
                     .map(|term| self.type_of(environment, term))
                     .collect();
-                Type::Array(types, None)
+                Type::Array(types, None).bounded()
             }
             TermKind::Set(terms) => {
                 let types = terms.iter().map(|term| {
@@ -400,7 +450,7 @@ impl Checker<'_> {
                     self.charge(kind.size());
                     kind
                 });
-                Type::set(Type::union(types))
+                Type::set(Type::union(types)).bounded()
             }
             TermKind::Object(pairs) => {
                 let mut known = Vec::new();
@@ -413,7 +463,7 @@ impl Checker<'_> {
                     }
                 }
                 known.sort();
-                Type::Object(known.into(), rest)
+                Type::Object(known.into(), rest).bounded()
             }
             TermKind::Comprehension(comprehension) => {
                 let key = std::ptr::from_ref(&**comprehension);

@@ -35,6 +35,9 @@ pub enum Type {
     Unknown,
 }
 
+/// Collections within each other that a type keeps. Types are walked by recursion.
+const MAX_HEIGHT: u32 = 200;
+
 impl Type {
     /// Anything at all.
     pub const ANY: Self = Self::Any(Parts::NONE);
@@ -42,6 +45,34 @@ impl Type {
     /// Anything at all.
     pub fn is_any(&self) -> bool {
         matches!(self, Self::Any(of) if of.is_empty())
+    }
+
+    /// The type, or anything at all if it is too high: a variable can be a part of a collection that
+    /// is a part of another, and so on along the source.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        if self.height() > MAX_HEIGHT {
+            return Self::ANY;
+        }
+        self
+    }
+
+    /// How many collections lie within each other.
+    fn height(&self) -> u32 {
+        match self {
+            Self::Null | Self::Boolean | Self::Number | Self::String | Self::Unknown => 0,
+            Self::Array(first, rest) => {
+                let rest = rest.as_deref().map_or(0, Self::height);
+                first.height().max(rest) + 1
+            }
+            Self::Object(known, rest) => {
+                let rest = rest.as_deref();
+                let rest = rest.map_or(0, |rest| rest.0.height().max(rest.1.height()));
+                known.height().max(rest) + 1
+            }
+            Self::Set(of) => of.height() + 1,
+            Self::Any(of) => of.height() + 1,
+        }
     }
 
     /// Nothing is known yet of it, or of a part of it.
@@ -216,9 +247,12 @@ impl Type {
     #[must_use]
     pub fn select(&self, key: &Value) -> Self {
         match self {
+            // A constant index has to be written as an integer.
             Self::Array(first, rest) => match value::number::as_index(key) {
-                Some(index) => Self::element(first, rest.as_deref(), index),
-                None => Self::Unknown,
+                Some(index) if !value::number::is_written_as_fraction(key) => {
+                    Self::element(first, rest.as_deref(), index)
+                }
+                _ => Self::Unknown,
             },
             Self::Object(known, rest) => match (known.find(key), rest) {
                 (Some(kind), _) => kind.clone(),

@@ -1,6 +1,8 @@
 //! From source to faults, values, reads and indexes.
 
 mod coverage;
+mod depth;
+mod differences;
 mod explain;
 mod faults;
 mod indexes;

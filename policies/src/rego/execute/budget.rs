@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Result, error::ErrorKind};
+use crate::rego::value::Value;
 
 /// Steps between two looks at the clock. A step takes well below a microsecond, a look at the
 /// clock some 30 ns: it costs little, and a deadline is noticed within a millisecond.
@@ -14,13 +15,24 @@ const CLOCK_INTERVAL: u64 = 512;
 /// The size of one value in a collection, with its share of the collection's own.
 pub(crate) const VALUE_SIZE: u64 = 32;
 
+/// The deepest evaluation that fits on a stack of 64 MiB, with room for the deepest value. Of a debug
+/// build, whose frames are the largest, a rule takes 4 to 5 KiB of stack, an iteration, a negation or
+/// a comprehension 4 to 8 KiB, and each term within another one 2 to 3 KiB, of which a level of the
+/// budget includes five: at most 20 KiB, so 40 MiB in all. A release build takes a fifth of it.
+pub const MAX_DEPTH: u32 = 2_000;
+
+/// The deepest value, besides what the input and data bring along. Of a debug build, each level takes
+/// a quarter of a KiB to drop, one KiB to compare and two to print: 8 MiB in all, and twice that
+/// where `with` brings a deep value along.
+pub const MAX_VALUE_DEPTH: u32 = 4_096;
+
 /// What an evaluation may use up.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Conditions, members and calls that are looked at.
     pub steps: u64,
-    /// Calls, iterations and negations inside of each other. On evaluator threads with 64 MiB
-    /// of stack, 8,192 are safe.
+    /// Rules, iterations, negations and comprehensions inside of each other; a rule whose terms are
+    /// nested deep counts for several. [`MAX_DEPTH`] is safe on a thread with 64 MiB of stack.
     pub depth: u32,
     /// Bytes of everything that is built, whether it is still held or not. An estimate: what a
     /// value shares with another is not counted, what is built and dropped is.
@@ -34,7 +46,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             steps: 10_000_000,
-            depth: 2_000,
+            depth: MAX_DEPTH,
             memory: 256 << 20,
             time: None,
         }
@@ -51,6 +63,12 @@ pub(crate) struct Budget {
     steps: u64,
     depth: u32,
     memory: u64,
+    /// Collections that have been built, as far as that matters.
+    built: u32,
+}
+
+fn is_collection(value: &Value) -> bool {
+    matches!(value, Value::Array(_) | Value::Set(_) | Value::Object(_))
 }
 
 impl Budget {
@@ -62,6 +80,7 @@ impl Budget {
             steps: 0,
             depth: 0,
             memory: 0,
+            built: 0,
         }
     }
 
@@ -99,7 +118,13 @@ impl Budget {
     /// One level down.
     #[inline]
     pub(crate) fn descend(&mut self) -> Result<()> {
-        self.depth += 1;
+        self.descend_by(1)
+    }
+
+    /// Some levels down.
+    #[inline]
+    pub(crate) fn descend_by(&mut self, levels: u32) -> Result<()> {
+        self.depth += levels;
         if self.depth > self.limits.depth {
             return Err(ErrorKind::Depth(self.limits.depth).into());
         }
@@ -109,7 +134,55 @@ impl Budget {
     /// One level up. Not needed after an error, which ends the evaluation.
     #[inline]
     pub(crate) fn ascend(&mut self) {
-        self.depth -= 1;
+        self.ascend_by(1);
+    }
+
+    /// Some levels up.
+    #[inline]
+    pub(crate) fn ascend_by(&mut self, levels: u32) {
+        self.depth -= levels;
+    }
+
+    /// A collection has been built: it may be one level deeper than any before. Only when so many
+    /// have been built that a value could be too deep is it looked at.
+    #[inline]
+    pub(crate) fn built(&mut self, value: &Value) -> Result<()> {
+        if is_collection(value) {
+            self.built = self.built.saturating_add(1);
+            if self.built > MAX_VALUE_DEPTH {
+                return self.look_into(value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a value is too deep.
+    #[cold]
+    pub(crate) fn look_into(&mut self, value: &Value) -> Result<()> {
+        let mut open = vec![(value, 0)];
+        let mut count = 0;
+        while let Some((value, depth)) = open.pop() {
+            if depth > MAX_VALUE_DEPTH {
+                return Err(ErrorKind::Depth(MAX_VALUE_DEPTH).into());
+            }
+            count += 1;
+            if count == CLOCK_INTERVAL {
+                // A value whose parts are shared is small, but looks large.
+                self.steps(count)?;
+                count = 0;
+            }
+            let below = |value| is_collection(value).then_some((value, depth + 1));
+            match value {
+                Value::Array(elements) => open.extend(elements.iter().filter_map(below)),
+                Value::Set(members) => open.extend(members.iter().filter_map(below)),
+                Value::Object(object) => {
+                    let parts = object.iter().flat_map(|(key, value)| [key, value]);
+                    open.extend(parts.filter_map(below));
+                }
+                _ => {}
+            }
+        }
+        self.steps(count)
     }
 
     /// Something of this size is about to be built.

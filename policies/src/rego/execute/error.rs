@@ -26,6 +26,10 @@ pub enum ErrorKind {
     /// An object has two values for one key.
     #[error("object keys must be unique")]
     KeyConflict,
+    /// An object literal has two values for one key. OPA takes one of them, which one depends on
+    /// where the literal stands.
+    #[error("an object literal has two values for the key {0}")]
+    Ambiguous(String),
     /// An expression in a template string has two values.
     #[error("template-strings must not produce multiple outputs")]
     TemplateConflict,
@@ -72,6 +76,7 @@ impl ErrorKind {
     pub fn code(&self) -> &'static str {
         match self {
             Self::RuleConflict(_)
+            | Self::Ambiguous(_)
             | Self::FunctionConflict(_)
             | Self::KeyConflict
             | Self::TemplateConflict => "eval_conflict_error",

@@ -165,12 +165,12 @@ impl<'p, O: Observer> Machine<'p, O> {
         if let Some(value) = self.scope.memo.call(hash, number, keys) {
             return Ok(value.clone());
         }
-        self.budget.descend()?;
+        self.budget.descend_by(rule.levels)?;
         self.budget.step()?;
         let base = mem::replace(&mut self.base, start);
         let value = self.partial(rule, arity)?;
         self.base = base;
-        self.budget.ascend();
+        self.budget.ascend_by(rule.levels);
         self.charge_members(arity)?;
         let keys = &self.slots[start..start + arity];
         self.scope.memo.keep_call(hash, number, keys, value.clone());

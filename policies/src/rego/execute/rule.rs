@@ -23,7 +23,7 @@ impl<'p, O: Observer> Machine<'p, O> {
         if let Some(value) = self.scope.memo.rule(id) {
             return Ok(value.clone());
         }
-        self.budget.descend()?;
+        self.budget.descend_by(rule.levels)?;
         self.budget.step()?;
         let value = match rule.kind {
             RuleKind::Complete => {
@@ -41,7 +41,7 @@ impl<'p, O: Observer> Machine<'p, O> {
             // A function is no document.
             RuleKind::Function { .. } => Value::Undefined,
         };
-        self.budget.ascend();
+        self.budget.ascend_by(rule.levels);
         self.scope.memo.keep_rule(id, value.clone());
         Ok(value)
     }
@@ -55,12 +55,12 @@ impl<'p, O: Observer> Machine<'p, O> {
         if let Some(value) = self.scope.memo.call(hash, id, arguments) {
             return Ok(value.clone());
         }
-        self.budget.descend()?;
+        self.budget.descend_by(rule.levels)?;
         self.budget.step()?;
         let base = std::mem::replace(&mut self.base, start);
         let value = self.complete(rule, arity)?;
         self.base = base;
-        self.budget.ascend();
+        self.budget.ascend_by(rule.levels);
         self.charge_members(arity)?;
         let arguments = &self.slots[start..start + arity];
         self.scope
@@ -163,10 +163,14 @@ impl<'p, O: Observer> Machine<'p, O> {
     /// The document of all solutions of a partial rule. The frame begins with the keys that are
     /// asked for.
     pub(super) fn partial(&mut self, rule: &'p Rule, arity: usize) -> Result<Value> {
-        match rule.kind {
-            RuleKind::Set => self.set(rule, arity),
-            _ => self.object(rule, arity),
+        let value = match rule.kind {
+            RuleKind::Set => self.set(rule, arity)?,
+            _ => self.object(rule, arity)?,
+        };
+        for _ in 0..rule.keys {
+            self.budget.built(&value)?;
         }
+        Ok(value)
     }
 
     fn set(&mut self, rule: &'p Rule, arity: usize) -> Result<Value> {
@@ -190,10 +194,14 @@ impl<'p, O: Observer> Machine<'p, O> {
         self.each_solution(rule, arity, &mut |machine, definition| {
             let mut keys = Vec::with_capacity(definition.path.len());
             for key in &definition.path {
-                keys.push(machine.eval(key)?);
+                let key = machine.eval(key)?;
+                if !is_defined(&key) {
+                    return Ok(());
+                }
+                keys.push(key);
             }
             let value = machine.eval(&definition.value)?;
-            if !keys.iter().all(is_defined) || !is_defined(&value) {
+            if !is_defined(&value) {
                 return Ok(());
             }
             if O::LOOKS {
@@ -414,7 +422,6 @@ fn grow(
             members.insert(value);
             true
         }
-        (Some(_), true) => false,
         (Some(part), false) if part.equals(&value) => {
             // As in OPA, nothing more can be put below a place that has had a value.
             if let Part::Branch(_) = part {
@@ -422,6 +429,6 @@ fn grow(
             }
             true
         }
-        (Some(_), false) => false,
+        (Some(_), _) => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Flow, Machine, Next, Observer, Result, View};
 use crate::rego::{
-    plan::ir::{Block, Every, Find, Pattern, Segment, Source, Step, StepKind, Walk},
+    plan::ir::{Block, Every, Find, Pattern, Segment, Source, Step, StepKind, Term, Walk},
     value::{self, Value, is_defined, order},
 };
 
@@ -201,7 +201,9 @@ impl<'p, O: Observer> Machine<'p, O> {
                 }
             }
             Value::Set(set) => {
-                if let ([], Pattern::Equal(term)) = (segments.path, segments.end) {
+                if let ([], Pattern::Equal(term)) = (segments.path, segments.end)
+                    && is_known_before(term, key)
+                {
                     // What is looked for is known: it is there or not.
                     let member = self.eval(term)?;
                     return match set.get(&member) {
@@ -310,4 +312,13 @@ fn is_collection(value: &Value) -> bool {
 /// What a condition is.
 fn holds(value: &Value) -> bool {
     !matches!(value, Value::Undefined | Value::Bool(false))
+}
+
+/// Whether a term does not depend on what a key binds: `x` does in `x = xs[x]`.
+fn is_known_before(term: &Term, key: &Pattern) -> bool {
+    match (key, term) {
+        (Pattern::Any, _) | (_, Term::Constant(_)) => true,
+        (Pattern::Bind(bound), Term::Local(slot)) => bound != slot,
+        _ => false,
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Ordering,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
 };
 
 use super::{ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, tree::stored_member};
@@ -48,7 +48,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                         value => elements.push(value),
                     }
                 }
-                Ok(Value::from(elements))
+                self.built(Value::from(elements))
             }
             Term::Set(terms) => {
                 self.charge_members(terms.len())?;
@@ -59,7 +59,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                         value => members.insert(value),
                     };
                 }
-                Ok(Value::from(members))
+                self.built(Value::from(members))
             }
             Term::Object(entries) => {
                 self.charge_members(2 * entries.len())?;
@@ -69,10 +69,17 @@ impl<'p, O: Observer> Machine<'p, O> {
                         (Value::Undefined, _) | (_, Value::Undefined) => {
                             return Ok(Value::Undefined);
                         }
-                        (key, value) => object.insert(key, value),
-                    };
+                        (key, value) => match object.entry(key) {
+                            Entry::Vacant(place) => drop(place.insert(value)),
+                            Entry::Occupied(place) if *place.get() == value => {}
+                            Entry::Occupied(place) => {
+                                let key = value::text::literal(place.key());
+                                return Err(ErrorKind::Ambiguous(key).into());
+                            }
+                        },
+                    }
                 }
-                Ok(Value::from(object))
+                self.built(Value::from(object))
             }
             Term::Comprehension(comprehension) => self.comprehension(comprehension),
         }
@@ -102,6 +109,9 @@ impl<'p, O: Observer> Machine<'p, O> {
             return Ok(compared(comparison, left, right));
         }
         let left = self.eval(left)?;
+        if !is_defined(&left) {
+            return Ok(Value::Undefined);
+        }
         if let Some(right) = self.peek(right) {
             return Ok(compared(comparison, &left, right));
         }
@@ -111,8 +121,11 @@ impl<'p, O: Observer> Machine<'p, O> {
 
     fn operate(&mut self, operation: Operation, left: &'p Term, right: &'p Term) -> Result<Value> {
         let left = self.eval(left)?;
+        if !is_defined(&left) {
+            return Ok(Value::Undefined);
+        }
         let right = self.eval(right)?;
-        if !is_defined(&left) || !is_defined(&right) {
+        if !is_defined(&right) {
             return Ok(Value::Undefined);
         }
         if let (Value::Set(first), Value::Set(second)) = (&left, &right) {
@@ -136,8 +149,11 @@ impl<'p, O: Observer> Machine<'p, O> {
             });
         }
         let member = self.eval(member)?;
+        if !is_defined(&member) {
+            return Ok(Value::Undefined);
+        }
         let collection = self.eval(collection)?;
-        if !is_defined(&member) || !is_defined(&collection) {
+        if !is_defined(&collection) {
             return Ok(Value::Undefined);
         }
         if !matches!(collection, Value::Set(_)) {
@@ -257,7 +273,11 @@ impl<'p, O: Observer> Machine<'p, O> {
                 match builtins::call(builtin, &mut context, &self.slots[start..]) {
                     Ok(value) => {
                         self.budget.charge(builtins::size(&value))?;
-                        Ok(value)
+                        if builtins::name(builtin) == "json.patch" {
+                            // It can put one deep value into another one.
+                            self.budget.look_into(&value)?;
+                        }
+                        self.built(value)
                     }
                     Err(builtins::Fault::Ends(error)) => Err(error),
                     Err(_) if !self.strict => Ok(Value::Undefined),
@@ -314,6 +334,11 @@ impl<'p, O: Observer> Machine<'p, O> {
             }
         };
         self.budget.ascend();
+        self.built(value)
+    }
+
+    fn built(&mut self, value: Value) -> Result<Value> {
+        self.budget.built(&value)?;
         Ok(value)
     }
 }

@@ -91,6 +91,7 @@ impl<'p, O: Observer> Machine<'p, O> {
         match replacement {
             Override::Input(path, _) => {
                 self.charge_members(path.len())?;
+                self.budget.look_into(&value)?;
                 scope.input = put(
                     mem::replace(&mut scope.input, Value::Undefined),
                     path,
@@ -99,6 +100,7 @@ impl<'p, O: Observer> Machine<'p, O> {
             }
             Override::Data(path, _) => {
                 self.charge_members(path.len())?;
+                self.budget.look_into(&value)?;
                 scope.replaced = put(
                     mem::replace(&mut scope.replaced, Value::Undefined),
                     path,

@@ -30,6 +30,17 @@ impl VarSet {
         piece.is_some_and(|piece| piece[word] & bit != 0)
     }
 
+    /// The variables in the set.
+    pub(super) fn members(&self) -> impl Iterator<Item = Var> {
+        let words = self.pieces.iter().flat_map(|piece| piece.iter());
+        let bits = words.enumerate().flat_map(|(word, bits)| {
+            (0..64)
+                .filter(move |bit| bits & (1 << bit) != 0)
+                .map(move |bit| word * 64 + bit)
+        });
+        bits.filter_map(|index| u32::try_from(index).ok().map(Var))
+    }
+
     /// Adds a variable.
     pub fn insert(&mut self, var: Var) {
         let (piece, word, bit) = place(var);

@@ -171,6 +171,9 @@ pub struct Rule {
     /// Of a partial rule, how many keys behind the path its definitions give at most; a member of
     /// a set is one.
     pub keys: u32,
+    /// How many levels of the budget's depth evaluating it takes: one, and more where terms are
+    /// nested deep.
+    pub levels: u32,
 }
 
 /// What the definitions of a rule make together.

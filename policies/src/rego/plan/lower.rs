@@ -27,7 +27,7 @@ use std::collections::HashSet;
 use regorus::Value;
 
 use super::ir::{self, Block, Plan, Slot, Step, StepKind};
-use super::{index, reads};
+use super::{height, index, reads};
 use crate::rego::core::{self, Callee, Definition, Program, Replacement, TermKind, Var, Variable};
 use crate::rego::findings::Findings;
 use crate::rego::order::vars::{self, VarSet};
@@ -64,6 +64,10 @@ pub fn lower(program: &Program, findings: &mut Findings) -> Plan {
         plan.parts.push(rule::part(&mut context, of, keys));
     }
     plan.rules.iter_mut().for_each(index::build);
+    let parts = plan.parts.iter_mut().map(|part| &mut part.rule);
+    for rule in plan.rules.iter_mut().chain(parts) {
+        rule.levels = height::levels(rule);
+    }
     plan.reads = reads::reads(&plan, &replaced.mentioned);
     plan
 }

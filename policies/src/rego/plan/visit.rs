@@ -89,7 +89,7 @@ pub fn step<'p>(step: &'p Step, visit: &mut dyn FnMut(Part<'p>)) {
             for replacement in &with.overrides {
                 match replacement {
                     Override::Input(_, one) | Override::Data(_, one) | Override::Value(_, one) => {
-                        term(one, visit)
+                        term(one, visit);
                     }
                     Override::Callee(..) => {}
                 }

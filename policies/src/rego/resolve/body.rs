@@ -29,7 +29,22 @@ impl Resolver<'_, '_> {
         let span = expr.span;
         let mut support = Vec::new();
         let mut kinds = Vec::new();
+        // What an assignment declares, its modifiers cannot use.
+        let mut with: Option<Modifiers> = None;
         match &expr.kind {
+            ast::ExprKind::Call(call) if self.is_assignment(call) && !expr.negated => {
+                let Some((left, right)) = assignment(call) else {
+                    return;
+                };
+                let right = self.term(right, &mut support);
+                with = Some(self.modifiers(&expr.modifiers, body));
+                let left = self.assigned(left, &mut support);
+                kinds.push(ExprKind::Unify {
+                    left,
+                    right,
+                    assignment: true,
+                });
+            }
             ast::ExprKind::Term(term) => {
                 if matches!(term.kind, Written::Bool(true))
                     && !expr.negated
@@ -77,7 +92,7 @@ impl Resolver<'_, '_> {
                 kinds.push(ExprKind::Or(left, right));
             }
         }
-        let with: Modifiers = self.modifiers(&expr.modifiers, body);
+        let with = with.unwrap_or_else(|| self.modifiers(&expr.modifiers, body));
         for mut part in support {
             part.with.clone_from(&with);
             body.push(part);
@@ -92,7 +107,13 @@ impl Resolver<'_, '_> {
         }
     }
 
-    /// A call: an assignment, a `print` (which is left out, as OPA does unless it is told to
+    fn is_assignment(&self, call: &ast::Call) -> bool {
+        let head = call.operator.first().map(|head| &head.kind);
+        let is_builtin = matches!(head, Some(Written::Var(name)) if self.global(name).is_none());
+        is_builtin && assignment(call).is_some()
+    }
+
+    /// A call: a negated assignment, a `print` (which is left out, as OPA does unless it is told to
     /// print), or a condition.
     fn called(
         &mut self,
@@ -108,22 +129,16 @@ impl Resolver<'_, '_> {
             _ => None,
         };
         let is_builtin = head.is_some_and(|name| self.global(name).is_none());
-        if let Some((left, right)) = assignment(call).filter(|_| is_builtin) {
-            if expr.negated {
-                let message = "cannot assign vars inside negated expression";
-                self.compile(Stage::Locals, expr.span, message);
-                return None;
-            }
-            let right = self.term(right, support);
-            let left = self.assigned(left, support);
-            return Some(ExprKind::Unify {
-                left,
-                right,
-                assignment: true,
-            });
+        if self.is_assignment(call) {
+            let message = "cannot assign vars inside negated expression";
+            self.compile(Stage::Locals, expr.span, message);
+            return None;
         }
         if is_builtin && call.is("print") {
+            // It is gone before OPA looks at calls and variables.
+            let mark = self.context.findings.mark();
             self.terms(&call.arguments, &mut Vec::new());
+            self.context.findings.forget(mark, Stage::VoidCalls);
             return None;
         }
         self.call(call, expr.span, support)
@@ -154,13 +169,24 @@ impl Resolver<'_, '_> {
         if !before.is_empty() {
             return None;
         }
+        key.iter().for_each(|key| template_names(key, &mut bound));
+        // What the collection mentions anywhere is not declared.
+        let mut mentioned = std::collections::HashSet::new();
+        names::variables(domain, &mut mentioned);
+        bound.retain(|name| !mentioned.contains(name));
         bound.sort();
         bound.dedup();
         for name in &bound {
             self.declare(name, span, Occurrence::Declared);
         }
         let left = self.term(value, support);
-        let domain = self.term(domain, support);
+        // Nothing is in a scalar, and OPA's type checker does not look.
+        let mut domain = self.term(domain, support);
+        if matches!(&domain.kind, TermKind::Constant(value) if value.as_array().is_err()
+            && value.as_object().is_err() && value.as_set().is_err())
+        {
+            domain.kind = TermKind::Constant(regorus::Value::new_set());
+        }
         let key = match key {
             Some(key) => self.term(key, support),
             None => variable(self.scopes.fresh(), span),
@@ -296,6 +322,18 @@ fn pattern_names(term: &ast::Term, names: &mut Vec<Name>) {
     }
 }
 
+/// The names in template strings of a key, which OPA takes for bound too.
+fn template_names(key: &ast::Term, found: &mut Vec<Name>) {
+    names::walk(key, &mut |term| {
+        if let Written::Template(_) = &term.kind {
+            let mut inside = std::collections::HashSet::new();
+            names::variables(term, &mut inside);
+            found.extend(inside);
+        }
+        !names::is_comprehension(term)
+    });
+}
+
 /// The names that the collection of `some … in` needs.
 fn domain_names(term: &ast::Term, found: &mut HashSet<Name>) {
     names::walk(term, &mut |term| match &term.kind {
@@ -303,10 +341,7 @@ fn domain_names(term: &ast::Term, found: &mut HashSet<Name>) {
             found.insert(name.clone());
             false
         }
-        Written::ArrayComprehension { .. }
-        | Written::SetComprehension { .. }
-        | Written::ObjectComprehension { .. }
-        | Written::Template(_) => false,
-        _ => true,
+        Written::Template(_) => false,
+        _ => !names::is_comprehension(term),
     });
 }

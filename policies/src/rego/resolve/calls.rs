@@ -203,9 +203,8 @@ impl Resolver<'_, '_> {
                 (signature.arguments.len(), message)
             }
             Operator::Function(node) if count == 0 && self.context.tree.node(*node).arity == 0 => {
-                // A rule is no function, not even one without arguments.
-                let message = format!("undefined function {}", text(call));
-                return self.context.findings.kind(Stage::Types, span, message);
+                // A rule is no function. What OPA says depends on the rule's type.
+                return;
             }
             Operator::Function(node) => {
                 let arity = self.context.tree.node(*node).arity;

@@ -98,6 +98,10 @@ fn branch(context: &mut Context<'_>, rule: &ast::Rule, unused: &mut Vec<Name>) -
         None
     };
     let value = value_of(&mut resolver, &head.value);
+    if !after.is_empty() && is_lone_true(&rule.body) {
+        let what = "a lone `true` that is negated or has `with`: OPA leaves it out";
+        resolver.context.findings.unsupported(head.span, what);
+    }
     body.append(&mut after);
 
     let left = resolver.scopes.unused();
@@ -120,6 +124,22 @@ fn branch(context: &mut Context<'_>, rule: &ast::Rule, unused: &mut Vec<Name>) -
         module,
         span: head.span,
     }
+}
+
+/// The body is nothing but `true`, and yet not always true. OPA takes it for no body at all where
+/// the head needs conditions of its own: `allow := input.x if not true` holds there.
+fn is_lone_true(body: &ast::Body) -> bool {
+    fn is_true(expr: &ast::Expr) -> bool {
+        matches!(&expr.kind, ast::ExprKind::Term(term) if term.kind == Written::Bool(true))
+    }
+    let [expr] = &body[..] else {
+        return false;
+    };
+    let negated = match &expr.kind {
+        ast::ExprKind::Not { body, .. } => matches!(&body[..], [inner] if is_true(inner)),
+        _ => is_true(expr) && expr.negated,
+    };
+    negated || is_true(expr) && !expr.modifiers.is_empty()
 }
 
 impl Resolver<'_, '_> {

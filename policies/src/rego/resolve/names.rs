@@ -160,6 +160,16 @@ pub(super) fn variables(term: &Term, names: &mut HashSet<Name>) {
     });
 }
 
+/// Whether a term has a body of its own.
+pub(super) fn is_comprehension(term: &Term) -> bool {
+    matches!(
+        term.kind,
+        TermKind::ArrayComprehension { .. }
+            | TermKind::SetComprehension { .. }
+            | TermKind::ObjectComprehension { .. }
+    )
+}
+
 /// The names in a condition that are no functions, without those in comprehensions and bodies.
 pub(super) fn outer_variables(expr: &Expr, names: &mut HashSet<Name>) {
     let terms: Vec<&Term> = match &expr.kind {

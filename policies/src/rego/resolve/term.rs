@@ -1,7 +1,7 @@
 //! Terms: constants are built, names resolved, nested calls become conditions before the one that
 //! they are written in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use regorus::{Value, value::Object};
 
@@ -53,9 +53,17 @@ impl Resolver<'_, '_> {
                 })
             }
             ast::TermKind::Object(pairs) => {
+                // Of a key that is written twice, the last value counts, and only it is evaluated.
+                let last: HashMap<&ast::Term, usize> = pairs
+                    .iter()
+                    .enumerate()
+                    .map(|(at, (key, _))| (key, at))
+                    .collect();
                 let pairs: Vec<(Term, Term)> = pairs
                     .iter()
-                    .map(|(key, value)| (self.term(key, support), self.term(value, support)))
+                    .enumerate()
+                    .filter(|(at, (key, _))| last.get(key) == Some(at))
+                    .map(|(_, (key, value))| (self.term(key, support), self.term(value, support)))
                     .collect();
                 object(pairs)
             }

@@ -147,12 +147,18 @@ impl Checker<'_> {
         };
         if kind.is_empty_collection() {
             return match &part.kind {
-                TermKind::Constant(_) => self.undefined(environment, reference, span),
-                TermKind::Var(var) => {
-                    if !environment.get(*var).is_some() {
-                        environment.set(*var, Type::ANY);
-                    }
+                TermKind::Constant(key) if !is_collection(key) => {
+                    self.undefined(environment, reference, span)
+                }
+                TermKind::Var(var) if !environment.get(*var).is_some() => {
+                    environment.set(*var, Type::ANY);
                     true
+                }
+                TermKind::Var(_) | TermKind::Ref(_) => {
+                    let have = self.type_of(environment, part);
+                    let keys = kind.keys();
+                    let possible = !have.is_some() || !keys.is_some() || self.unifies(&have, &keys);
+                    possible || self.undefined(environment, reference, span)
                 }
                 _ => true,
             };
@@ -251,10 +257,15 @@ fn select(kind: &Type, path: &[Term]) -> Type {
     path.iter()
         .fold(kind.clone(), |kind, part| match &part.kind {
             _ if !kind.is_some() => Type::Unknown,
-            TermKind::Constant(key) => kind.select(key),
+            TermKind::Constant(key) if !is_collection(key) => kind.select(key),
             _ if kind.is_empty_collection() => Type::ANY,
             _ => kind.values(),
         })
+}
+
+fn is_collection(value: &Value) -> bool {
+    use crate::rego::value::{Kind, kind};
+    matches!(kind(value), Kind::Array | Kind::Set | Kind::Object)
 }
 
 /// A reference as it is written, more or less.

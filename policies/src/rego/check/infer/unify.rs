@@ -1,8 +1,11 @@
 //! What unifications say of the types of variables.
 
+use std::borrow::Cow;
+
 use super::{Checker, Environment};
 use crate::rego::check::types::Type;
 use crate::rego::core::{ByKey, Term, TermKind};
+use crate::rego::value::{self, Value};
 
 impl Checker<'_> {
     /// Whether two terms can be equal. Variables without a type get one.
@@ -20,6 +23,9 @@ impl Checker<'_> {
             (false, false) => return self.unifies(left_type, right_type),
             (true, true) => {}
         }
+        // The empty set in a constant has no type. What is beside it has one.
+        let [left, right] = [left, right].map(parts);
+        let (left, right) = (&*left, &*right);
         match (&left.kind, &right.kind) {
             (TermKind::Array(a), TermKind::Array(b)) => {
                 a.len() == b.len()
@@ -142,7 +148,8 @@ impl Checker<'_> {
                 environment.set(*var, kind.clone());
                 true
             }
-            (TermKind::Constant(_) | TermKind::Ref(_) | TermKind::Comprehension(_), kind) => {
+            (TermKind::Constant(value), kind) => self.has_type(value, kind),
+            (TermKind::Ref(_) | TermKind::Comprehension(_), kind) => {
                 let have = self.type_of(environment, term);
                 self.unifies(&have, kind)
             }
@@ -163,6 +170,65 @@ impl Checker<'_> {
                 }
             }
             _ => {}
+        }
+    }
+}
+
+/// A constant array or object as a term of its parts.
+fn parts(term: &Term) -> Cow<'_, Term> {
+    let TermKind::Constant(constant) = &term.kind else {
+        return Cow::Borrowed(term);
+    };
+    let part = |value: &Value| Term {
+        kind: TermKind::Constant(value.clone()),
+        span: term.span,
+    };
+    let kind = match constant {
+        Value::Object(object) => {
+            let pairs = object.iter().map(|(key, value)| (part(key), part(value)));
+            TermKind::Object(pairs.collect())
+        }
+        constant => match value::elements(constant) {
+            Some(elements) => TermKind::Array(elements.iter().map(part).collect()),
+            None => return Cow::Borrowed(term),
+        },
+    };
+    Cow::Owned(Term {
+        kind,
+        span: term.span,
+    })
+}
+
+impl Checker<'_> {
+    /// Whether a constant can have a type, as a term of its parts.
+    fn has_type(&self, constant: &Value, kind: &Type) -> bool {
+        self.charge(1);
+        if self.is_exhausted() {
+            return true;
+        }
+        match (constant, kind) {
+            (_, Type::Any(of)) => {
+                of.is_empty() || of.iter().any(|one| self.has_type(constant, one))
+            }
+            (Value::Set(members), Type::Set(of)) => {
+                members.iter().all(|one| self.has_type(one, of))
+            }
+            (Value::Object(object), Type::Object(known, rest)) => {
+                (object.len() == known.len() || rest.is_some())
+                    && object.iter().all(|(key, value)| {
+                        let below = kind.select(key);
+                        below.is_some() && self.has_type(value, &below)
+                    })
+            }
+            (_, Type::Array(first, rest)) if value::elements(constant).is_some() => {
+                let elements = value::elements(constant).unwrap_or_default();
+                (elements.len() == first.len() || rest.is_some())
+                    && elements.iter().enumerate().all(|(at, element)| {
+                        let kind = first.get(at).or(rest.as_deref());
+                        kind.is_some_and(|kind| self.has_type(element, kind))
+                    })
+            }
+            _ => self.unifies(&Type::of(constant), kind),
         }
     }
 }

@@ -19,6 +19,7 @@ struct Shared<T> {
     parts: Vec<T>,
     unknown: bool,
     size: u64,
+    height: u32,
     keys: OnceLock<Type>,
     members: OnceLock<Type>,
     /// The places of the parts in the order of their keys.
@@ -55,6 +56,11 @@ impl<T> Parts<T> {
     /// How many types they consist of.
     pub fn size(&self) -> u64 {
         self.0.as_ref().map_or(0, |shared| shared.size)
+    }
+
+    /// How many collections lie within each other in the highest of them.
+    pub(super) fn height(&self) -> u32 {
+        self.0.as_ref().map_or(0, |shared| shared.height)
     }
 
     /// They are one list, and need not be looked at.
@@ -131,9 +137,11 @@ impl<T: Part> From<Vec<T>> for Parts<T> {
             return Self::NONE;
         }
         let sizes = parts.iter().map(|part| part.kind().size());
+        let heights = parts.iter().map(|part| part.kind().height());
         Self(Some(Arc::new(Shared {
             unknown: parts.iter().any(|part| part.kind().is_unknown()),
             size: sizes.fold(0, u64::saturating_add),
+            height: heights.max().unwrap_or(0),
             keys: OnceLock::new(),
             members: OnceLock::new(),
             order: OnceLock::new(),

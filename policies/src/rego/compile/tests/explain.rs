@@ -163,6 +163,7 @@ fn for_programs() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn reasons() {
     let cases = [
         // The furthest condition, with the values of when it was reached first.

@@ -191,7 +191,7 @@ fn calls() {
     );
     check(
         "package a\nq := 1\np := q()",
-        &["3:6 rego_type_error: undefined function q"],
+        &["3:6 rego_type_error: undefined function data.a.q"],
     );
     check(
         "package a\np := any([true])",

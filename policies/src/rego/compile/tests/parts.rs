@@ -202,6 +202,7 @@ q := p.a"#,
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn keys_of_which_a_part_is_known() {
     table(
         r#"f(x) := 1 if x
@@ -416,6 +417,7 @@ q := p"#,
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn rules_of_different_lengths() {
     table(
         "",
@@ -550,46 +552,46 @@ p[k] := 2 if k := input.ks[1]"#;
     const NESTED: &str = r#"package a
 p[x][y] := z if { some x in ["a", "b"]; some y in ["c", "d"]; some z in [1, 2]; [x, y, z] != ["a", "c", 2] }"#;
     for (module, query, expected) in [
-        (CONFLICT, r#"x = data.a[input.n].a"#, r#"1"#),
-        (CONFLICT, r#"x = data.a[input.n].b"#, KEYS),
-        (CONFLICT, r#"x = data.a[input.n]"#, KEYS),
-        (CONFLICT, r#"x = data.a[input.missing].b"#, r#"undefined"#),
-        (CONFLICT, r#"x = data.a[_].a"#, r#"1"#),
-        (CONFLICT, r#"x = data.a[_].b"#, KEYS),
-        (CONFLICT, r#"x = data.a[input.n].a.c"#, r#"undefined"#),
-        (CONFLICT, r#"x = data.a[input.n].a.d"#, r#"undefined"#),
-        (CONFLICT, r#"x = data.a[_].a.c"#, r#"undefined"#),
-        (CONFLICT, r#"x = data.a[_].a.d"#, r#"undefined"#),
-        (CONFLICT, r#"x = data.a[_].a[_]"#, r#"undefined"#),
-        (CONFLICT, r#"x = data.a[input.n][_].c"#, KEYS),
-        (CONFLICT, r#"x = data[input.pkg].p.a"#, r#"undefined"#),
-        (CONFLICT, r#"x = data[_].p.a"#, r#"1"#),
-        (CONFLICT, r#"k = "a"; x = data.a.p[k]"#, r#"1"#),
-        (CONFLICT, r#"x = data.a.p.b"#, KEYS),
-        (CONFLICT, r#"x = data.a"#, KEYS),
-        (CONFLICT, r#"x = data.a.p"#, KEYS),
-        (CONFLICT, r#"x = data.a.p.a"#, r#"1"#),
-        (CONFLICT, r#"x = data.a.p[input.ks[0]]"#, r#"1"#),
-        (NESTED, r#"x = data.a[input.n].a"#, KEYS),
-        (NESTED, r#"x = data.a[input.n].b"#, KEYS),
-        (NESTED, r#"x = data.a[input.n]"#, KEYS),
-        (NESTED, r#"x = data.a[input.missing].b"#, r#"undefined"#),
-        (NESTED, r#"x = data.a[_].a"#, KEYS),
-        (NESTED, r#"x = data.a[_].b"#, KEYS),
-        (NESTED, r#"x = data.a[input.n].a.c"#, r#"1"#),
-        (NESTED, r#"x = data.a[input.n].a.d"#, KEYS),
-        (NESTED, r#"x = data.a[_].a.c"#, r#"1"#),
-        (NESTED, r#"x = data.a[_].a.d"#, KEYS),
-        (NESTED, r#"x = data.a[_].a[_]"#, KEYS),
-        (NESTED, r#"x = data.a[input.n][_].c"#, KEYS),
-        (NESTED, r#"x = data[input.pkg].p.a"#, r#"undefined"#),
-        (NESTED, r#"x = data[_].p.a"#, KEYS),
+        (CONFLICT, "x = data.a[input.n].a", "1"),
+        (CONFLICT, "x = data.a[input.n].b", KEYS),
+        (CONFLICT, "x = data.a[input.n]", KEYS),
+        (CONFLICT, "x = data.a[input.missing].b", "undefined"),
+        (CONFLICT, "x = data.a[_].a", "1"),
+        (CONFLICT, "x = data.a[_].b", KEYS),
+        (CONFLICT, "x = data.a[input.n].a.c", "undefined"),
+        (CONFLICT, "x = data.a[input.n].a.d", "undefined"),
+        (CONFLICT, "x = data.a[_].a.c", "undefined"),
+        (CONFLICT, "x = data.a[_].a.d", "undefined"),
+        (CONFLICT, "x = data.a[_].a[_]", "undefined"),
+        (CONFLICT, "x = data.a[input.n][_].c", KEYS),
+        (CONFLICT, "x = data[input.pkg].p.a", "undefined"),
+        (CONFLICT, "x = data[_].p.a", "1"),
+        (CONFLICT, r#"k = "a"; x = data.a.p[k]"#, "1"),
+        (CONFLICT, "x = data.a.p.b", KEYS),
+        (CONFLICT, "x = data.a", KEYS),
+        (CONFLICT, "x = data.a.p", KEYS),
+        (CONFLICT, "x = data.a.p.a", "1"),
+        (CONFLICT, "x = data.a.p[input.ks[0]]", "1"),
+        (NESTED, "x = data.a[input.n].a", KEYS),
+        (NESTED, "x = data.a[input.n].b", KEYS),
+        (NESTED, "x = data.a[input.n]", KEYS),
+        (NESTED, "x = data.a[input.missing].b", "undefined"),
+        (NESTED, "x = data.a[_].a", KEYS),
+        (NESTED, "x = data.a[_].b", KEYS),
+        (NESTED, "x = data.a[input.n].a.c", "1"),
+        (NESTED, "x = data.a[input.n].a.d", KEYS),
+        (NESTED, "x = data.a[_].a.c", "1"),
+        (NESTED, "x = data.a[_].a.d", KEYS),
+        (NESTED, "x = data.a[_].a[_]", KEYS),
+        (NESTED, "x = data.a[input.n][_].c", KEYS),
+        (NESTED, "x = data[input.pkg].p.a", "undefined"),
+        (NESTED, "x = data[_].p.a", KEYS),
         (NESTED, r#"k = "a"; x = data.a.p[k]"#, KEYS),
-        (NESTED, r#"x = data.a.p.b"#, KEYS),
-        (NESTED, r#"x = data.a"#, KEYS),
-        (NESTED, r#"x = data.a.p"#, KEYS),
-        (NESTED, r#"x = data.a.p.a"#, KEYS),
-        (NESTED, r#"x = data.a.p[input.ks[0]]"#, KEYS),
+        (NESTED, "x = data.a.p.b", KEYS),
+        (NESTED, "x = data.a", KEYS),
+        (NESTED, "x = data.a.p", KEYS),
+        (NESTED, "x = data.a.p.a", KEYS),
+        (NESTED, "x = data.a.p[input.ks[0]]", KEYS),
     ] {
         assert_eq!(ask(module, query), expected, "{module} {query}");
     }

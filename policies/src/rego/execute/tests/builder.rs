@@ -249,6 +249,7 @@ impl Policy {
             }),
             index,
             keys: 0,
+            levels: 1,
         });
         self
     }

@@ -21,7 +21,11 @@ const INPUT: &str = r#"{"a": {"b": [10, 20]}, "n": 3, "s": "text", "f": false, "
 // An undefined part makes the whole undefined.
 #[case(Term::Array([c("1"), input("missing")].into()), "undefined")]
 #[case(Term::Set([c("2"), c("1"), c("2")].into()), "{1, 2}")]
-#[case(Term::Object([(s("a"), c("1")), (s("a"), c("2"))].into()), "{\"a\": 2}")]
+#[case(Term::Object([(s("a"), c("2")), (s("a"), c("2"))].into()), "{\"a\": 2}")]
+#[case(
+    Term::Object([(s("a"), c("1")), (s("a"), c("2"))].into()),
+    "eval_conflict_error: an object literal has two values for the key \"a\""
+)]
 #[case(Term::Object([(s("a"), input("missing"))].into()), "undefined")]
 // Where a key comes from another reference.
 #[case(get(input("a.b"), vec![get(c("[1]"), vec![c("0")])]), "20")]

@@ -51,6 +51,7 @@ pub(super) fn rule(context: &mut Context<'_>, group: &Group) -> Rule {
         default,
         index: None,
         keys: u32::try_from(group.keys).expect("fewer keys than bytes"),
+        levels: 0,
     }
 }
 
@@ -75,6 +76,7 @@ pub(super) fn part(context: &mut Context<'_>, of: RuleId, keys: Vec<Known>) -> P
         default: None,
         index: None,
         keys: u32::try_from(group.keys).expect("fewer keys than bytes"),
+        levels: 0,
     };
     let arity = u32::try_from(values).expect("fewer keys than bytes");
     index::build_for(&mut rule, arity);

@@ -231,6 +231,10 @@ impl Lowering<'_> {
         let left = self.settled(left);
         let right = self.settled(right);
         match (left, right) {
+            // The left side is evaluated first, and the right one only if there is a left one.
+            (left @ Shape::Term(_), Shape::Term(right)) => {
+                self.assign(left, right);
+            }
             (Shape::Term(term), shape) | (shape, Shape::Term(term)) => {
                 self.assign(shape, term);
             }
