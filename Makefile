@@ -123,6 +123,13 @@ image: ## write the container image as an archive, without a Docker daemon
 	mkdir -p dist
 	e2e/image/build $(IMAGE)
 
+.PHONY: bench-engine
+bench-engine: ## how fast our Rego is beside OPA and regorus, in one table; about three minutes, options in BENCH_OPTIONS
+	mkdir -p target
+	cd policies/opa && go build -o ../../target/opa-bench ./bench
+	cargo run --locked --release -q -p portcullis-policies --example bench_engine -- \
+		--opa target/opa-bench $(BENCH_OPTIONS)
+
 .PHONY: bench
 bench: tools ## latency of a Pod's creation with and without the chart, and resident memory
 	e2e/run --bench

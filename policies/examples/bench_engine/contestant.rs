@@ -81,7 +81,8 @@ pub(crate) fn measure(
         });
         counts.sum()
     })?;
-    Ok(per_operation(processor_time() - used, operations))
+    let used = processor_time().saturating_sub(used);
+    Ok(per_operation(used, operations))
 }
 
 /// What all threads of this process have used.

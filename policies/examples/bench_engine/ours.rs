@@ -47,7 +47,7 @@ impl Contestant for Ours {
         let answer = prepared.decide(input)?;
         self.rows.push(prepared);
         Ok(match &answer {
-            Some(answer) => serde_json::from_str(&json::write(&answer["answer"]))?,
+            Some(answer) => serde_json::from_str(&json::write(answer))?,
             None => serde_json::Value::Null,
         })
     }
@@ -108,9 +108,7 @@ fn prepare(row: &Row) -> Result<Plan> {
         };
         modules.push(parse::parse_module(file, text, options).map_err(failure)?);
     }
-    let query = format!("answer = {}", row.query);
-    let file = sources.add("query", &query);
-    let body = parse::parse_query(file, &query, Version::V1).map_err(failure)?;
-    let question = resolve::Question::query(row.query.clone(), body);
+    let path: Vec<&str> = row.query.split('.').skip(1).collect();
+    let question = resolve::Question::path(&path);
     compile(&modules, &[question], compile::Options::default()).map_err(failure)
 }

@@ -6,7 +6,11 @@ use rstest::rstest;
 use super::{Fault, read, read_parts};
 use crate::rego::{
     plan::access::Access,
-    value::{Value, elements, text::literal},
+    value::{
+        Value, elements,
+        number::{self, Decimal},
+        text::literal,
+    },
 };
 
 /// What `ast.ValueFromReader` of OPA 1.22.2 makes of these documents, but for how numbers are written.
@@ -21,6 +25,9 @@ use crate::rego::{
 #[case(b"-0", "0")]
 #[case(b"1e3", "1000.0")]
 #[case(b"0.1", "0.1")]
+#[case(b"-0.0", "0.0")]
+#[case(b"2147483647.0", "2147483647.0")]
+#[case(b"2147483648.0", "2147483648")]
 #[case(b"\t\r\n[ ]\n", "[]")]
 #[case(br#"{"a":1,"b":2,"a":3}"#, r#"{"a": 3, "b": 2}"#)]
 #[case(br#"{"a":{"x":1},"\u0061":{"y":2}}"#, r#"{"a": {"y": 2}}"#)]
@@ -207,7 +214,7 @@ fn prune(value: &Value, access: &Access) -> Value {
 fn convert(json: &serde_json::Value) -> Value {
     match json {
         serde_json::Value::Number(number) => {
-            super::super::number::parse(&number.to_string()).unwrap_or(Value::Null)
+            number::parse(&number.to_string()).unwrap_or(Value::Null)
         }
         serde_json::Value::Array(elements) => {
             elements.iter().map(convert).collect::<Vec<_>>().into()
@@ -264,6 +271,17 @@ fn access() -> impl Strategy<Value = Access> {
         (keys, option::of(below.prop_map(Box::new)))
             .prop_map(|(keys, each)| Access::Parts { keys, each })
     })
+}
+
+proptest! {
+    /// Short fractions are read by another way than long ones.
+    #[test]
+    fn fractions_are_exact(text in "-?[0-9]{1,9}[.][0-9]{1,9}") {
+        let exact = Decimal::parse(&text).and_then(Decimal::into_value);
+        let read = number::parse(&text);
+        prop_assert!(read.is_some());
+        prop_assert_eq!(&read, &exact);
+    }
 }
 
 proptest! {
