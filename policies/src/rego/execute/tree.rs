@@ -201,7 +201,7 @@ impl<'p, O: Observer> Machine<'p, O> {
     }
 
     /// The keys of a path; `None` if one is undefined.
-    fn keys(&mut self, path: &'p [Term]) -> Result<Option<Vec<Value>>> {
+    pub(super) fn keys(&mut self, path: &'p [Term]) -> Result<Option<Vec<Value>>> {
         let mut keys = Vec::with_capacity(path.len());
         for term in path {
             match self.eval(term)? {
