@@ -68,6 +68,7 @@ struct Counts {
     errors: usize,
     other_codes: usize,
     spared: usize,
+    wider: usize,
     refused: usize,
     unanswered: usize,
     differences: usize,
@@ -108,7 +109,7 @@ fn run(options: &Options) -> Result<ExitCode> {
             let number = next + at as u64;
             counts.policies += 1;
             counts.inputs += case.inputs.len();
-            if let Some(difference) = counts.add(&ours[at], &theirs[at], options.codes) {
+            if let Some(difference) = counts.add(&case, &ours[at], &theirs[at], options.codes) {
                 counts.differences += 1;
                 let (case, difference) = minimise::minimise(&mut oracle, case, difference)?;
                 tell(options, number, &case, &difference)?;
@@ -152,13 +153,19 @@ fn make(corpus: Option<&Corpus>, seed: u64, number: u64) -> Case {
 
 impl Counts {
     /// Counts what came of a case, and returns the first difference.
-    fn add(&mut self, ours: &Verdict, theirs: &Verdict, with_codes: bool) -> Option<Difference> {
+    fn add(
+        &mut self,
+        case: &Case,
+        ours: &Verdict,
+        theirs: &Verdict,
+        with_codes: bool,
+    ) -> Option<Difference> {
         if let Verdict::Refused(reason) = ours {
             self.refused_policies += 1;
             *self.reasons.entry(reason.clone()).or_default() += 1;
         }
         let mut first = None;
-        for comparison in case::compare(ours, theirs) {
+        for comparison in case::compare(case, ours, theirs) {
             match comparison {
                 Comparison::EqualResult => self.results += 1,
                 Comparison::EqualError => self.errors += 1,
@@ -166,6 +173,7 @@ impl Counts {
                     first.get_or_insert(difference);
                 }
                 Comparison::OtherCodes(_) => self.other_codes += 1,
+                Comparison::Wider => self.wider += 1,
                 Comparison::Spared => self.spared += 1,
                 Comparison::Refused => self.refused += 1,
                 Comparison::Unanswered => self.unanswered += 1,
@@ -186,6 +194,7 @@ impl Counts {
             errors,
             other_codes,
             spared,
+            wider,
             refused,
             unanswered,
             differences,
@@ -193,7 +202,8 @@ impl Counts {
         } = self;
         format!(
             "{policies} policies, {inputs} inputs: {results} equal results, {errors} equal errors, \
-             {other_codes} refused with other codes, {spared} errors that OPA's index spares, \
+             {other_codes} refused with other codes, {wider} of wider types under `with`, \
+             {spared} errors that OPA's index spares, \
              {refused} refused by us ({refused_policies} of them whole policies), \
              {unanswered} unanswered by OPA, {differences} different"
         )

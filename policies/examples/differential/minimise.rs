@@ -66,14 +66,16 @@ impl Smallest<'_> {
             let ours: Vec<_> = batch.iter().map(ours::verdict).collect();
             let theirs = self.oracle.answers(batch)?;
             for ((case, ours), theirs) in batch.iter().zip(&ours).zip(&theirs) {
-                let found = compare(ours, theirs).into_iter().find_map(|one| match one {
-                    Comparison::Different(found) | Comparison::OtherCodes(found)
-                        if found.kinds == self.difference.kinds =>
-                    {
-                        Some(found)
-                    }
-                    _ => None,
-                });
+                let found = compare(case, ours, theirs)
+                    .into_iter()
+                    .find_map(|one| match one {
+                        Comparison::Different(found) | Comparison::OtherCodes(found)
+                            if found.kinds == self.difference.kinds =>
+                        {
+                            Some(found)
+                        }
+                        _ => None,
+                    });
                 if let Some(found) = found {
                     self.case = case.clone();
                     self.difference = found;

@@ -15,7 +15,7 @@ pub(crate) fn replay(oracle: &mut Oracle, text: &str) -> Result<String> {
     let ours = ours::verdict(&cases[0]);
     let theirs = oracle.answers(&cases)?;
     let shown = format!("ours: {}\nOPA:  {}", show(&ours), show(&theirs[0]));
-    let mut comparisons = case::compare(&ours, &theirs[0]).into_iter();
+    let mut comparisons = case::compare(&cases[0], &ours, &theirs[0]).into_iter();
     let is_different = comparisons.any(|one| matches!(one, Comparison::Different(_)));
     let result = if is_different { "different" } else { "equal" };
     Ok(format!("{shown}\n{result}"))

@@ -180,6 +180,22 @@ fn prepare(
         integer(operands, at)?;
     }
     match (name, operands) {
+        ("glob.match", [_, delimiters, _])
+            if value::elements(delimiters).is_some_and(|list| !list.iter().all(is_character)) =>
+        {
+            let message = "operand 2 must be an array of single characters";
+            Err(Fault::Type(message.to_owned()))
+        }
+        ("indexof" | "indexof_n", [_, part]) if *part == Value::from("") => {
+            Err(Fault::Value("empty search character".to_owned()))
+        }
+        ("semver.compare" | "semver.is_valid", versions) => {
+            let number = |version: &Value| match version {
+                Value::String(text) => Value::from(text.strip_prefix('v').unwrap_or(text)),
+                other => other.clone(),
+            };
+            Ok(Some(versions.iter().map(number).collect()))
+        }
         ("object.subset", [larger, smaller]) => {
             use value::Kind::{Array, Object, Set};
             match (value::kind(larger), value::kind(smaller)) {
@@ -213,6 +229,10 @@ fn prepare(
         }
         _ => Ok(None),
     }
+}
+
+fn is_character(value: &Value) -> bool {
+    matches!(value, Value::String(text) if text.chars().count() == 1)
 }
 
 /// The operands of a function that regorus takes for integers though they have a fraction.

@@ -270,6 +270,26 @@ fn what_is_too_large_is_refused(#[case] name: &str, #[case] operands: &str) {
 #[case("substring", r#"["abc", 1.5, 1]"#, "fault")]
 #[case("array.slice", "[[1, 2], 0.5, 1]", "fault")]
 #[case("substring", r#"["abc", 1.0, 1]"#, "\"b\"")]
+#[case("semver.is_valid", r#"["v1.2.3"]"#, "true")]
+#[case("semver.compare", r#"["v1.2.3", "1.2.4"]"#, "-1")]
+#[case("indexof", r#"["a", ""]"#, "fault")]
+#[case("glob.match", r#"["*", [""], "a"]"#, "fault")]
+#[case(
+    "json.marshal_with_options",
+    r#"[{"n": 12345678901234567890123}, {}]"#,
+    r#""{\"n\":12345678901234567890123}""#
+)]
+#[case(
+    "json.marshal_with_options",
+    r#"[{"a": [1, {}]}, {"pretty": true}]"#,
+    r#""{\n\t\"a\": [\n\t\t1,\n\t\t{}\n\t]\n}""#
+)]
+#[case(
+    "json.marshal_with_options",
+    r#"[["}"], {"indent": " ", "prefix": ">"}]"#,
+    r#"">[\n> \"}\"\n>]""#
+)]
+#[case("json.marshal_with_options", r#"[1, {"x": 1}]"#, "fault")]
 fn functions_that_regorus_has_otherwise(
     #[case] name: &str,
     #[case] operands: &str,

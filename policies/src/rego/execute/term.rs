@@ -65,18 +65,21 @@ impl<'p, O: Observer> Machine<'p, O> {
                 self.charge_members(2 * entries.len())?;
                 let mut object = BTreeMap::new();
                 for (key, value) in entries {
-                    match (self.eval(key)?, self.eval(value)?) {
-                        (Value::Undefined, _) | (_, Value::Undefined) => {
-                            return Ok(Value::Undefined);
+                    let key = self.eval(key)?;
+                    if !is_defined(&key) {
+                        return Ok(Value::Undefined);
+                    }
+                    let value = self.eval(value)?;
+                    if !is_defined(&value) {
+                        return Ok(Value::Undefined);
+                    }
+                    match object.entry(key) {
+                        Entry::Vacant(place) => drop(place.insert(value)),
+                        Entry::Occupied(place) if *place.get() == value => {}
+                        Entry::Occupied(place) => {
+                            let key = value::text::literal(place.key());
+                            return Err(ErrorKind::Ambiguous(key).into());
                         }
-                        (key, value) => match object.entry(key) {
-                            Entry::Vacant(place) => drop(place.insert(value)),
-                            Entry::Occupied(place) if *place.get() == value => {}
-                            Entry::Occupied(place) => {
-                                let key = value::text::literal(place.key());
-                                return Err(ErrorKind::Ambiguous(key).into());
-                            }
-                        },
                     }
                 }
                 self.built(Value::from(object))
@@ -180,15 +183,23 @@ impl<'p, O: Observer> Machine<'p, O> {
         if let Some(found) = self.borrowed(source, &reference.path) {
             return Ok(found.clone());
         }
-        let mut value = self.eval(source)?;
-        for key in &reference.path {
-            let key = self.eval(key)?;
-            match value::get(&value, &key) {
-                Some(below) => value = below.clone(),
-                None => return Ok(Value::Undefined),
+        let is_simple = |key: &Term| matches!(key, Term::Constant(_) | Term::Local(_));
+        if reference.path.iter().all(is_simple) {
+            let mut value = self.eval(source)?;
+            for key in &reference.path {
+                let key = self.simple(key).unwrap_or(&UNDEFINED);
+                value = value::get(&value, key).unwrap_or(&UNDEFINED).clone();
             }
+            return Ok(value);
         }
-        Ok(value)
+        // All keys are evaluated before what they lead through: any of them could be an error, or
+        // be undefined.
+        let Some(keys) = self.keys(&reference.path)? else {
+            return Ok(Value::Undefined);
+        };
+        let value = self.eval(source)?;
+        let found = keys.iter().try_fold(&value, value::get);
+        Ok(found.unwrap_or(&UNDEFINED).clone())
     }
 
     /// Where a path of constants and locals leads to, without copying anything on the way. `None`

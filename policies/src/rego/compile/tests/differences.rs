@@ -110,6 +110,7 @@ fn the_left_side_is_first() {
         "p if v == input.missing",
         "p if v = input.missing",
         "p if v + input.missing",
+        "p := input.missing.y[v]",
     ] {
         let module = format!("{two}{body}");
         let found = answer(Version::V1, &module, "x = data.a.p", "{}");
@@ -117,6 +118,14 @@ fn the_left_side_is_first() {
     }
     let module = format!("{two}p[input.missing] := v");
     assert_eq!(answer(Version::V1, &module, "x = data.a.p", "{}"), "{}");
+    for body in [
+        "p := {input.missing: v}",
+        "p if w[input.missing]\nw := x if some x in [[], {}]",
+    ] {
+        let module = format!("{two}{body}");
+        let found = answer(Version::V1, &module, "x = data.a.p", "{}");
+        assert_eq!(found, "", "{body}");
+    }
 }
 
 #[test]
