@@ -43,6 +43,10 @@ struct Options {
     mode: Option<String>,
 }
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<()> {
     let options = Options::parse(std::env::args().skip(1))?;
     let mut rows = rows::all()?;

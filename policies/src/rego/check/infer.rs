@@ -4,7 +4,7 @@
 //! `input` and base data can be anything. A variable gets its type from the first condition that
 //! says something of it.
 //!
-//! What checking costs is bounded, see [`MAX_WORK`].
+//! What checking costs is bounded, see `MAX_WORK`.
 //!
 //! OPA widens what a `with` modifier replaces, and what depends on it. Here all of `data` is anything
 //! in a condition with modifiers.

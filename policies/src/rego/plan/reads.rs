@@ -3,7 +3,7 @@
 //! A path that ends in a value that is compared, passed on or put out is looked at whole. A
 //! variable that is bound to a place is that place: of `c := input.containers[_]` with `c.image`
 //! only the images are looked at. What is not understood is looked at whole, and so is everything
-//! where telling the parts apart would cost more than it saves ([`MAX_PATH`], [`MAX_WORK`]).
+//! where telling the parts apart would cost more than it saves ([`MAX_PATH`], `MAX_WORK`).
 
 use std::collections::{HashMap, HashSet};
 

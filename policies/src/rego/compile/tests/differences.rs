@@ -11,9 +11,12 @@ fn answer(version: Version, module: &str, query: &str, input: &str) -> String {
         Ok(plan) => plan,
         Err((_, faults)) => {
             let beyond = |fault: &Fault| fault.message.starts_with("not supported:");
-            let code = |fault: &Fault| match beyond(fault) {
-                true => "refused",
-                false => fault.code.name(),
+            let code = |fault: &Fault| {
+                if beyond(fault) {
+                    "refused"
+                } else {
+                    fault.code.name()
+                }
             };
             return faults.iter().map(code).collect::<Vec<_>>().join(" ");
         }
