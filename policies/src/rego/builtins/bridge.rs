@@ -224,6 +224,10 @@ fn prepare(
             context.charge_members(1usize.checked_shl(free).unwrap_or(usize::MAX))?;
             Ok(None)
         }
+        ("time.format", [zoned]) if value::elements(zoned).is_some_and(names_zone) => {
+            let reason = "names of time zones would be written otherwise than in OPA";
+            Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))
+        }
         // Go knows only capital letters here, and a comma before fractions.
         ("time.parse_rfc3339_ns", [Value::String(text)]) if text.contains(['t', 'z']) => {
             Err(Fault::Value(format!("parsing time {text:?}")))
@@ -237,6 +241,13 @@ fn prepare(
         }
         _ => Ok(None),
     }
+}
+
+/// Whether a time is to be written in a layout with the name of its zone.
+fn names_zone(operands: &[Value]) -> bool {
+    const LAYOUTS: [&str; 4] = ["UnixDate", "RFC822", "RFC850", "RFC1123"];
+    matches!(operands, [_, _, Value::String(layout)]
+        if LAYOUTS.contains(&&**layout) || layout.contains("MST"))
 }
 
 fn is_character(value: &Value) -> bool {

@@ -232,6 +232,15 @@ fn what_calls_the_network_is_refused() {
     r#"">[\n> \"}\"\n>]""#
 )]
 #[case("json.marshal_with_options", r#"[1, {"x": 1}]"#, "fault")]
+#[case("to_number", r#"["1_000"]"#, "refused")]
+#[case("sprintf", r#"["%02X", [1.5]]"#, "refused")]
+#[case("sprintf", r#"["%.1f x", [1.5]]"#, "\"1.5 x\"")]
+#[case("time.format", r#"[[1, "UTC", "RFC1123"]]"#, "refused")]
+#[case(
+    "time.format",
+    r#"[[1, "UTC", "RFC1123Z"]]"#,
+    r#""Thu, 01 Jan 1970 00:00:00 +0000""#
+)]
 fn functions_that_regorus_has_otherwise(
     #[case] name: &str,
     #[case] operands: &str,
@@ -239,5 +248,10 @@ fn functions_that_regorus_has_otherwise(
 ) {
     let found = apply(name, operands);
     let is_fault = found.starts_with("Value(") || found.starts_with("Type(");
-    assert_eq!(if is_fault { "fault" } else { &found }, expected, "{found}");
+    let found = match &*found {
+        _ if is_fault => "fault",
+        found if found.starts_with("Ends(") => "refused",
+        found => found,
+    };
+    assert_eq!(found, expected);
 }

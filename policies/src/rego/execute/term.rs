@@ -102,20 +102,35 @@ impl<'p, O: Observer> Machine<'p, O> {
         self.budget.charge(VALUE_SIZE * (count as u64 + 1))
     }
 
+    /// Two operands, if both are defined. Calls come first, then the left one; what is not needed
+    /// any more is not evaluated. That is OPA's order, and so the order of errors.
+    fn sides(&mut self, left: &'p Term, right: &'p Term) -> Result<Option<(Value, Value)>> {
+        let turned = is_call(right) && !is_call(left);
+        let [first, second] = if turned { [right, left] } else { [left, right] };
+        let first = self.eval(first)?;
+        if !is_defined(&first) {
+            return Ok(None);
+        }
+        let second = self.eval(second)?;
+        if !is_defined(&second) {
+            return Ok(None);
+        }
+        Ok(Some(if turned {
+            (second, first)
+        } else {
+            (first, second)
+        }))
+    }
+
     fn compare(
         &mut self,
         comparison: Comparison,
         left: &'p Term,
         right: &'p Term,
     ) -> Result<Value> {
-        let left = self.eval(left)?;
-        if !is_defined(&left) {
+        let Some((left, right)) = self.sides(left, right)? else {
             return Ok(Value::Undefined);
-        }
-        let right = self.eval(right)?;
-        if !is_defined(&right) {
-            return Ok(Value::Undefined);
-        }
+        };
         Ok(Value::Bool(match comparison {
             Comparison::Equal => left == right,
             Comparison::Unequal => left != right,
@@ -127,14 +142,9 @@ impl<'p, O: Observer> Machine<'p, O> {
     }
 
     fn operate(&mut self, operation: Operation, left: &'p Term, right: &'p Term) -> Result<Value> {
-        let left = self.eval(left)?;
-        if !is_defined(&left) {
+        let Some((left, right)) = self.sides(left, right)? else {
             return Ok(Value::Undefined);
-        }
-        let right = self.eval(right)?;
-        if !is_defined(&right) {
-            return Ok(Value::Undefined);
-        }
+        };
         if let (Value::Set(first), Value::Set(second)) = (&left, &right) {
             self.charge_members(first.len() + second.len())?;
         }
@@ -146,14 +156,9 @@ impl<'p, O: Observer> Machine<'p, O> {
     }
 
     fn member(&mut self, member: &'p Term, collection: &'p Term) -> Result<Value> {
-        let member = self.eval(member)?;
-        if !is_defined(&member) {
+        let Some((member, collection)) = self.sides(member, collection)? else {
             return Ok(Value::Undefined);
-        }
-        let collection = self.eval(collection)?;
-        if !is_defined(&collection) {
-            return Ok(Value::Undefined);
-        }
+        };
         if !matches!(collection, Value::Set(_)) {
             self.budget
                 .steps(value::count(&collection).unwrap_or(0) as u64)?;
@@ -306,4 +311,16 @@ impl<'p, O: Observer> Machine<'p, O> {
         self.budget.ascend();
         Ok(value)
     }
+}
+
+/// Whether a term is a call, an operator's too.
+fn is_call(term: &Term) -> bool {
+    matches!(
+        term,
+        Term::Call(_)
+            | Term::Compare(..)
+            | Term::Arithmetic(..)
+            | Term::Member(_)
+            | Term::MemberWithKey(_)
+    )
 }

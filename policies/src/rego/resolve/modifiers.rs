@@ -64,7 +64,7 @@ impl Resolver<'_, '_> {
         };
         for part in rest {
             if let Some(value) = super::term::scalar(&part.kind) {
-                path.push(value)
+                path.push(value);
             } else {
                 let what = "a `with` target whose path is not constant";
                 self.context.findings.unsupported(part.span, what);
