@@ -241,6 +241,10 @@ fn what_calls_the_network_is_refused() {
     r#"[[1, "UTC", "RFC1123Z"]]"#,
     r#""Thu, 01 Jan 1970 00:00:00 +0000""#
 )]
+#[case("base64.decode", r#"["/w=="]"#, "refused")]
+#[case("base64url.decode", r#"["_w"]"#, "refused")]
+#[case("hex.decode", r#"["ff"]"#, "refused")]
+#[case("hex.decode", r#"["zz"]"#, "fault")]
 fn functions_that_regorus_has_otherwise(
     #[case] name: &str,
     #[case] operands: &str,
