@@ -94,6 +94,8 @@ pub(crate) enum Comparison {
     /// Both refuse the policy, with other codes: of several errors, OPA finds those of its first
     /// stage that finds any.
     OtherCodes(Difference),
+    /// Only one side has an error of a builtin function, in an evaluation where those count.
+    Strict,
     /// OPA finds a fault of types where replacements are in force; our types are wider there.
     Wider,
     /// Refused by us on purpose.
@@ -176,6 +178,12 @@ fn compare_answers(ours: &Answer, theirs: &Answer, place: [usize; 2]) -> Compari
         (Answer::Refused(_), _) => return Comparison::Refused,
         (Answer::Error(ours, _), Answer::Spared(_, theirs)) if ours == theirs => {
             return Comparison::Spared;
+        }
+        (Answer::Error(code, _), Answer::Solutions(_) | Answer::Spared(..))
+        | (Answer::Solutions(_), Answer::Error(code, _))
+            if is_of_builtin(code) =>
+        {
+            return Comparison::Strict;
         }
         (
             Answer::Solutions(ours) | Answer::Spared(ours, _),

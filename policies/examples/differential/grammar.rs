@@ -4,6 +4,8 @@
 //! written, each term of the type that is wanted there and nearly always over names that are known
 //! at that place. So most policies compile, and a share of faults is put in on purpose.
 
+use std::fmt::Write as _;
+
 mod bodies;
 mod calls;
 pub(crate) mod documents;
@@ -66,6 +68,7 @@ struct Rule {
 
 /// What of the language a module has imported, or has anyway.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is imported by itself")]
 struct Dialect {
     /// `if` before bodies has to be written.
     needs_if: bool,
@@ -178,7 +181,7 @@ impl Writer<'_> {
         if self.fault() {
             text.push_str("# METADATA\n# title: [\n");
         }
-        text.push_str(&format!("package {}\n\n", self.packages[index]));
+        let _ = write!(text, "package {}\n\n", self.packages[index]);
         let is_v1 = self.version == Version::V1;
         self.dialect = Dialect {
             needs_if: is_v1,
@@ -203,7 +206,7 @@ impl Writer<'_> {
             text.push_str("import future.keywords.and\nimport future.keywords.or\n");
             text.push_str("import future.keywords.not\n");
             self.dialect.logic = true;
-        } else if self.percent(6) {
+        } else if self.percent(7) {
             text.push_str(
                 self.random
                     .pick(&["import rego.v1\n", "import future.keywords.in\n"]),

@@ -128,7 +128,7 @@ impl Smallest<'_> {
         let candidates = [
             self.changed(|case| case.strict = false),
             self.changed(|case| case.strict_errors = false),
-            self.changed(|case| case.data = "{}".to_owned()),
+            self.changed(|case| "{}".clone_into(&mut case.data)),
             self.changed(|case| case.inputs.truncate(1)),
             self.changed(|case| case.queries = vec!["true".to_owned()]),
             self.changed(|case| {

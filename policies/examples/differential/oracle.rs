@@ -119,6 +119,16 @@ impl Oracle {
         Ok(verdicts)
     }
 
+    /// The verdict of a process that has not been asked anything before.
+    pub(crate) fn afresh(&mut self, case: &Case) -> Result<Verdict> {
+        self.stop();
+        *self = Self::start(&self.program.clone())?;
+        let case = [case.clone()];
+        self.ask(&case)?;
+        let mut verdicts = self.answers(&case)?;
+        verdicts.pop().context("the oracle has no verdict")
+    }
+
     fn stop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();

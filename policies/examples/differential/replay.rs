@@ -59,7 +59,7 @@ fn read(text: &str) -> Result<Case> {
             "data" => rest.trim().clone_into(&mut case.data),
             "input" => case.inputs.push(rest.trim().to_owned()),
             "query" => case.queries.push(rest.trim().to_owned()),
-            name if name.ends_with(".rego") => case.modules.push(rest.trim_end().to_owned()),
+            name if name.starts_with('m') => case.modules.push(rest.trim_end().to_owned()),
             other => bail!("a case has no part {other}"),
         }
     }

@@ -1,5 +1,7 @@
 //! Bodies: conditions, and what binds locals.
 
+use std::fmt::Write as _;
+
 use super::{Kind, Rule, Writer};
 
 const LOCALS: [&str; 7] = ["x", "y", "z", "w", "i", "k", "e"];
@@ -299,7 +301,7 @@ impl Writer<'_> {
         let mut uses = String::new();
         for (name, _) in &self.scope[outer.len()..outer.len() + names.split(',').count()] {
             if !body.contains(name.as_str()) {
-                uses.push_str(&format!("; {name} != 7"));
+                let _ = write!(uses, "; {name} != 7");
             }
         }
         self.scope = outer;
@@ -321,7 +323,7 @@ impl Writer<'_> {
             }
             _ => self.simple(depth - 1),
         };
-        for _ in 0..1 + self.random.below(2) {
+        for _ in 0..=self.random.below(2) {
             let target = match self.random.below(9) {
                 0 => "input".to_owned(),
                 1..4 => format!(
@@ -356,7 +358,7 @@ impl Writer<'_> {
                 "data" | "input" => self.term(Kind::Object, 0),
                 _ => self.term(Kind::Any, 0),
             };
-            text.push_str(&format!(" with {target} as {value}"));
+            let _ = write!(text, " with {target} as {value}");
         }
         self.scope.extend(bound);
         text

@@ -140,29 +140,32 @@ impl Writer<'_> {
     }
 
     /// Arguments that a function can do something with.
+    #[expect(clippy::too_many_lines, reason = "it is a table")]
     fn of_function(&mut self, name: &str, at: usize) -> Option<String> {
         let (family, _) = name.split_once('.').unwrap_or((name, ""));
         let choices: &[&str] = match (family, name, at) {
-            (_, "regex.replace", 1)
-            | (_, "regex.match" | "regex.is_valid" | "regex.split", 0)
-            | (_, "regex.find_n" | "regex.find_all_string_submatch_n" | "re_match", 0) => &[
-                "\"a\"",
-                "\"^a\"",
-                "\"[a-c]+\"",
-                "\"(a)(b)?\"",
-                "`\\d+`",
-                "`\\w`",
-                "\".\"",
-                "\"\"",
-                "\"a|b\"",
-                "`^\\s*$`",
-                "\"(?i)B\"",
-                "\"(\"",
-                "\"a{2,3}\"",
-                "`\\bx`",
-                "\"[^a]\"",
-                "`\\pL`",
-            ],
+            ("regex", name, at) | (name @ "re_match", _, at)
+                if name != "regex.template_match" && at == usize::from(name == "regex.replace") =>
+            {
+                &[
+                    "\"a\"",
+                    "\"^a\"",
+                    "\"[a-c]+\"",
+                    "\"(a)(b)?\"",
+                    "`\\d+`",
+                    "`\\w`",
+                    "\".\"",
+                    "\"\"",
+                    "\"a|b\"",
+                    "`^\\s*$`",
+                    "\"(?i)B\"",
+                    "\"(\"",
+                    "\"a{2,3}\"",
+                    "`\\bx`",
+                    "\"[^a]\"",
+                    "`\\pL`",
+                ]
+            }
             (_, "regex.replace", 2) => &[
                 "\"x\"",
                 "\"$1\"",

@@ -1,5 +1,7 @@
 //! Rules and functions: which there are, their heads and their definitions.
 
+use std::fmt::Write as _;
+
 use portcullis_policies::rego::ast::Version;
 
 use super::{Kind, Rule, Shape, Writer};
@@ -81,10 +83,7 @@ impl Writer<'_> {
                 _ => String::new(),
             };
             let sign = self.pick(&[":=", "="]);
-            text.push_str(&format!(
-                "default {}{arguments} {sign} {value}\n\n",
-                rule.name
-            ));
+            let _ = write!(text, "default {}{arguments} {sign} {value}\n\n", rule.name);
         }
         for at in 0..[1, 1, 1, 2, 2, 3][self.random.below(6)] {
             if at > 0 {
@@ -175,7 +174,7 @@ impl Writer<'_> {
                     format!("{keyword} {body}")
                 };
                 let value = self.value(rule.kind);
-                text.push_str(&format!(" else := {value}{condition}"));
+                let _ = write!(text, " else := {value}{condition}");
                 if condition.is_empty() && !self.fault() {
                     break;
                 }
@@ -185,7 +184,7 @@ impl Writer<'_> {
         if is_v0 && is_free && !bodyless && !text.contains(" else ") && self.percent(30) {
             self.scope = outer;
             self.wild = true;
-            text.push_str(&format!(" {}", self.body(1)));
+            let _ = write!(text, " {}", self.body(1));
         }
         text
     }
@@ -193,13 +192,13 @@ impl Writer<'_> {
     /// What follows the name in the head of a deep rule.
     fn path(&mut self) -> String {
         let mut path = String::new();
-        for _ in 0..1 + self.random.below(2) {
+        for _ in 0..=self.random.below(2) {
             match self.random.below(5) {
                 0 | 1 => path.push_str(self.random.pick(&[".a", ".b", "[\"c\"]", ".if"])),
                 2 => path.push_str(self.random.pick(&["[1]", "[\"a b\"]", "[true]"])),
                 _ => {
                     let key = self.value(Kind::Text);
-                    path.push_str(&format!("[{key}]"));
+                    let _ = write!(path, "[{key}]");
                 }
             }
         }

@@ -177,7 +177,7 @@ impl Writer<'_> {
                 .pick(&["input", "data.base", "input.os[0].s", "input.deep.a.b"])
                 .to_owned(),
             _ => {
-                let root = if root.contains("o") && self.percent(70) {
+                let root = if root.contains('o') && self.percent(70) {
                     "input"
                 } else {
                     root
@@ -309,14 +309,15 @@ impl Writer<'_> {
                 let sign = self.pick(&["==", "!=", "<", ">=", last]);
                 format!("({left} {sign} {right})")
             }
-            Kind::Array => match self.random.below(3) {
-                0 => self.comprehension(["[", "]"], depth, false),
-                _ => {
+            Kind::Array => {
+                if self.percent(33) {
+                    self.comprehension(["[", "]"], depth, false)
+                } else {
                     let (first, second) =
                         (self.term(Kind::Any, depth), self.term(Kind::Any, depth));
                     format!("[{first}, {second}]")
                 }
-            },
+            }
             Kind::Set => match self.random.below(4) {
                 0 => {
                     let (left, right) = (self.term(Kind::Set, depth), self.term(Kind::Set, depth));
@@ -330,15 +331,16 @@ impl Writer<'_> {
                 }
                 _ => self.comprehension(["{", "}"], depth, false),
             },
-            Kind::Object => match self.random.below(3) {
-                0 => self.comprehension(["{", "}"], depth, true),
-                _ => {
+            Kind::Object => {
+                if self.percent(33) {
+                    self.comprehension(["{", "}"], depth, true)
+                } else {
                     let (first, second) =
                         (self.term(Kind::Any, depth), self.term(Kind::Any, depth));
                     let key = self.term(Kind::Text, 0);
                     format!("{{\"a\": {first}, {key}: {second}}}")
                 }
-            },
+            }
         }
     }
 

@@ -95,12 +95,24 @@ fn invoke(
                 .collect::<std::collections::BTreeSet<_>>()
                 .into())
         }
+        Ok(Ok(Value::String(text))) if decodes(name) && text.contains('\u{fffd}') => {
+            // OPA has a string of these bytes.
+            let reason = "the bytes are not UTF-8";
+            Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))
+        }
         Ok(Ok(value)) => Ok(canonical(value)),
         // OPA has no such limit, and an answer.
         Ok(Err(error)) if error.downcast_ref::<LimitError>().is_some() => {
             let reason = "the regular expression is too large";
             Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))
         }
+        Ok(Err(error)) if decodes(name) && name != "hex.decode" => match &operands[0] {
+            Value::String(text) if has_odd_bits(text) => {
+                let reason = "Go reads bits that are left over, and regorus does not";
+                Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))
+            }
+            _ => Err(fault(&format!("{error:#}"))),
+        },
         Ok(Err(error)) => Err(fault(&format!("{error:#}"))),
         Err(_) => Err(Fault::Ends(ErrorKind::Panicked(name).into())),
     }
@@ -216,6 +228,10 @@ fn prepare(
             context.charge_members(1usize.checked_shl(free).unwrap_or(usize::MAX))?;
             Ok(None)
         }
+        ("time.format", [zoned]) if value::elements(zoned).is_some_and(names_zone) => {
+            let reason = "names of time zones would be written otherwise than in OPA";
+            Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))
+        }
         // Go knows only capital letters here, and a comma before fractions.
         ("time.parse_rfc3339_ns", [Value::String(text)]) if text.contains(['t', 'z']) => {
             Err(Fault::Value(format!("parsing time {text:?}")))
@@ -229,6 +245,24 @@ fn prepare(
         }
         _ => Ok(None),
     }
+}
+
+/// Whether a time is to be written in a layout with the name of its zone.
+fn names_zone(operands: &[Value]) -> bool {
+    const LAYOUTS: [&str; 4] = ["UnixDate", "RFC822", "RFC850", "RFC1123"];
+    matches!(operands, [_, _, Value::String(layout)]
+        if LAYOUTS.contains(&&**layout) || layout.contains("MST"))
+}
+
+fn decodes(name: &str) -> bool {
+    matches!(name, "base64.decode" | "base64url.decode" | "hex.decode")
+}
+
+/// Whether a text is of base64's characters, and its last group is not full.
+fn has_odd_bits(text: &str) -> bool {
+    let text = text.trim_end_matches('=');
+    let is_digit = |c: char| c.is_ascii_alphanumeric() || "+/-_".contains(c);
+    text.len() % 4 > 1 && text.chars().all(is_digit)
 }
 
 fn is_character(value: &Value) -> bool {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Fault, Function, Result, members, wrong_type};
+use crate::rego::execute::ErrorKind;
 use crate::rego::value::{self, Kind, Value, number};
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
@@ -56,6 +57,10 @@ fn to_number(operand: &Value) -> Result<Value> {
         Value::Bool(truth) => Ok(Value::from(i64::from(*truth))),
         Value::String(text) if is_no_finite_number(text) => {
             Err(wrong_type(1, "valid number string", operand))
+        }
+        Value::String(text) if text.contains('_') => {
+            let (name, reason) = ("to_number", "digits in groups are no number of JSON");
+            Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))
         }
         Value::String(text) => {
             let fault = || Fault::Value(format!("invalid number: {}", value::json::write(operand)));

@@ -40,7 +40,7 @@ fn marshal_with_options(context: &mut Context<'_, '_>, operands: &[Value]) -> Re
             }
             _ => {
                 let message = format!("object contained unknown key {}", json::key_text(key));
-                return Err(Fault::Value(message));
+                return Err(Fault::Type(message));
             }
         }
     }

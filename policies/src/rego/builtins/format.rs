@@ -87,6 +87,12 @@ fn sprintf(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
         let (name, reason) = ("sprintf", "how so large a number was written is not known");
         return Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()));
     }
+    let is_float = |argument: &Operand| matches!(argument, Operand::Float(_));
+    if arguments.iter().all(is_float) && !arguments.is_empty() && has_verb(format, &['b', 'x', 'X'])
+    {
+        let (name, reason) = ("sprintf", "fractions are not written in bits");
+        return Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()));
+    }
     let mut formatter = Formatter {
         rest: format,
         arguments: &arguments,
@@ -382,6 +388,15 @@ fn signed(directive: Directive, negative: bool, digits: &str) -> String {
         false => "",
     };
     format!("{sign}{digits}")
+}
+
+/// Whether a format has one of these verbs.
+fn has_verb(format: &str, verbs: &[char]) -> bool {
+    format.split('%').skip(1).any(|directive| {
+        let verb =
+            directive.trim_start_matches(|c: char| "+-# *.[]".contains(c) || c.is_ascii_digit());
+        verb.starts_with(verbs)
+    })
 }
 
 fn format_float(directive: Directive, verb: char, float: f64) -> Option<String> {

@@ -290,6 +290,19 @@ fn what_is_too_large_is_refused(#[case] name: &str, #[case] operands: &str) {
     r#"">[\n> \"}\"\n>]""#
 )]
 #[case("json.marshal_with_options", r#"[1, {"x": 1}]"#, "fault")]
+#[case("to_number", r#"["1_000"]"#, "refused")]
+#[case("sprintf", r#"["%02X", [1.5]]"#, "refused")]
+#[case("sprintf", r#"["%.1f x", [1.5]]"#, "\"1.5 x\"")]
+#[case("time.format", r#"[[1, "UTC", "RFC1123"]]"#, "refused")]
+#[case(
+    "time.format",
+    r#"[[1, "UTC", "RFC1123Z"]]"#,
+    r#""Thu, 01 Jan 1970 00:00:00 +0000""#
+)]
+#[case("base64.decode", r#"["/w=="]"#, "refused")]
+#[case("base64url.decode", r#"["_w"]"#, "refused")]
+#[case("hex.decode", r#"["ff"]"#, "refused")]
+#[case("hex.decode", r#"["zz"]"#, "fault")]
 fn functions_that_regorus_has_otherwise(
     #[case] name: &str,
     #[case] operands: &str,
@@ -297,5 +310,10 @@ fn functions_that_regorus_has_otherwise(
 ) {
     let found = apply(name, operands);
     let is_fault = found.starts_with("Value(") || found.starts_with("Type(");
-    assert_eq!(if is_fault { "fault" } else { &found }, expected, "{found}");
+    let found = match &*found {
+        _ if is_fault => "fault",
+        found if found.starts_with("Ends(") => "refused",
+        found => found,
+    };
+    assert_eq!(found, expected);
 }

@@ -111,7 +111,11 @@ fn with_data(program: &Program, data: &Value, findings: &mut Findings) {
                 break;
             };
             keys.push(&**name);
-            found = found.and_then(|value| value::get(value, key));
+            // What is no object leaves no room for a rule below it.
+            found = match found {
+                Some(object @ Value::Object(_)) => value::get(object, key),
+                other => other,
+            };
         }
         if found.is_some() {
             let keys = keys.join("/");

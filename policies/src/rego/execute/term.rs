@@ -102,6 +102,26 @@ impl<'p, O: Observer> Machine<'p, O> {
         self.budget.charge(VALUE_SIZE * (count as u64 + 1))
     }
 
+    /// Two operands, if both are defined. Calls come first, then the left one; what is not needed
+    /// any more is not evaluated. That is OPA's order, and so the order of errors.
+    fn sides(&mut self, left: &'p Term, right: &'p Term) -> Result<Option<(Value, Value)>> {
+        let turned = is_call(right) && !is_call(left);
+        let [first, second] = if turned { [right, left] } else { [left, right] };
+        let first = self.eval(first)?;
+        if !is_defined(&first) {
+            return Ok(None);
+        }
+        let second = self.eval(second)?;
+        if !is_defined(&second) {
+            return Ok(None);
+        }
+        Ok(Some(if turned {
+            (second, first)
+        } else {
+            (first, second)
+        }))
+    }
+
     fn compare(
         &mut self,
         comparison: Comparison,
@@ -111,26 +131,16 @@ impl<'p, O: Observer> Machine<'p, O> {
         if let (Some(left), Some(right)) = (self.peek(left), self.peek(right)) {
             return Ok(compared(comparison, left, right));
         }
-        let left = self.eval(left)?;
-        if !is_defined(&left) {
+        let Some((left, right)) = self.sides(left, right)? else {
             return Ok(Value::Undefined);
-        }
-        if let Some(right) = self.peek(right) {
-            return Ok(compared(comparison, &left, right));
-        }
-        let right = self.eval(right)?;
+        };
         Ok(compared(comparison, &left, &right))
     }
 
     fn operate(&mut self, operation: Operation, left: &'p Term, right: &'p Term) -> Result<Value> {
-        let left = self.eval(left)?;
-        if !is_defined(&left) {
+        let Some((left, right)) = self.sides(left, right)? else {
             return Ok(Value::Undefined);
-        }
-        let right = self.eval(right)?;
-        if !is_defined(&right) {
-            return Ok(Value::Undefined);
-        }
+        };
         if let (Value::Set(first), Value::Set(second)) = (&left, &right) {
             self.charge_members(first.len() + second.len())?;
         }
@@ -151,14 +161,9 @@ impl<'p, O: Observer> Machine<'p, O> {
                 Value::Undefined
             });
         }
-        let member = self.eval(member)?;
-        if !is_defined(&member) {
+        let Some((member, collection)) = self.sides(member, collection)? else {
             return Ok(Value::Undefined);
-        }
-        let collection = self.eval(collection)?;
-        if !is_defined(&collection) {
-            return Ok(Value::Undefined);
-        }
+        };
         if !matches!(collection, Value::Set(_)) {
             self.budget
                 .steps(value::count(&collection).unwrap_or(0) as u64)?;
@@ -367,4 +372,16 @@ fn compared(comparison: Comparison, left: &Value, right: &Value) -> Value {
         Comparison::Greater => value::compare(left, right) == Ordering::Greater,
         Comparison::GreaterOrEqual => value::compare(left, right) != Ordering::Less,
     })
+}
+
+/// Whether a term is a call, an operator's too.
+fn is_call(term: &Term) -> bool {
+    matches!(
+        term,
+        Term::Call(_)
+            | Term::Compare(..)
+            | Term::Arithmetic(..)
+            | Term::Member(_)
+            | Term::MemberWithKey(_)
+    )
 }

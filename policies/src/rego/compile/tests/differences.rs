@@ -114,6 +114,7 @@ fn the_left_side_is_first() {
         "p if v = input.missing",
         "p if v + input.missing",
         "p := input.missing.y[v]",
+        "p if input.missing in g(v)\ng(x) := [x]",
     ] {
         let module = format!("{two}{body}");
         let found = answer(Version::V1, &module, "x = data.a.p", "{}");
@@ -190,6 +191,19 @@ fn types_of_empty_collections() {
     check("p if set() == set()", "{}", "rego_type_error");
     check("f(set())\np if f({1})", "{}", "rego_type_error");
     check("f(x) if [x | x][y].b", "{}", "{}");
+}
+
+#[test]
+fn rules_below_data_that_is_no_object() {
+    let data = json(r#"{"a": 1}"#);
+    let options = Options {
+        data: Some(&data),
+        ..Options::default()
+    };
+    assert_eq!(
+        faults(Version::V1, "package a\np := 1", options),
+        ["2:1 rego_compile_error: conflicting rule for data path a/p found"],
+    );
 }
 
 #[test]
