@@ -233,6 +233,14 @@ fn refuses(#[case] source: &str, #[case] place: &str, #[case] what: &str) {
     );
 }
 
+#[test]
+fn a_fault_looks_as_the_documentation_shows_it() {
+    let source = "package a.b\n\nlimit := \"5\"\n\nallow if count(input.items) < limit + 1\n";
+    let faults = Program::compile(&definition(source)).unwrap_err();
+    let documentation = include_str!("../../../docs/rego.md");
+    assert!(documentation.contains(&faults.to_string()), "{faults}");
+}
+
 #[rstest]
 #[case("package a.b\np.x := 1\np.y := 2\nq := p.x")]
 #[case("package a.b\nf(x) := g(x)\ng(x) := x\ny := f(1)")]

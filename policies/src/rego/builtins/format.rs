@@ -52,6 +52,14 @@ impl<'v> Operand<'v> {
         }
     }
 
+    /// Go's name of the type, as a pointer where it is one.
+    fn pointed(&self) -> &'static str {
+        match self.type_name() {
+            "big.Int" => "*big.Int",
+            name => name,
+        }
+    }
+
     fn plain(&self) -> String {
         match self {
             Self::Integer(integer) => integer.to_string(),
@@ -255,7 +263,7 @@ impl Formatter<'_> {
         }
         let extra: Vec<String> = self.arguments[self.next..]
             .iter()
-            .map(|argument| format!("{}={}", argument.type_name(), argument.plain()))
+            .map(|argument| format!("{}={}", argument.pointed(), argument.plain()))
             .collect();
         self.result.push_str("%!(EXTRA ");
         self.result.push_str(&extra.join(", "));
@@ -279,10 +287,7 @@ fn format_one(result: &mut String, directive: Directive, verb: char, argument: &
         return result.push_str(text);
     }
     let formatted = match (verb, argument) {
-        ('T', argument) => Some(match argument.type_name() {
-            "big.Int" => "*big.Int".to_owned(),
-            name => name.to_owned(),
-        }),
+        ('T', argument) => Some(argument.pointed().to_owned()),
         (verb, Operand::Integer(integer)) => {
             return match format_integer(directive, verb, integer) {
                 Some(text) => pad_number(result, directive, &text, directive.precision.is_none()),

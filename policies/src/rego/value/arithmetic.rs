@@ -136,23 +136,21 @@ pub fn round(value: &Value) -> Result<Value, Fault> {
         coefficient: BigInt::from(5),
         exponent: -1,
     };
-    to_integer(value, |float| {
+    to_integer(value, |float, _| {
         let half = Float::nearest(&half);
-        float
-            .plus(if float.is_negative() {
-                half.negate()
-            } else {
-                half
-            })
-            .truncate()
+        let signed = if float.is_negative() {
+            half.negate()
+        } else {
+            half
+        };
+        float.plus(signed).truncate()
     })
 }
 
-/// The least integer that is not below a number.
+/// The least integer that is not below a number; of one between -1 and 0 it is 1, as in OPA.
 pub fn ceil(value: &Value) -> Result<Value, Fault> {
-    to_integer(value, |float| {
-        let whole = float.truncate();
-        if float.is_negative() {
+    to_integer(value, |float, whole| {
+        if whole < BigInt::ZERO || is_whole(float, &whole) {
             whole
         } else {
             whole + 1
@@ -160,14 +158,13 @@ pub fn ceil(value: &Value) -> Result<Value, Fault> {
     })
 }
 
-/// The greatest integer that is not above a number.
+/// The greatest integer that is not above a number; of one between -1 and 0 it is 0, as in OPA.
 pub fn floor(value: &Value) -> Result<Value, Fault> {
-    to_integer(value, |float| {
-        let whole = float.truncate();
-        if float.is_negative() {
-            whole - 1
-        } else {
+    to_integer(value, |float, whole| {
+        if whole >= BigInt::ZERO || is_whole(float, &whole) {
             whole
+        } else {
+            whole - 1
         }
     })
 }
@@ -177,24 +174,30 @@ pub fn abs(value: &Value) -> Result<Value, Fault> {
     if let Some(absolute) = number::as_i64(value).and_then(i64::checked_abs) {
         return Ok(Value::from(absolute));
     }
-    let decimal = expect_number(value, 1, "number")?;
-    let absolute = Decimal {
-        coefficient: decimal.coefficient.magnitude().clone().into(),
-        exponent: decimal.exponent,
+    let float = Float::nearest(&expect_number(value, 1, "number")?);
+    let absolute = if float.is_negative() {
+        float.negate()
+    } else {
+        float
     };
-    absolute.into_value().ok_or(Fault::TooLong)
+    absolute.shortest().into_value().ok_or(Fault::TooLong)
 }
 
-/// What a fraction is rounded to; an integer is itself.
-fn to_integer(value: &Value, rounded: impl Fn(Float) -> BigInt) -> Result<Value, Fault> {
+/// What a number is rounded to, given what it is without its fraction. As in OPA, an integer of
+/// more than 64 bits is a float.
+fn to_integer(
+    value: &Value,
+    rounded: impl FnOnce(Float, BigInt) -> BigInt,
+) -> Result<Value, Fault> {
     if let Some(integer) = number::as_i64(value) {
         return Ok(Value::from(integer));
     }
-    let decimal = expect_number(value, 1, "number")?;
-    match decimal.to_integer() {
-        Some(integer) => number::integer(integer).ok_or(Fault::TooLong),
-        None => number::integer(rounded(Float::nearest(&decimal))).ok_or(Fault::TooLong),
-    }
+    let float = Float::nearest(&expect_number(value, 1, "number")?);
+    number::integer(rounded(float, float.truncate())).ok_or(Fault::TooLong)
+}
+
+fn is_whole(float: Float, whole: &BigInt) -> bool {
+    Float::nearest(&Decimal::new(whole.clone(), 0)) == float
 }
 
 fn expect_number(value: &Value, operand: usize, expected: &'static str) -> Result<Decimal, Fault> {
