@@ -29,13 +29,17 @@ async fn what_cannot_work_is_refused_with_the_place_that_is_wrong() -> Result<()
         let cases: [(Value, &[&str]); 5] = [
             (
                 policy(unknown_function)?,
-                &["policy.rego:3:9", "`missing`", "→ define it"],
+                &[
+                    "policy.rego:3:9",
+                    "undefined function missing",
+                    "→ define it",
+                ],
             ),
             (policy(unclosed)?, &["policy.rego:5:1: rego_parse_error"]),
             (
                 policy(another_package)?,
                 &[
-                    "policy.rego:1:1: package_mismatch",
+                    "policy.rego:1:9: package_mismatch",
                     "→ write `package e2e.broken`",
                 ],
             ),

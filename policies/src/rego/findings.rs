@@ -59,6 +59,17 @@ impl Stage {
             Self::UnusedImports | Self::Overrides | Self::Imports | Self::Types | Self::Deprecated
         )
     }
+
+    /// What to do, where that is always the same.
+    fn remedy(self) -> Option<&'static str> {
+        match self {
+            Self::HeadSafety | Self::BodySafety => {
+                Some("give it a value in a condition that is not negated: `:=`, `some … in`")
+            }
+            Self::Recursion => Some("let one of the rules do without the others"),
+            _ => None,
+        }
+    }
 }
 
 /// How much had been found.
@@ -79,10 +90,31 @@ pub struct Findings {
 impl Findings {
     /// Something is wrong.
     pub fn add(&mut self, stage: Stage, code: ErrorCode, span: Span, message: impl Into<String>) {
+        let fault = Fault::new(code, span, message);
+        self.keep(
+            stage,
+            match stage.remedy() {
+                Some(remedy) => fault.with_remedy(remedy),
+                None => fault,
+            },
+        );
+    }
+
+    /// A function that is not there.
+    pub fn undefined(&mut self, span: Span, name: &str) {
+        let message = format!("undefined function {name}");
+        let fault = Fault::new(ErrorCode::Type, span, message);
+        self.keep(
+            Stage::Calls,
+            fault.with_remedy("define it, or import the package that does"),
+        );
+    }
+
+    fn keep(&mut self, stage: Stage, fault: Fault) {
         let count = self.counts.entry(stage).or_default();
         *count += 1;
         if *count <= MAX_KEPT {
-            self.found.push((stage, Fault::new(code, span, message)));
+            self.found.push((stage, fault));
         }
     }
 

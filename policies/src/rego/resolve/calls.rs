@@ -182,8 +182,7 @@ impl Resolver<'_, '_> {
     }
 
     fn undefined(&mut self, call: &ast::Call, span: Span) {
-        let message = format!("undefined function {}", text(call));
-        self.context.findings.kind(Stage::Calls, span, message);
+        self.context.findings.undefined(span, &text(call));
     }
 
     fn arity(&mut self, operator: &Operator, call: &ast::Call, count: usize, span: Span) {
