@@ -77,7 +77,8 @@ fn invoke(
         operands
     };
     // What is no string is invalid for OPA, and a fault for regorus.
-    if name == "semver.is_valid" && !matches!(operands[0], RegorusValue::String(_)) {
+    let tells_validity = ["base64.is_valid", "net.cidr_is_valid", "semver.is_valid"];
+    if tells_validity.contains(&name) && !matches!(operands[0], RegorusValue::String(_)) {
         return Ok(Value::Bool(false));
     }
     // Functions name their operands in errors by where they stand, and want them all for it.
