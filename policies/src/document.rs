@@ -63,23 +63,7 @@ impl Default for Document {
 /// As it would be read from the document's text.
 impl From<&Json> for Document {
     fn from(document: &Json) -> Self {
-        Self(convert(document))
-    }
-}
-
-fn convert(document: &Json) -> Value {
-    match document {
-        Json::Null => Value::Null,
-        Json::Bool(holds) => Value::Bool(*holds),
-        // At most 64 bits, which is within the limits of our numbers.
-        Json::Number(number) => number::parse(&number.to_string()).unwrap_or(Value::Null),
-        Json::String(text) => Value::from(text.as_str()),
-        Json::Array(elements) => Value::from(elements.iter().map(convert).collect::<Vec<_>>()),
-        Json::Object(members) => members
-            .iter()
-            .map(|(key, value)| (Value::from(key.as_str()), convert(value)))
-            .collect::<std::collections::BTreeMap<_, _>>()
-            .into(),
+        Self(json::from_serde(document))
     }
 }
 

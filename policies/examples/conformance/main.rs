@@ -17,7 +17,6 @@
 
 mod document;
 mod outcome;
-mod reads;
 mod report;
 mod results;
 mod run;

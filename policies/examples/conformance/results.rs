@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use portcullis_policies::rego::value;
-use portcullis_policies::rego::value::Value;
+use portcullis_policies::rego::value::{Value, json::from_serde};
 
 use crate::suite::Case;
 
@@ -16,7 +16,7 @@ pub(crate) fn difference(
     expected: &[serde_json::Value],
     found: &[Value],
 ) -> Option<String> {
-    let mut expected: Vec<Value> = expected.iter().map(convert).collect();
+    let mut expected: Vec<Value> = expected.iter().map(from_serde).collect();
     let mut found: Vec<Value> = found.iter().map(|one| plain(one, case)).collect();
     for list in [&mut expected, &mut found] {
         list.sort_by(value::compare);
@@ -34,30 +34,11 @@ pub(crate) fn difference(
     (!same).then(|| format!("expected {} found {}", show(&expected), show(&found)))
 }
 
-/// JSON as a value of Rego, with the numbers as they are written.
-pub(crate) fn convert(json: &serde_json::Value) -> Value {
-    match json {
-        serde_json::Value::Number(number) => {
-            value::number::parse(&number.to_string()).unwrap_or(Value::Null)
-        }
-        serde_json::Value::Array(elements) => {
-            Value::from(elements.iter().map(convert).collect::<Vec<_>>())
-        }
-        serde_json::Value::Object(members) => {
-            let members = members
-                .iter()
-                .map(|(key, value)| (Value::from(key.as_str()), convert(value)));
-            members.collect::<BTreeMap<_, _>>().into()
-        }
-        other => Value::from(other.clone()),
-    }
-}
-
 /// The bindings of a solution as JSON.
 fn plain(bindings: &Value, case: &Case) -> Value {
     let json = value::json::write(bindings);
     let parsed = serde_json::from_str(&json).unwrap_or(serde_json::Value::Null);
-    let Value::Object(object) = convert(&parsed) else {
+    let Value::Object(object) = from_serde(&parsed) else {
         return Value::Null;
     };
     let made_up = |name: &Value| {

@@ -6,12 +6,11 @@ use portcullis_policies::rego::compile::{Options, compile};
 use portcullis_policies::rego::execute::{self, ErrorKind, Limits, Question};
 use portcullis_policies::rego::plan::ir::Plan;
 use portcullis_policies::rego::source::{Fault, Sources};
-use portcullis_policies::rego::value::Value;
+use portcullis_policies::rego::value::{Value, json::from_serde};
 use portcullis_policies::rego::{parse, resolve, value};
 
 use crate::outcome::{Outcome, Reason};
-use crate::reads::prune;
-use crate::results::{convert, difference};
+use crate::results::difference;
 use crate::suite::{Case, Located};
 
 /// A function that only OPA's test program has.
@@ -32,9 +31,12 @@ pub(crate) fn run(located: &Located) -> Outcome {
             Some(value) => value,
             None => return Outcome::Different("the input term cannot be read".to_owned()),
         },
-        None => case.input.as_ref().map_or(Value::Undefined, convert),
+        None => case.input.as_ref().map_or(Value::Undefined, from_serde),
     };
-    let data = case.data.as_ref().map_or_else(Value::new_object, convert);
+    let data = case
+        .data
+        .as_ref()
+        .map_or_else(Value::new_object, from_serde);
     let result = evaluate(&plan, &input, &data, case.strict_error);
     if let Some(how) = reads_differ(&plan, &input, &data, case.strict_error, &result) {
         return Outcome::Different(how);
@@ -107,8 +109,8 @@ fn reads_differ(
     strict: bool,
     result: &Result<Vec<Value>, ErrorKind>,
 ) -> Option<String> {
-    let input = prune(input, &plan.reads.input);
-    let data = prune(data, &plan.reads.data);
+    let input = plan.reads.input.prune(input);
+    let data = plan.reads.data.prune(data);
     let read = evaluate(plan, &input, &data, strict);
     let same = match (&read, result) {
         // A message may show a value that is not looked at further.

@@ -7,7 +7,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use portcullis_fuzz::{check_faults, prune, question};
+use portcullis_fuzz::{check_faults, question};
 use portcullis_policies::rego::value::Value;
 use portcullis_policies::rego::ast::Version;
 use portcullis_policies::rego::compile::{self, compile};
@@ -71,8 +71,8 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let entry = &plan.entries[0];
     let read = question(
-        prune(&input, &plan.reads.input),
-        prune(&data, &plan.reads.data),
+        plan.reads.input.prune(&input),
+        plan.reads.data.prune(&data),
     );
     let read = evaluate(&plan, entry, read);
     let all = evaluate(&plan, entry, question(input, data));

@@ -1,14 +1,11 @@
 //! What the fuzz targets share.
 
-use std::collections::BTreeMap;
 use std::sync::Once;
 
-use portcullis_policies::rego::value::Value;
 use portcullis_policies::rego::builtins::Surroundings;
 use portcullis_policies::rego::execute::{Limits, Question};
-use portcullis_policies::rego::plan::ir::Access;
 use portcullis_policies::rego::source::{Fault, Sources};
-use portcullis_policies::rego::value;
+use portcullis_policies::rego::value::Value;
 
 /// Faults are never empty, lie within their source, and can be shown.
 pub fn check_faults(sources: &Sources, faults: &[Fault]) {
@@ -49,35 +46,5 @@ pub fn question(input: Value, data: Value) -> Question<'static> {
             time: None,
         },
         strict: false,
-    }
-}
-
-/// Of a document, only what a plan looks at; of the rest, nothing but the types.
-pub fn prune(value: &Value, access: &Access) -> Value {
-    let Access::Parts { each, .. } = access else {
-        return value.clone();
-    };
-    match value {
-        Value::Object(object) => {
-            let member = |(key, value): (&Value, &Value)| {
-                let Value::String(name) = key else {
-                    return None;
-                };
-                Some((key.clone(), prune(value, access.at(name)?)))
-            };
-            let members: BTreeMap<_, _> = object.iter().filter_map(member).collect();
-            members.into()
-        }
-        Value::Array(_) if value::elements(value).is_some() => {
-            let elements = value::elements(value).unwrap_or_default();
-            let kept = each
-                .iter()
-                .flat_map(|below| elements.iter().map(|one| prune(one, below)));
-            Value::from(kept.collect::<Vec<_>>())
-        }
-        Value::Bool(_) => Value::Bool(true),
-        Value::Number(_) => Value::from(0_u64),
-        Value::String(_) => Value::from(""),
-        other => other.clone(),
     }
 }

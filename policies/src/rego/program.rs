@@ -72,13 +72,10 @@ pub(crate) enum Failure {
 impl Program {
     /// Compiles the modules of a definition.
     pub(crate) fn compile(definition: &Definition) -> Result<Self, Diagnostics> {
-        let compile = || {
-            thread::Builder::new()
+        thread::scope(|scope| {
+            let thread = thread::Builder::new()
                 .stack_size(COMPILE_STACK)
                 .name("compile".to_owned())
-        };
-        thread::scope(|scope| {
-            let thread = compile()
                 .spawn_scoped(scope, || compile_here(definition))
                 .map_err(|error| internal(&format!("no thread to compile on: {error}")))?;
             thread

@@ -265,7 +265,7 @@ impl Checker<'_> {
     fn closures(&mut self, environment: &mut Environment<'_>, expr: &Expr) -> bool {
         let mut found = Vec::new();
         for term in vars::terms_of(expr) {
-            comprehensions(term, &mut found);
+            vars::comprehensions(term, &mut |one| found.push(one));
         }
         let mut all_fine = true;
         for comprehension in found {
@@ -485,24 +485,4 @@ fn comparisons(left: &Type, right: &Type) -> u64 {
     };
     let pairs = alternatives(left).saturating_mul(alternatives(right));
     left.size().min(right.size()).max(pairs)
-}
-
-fn comprehensions<'t>(term: &'t Term, found: &mut Vec<&'t Comprehension>) {
-    match &term.kind {
-        TermKind::Constant(_) | TermKind::Var(_) => {}
-        TermKind::Ref(reference) => {
-            reference
-                .path
-                .iter()
-                .for_each(|part| comprehensions(part, found));
-        }
-        TermKind::Array(terms) | TermKind::Set(terms) => {
-            terms.iter().for_each(|term| comprehensions(term, found));
-        }
-        TermKind::Object(pairs) => pairs.iter().for_each(|(key, value)| {
-            comprehensions(key, found);
-            comprehensions(value, found);
-        }),
-        TermKind::Comprehension(comprehension) => found.push(comprehension),
-    }
 }

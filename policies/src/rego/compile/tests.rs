@@ -13,6 +13,8 @@ mod values;
 
 use super::{Options, compile};
 use crate::rego::ast::{Module, Version};
+use crate::rego::builtins::Surroundings;
+use crate::rego::execute::{Limits, Question as Evaluation};
 use crate::rego::plan::ir::Plan;
 use crate::rego::resolve::Question;
 use crate::rego::source::{Fault, Sources};
@@ -43,6 +45,17 @@ fn plan(
     let body = parse::parse_query(file, query, Version::V1).expect("the query is Rego");
     let name = query.to_owned();
     compile(&parsed, &[Question::query(name, body)], options).map_err(|faults| (sources, faults))
+}
+
+/// An evaluation with an input, within the default limits.
+fn evaluation(input: &str) -> Evaluation<'static> {
+    Evaluation {
+        input: json(input),
+        data: json("{}"),
+        surroundings: Surroundings::new(0, None, 0),
+        limits: Limits::default(),
+        strict: false,
+    }
 }
 
 /// The faults of a module, as `line:column code: message`.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use crate::rego::core::{
-    Body, Callee, Expr, ExprKind, Operand, Replacement, Root, Term, TermKind, Var,
+    Body, Callee, Comprehension, Expr, ExprKind, Operand, Replacement, Root, Term, TermKind, Var,
 };
 use crate::rego::source::Span;
 
@@ -131,10 +131,7 @@ pub fn all(term: &Term, visit: &mut dyn FnMut(Var)) {
             all(key, visit);
             all(value, visit);
         }),
-        TermKind::Comprehension(comprehension) => {
-            comprehension.head.terms().for_each(|term| all(term, visit));
-            all_in_body(&comprehension.body, visit);
-        }
+        TermKind::Comprehension(comprehension) => all_in_comprehension(comprehension, visit),
     }
 }
 
@@ -237,7 +234,9 @@ fn open(body: &Body) -> Vec<Var> {
 
 /// The variables inside of the bodies within a condition.
 pub(super) fn closures(expr: &Expr, visit: &mut dyn FnMut(Var)) {
-    terms(expr, &mut |term| in_comprehensions(term, visit));
+    terms(expr, &mut |term| {
+        comprehensions(term, &mut |found| all_in_comprehension(found, visit));
+    });
     match &expr.kind {
         ExprKind::Every(every) => all_in_body(&every.body, visit),
         ExprKind::Not(operand) => all_in_body(&operand.body, visit),
@@ -284,22 +283,29 @@ pub(super) fn in_templates(expr: &Expr) -> VarSet {
     found
 }
 
-fn in_comprehensions(term: &Term, visit: &mut dyn FnMut(Var)) {
+/// The comprehensions of a term, without those within them.
+pub fn comprehensions<'t>(term: &'t Term, visit: &mut dyn FnMut(&'t Comprehension)) {
     match &term.kind {
         TermKind::Constant(_) | TermKind::Var(_) => {}
         TermKind::Ref(reference) => {
             reference
                 .path
                 .iter()
-                .for_each(|part| in_comprehensions(part, visit));
+                .for_each(|part| comprehensions(part, visit));
         }
         TermKind::Array(terms) | TermKind::Set(terms) => {
-            terms.iter().for_each(|term| in_comprehensions(term, visit));
+            terms.iter().for_each(|term| comprehensions(term, visit));
         }
         TermKind::Object(pairs) => pairs.iter().for_each(|(key, value)| {
-            in_comprehensions(key, visit);
-            in_comprehensions(value, visit);
+            comprehensions(key, visit);
+            comprehensions(value, visit);
         }),
-        TermKind::Comprehension(_) => all(term, visit),
+        TermKind::Comprehension(comprehension) => visit(comprehension),
     }
+}
+
+/// Every variable of a comprehension.
+fn all_in_comprehension(comprehension: &Comprehension, visit: &mut dyn FnMut(Var)) {
+    comprehension.head.terms().for_each(|term| all(term, visit));
+    all_in_body(&comprehension.body, visit);
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::rego::value::{self, Value};
+
 /// What an evaluation can look at; more than it does look at is no fault, less is.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Reads {
@@ -75,6 +77,36 @@ impl Access {
                 let below = || each.as_deref().cloned().unwrap_or_default();
                 keys.entry(key.into()).or_insert_with(below)
             }
+        }
+    }
+
+    /// Of a value that is there already, what a reader builds that reads only what is looked at: of
+    /// the rest, nothing but the types.
+    #[must_use]
+    pub fn prune(&self, value: &Value) -> Value {
+        let Self::Parts { each, .. } = self else {
+            return value.clone();
+        };
+        match value {
+            Value::Object(object) => {
+                let member = |(key, value): (&Value, &Value)| {
+                    let below = self.at(key.as_string().ok()?)?;
+                    Some((key.clone(), below.prune(value)))
+                };
+                let members: BTreeMap<_, _> = object.iter().filter_map(member).collect();
+                members.into()
+            }
+            Value::Bool(_) => Value::Bool(true),
+            Value::Number(_) => Value::from(0_u64),
+            Value::String(_) => Value::from(""),
+            value => match (value::elements(value), each) {
+                (Some(elements), Some(below)) => {
+                    let kept: Vec<Value> = elements.iter().map(|one| below.prune(one)).collect();
+                    kept.into()
+                }
+                (Some(_), None) => Value::new_array(),
+                (None, _) => value.clone(),
+            },
         }
     }
 

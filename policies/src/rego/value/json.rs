@@ -6,12 +6,33 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 pub use read::{read, read_parts};
 pub use scan::Fault;
 
 use super::{Value, elements, number, order};
+
+/// The value that would be read of a document's text.
+pub fn from_serde(document: &serde_json::Value) -> Value {
+    match document {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(holds) => Value::Bool(*holds),
+        // At most 64 bits, which is within the limits of our numbers.
+        serde_json::Value::Number(number) => {
+            number::parse(&number.to_string()).unwrap_or(Value::Null)
+        }
+        serde_json::Value::String(text) => Value::from(text.as_str()),
+        serde_json::Value::Array(elements) => {
+            Value::from(elements.iter().map(from_serde).collect::<Vec<_>>())
+        }
+        serde_json::Value::Object(members) => members
+            .iter()
+            .map(|(key, value)| (Value::from(key.as_str()), from_serde(value)))
+            .collect::<BTreeMap<_, _>>()
+            .into(),
+    }
+}
 
 /// Writes a value without any white space.
 pub fn write(value: &Value) -> String {

@@ -1,8 +1,7 @@
 //! Which lines are covered. Where nothing else is said, they are those of `opa eval --coverage`.
 
 use super::*;
-use crate::rego::builtins::Surroundings;
-use crate::rego::execute::{self, Coverage, Limits, Question as Evaluation, Range, Report};
+use crate::rego::execute::{self, Coverage, Range, Report};
 
 #[track_caller]
 fn report(module: &str, input: &str) -> Report {
@@ -12,13 +11,7 @@ fn report(module: &str, input: &str) -> Report {
         .expect("the module compiles");
     let mut sources = Sources::default();
     sources.add("policy.rego", module);
-    let evaluation = Evaluation {
-        input: json(input),
-        data: json("{}"),
-        surroundings: Surroundings::new(0, None, 0),
-        limits: Limits::default(),
-        strict: false,
-    };
+    let evaluation = evaluation(input);
     let mut coverage = Coverage::default();
     execute::observe(&plan, &plan.entries[0], evaluation, &mut coverage).expect("no error");
     coverage.report(&plan, &sources)

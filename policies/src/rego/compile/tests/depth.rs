@@ -7,8 +7,7 @@ use std::fmt::Write as _;
 use rstest::rstest;
 
 use super::*;
-use crate::rego::builtins::Surroundings;
-use crate::rego::execute::{self, Limits, MAX_DEPTH, MAX_VALUE_DEPTH, Question as Evaluation};
+use crate::rego::execute::{self, MAX_DEPTH, MAX_VALUE_DEPTH};
 
 /// The stack of the threads that compile and evaluate.
 const STACK: usize = 64 << 20;
@@ -20,13 +19,7 @@ fn evaluate(module: String) -> String {
             Ok(plan) => plan,
             Err((_, faults)) => return faults[0].message.clone(),
         };
-        let evaluation = Evaluation {
-            input: json("{}"),
-            data: json("{}"),
-            surroundings: Surroundings::new(0, None, 0),
-            limits: Limits::default(),
-            strict: false,
-        };
+        let evaluation = evaluation("{}");
         match execute::evaluate(&plan, &plan.entries[0], evaluation) {
             Ok(values) => format!("{} solutions", values.len()),
             Err(error) => error.to_string(),

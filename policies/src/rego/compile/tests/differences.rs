@@ -1,8 +1,7 @@
 //! The smallest policies that the differential fuzzer found to differ from OPA.
 
 use super::*;
-use crate::rego::builtins::Surroundings;
-use crate::rego::execute::{self, Limits, Question as Evaluation};
+use crate::rego::execute;
 
 /// The values of `x`, as Rego; the code of an error; the codes of faults.
 fn answer(version: Version, module: &str, query: &str, input: &str) -> String {
@@ -21,13 +20,7 @@ fn answer(version: Version, module: &str, query: &str, input: &str) -> String {
             return faults.iter().map(code).collect::<Vec<_>>().join(" ");
         }
     };
-    let evaluation = Evaluation {
-        input: json(input),
-        data: json("{}"),
-        surroundings: Surroundings::new(0, None, 0),
-        limits: Limits::default(),
-        strict: false,
-    };
+    let evaluation = evaluation(input);
     match execute::evaluate(&plan, &plan.entries[0], evaluation) {
         Ok(solutions) => {
             let x = |bindings| value::get(bindings, &Value::from("x")).map(value::text::literal);

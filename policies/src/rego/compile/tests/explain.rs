@@ -1,8 +1,7 @@
 //! What explanations say.
 
 use super::*;
-use crate::rego::builtins::Surroundings;
-use crate::rego::execute::{self, Explainer, Explanation, Limits, Question as Evaluation};
+use crate::rego::execute::{self, Explainer, Explanation};
 
 const LIMITS: &str = r#"package platform.limits
 
@@ -43,14 +42,11 @@ fn explain(module: &str, query: &str, input: &str) -> Explanation {
     let mut sources = Sources::default();
     sources.add("policy.rego", module);
     let evaluation = Evaluation {
-        input: json(input),
-        data: json("{}"),
-        surroundings: Surroundings::new(0, None, 0),
         limits: Limits {
             steps: 100_000,
             ..Limits::default()
         },
-        strict: false,
+        ..evaluation(input)
     };
     let mut explainer = Explainer::default();
     let _ = execute::observe(&plan, &plan.entries[0], evaluation, &mut explainer);

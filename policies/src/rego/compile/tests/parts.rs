@@ -1,8 +1,7 @@
 //! Partial rules of which only a part is asked. The expected results are OPA's (`opa eval`).
 
 use super::*;
-use crate::rego::builtins::Surroundings;
-use crate::rego::execute::{self, Limits, Question as Evaluation};
+use crate::rego::execute;
 
 const KEYS: &str = "eval_conflict_error: object keys must be unique";
 const FUNCTION: &str =
@@ -23,13 +22,7 @@ fn ask(module: &str, query: &str) -> String {
     let plan = plan(Version::V1, &[module], query, Options::default());
     let plan = plan.map_err(|(_, faults)| format!("{module}: {faults:?}"));
     let plan = plan.expect("the module compiles");
-    let evaluation = Evaluation {
-        input: json(r#"{"one": 1, "n": "p", "ks": ["a", "b"]}"#),
-        data: json("{}"),
-        surroundings: Surroundings::new(0, None, 0),
-        limits: Limits::default(),
-        strict: false,
-    };
+    let evaluation = evaluation(r#"{"one": 1, "n": "p", "ks": ["a", "b"]}"#);
     match execute::evaluate(&plan, &plan.entries[0], evaluation) {
         Ok(values) if values.is_empty() => "undefined".to_owned(),
         Ok(values) => {

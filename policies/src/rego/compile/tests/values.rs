@@ -1,8 +1,7 @@
 //! What policies evaluate to: the places where the lowering has to be careful.
 
 use super::*;
-use crate::rego::builtins::Surroundings;
-use crate::rego::execute::{self, Limits, Question as Evaluation};
+use crate::rego::execute;
 
 /// The solutions of a query, as JSON, one a line.
 #[track_caller]
@@ -12,11 +11,8 @@ fn check_with(version: Version, module: &str, query: &str, input: &str, expected
         .map_err(|(_, faults)| faults)
         .expect("the module compiles");
     let evaluation = Evaluation {
-        input: json(input),
         data: json(r#"{"base": {"xs": [1, 2], "o": {"k": 1}}, "a": {"base": 7}}"#),
-        surroundings: Surroundings::new(0, None, 0),
-        limits: Limits::default(),
-        strict: false,
+        ..evaluation(input)
     };
     let solutions = execute::evaluate(&plan, &plan.entries[0], evaluation);
     let text = |value: &Value| value::json::write(value);
@@ -224,10 +220,7 @@ fn a_function_that_is_refused_may_be_replaced() {
         .expect("the module compiles");
     let evaluation = Evaluation {
         input: Value::Undefined,
-        data: json("{}"),
-        surroundings: Surroundings::new(0, None, 0),
-        limits: Limits::default(),
-        strict: false,
+        ..evaluation("{}")
     };
     let error = execute::evaluate(&plan, &plan.entries[0], evaluation);
     let error = error.expect_err("nobody stands in for it").to_string();

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::{collection, option, prelude::*};
 use rstest::rstest;
 
-use super::{Fault, read, read_parts};
+use super::{Fault, from_serde, read, read_parts};
 use crate::rego::{
     plan::access::Access,
     value::{
@@ -182,53 +182,6 @@ fn each(access: Access) -> Access {
     }
 }
 
-/// What [`read_parts`] is to leave of a document.
-fn prune(value: &Value, access: &Access) -> Value {
-    let Access::Parts { each, .. } = access else {
-        return value.clone();
-    };
-    match value {
-        Value::Object(object) => {
-            let member = |(key, value): (&Value, &Value)| {
-                let below = access.at(key.as_string().ok()?)?;
-                Some((key.clone(), prune(value, below)))
-            };
-            let members: BTreeMap<_, _> = object.iter().filter_map(member).collect();
-            members.into()
-        }
-        Value::Bool(_) => Value::Bool(true),
-        Value::Number(_) => Value::from(0_u64),
-        Value::String(_) => Value::from(""),
-        value => match (elements(value), each) {
-            (Some(elements), Some(below)) => {
-                let kept: Vec<Value> = elements.iter().map(|one| prune(one, below)).collect();
-                kept.into()
-            }
-            (Some(_), None) => Value::new_array(),
-            (None, _) => value.clone(),
-        },
-    }
-}
-
-/// By serde's reader of numbers, which is exact for those that are generated.
-fn convert(json: &serde_json::Value) -> Value {
-    match json {
-        serde_json::Value::Number(number) => {
-            number::parse(&number.to_string()).unwrap_or(Value::Null)
-        }
-        serde_json::Value::Array(elements) => {
-            elements.iter().map(convert).collect::<Vec<_>>().into()
-        }
-        serde_json::Value::Object(members) => {
-            let members = members
-                .iter()
-                .map(|(key, value)| (Value::from(key.as_str()), convert(value)));
-            members.collect::<BTreeMap<_, _>>().into()
-        }
-        other => Value::from(other.clone()),
-    }
-}
-
 /// Few keys, so that documents and accesses meet and keys come twice; one of them escaped.
 fn key() -> impl Strategy<Value = &'static str> {
     prop::sample::select(&["a", "b", "c", "\\u0061", "longer than a remembered key"][..])
@@ -292,7 +245,7 @@ proptest! {
         let whole = read(&text).map_err(TestCaseError::fail)?;
         let part = read_parts(text.as_bytes(), &access);
         let part = part.map_err(|fault| TestCaseError::fail(fault.to_string()))?;
-        prop_assert_eq!(&part, &prune(&whole, &access));
+        prop_assert_eq!(&part, &access.prune(&whole));
     }
 
     #[test]
@@ -301,7 +254,7 @@ proptest! {
         let text = text.replace("\\ud800", "");
         let expected: serde_json::Value = serde_json::from_str(&text)?;
         let whole = read(&text).map_err(TestCaseError::fail)?;
-        prop_assert_eq!(whole, convert(&expected));
+        prop_assert_eq!(whole, from_serde(&expected));
     }
 
     /// A byte that is put elsewhere, or another in its place, is a fault for all readers or none.
