@@ -5,6 +5,8 @@ use portcullis_policies::rego::value::Value;
 use portcullis_policies::rego::value::{self, text::literal};
 use serde::Serialize;
 
+use crate::tokens;
+
 /// Modules and what is asked of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
@@ -98,6 +100,8 @@ pub(crate) enum Comparison {
     Strict,
     /// OPA finds a fault of types where replacements are in force; our types are wider there.
     Wider,
+    /// A result may show how a number was written, which is not kept.
+    Written,
     /// Refused by us on purpose.
     Refused,
     /// There is nothing to compare with.
@@ -164,7 +168,15 @@ pub(crate) fn compare(case: &Case, ours: &Verdict, theirs: &Verdict) -> Vec<Comp
             let mut comparisons = Vec::new();
             for (query, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
                 for (input, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
-                    comparisons.push(compare_answers(ours, theirs, [query, input]));
+                    comparisons.push(match compare_answers(ours, theirs, [query, input]) {
+                        Comparison::Different(found)
+                            if found.kinds == ["solutions", "solutions"]
+                                && case.writes_numbers_otherwise() =>
+                        {
+                            Comparison::Written
+                        }
+                        comparison => comparison,
+                    });
                 }
             }
             comparisons
@@ -209,6 +221,12 @@ fn compare_answers(ours: &Answer, theirs: &Answer, place: [usize; 2]) -> Compari
         shown: [ours.show(), theirs.show()],
         place: Some(place),
     })
+}
+
+/// `1e6`, `1.50`
+fn is_written_otherwise(token: &str) -> bool {
+    token.starts_with(|first: char| first.is_ascii_digit())
+        && (token.contains(['e', 'E']) || token.contains('.') && token.ends_with('0'))
 }
 
 fn is_of_builtin(code: &str) -> bool {
@@ -258,6 +276,13 @@ impl Case {
     fn has_replacements(&self) -> bool {
         let mut texts = self.modules.iter().chain(&self.queries);
         texts.any(|text| text.split_whitespace().any(|word| word == "with"))
+    }
+
+    /// Whether it has a number that we would write otherwise.
+    fn writes_numbers_otherwise(&self) -> bool {
+        let texts = self.modules.iter().chain(&self.queries).chain(&self.inputs);
+        let mut texts = texts.chain([&self.data]);
+        texts.any(|text| tokens::split(text).into_iter().any(is_written_otherwise))
     }
 
     fn version_name(&self) -> &'static str {

@@ -70,6 +70,7 @@ struct Counts {
     spared: usize,
     wider: usize,
     strict: usize,
+    written: usize,
     unsteady: usize,
     refused: usize,
     unanswered: usize,
@@ -188,6 +189,7 @@ impl Counts {
                 Comparison::OtherCodes(_) => self.other_codes += 1,
                 Comparison::Wider => self.wider += 1,
                 Comparison::Strict => self.strict += 1,
+                Comparison::Written => self.written += 1,
                 Comparison::Spared => self.spared += 1,
                 Comparison::Refused => self.refused += 1,
                 Comparison::Unanswered => self.unanswered += 1,
@@ -210,6 +212,7 @@ impl Counts {
             spared,
             wider,
             strict,
+            written,
             unsteady,
             refused,
             unanswered,
@@ -219,7 +222,7 @@ impl Counts {
         format!(
             "{policies} policies, {inputs} inputs: {results} equal results, {errors} equal errors, \
              {other_codes} refused with other codes, {wider} of wider types under `with`, {strict} strict errors on one \
-             side, {unsteady} on which OPA differs from itself, \
+             side, {written} with numbers as they were written, {unsteady} on which OPA differs from itself, \
              {spared} errors that OPA's index spares, \
              {refused} refused by us ({refused_policies} of them whole policies), \
              {unanswered} unanswered by OPA, {differences} different"

@@ -183,6 +183,10 @@ fn answer(solved: Solved) -> Answer {
             }
         }
         "eval_cancel_error" | "input" => Answer::Refused(solved.message),
+        // OPA forgot to evaluate an operand.
+        "eval_internal_error" if solved.message.contains("requires evaluation") => {
+            Answer::Refused(solved.message)
+        }
         code => Answer::Error(code.to_owned(), solved.message),
     }
 }

@@ -1,6 +1,7 @@
 //! What OPA's compiler refuses, apart from unsafe variables, which [`order`](super::order) finds.
 //!
 //! - [`imports`]: names that are given twice, `input` and `data` as names,
+//! - [`templates`]: variables in template strings that are not known there,
 //! - [`conflicts`]: rules that exclude each other, each other's packages, or base data,
 //! - [`recursion`]: rules that need themselves,
 //! - [`deprecated`]: functions that OPA 1 refuses,
@@ -13,6 +14,7 @@ pub mod imports;
 pub mod infer;
 pub mod recursion;
 pub mod signatures;
+pub mod templates;
 pub mod types;
 
 use std::fmt::Write as _;

@@ -7,8 +7,8 @@
 use regorus::Value;
 
 use super::ast::Module;
-use super::check::{conflicts, deprecated, imports, infer, recursion};
-use super::findings::{Findings, Stage};
+use super::check::{conflicts, deprecated, imports, infer, recursion, templates};
+use super::findings::Findings;
 use super::plan::ir::Plan;
 use super::resolve::{self, Question};
 use super::source::Fault;
@@ -35,19 +35,17 @@ pub fn compile(
         imports::check(module, options.strict, &mut findings);
     }
     let mut program = resolve::resolve(modules, questions, options.strict, &mut findings);
+    templates::check(&program, &mut findings);
     conflicts::check(&program, options.data, &mut findings);
-    // What template strings miss is told before most of what has been found by now.
-    let stop = findings.stop();
-    let mark = findings.mark();
+    if findings.stop() {
+        return Err(findings.into_faults());
+    }
     for definition in &mut program.definitions {
         order::definition(definition, &mut findings);
     }
     for query in &mut program.queries {
         let bound = order::vars::VarSet::default();
         order::body(&mut query.body, bound, &query.variables, &mut findings);
-    }
-    if stop {
-        findings.forget(mark, Stage::Templates);
     }
     if findings.stop() {
         return Err(findings.into_faults());

@@ -240,6 +240,16 @@ pub struct With {
     pub span: Span,
 }
 
+impl With {
+    /// The value that it puts there, unless that is a function.
+    pub fn term(&self) -> Option<&Term> {
+        match &self.value {
+            Replacement::Term(term) => Some(term),
+            Replacement::Callee(_) => None,
+        }
+    }
+}
+
 /// What a `with` modifier replaces.
 #[derive(Clone, Debug)]
 pub enum Target {

@@ -9,11 +9,11 @@
 //! evaluated. Bodies within a condition are put in order once the condition has its place: what was
 //! bound before it is bound in them too.
 //!
-//! What cannot be placed is unsafe. OPA, when a comprehension in a condition waits for a variable,
-//! forgets what else the condition needs, and accepts `q` in `z := 1; q == [y | y = z]`. This order
-//! does not: such a policy is refused.
+//! What cannot be placed is unsafe. Of a condition with a comprehension that uses variables of the
+//! body, OPA forgets what else it needs, and accepts `q` in `z := 1; q == [y | y = z]`. This order
+//! does not, and says that it is not supported.
 
-mod outputs;
+pub mod outputs;
 mod unify;
 pub mod vars;
 
@@ -86,13 +86,11 @@ struct Missing {
     condition: Span,
     /// The condition is an assignment to it.
     assigned: bool,
-    /// It is missing in a template string.
-    template: bool,
-    /// It can be bound where it is, but must not be, if it was written by a person.
-    bindable: bool,
+    /// OPA does not notice that it is missing.
+    forgotten: bool,
 }
 
-fn missing(expr: &Expr, var: Var, template: bool) -> Missing {
+fn missing(expr: &Expr, var: Var) -> Missing {
     let assigned = match &expr.kind {
         ExprKind::Unify {
             left,
@@ -109,12 +107,16 @@ fn missing(expr: &Expr, var: Var, template: bool) -> Missing {
         var,
         condition: expr.span,
         assigned,
-        template,
-        bindable: false,
+        forgotten: false,
     }
 }
 
 fn report(mut missing: Vec<Missing>, variables: &[Variable], findings: &mut Findings) {
+    for missing in missing.extract_if(.., |missing| missing.forgotten) {
+        let name = variables[missing.var.index()].shown();
+        let what = format!("var {name} is unsafe, which OPA overlooks beside a comprehension");
+        findings.unsupported(missing.condition, &what);
+    }
     missing.sort_by_key(|missing| (missing.condition.file, missing.condition.start));
     let written = |missing: &&Missing| !variables[missing.var.index()].is_generated();
     // What is assigned is missing because of what it is assigned.
@@ -122,11 +124,6 @@ fn report(mut missing: Vec<Missing>, variables: &[Variable], findings: &mut Find
         .iter()
         .filter(written)
         .any(|missing| !missing.assigned);
-    let in_templates: Vec<Var> = missing
-        .iter()
-        .filter(|missing| missing.template)
-        .map(|missing| missing.var)
-        .collect();
     let mut seen = VarSet::default();
     let mut named = false;
     for missing in missing.iter().filter(written) {
@@ -136,14 +133,9 @@ fn report(mut missing: Vec<Missing>, variables: &[Variable], findings: &mut Find
         seen.insert(missing.var);
         named = true;
         let name = variables[missing.var.index()].shown();
-        if in_templates.contains(&missing.var) {
-            let message = format!("var {name} is undeclared");
-            findings.compile(Stage::Templates, missing.condition, message);
-            continue;
-        }
         unsafe_var(name, Stage::BodySafety, missing.condition, findings);
     }
-    for missing in missing.iter().filter(|missing| !named && !missing.bindable) {
+    for missing in missing.iter().filter(|_| !named) {
         if !seen.contains(missing.var) {
             seen.insert(missing.var);
             let code = ErrorCode::UnsafeVariable;
@@ -203,12 +195,25 @@ impl Waiting {
     /// What is missing so that it could be placed.
     fn missing(&self, bound: &VarSet) -> impl Iterator<Item = Missing> {
         let gives: HashSet<Var> = outputs(&self.expr, bound).into_iter().collect();
-        let templates = vars::in_templates(&self.expr);
         let open = self.open.iter().filter(move |var| !gives.contains(var));
         let needs = open
             .chain(&self.shared)
             .filter(|&&var| !bound.contains(var));
-        needs.map(move |&var| missing(&self.expr, var, templates.contains(var)))
+        let forgotten = self.is_forgotten(bound);
+        needs.map(move |&var| Missing {
+            forgotten,
+            ..missing(&self.expr, var)
+        })
+    }
+
+    /// Whether OPA places it although something is missing: where bodies within it share variables
+    /// with the conditions around it, it looks for these and no others.
+    fn is_forgotten(&self, bound: &VarSet) -> bool {
+        let gives = outputs(&self.expr, bound);
+        let shared = &self.shared;
+        let is_there = |var: &Var| bound.contains(*var) || gives.contains(var);
+        let itself = shared.len() == gives.len() && shared.iter().all(|var| gives.contains(var));
+        !shared.is_empty() && !itself && shared.iter().all(is_there)
     }
 }
 
@@ -346,30 +351,12 @@ fn comprehensions(
                         var,
                         condition,
                         assigned: false,
-                        template: comprehension.template,
-                        bindable: false,
+                        forgotten: false,
                     });
                 }
             });
             let body = std::mem::take(&mut comprehension.body);
-            let before = unsafe_vars.len();
-            let direct = vars::direct(&body);
-            if comprehension.template {
-                // An expression of a template string binds nothing, not even `_`.
-                let open = direct.members().filter(|&var| !bound.contains(var));
-                let place = body.first().map_or(condition, |expr| expr.span);
-                unsafe_vars.extend(open.map(|var| Missing {
-                    var,
-                    condition: place,
-                    assigned: false,
-                    template: true,
-                    bindable: true,
-                }));
-            }
             comprehension.body = order(body, bound.clone(), unsafe_vars);
-            for missing in &mut unsafe_vars[before..] {
-                missing.template |= comprehension.template && direct.contains(missing.var);
-            }
         }
     }
 }

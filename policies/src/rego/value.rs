@@ -84,6 +84,11 @@ pub fn kind(value: &Value) -> Kind {
     }
 }
 
+/// Whether a value has members.
+pub fn is_collection(value: &Value) -> bool {
+    kind(value) >= Kind::Array
+}
+
 /// The elements, if the value is an array.
 #[inline]
 pub fn elements(value: &Value) -> Option<&[Value]> {

@@ -110,7 +110,7 @@ impl<'p, O: Observer> Machine<'p, O> {
 
     fn every(&mut self, every: &'p Every) -> Result<bool> {
         let domain = self.eval(&every.domain)?;
-        if !is_collection(&domain) {
+        if !value::is_collection(&domain) {
             return Ok(false);
         }
         let any = Segments {
@@ -303,10 +303,6 @@ impl<'p> Segments<'p> {
     pub(super) fn below(self, path: &'p [Segment]) -> Self {
         Self { path, ..self }
     }
-}
-
-fn is_collection(value: &Value) -> bool {
-    matches!(value, Value::Object(_) | Value::Set(_)) || value::elements(value).is_some()
 }
 
 /// What a condition is.

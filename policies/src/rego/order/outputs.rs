@@ -8,7 +8,7 @@ use super::unify::unify;
 use super::vars::{self, VarSet};
 
 /// The variables that a condition binds. Nothing, where what it needs for that is missing.
-pub(super) fn outputs(expr: &Expr, bound: &VarSet) -> Vec<Var> {
+pub fn outputs(expr: &Expr, bound: &VarSet) -> Vec<Var> {
     if expr.negated || !modifiers_bound(expr, bound) {
         return Vec::new();
     }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use crate::rego::core::{
-    Body, Callee, Comprehension, Expr, ExprKind, Operand, Replacement, Root, Term, TermKind, Var,
+    Body, Comprehension, Expr, ExprKind, Operand, Replacement, Root, Term, TermKind, Var,
 };
 use crate::rego::source::Span;
 
@@ -28,17 +28,6 @@ impl VarSet {
         let (piece, word, bit) = place(var);
         let piece = self.pieces.get(piece);
         piece.is_some_and(|piece| piece[word] & bit != 0)
-    }
-
-    /// The variables in the set.
-    pub(super) fn members(&self) -> impl Iterator<Item = Var> {
-        let words = self.pieces.iter().flat_map(|piece| piece.iter());
-        let bits = words.enumerate().flat_map(|(word, bits)| {
-            (0..64)
-                .filter(move |bit| bits & (1 << bit) != 0)
-                .map(move |bit| word * 64 + bit)
-        });
-        bits.filter_map(|index| u32::try_from(index).ok().map(Var))
     }
 
     /// Adds a variable.
@@ -246,41 +235,6 @@ pub(super) fn closures(expr: &Expr, visit: &mut dyn FnMut(Var)) {
         }
         ExprKind::Term(_) | ExprKind::Unify { .. } | ExprKind::Call(_) => {}
     }
-}
-
-/// The variables of an expression in a template string itself, not those of template strings and
-/// comprehensions within it.
-pub(super) fn direct(body: &Body) -> VarSet {
-    let mut found = VarSet::default();
-    direct_in(body, &mut found);
-    found
-}
-
-fn direct_in(body: &Body, found: &mut VarSet) {
-    let nested = Callee::Builtin("internal.template_string");
-    for expr in body {
-        if !matches!(&expr.kind, ExprKind::Call(call) if call.callee == nested) {
-            outside_closures(expr, &mut |var| found.insert(var));
-        }
-    }
-}
-
-/// The variables that template strings within a condition mention.
-pub(super) fn in_templates(expr: &Expr) -> VarSet {
-    fn within(term: &Term, found: &mut VarSet) {
-        match &term.kind {
-            TermKind::Comprehension(comprehension) if comprehension.template => {
-                direct_in(&comprehension.body, found);
-            }
-            TermKind::Array(terms) | TermKind::Set(terms) => {
-                terms.iter().for_each(|term| within(term, found));
-            }
-            _ => {}
-        }
-    }
-    let mut found = VarSet::default();
-    terms(expr, &mut |term| within(term, &mut found));
-    found
 }
 
 /// The comprehensions of a term, without those within them.

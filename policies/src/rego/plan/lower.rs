@@ -7,6 +7,7 @@
 //! unify    `=` to comparisons, bindings and patterns
 //! term     terms and calls
 //! path     references: rules, packages, base data, locals
+//! sequence what stands beside each other, in OPA's order
 //! part     partial rules of which only a part is asked
 //! ```
 //!
@@ -19,6 +20,7 @@ mod groups;
 mod part;
 mod path;
 mod rule;
+mod sequence;
 mod term;
 mod unify;
 

@@ -8,9 +8,12 @@ use super::names::{self, assignment};
 use super::scope::Occurrence;
 use super::{Resolver, variable};
 use crate::rego::ast::{self, Name, TermKind as Written};
+use crate::rego::check::signatures;
 use crate::rego::core::{Body, Every, Expr, ExprKind, Operand, Ref, Root, Term, TermKind, With};
 use crate::rego::findings::Stage;
+use crate::rego::order::vars;
 use crate::rego::source::Span;
+use crate::rego::value;
 
 /// The modifiers of a condition, which its parts share.
 type Modifiers = Option<Arc<[With]>>;
@@ -137,11 +140,33 @@ impl Resolver<'_, '_> {
         if is_builtin && call.is("print") {
             // It is gone before OPA looks at calls and variables.
             let mark = self.context.findings.mark();
-            self.terms(&call.arguments, &mut Vec::new());
+            let mut support = Vec::new();
+            self.terms(&call.arguments, &mut support);
+            self.wildcards_in_templates(&support);
             self.context.findings.forget(mark, Stage::VoidCalls);
             return None;
         }
         self.call(call, expr.span, support)
+    }
+
+    /// What is printed is gone before template strings are checked, but for what can be seen here.
+    fn wildcards_in_templates(&mut self, support: &[Expr]) {
+        for expr in support {
+            let mut found = Vec::new();
+            for term in vars::terms_of(expr) {
+                vars::comprehensions(term, &mut |one| found.extend(one.template.then_some(one)));
+            }
+            let conditions = found.into_iter().flat_map(|template| &template.body);
+            for condition in conditions {
+                let mut is_known = true;
+                vars::outside_closures(condition, &mut |var| {
+                    is_known &= !self.scopes.is_wildcard(var);
+                });
+                if !is_known {
+                    self.compile(Stage::Templates, condition.span, "var _ is undeclared");
+                }
+            }
+        }
     }
 
     /// `some k, v in xs` is `v = xs[k]` with the variables of `k` and `v` declared.
@@ -180,12 +205,11 @@ impl Resolver<'_, '_> {
             self.declare(name, span, Occurrence::Declared);
         }
         let left = self.term(value, support);
-        // Nothing is in a scalar, and OPA's type checker does not look.
-        let mut domain = self.term(domain, support);
-        if matches!(&domain.kind, TermKind::Constant(value) if value.as_array().is_err()
-            && value.as_object().is_err() && value.as_set().is_err())
-        {
-            domain.kind = TermKind::Constant(regorus::Value::new_set());
+        let domain = self.term(domain, support);
+        if matches!(&domain.kind, TermKind::Constant(value) if !value::is_collection(value)) {
+            // Nothing is in it, and whether OPA says so depends on where it stands.
+            let what = "`some … in` something that is no collection";
+            self.context.findings.unsupported(domain.span, what);
         }
         let key = match key {
             Some(key) => self.term(key, support),
@@ -328,6 +352,8 @@ fn template_names(key: &ast::Term, found: &mut Vec<Name>) {
         if let Written::Template(_) = &term.kind {
             let mut inside = std::collections::HashSet::new();
             names::variables(term, &mut inside);
+            // Functions are called by names too.
+            inside.retain(|name| signatures::find(name).is_none());
             found.extend(inside);
         }
         !names::is_comprehension(term)

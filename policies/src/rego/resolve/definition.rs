@@ -126,13 +126,17 @@ fn branch(context: &mut Context<'_>, rule: &ast::Rule, unused: &mut Vec<Name>) -
     }
 }
 
-/// The body is nothing but `true`, and yet not always true. OPA takes it for no body at all where
-/// the head needs conditions of its own: `allow := input.x if not true` holds there.
+/// The body is nothing but `true`, apart from what is printed, and yet not always true. OPA takes it
+/// for no body at all where the head needs conditions of its own: `allow := input.x if not true`
+/// holds there.
 fn is_lone_true(body: &ast::Body) -> bool {
     fn is_true(expr: &ast::Expr) -> bool {
         matches!(&expr.kind, ast::ExprKind::Term(term) if term.kind == Written::Bool(true))
     }
-    let [expr] = &body[..] else {
+    let is_print =
+        |expr: &&ast::Expr| matches!(&expr.kind, ast::ExprKind::Call(call) if call.is("print"));
+    let mut conditions = body.iter().filter(|expr| !is_print(expr));
+    let (Some(expr), None) = (conditions.next(), conditions.next()) else {
         return false;
     };
     let negated = match &expr.kind {

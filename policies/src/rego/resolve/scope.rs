@@ -127,6 +127,12 @@ impl Scopes {
         local.map_or(0, |local| local.count)
     }
 
+    /// Whether a variable is written as `_`.
+    pub(super) fn is_wildcard(&self, var: Var) -> bool {
+        let variable = &self.variables[var.index()];
+        !variable.is_generated() && !variable.is_named()
+    }
+
     /// A variable that nobody wrote.
     pub(super) fn fresh(&mut self) -> Var {
         crate::rego::core::fresh(&mut self.variables)

@@ -54,6 +54,11 @@ fn a_lone_true_is_refused_where_opa_drops_it() {
     check("p := input.x if true with input as {}", "{}", "refused");
     check("p := 1 if not true", "{}", "{}");
     check("p := input.x if { true; not true }", r#"{"x": 1}"#, "{}");
+    check(
+        "p := input if { true with data.z as input.s; print() }",
+        "1",
+        "refused",
+    );
 }
 
 #[test]
@@ -126,6 +131,105 @@ fn the_left_side_is_first() {
 }
 
 #[test]
+fn conditions_are_evaluated_in_turn() {
+    // The left side enumerates outside, the right one inside.
+    let input = r#"{"xs": [1, 2], "ys": [2, 1]}"#;
+    for sides in ["input.xs[i] = input.ys[j]", "input.xs[i] == input.ys[j]"] {
+        let module = format!("p := [[i, j] | {sides}]");
+        check(&module, input, r#"{"p": [[0, 1], [1, 0]]}"#);
+    }
+    check(
+        r#"p := [o | o := {"b": input.xs[_], "a": input.ys[_]}]"#,
+        input,
+        r#"{"p": [{"a": 2, "b": 1}, {"a": 2, "b": 2}, {"a": 1, "b": 1}, {"a": 1, "b": 2}]}"#,
+    );
+}
+
+/// `v` has two values, which is an error as soon as it is evaluated.
+#[track_caller]
+fn check_meets(body: &str, input: &str, meets: bool) {
+    let module = format!("package a\nv := x if some x in [1, 2]\nf(_) := v\n{body}");
+    let found = answer(Version::V1, &module, "x = data.a.p", input);
+    let conflict = found == "eval_conflict_error";
+    assert_eq!(conflict, meets, "{body}: {found}");
+}
+
+#[test]
+fn what_is_evaluated_before_a_condition() {
+    // What lies in a collection or stands as an argument, from the left, calls first.
+    check_meets("p if [{1: x}, v] = input", "1", true);
+    check_meets("p if [[x, v]] = input", "1", true);
+    check_meets("g(i) if i.missing = [v]\np if g(input)", "{}", true);
+    check_meets("g(i) if i.missing = {v}\np if g(input)", "{}", true);
+    check_meets("p if walk(v, input[_].o)", "1", true);
+    check_meets("p if walk(input.missing, [_, v])", "{}", false);
+    check_meets("h(_, _)\np if h(v, input[_])", "1", true);
+    check_meets("h(_, _)\np if h(input.missing, v)", "{}", false);
+    check_meets(
+        "h(_, _)\ng(i) if h(i.missing, f(1))\np if g(input)",
+        "{}",
+        true,
+    );
+    check_meets("h(_, _)\np if h(v, abs(input.missing))", "{}", false);
+    check_meets(r#"p if {"b": v, "a": input.missing}"#, "{}", false);
+    check_meets("g(i) if count({v, i.missing})\np if g(input)", "{}", false);
+    // Keys come before what they lead through, those of both sides.
+    check_meets(
+        "w[x] := {\"k\": v} if some x in [1]\np if w[_][input.missing]",
+        "{}",
+        false,
+    );
+    check_meets(
+        "o := {\"k\": v}\np if o[input.x] = input.y[input.missing]",
+        r#"{"x": 1}"#,
+        false,
+    );
+    // The left side comes before the right one.
+    check_meets("p if input.xs[_] = v", r#"{"xs": []}"#, false);
+    check_meets("p if v = input.xs[_]", r#"{"xs": []}"#, true);
+    check_meets(
+        "p if input with input.x as input.missing with input.y as v",
+        "{}",
+        false,
+    );
+    check_meets(
+        "p if input with input.x as v with input.y as input.z[_]",
+        "{}",
+        true,
+    );
+}
+
+#[test]
+fn variables_of_template_strings() {
+    let undeclared = "rego_compile_error";
+    for body in [
+        r#"p := $"{x[input.y]}" if some x in {input[_]}"#,
+        r#"p := $"{x[1]}" if [input.s[_]][_] = x"#,
+        r#"p if { x := 1 with lower as upper; $"{x + 1}" }"#,
+        r#"p if print($"{input.xs[_].y}")"#,
+        r#"p := $"{x + 1}" if { x = y + 1; y = 1 }"#,
+        "import future.keywords.not\np if not { y := 1; $\"{y + 1}\" == \"3\" }",
+    ] {
+        check(body, "{}", undeclared);
+    }
+    check(
+        r#"p := $"{x + 1}" if { y = 1; x = y + 1 }"#,
+        "{}",
+        r#"{"p": "3"}"#,
+    );
+    check(
+        r#"p := [$"{x + 1}" | some x in [1]]"#,
+        "{}",
+        r#"{"p": ["2"]}"#,
+    );
+    check(
+        r#"p if every x in [1] { $"{x + 1}" == "2" }"#,
+        "{}",
+        r#"{"p": true}"#,
+    );
+}
+
+#[test]
 fn expressions_of_template_strings_bind_nothing() {
     check(r#"p if $"{input.xs[_]}""#, "{}", "rego_compile_error");
     check(
@@ -140,7 +244,9 @@ fn what_some_declares() {
     // A name that the collection mentions is another one, even in a comprehension of its own.
     check("f(x) := y if some y, x in [x]", "{}", "rego_compile_error");
     check("f(x) if some x in [1 | x]", "{}", "{}");
-    check("p if some x in 1", "{}", "{}");
+    // Nothing is in it; OPA says so here, and finds `x` unsafe in `{y | some y in 1}[x]`.
+    check("p if some x in 1", "{}", "refused");
+    check(r#"p if some $"{y + 1}", y in input"#, "[]", "{}");
 }
 
 #[test]

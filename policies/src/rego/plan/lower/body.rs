@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::Lowering;
+use super::sequence::Beside;
+use super::unify::{Shape, into_term};
 use crate::rego::core::{
     self, Body, Call, Callee, Every, Expr, ExprKind, Operand, Replacement, Target, TermKind, With,
 };
@@ -35,10 +37,7 @@ impl Lowering<'_> {
 
     fn modified(&mut self, with: &[With], parts: &[Expr]) {
         self.flush();
-        let overrides = with
-            .iter()
-            .filter_map(|with| self.replacement(with))
-            .collect();
+        let overrides = self.overrides(with);
         let block = self.open_block(|lowering| {
             for part in parts {
                 lowering.condition(part);
@@ -47,17 +46,35 @@ impl Lowering<'_> {
         self.step(StepKind::With(Box::new(ir::With { overrides, block })));
     }
 
-    fn replacement(&mut self, with: &With) -> Option<Override> {
+    fn overrides(&mut self, with: &[With]) -> Box<[Override]> {
+        let terms: Vec<&core::Term> = with.iter().filter_map(With::term).collect();
+        let values = self.sequence(&terms, Beside::Nothing, |lowering, term| {
+            Shape::Term(lowering.operand(term))
+        });
+        let mut values = values.into_iter().filter_map(into_term);
+        let mut found = Vec::with_capacity(with.len());
+        for with in with {
+            found.extend(self.replacement(with, &mut values));
+        }
+        found.into()
+    }
+
+    fn replacement(
+        &mut self,
+        with: &With,
+        values: &mut impl Iterator<Item = ir::Term>,
+    ) -> Option<Override> {
         let callee = |lowering: &mut Self, callee: &Callee| lowering.callee(callee, with.span);
         Some(match (&with.target, &with.value) {
-            (Target::Input(path), Replacement::Term(term)) => {
-                Override::Input(path.clone().into(), self.operand(term))
+            (Target::Input(path), Replacement::Term(_)) => {
+                Override::Input(path.clone().into(), values.next()?)
             }
-            (Target::Data(path), Replacement::Term(term)) => {
-                Override::Data(path.clone().into(), self.operand(term))
+            (Target::Data(path), Replacement::Term(_)) => {
+                Override::Data(path.clone().into(), values.next()?)
             }
-            (Target::Callee(target), Replacement::Term(term)) => {
-                Override::Value(callee(self, target)?, self.operand(term))
+            (Target::Callee(target), Replacement::Term(_)) => {
+                let value = values.next()?;
+                Override::Value(callee(self, target)?, value)
             }
             (Target::Callee(target), Replacement::Callee(value)) => {
                 Override::Callee(callee(self, target)?, callee(self, value)?)
@@ -189,13 +206,9 @@ impl Lowering<'_> {
             .iter()
             .map(|term| outside(self, term))
             .collect();
-        let output = call.output.as_ref().map(|term| outside(self, term));
-        let call = Call {
-            callee: call.callee.clone(),
-            arguments: Vec::new(),
-            output: call.output.clone(),
-        };
-        self.negate(|lowering| lowering.called(&call, arguments, output));
+        let output = call.output.as_ref();
+        let output = output.map(|term| Shape::Term(outside(self, term)));
+        self.negate(|lowering| lowering.called(&call.callee, arguments, output));
     }
 
     fn negate(&mut self, fill: impl FnOnce(&mut Self)) {

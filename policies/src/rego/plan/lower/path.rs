@@ -1,6 +1,6 @@
 //! References: to rules, packages, base data, the input and locals.
 
-use super::unify::Shape;
+use super::unify::{Shape, into_term};
 use super::{Lowering, value_of};
 use crate::rego::core::{self, NodeId, Ref, Root, TermKind};
 use crate::rego::plan::ir::{
@@ -22,11 +22,7 @@ impl Lowering<'_> {
             self.find_into(reference, Pattern::Bind(slot));
             return Term::Local(slot);
         }
-        let path = reference
-            .path
-            .iter()
-            .map(|part| self.operand(part))
-            .collect();
+        let path = self.operands(&reference.path);
         self.path(reference, path, span)
     }
 
@@ -35,7 +31,7 @@ impl Lowering<'_> {
         matches!(&term.kind, TermKind::Ref(reference) if self.is_open(reference))
     }
 
-    fn is_open(&self, reference: &Ref) -> bool {
+    pub(super) fn is_open(&self, reference: &Ref) -> bool {
         reference.path.iter().any(|part| self.has_unbound(part))
     }
 
@@ -74,22 +70,81 @@ impl Lowering<'_> {
     }
 
     /// Enumerates what a reference leads to, and unifies it with a shape.
-    pub(super) fn find(&mut self, reference: &Ref, shape: Option<Shape>) {
-        let find = self.segments(reference);
-        let value = shape.map_or(Pattern::Any, |shape| self.pattern(shape));
+    pub(super) fn find(&mut self, reference: &Ref, shape: Shape) {
+        let keys = self.keys_before(reference);
+        let find = self.segments(reference, keys);
+        let value = self.pattern(shape);
         self.step(StepKind::Find(Box::new(Find { value, ..find })));
     }
 
     fn find_into(&mut self, reference: &Ref, value: Pattern) {
-        let find = self.segments(reference);
+        let keys = self.keys_before(reference);
+        let find = self.segments(reference, keys);
         self.step(StepKind::Find(Box::new(Find { value, ..find })));
     }
 
-    fn segments(&mut self, reference: &Ref) -> Find {
-        // A call that waits to be used is computed once, not for each solution; references within
-        // the path are evaluated before.
+    /// `first = second`: all keys come before what they lead through, then the first one, then the
+    /// second.
+    pub(super) fn references(&mut self, first: [&Ref; 2], spans: [Span; 2]) {
+        let [first, second] = first;
+        let is_open = [self.is_open(first), self.is_open(second)];
+        let first_keys = self.keys_before(first);
+        let second_keys = self.keys_before(second);
+        if !is_open[0] {
+            let term = self.looked_up(first, first_keys, spans[0]);
+            if !is_open[1] {
+                let other = self.looked_up(second, second_keys, spans[1]);
+                return self.assign(Shape::Term(term), other);
+            }
+            let shape = self.settle(Shape::Term(term));
+            let find = self.segments(second, second_keys);
+            let value = self.pattern(shape);
+            return self.step(StepKind::Find(Box::new(Find { value, ..find })));
+        }
+        let find = self.segments(first, first_keys);
+        if !is_open[1] {
+            // A rule is evaluated when there is something to compare it with, and then kept.
+            let term = self.looked_up(second, second_keys, spans[1]);
+            let term = if self.is_virtual(second) {
+                term
+            } else {
+                self.keep(term)
+            };
+            let value = Pattern::Equal(term);
+            return self.step(StepKind::Find(Box::new(Find { value, ..find })));
+        }
+        let slot = self.fresh();
+        let value = Pattern::Bind(slot);
+        self.step(StepKind::Find(Box::new(Find { value, ..find })));
+        if second_keys.iter().all(|key| self.is_bound(key)) {
+            let term = self.looked_up(second, second_keys, spans[1]);
+            return self.assign(Shape::Term(Term::Local(slot)), term);
+        }
+        let find = self.segments(second, second_keys);
+        let value = Pattern::Equal(Term::Local(slot));
+        self.step(StepKind::Find(Box::new(Find { value, ..find })));
+    }
+
+    /// The keys of a reference. What is known of them is evaluated before what they lead through,
+    /// and once.
+    fn keys_before(&mut self, reference: &Ref) -> Vec<Shape> {
         self.flush();
-        let shapes: Vec<Shape> = reference.path.iter().map(|part| self.shape(part)).collect();
+        let mut keys = Vec::with_capacity(reference.path.len());
+        for part in &reference.path {
+            let key = self.shape(part);
+            keys.push(self.settle(key));
+        }
+        keys
+    }
+
+    /// What keys lead to that are bound by now.
+    fn looked_up(&mut self, reference: &Ref, keys: Vec<Shape>, span: Span) -> Term {
+        let keys = keys.into_iter().map(|key| self.settled(key));
+        let path = keys.filter_map(into_term).collect();
+        self.path(reference, path, span)
+    }
+
+    fn segments(&mut self, reference: &Ref, keys: Vec<Shape>) -> Find {
         let start = self.start(reference, self.span);
         self.flush();
         let segment = |shape: Shape| match shape {
@@ -99,7 +154,7 @@ impl Lowering<'_> {
                 pattern => Segment::Any(pattern),
             },
         };
-        let path: Box<[Segment]> = shapes.into_iter().skip(start.taken).map(segment).collect();
+        let path: Box<[Segment]> = keys.into_iter().skip(start.taken).map(segment).collect();
         Find {
             source: self.asked(start.source, &path, self.span),
             path,

@@ -1,6 +1,8 @@
 //! Terms and calls.
 
 use super::Lowering;
+use super::sequence::Beside;
+use super::unify::{Shape, into_term};
 use crate::rego::builtins;
 use crate::rego::core::{self, Call, Callee, TermKind, Var};
 use crate::rego::plan::ir::{
@@ -15,20 +17,17 @@ impl Lowering<'_> {
             TermKind::Constant(value) => Term::Constant(value.clone()),
             TermKind::Var(var) => self.local(*var, term.span),
             TermKind::Ref(reference) => self.reference(reference, term.span),
-            TermKind::Array(terms) => Term::Array(self.operands(terms)),
-            TermKind::Set(terms) => Term::Set(self.operands(terms)),
+            TermKind::Array(terms) => Term::Array(self.operands(terms).into()),
+            TermKind::Set(terms) => Term::Set(self.members(terms, Beside::Nothing).into()),
             TermKind::Object(pairs) => {
-                let pair = |(key, value): &(core::Term, core::Term)| {
-                    (self.operand(key), self.operand(value))
-                };
-                Term::Object(pairs.iter().map(pair).collect())
+                let value =
+                    |lowering: &mut Self, value: &core::Term| Shape::Term(lowering.operand(value));
+                let pairs = self.pairs(pairs, Beside::Nothing, value).into_iter();
+                let pair = |(key, value)| Some((key, into_term(value)?));
+                Term::Object(pairs.filter_map(pair).collect())
             }
             TermKind::Comprehension(comprehension) => self.comprehension(comprehension, term.span),
         }
-    }
-
-    fn operands(&mut self, terms: &[core::Term]) -> Box<[Term]> {
-        terms.iter().map(|term| self.operand(term)).collect()
     }
 
     /// A variable that is bound: a slot, or the call that waits for this use.
@@ -71,22 +70,42 @@ impl Lowering<'_> {
         {
             return self.unify(left, right);
         }
-        let arguments = self.arguments(&call.arguments);
-        self.called(call, arguments, None);
+        let (arguments, output) = self.call_parts(call);
+        self.called(&call.callee, arguments, output);
     }
 
-    /// The arguments of a call. Of `x != input.xs[x]`, the reference is first, which binds `x`.
-    fn arguments(&mut self, terms: &[core::Term]) -> Vec<Term> {
-        let mut arguments: Vec<Option<Term>> = terms
-            .iter()
-            .map(|term| self.is_known(term).then(|| self.operand(term)))
-            .collect();
-        for (argument, term) in arguments.iter_mut().zip(terms) {
-            if argument.is_none() {
-                *argument = Some(self.operand(term));
+    /// The arguments of a call, and what its result has to look like. Of `x != input.xs[x]`, the
+    /// reference is first, which binds `x`.
+    fn call_parts(&mut self, call: &Call) -> (Vec<Term>, Option<Shape>) {
+        let is_known = |at: &usize| self.is_known(&call.arguments[*at]);
+        let (mut order, later): (Vec<usize>, Vec<usize>) =
+            (0..call.arguments.len()).partition(is_known);
+        order.extend(later);
+        let arguments = order.iter().map(|&at| &call.arguments[at]);
+        let terms: Vec<&core::Term> = arguments.chain(&call.output).collect();
+        let output = call.output.as_ref();
+        let beside = match output {
+            Some(output) if self.comes_before(output) => Beside::Side,
+            _ => Beside::Nothing,
+        };
+        let mut left = order.len();
+        let mut shapes = self.sequence(&terms, beside, |lowering, term| {
+            if left == 0 {
+                return lowering.shape(term);
             }
-        }
-        arguments.into_iter().flatten().collect()
+            left -= 1;
+            Shape::Term(lowering.operand(term))
+        });
+        let output = output.and_then(|_| shapes.pop());
+        let mut arguments: Vec<(usize, Shape)> = order.into_iter().zip(shapes).collect();
+        arguments.sort_by_key(|(at, _)| *at);
+        let arguments = arguments.into_iter();
+        (
+            arguments
+                .filter_map(|(_, shape)| into_term(shape))
+                .collect(),
+            output,
+        )
     }
 
     /// The variables of a term are bound, but for those that its references bind.
@@ -103,41 +122,24 @@ impl Lowering<'_> {
         }
     }
 
-    /// A call with its arguments. Where an output is given, the result is compared with it.
-    pub(super) fn called(&mut self, call: &Call, arguments: Vec<Term>, output: Option<Term>) {
-        if call.callee == Callee::Builtin("walk") {
-            return self.walk(call, arguments, output);
+    /// A call with its arguments, and what its result has to look like.
+    pub(super) fn called(&mut self, callee: &Callee, arguments: Vec<Term>, output: Option<Shape>) {
+        if *callee == Callee::Builtin("walk") {
+            return self.walk(arguments, output);
         }
-        let Some(term) = self.call_term(&call.callee, arguments) else {
+        let Some(term) = self.call_term(callee, arguments) else {
             return;
         };
-        match (&call.output, output) {
-            (None, _) => self.step(StepKind::Test(term)),
-            (Some(_), Some(output)) => {
-                let terms = Box::new((term, output));
-                self.step(StepKind::Test(Term::Compare(Comparison::Equal, terms)));
-            }
-            (Some(output), None) => self.result(output, term),
+        match output {
+            None => self.step(StepKind::Test(term)),
+            Some(output) => self.assign(output, term),
         }
     }
 
-    /// Unifies the result of a call.
-    fn result(&mut self, output: &core::Term, term: Term) {
-        let shape = self.shape(output);
-        self.assign(shape, term);
-    }
-
-    fn walk(&mut self, call: &Call, mut arguments: Vec<Term>, output: Option<Term>) {
+    fn walk(&mut self, mut arguments: Vec<Term>, output: Option<Shape>) {
         let Some(root) = arguments.pop() else { return };
-        let output = match (&call.output, output) {
-            (_, Some(term)) => Pattern::Equal(term),
-            (None, None) => Pattern::Any,
-            (Some(output), None) => {
-                let shape = self.shape(output);
-                self.flush();
-                self.pattern(shape)
-            }
-        };
+        self.flush();
+        let output = output.map_or(Pattern::Any, |shape| self.pattern(shape));
         self.step(StepKind::Walk(Box::new(Walk { root, output })));
     }
 

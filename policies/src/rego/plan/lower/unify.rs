@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use regorus::Value;
 
 use super::Lowering;
+use super::sequence::Beside;
 use crate::rego::core::{self, TermKind, Var};
 use crate::rego::plan::ir::{Comparison, Pattern, StepKind, Term};
 use crate::rego::value;
@@ -72,28 +73,44 @@ fn collect(shape: &Shape, found: &mut HashSet<Var>) {
 impl Lowering<'_> {
     /// `left = right`
     pub(super) fn unify(&mut self, left: &core::Term, right: &core::Term) {
-        if self.enumerates(left) {
-            return self.find_shape(left, right);
+        match (&left.kind, &right.kind) {
+            (TermKind::Ref(first), TermKind::Ref(second)) if self.in_turn(first, second) => {
+                self.references([first, second], [left.span, right.span]);
+            }
+            (TermKind::Ref(reference), _) if self.is_open(reference) => {
+                let shape = self.once(right);
+                self.find(reference, shape);
+            }
+            (_, TermKind::Ref(reference)) if self.is_open(reference) => {
+                let shape = self.once(left);
+                self.find(reference, shape);
+            }
+            _ => {
+                let left = self.shape(left);
+                let right = self.shape(right);
+                self.shapes(left, right);
+            }
         }
-        if self.enumerates(right) {
-            return self.find_shape(right, left);
-        }
-        let left = self.shape(left);
-        let right = self.shape(right);
-        self.shapes(left, right);
     }
 
-    fn find_shape(&mut self, reference: &core::Term, other: &core::Term) {
-        // What each member is compared with is evaluated once.
+    /// Whether it matters in which order two references and their keys are evaluated.
+    fn in_turn(&self, first: &core::Ref, second: &core::Ref) -> bool {
+        let path = |reference: &core::Ref| reference.path.iter().any(|key| self.comes_before(key));
+        let is_simple =
+            |key: &core::Term| matches!(key.kind, TermKind::Constant(_) | TermKind::Var(_));
+        self.is_open(first)
+            || self.is_open(second)
+            || path(first)
+            || path(second)
+            || self.is_virtual(first) && !second.path.iter().all(is_simple)
+    }
+
+    /// A side that each member of the other one is compared with: evaluated once.
+    fn once(&mut self, term: &core::Term) -> Shape {
         self.flush();
-        let shape = match self.shape(other) {
-            Shape::Term(term) if !matches!(term, Term::Local(_) | Term::Constant(_)) => {
-                Shape::Term(self.keep(term))
-            }
+        match self.shape(term) {
+            shape @ Shape::Term(_) => self.settle(shape),
             shape => shape,
-        };
-        if let TermKind::Ref(reference) = &reference.kind {
-            self.find(reference, Some(shape));
         }
     }
 
@@ -102,7 +119,8 @@ impl Lowering<'_> {
         match &term.kind {
             TermKind::Var(var) if !self.bound.contains(*var) => Shape::Var(*var),
             TermKind::Array(terms) => {
-                let shapes: Vec<Shape> = terms.iter().map(|term| self.shape(term)).collect();
+                let terms: Vec<&core::Term> = terms.iter().collect();
+                let shapes = self.sequence(&terms, Beside::Side, Self::shape);
                 if shapes.iter().all(|shape| matches!(shape, Shape::Term(_))) {
                     let terms = shapes.into_iter().filter_map(into_term).collect();
                     Shape::Term(Term::Array(terms))
@@ -111,10 +129,7 @@ impl Lowering<'_> {
                 }
             }
             TermKind::Object(pairs) => {
-                let shapes: Vec<(Term, Shape)> = pairs
-                    .iter()
-                    .map(|(key, value)| (self.operand(key), self.shape(value)))
-                    .collect();
+                let shapes = self.pairs(pairs, Beside::Side, Self::shape);
                 if shapes
                     .iter()
                     .all(|(_, shape)| matches!(shape, Shape::Term(_)))
@@ -124,6 +139,9 @@ impl Lowering<'_> {
                 } else {
                     Shape::Object(shapes)
                 }
+            }
+            TermKind::Set(terms) => {
+                Shape::Term(Term::Set(self.members(terms, Beside::Side).into()))
             }
             _ => Shape::Term(self.operand(term)),
         }
@@ -289,8 +307,18 @@ impl Lowering<'_> {
         }
     }
 
+    /// Whether all of a shape is bound by now.
+    pub(super) fn is_bound(&self, shape: &Shape) -> bool {
+        match shape {
+            Shape::Var(var) => self.bound.contains(*var),
+            Shape::Term(_) => true,
+            Shape::Array(shapes) => shapes.iter().all(|shape| self.is_bound(shape)),
+            Shape::Object(pairs) => pairs.iter().all(|(_, shape)| self.is_bound(shape)),
+        }
+    }
+
     /// A shape, as a value if all of it is bound by now.
-    fn settled(&mut self, shape: Shape) -> Shape {
+    pub(super) fn settled(&mut self, shape: Shape) -> Shape {
         match shape {
             Shape::Var(var) if self.bound.contains(var) => Shape::Term(Term::Local(self.slot(var))),
             Shape::Array(shapes) => {
@@ -326,7 +354,7 @@ impl Lowering<'_> {
     }
 }
 
-fn into_term(shape: Shape) -> Option<Term> {
+pub(super) fn into_term(shape: Shape) -> Option<Term> {
     match shape {
         Shape::Term(term) => Some(term),
         _ => None,

@@ -1,0 +1,155 @@
+//! Variables in template strings.
+//!
+//! An expression of a template string binds nothing, so OPA wants to know its variables from
+//! elsewhere: from the arguments, and from what the conditions of the body give, read once from the
+//! first to the last. That is stricter than what safety needs, where conditions are put in order: `y`
+//! in `x = y + 1; y = 1` gives no `x` here.
+
+use std::collections::HashSet;
+
+use crate::rego::core::{
+    Body, Callee, Comprehension, Definition, Expr, ExprKind, Program, Replacement, Target,
+    TermKind, Variable,
+};
+use crate::rego::findings::{Findings, Stage};
+use crate::rego::order::outputs::outputs;
+use crate::rego::order::vars::{self, VarSet};
+use crate::rego::source::Span;
+
+/// Checks the template strings of all definitions and queries.
+pub fn check(program: &Program, findings: &mut Findings) {
+    for definition in &program.definitions {
+        self::definition(definition, findings);
+    }
+    for query in &program.queries {
+        let mut checker = Checker {
+            variables: &query.variables,
+            findings,
+        };
+        checker.body(&query.body, VarSet::default());
+    }
+}
+
+fn definition(definition: &Definition, findings: &mut Findings) {
+    let mut safe = VarSet::default();
+    for argument in &definition.arguments {
+        vars::term(argument, &mut |var| safe.insert(var));
+    }
+    let mut checker = Checker {
+        variables: &definition.variables,
+        findings,
+    };
+    checker.body(&definition.body, safe);
+    for branch in &definition.otherwise {
+        self::definition(branch, findings);
+    }
+}
+
+struct Checker<'a> {
+    variables: &'a [Variable],
+    findings: &'a mut Findings,
+}
+
+impl Checker<'_> {
+    fn body(&mut self, body: &Body, mut safe: VarSet) {
+        for expr in body {
+            self.give(expr, &mut safe);
+        }
+        self.conditions(body, &safe);
+    }
+
+    /// What a condition makes safe.
+    fn give(&self, expr: &Expr, safe: &mut VarSet) {
+        if replaces_builtin(expr) {
+            return;
+        }
+        if let ExprKind::Unify { left, right, .. } = &expr.kind
+            && let TermKind::Var(var) = left.kind
+            && self.variables[var.index()].is_generated()
+            && is_collection(&right.kind)
+        {
+            // The head of a reference, as in `[input.xs[i]][j]`, is looked at as a whole.
+            let mut known = true;
+            vars::all(right, &mut |var| known &= safe.contains(var));
+            if known {
+                safe.insert(var);
+            }
+            return;
+        }
+        for var in outputs(expr, safe) {
+            safe.insert(var);
+        }
+    }
+
+    fn conditions(&mut self, body: &Body, safe: &VarSet) {
+        for expr in body {
+            self.condition(expr, safe);
+        }
+    }
+
+    fn condition(&mut self, expr: &Expr, safe: &VarSet) {
+        for term in vars::terms_of(expr) {
+            let mut found = Vec::new();
+            vars::comprehensions(term, &mut |comprehension| found.push(comprehension));
+            for comprehension in found {
+                if comprehension.template {
+                    self.template(comprehension, expr.span, safe);
+                } else {
+                    self.body(&comprehension.body, safe.clone());
+                }
+            }
+        }
+        match &expr.kind {
+            ExprKind::Every(every) => {
+                let mut safe = safe.clone();
+                every.key.iter().for_each(|&key| safe.insert(key));
+                safe.insert(every.value);
+                self.body(&every.body, safe);
+            }
+            // What an operand gives does not count, even within it.
+            ExprKind::Not(operand) => self.conditions(&operand.body, safe),
+            ExprKind::And(left, right) | ExprKind::Or(left, right) => {
+                self.conditions(&left.body, safe);
+                self.conditions(&right.body, safe);
+            }
+            ExprKind::Term(_) | ExprKind::Unify { .. } | ExprKind::Call(_) => {}
+        }
+    }
+
+    /// An expression of a template string.
+    fn template(&mut self, expression: &Comprehension, condition: Span, safe: &VarSet) {
+        let place = expression.body.first().map_or(condition, |expr| expr.span);
+        let mut told = HashSet::new();
+        for expr in &expression.body {
+            // What template strings within it mention is theirs.
+            let is_template = matches!(&expr.kind, ExprKind::Call(call)
+                if call.callee == Callee::Builtin("internal.template_string"));
+            if !is_template {
+                vars::outside_closures(expr, &mut |var| {
+                    let variable = &self.variables[var.index()];
+                    if !variable.is_generated() && !safe.contains(var) && told.insert(var) {
+                        let message = format!("var {} is undeclared", variable.shown());
+                        self.findings.compile(Stage::Templates, place, message);
+                    }
+                });
+            }
+        }
+        self.conditions(&expression.body, safe);
+    }
+}
+
+/// OPA takes the name of a builtin function after `with` for a variable, which is never safe.
+fn replaces_builtin(expr: &Expr) -> bool {
+    let modifiers = expr.with.iter().flat_map(|with| with.iter());
+    modifiers.into_iter().any(|with| {
+        matches!(with.target, Target::Callee(Callee::Builtin(_)))
+            || matches!(with.value, Replacement::Callee(Callee::Builtin(_)))
+    })
+}
+
+fn is_collection(kind: &TermKind) -> bool {
+    matches!(
+        kind,
+        TermKind::Array(_) | TermKind::Set(_) | TermKind::Object(_) | TermKind::Comprehension(_)
+    )
+}
