@@ -70,7 +70,7 @@ impl Checker<'_> {
         {
             // The head of a reference, as in `[input.xs[i]][j]`, is looked at as a whole.
             let mut known = true;
-            vars::all(right, &mut |var| known &= safe.contains(var));
+            vars::term(right, &mut |var| known &= safe.contains(var));
             if known {
                 safe.insert(var);
             }

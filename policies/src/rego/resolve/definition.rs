@@ -86,6 +86,9 @@ fn branch(context: &mut Context<'_>, rule: &ast::Rule, unused: &mut Vec<Name>) -
         let part = resolver.reference_part(part, &mut after);
         reference.push(part);
     }
+    for term in head.key.iter().chain(&head.value) {
+        resolver.refuse_hidden(term, false);
+    }
     let mut value_of = |resolver: &mut Resolver<'_, '_>, term: &Option<ast::Term>| {
         let mut term = resolver.term(term.as_ref()?, &mut after);
         resolver.settle(&mut term, &mut after);
@@ -163,6 +166,32 @@ impl Resolver<'_, '_> {
         });
     }
 
+    /// In a set or an object of a head, OPA loses the declarations of a comprehension that is looked
+    /// into, `{[x | some x in input][0]}`, and finds its variables unsafe.
+    fn refuse_hidden(&mut self, term: &ast::Term, within: bool) {
+        match &term.kind {
+            Written::Ref(terms) if within && super::names::is_comprehension(&terms[0]) => {
+                let what = "a look into a comprehension within a set or an object of a head";
+                self.context.findings.unsupported(term.span, what);
+            }
+            Written::Ref(terms) | Written::Array(terms) => {
+                terms
+                    .iter()
+                    .for_each(|term| self.refuse_hidden(term, within));
+            }
+            Written::Set(terms) => terms.iter().for_each(|term| self.refuse_hidden(term, true)),
+            Written::Object(pairs) => pairs.iter().for_each(|(key, value)| {
+                self.refuse_hidden(key, true);
+                self.refuse_hidden(value, true);
+            }),
+            Written::Call(call) => {
+                let arguments = call.arguments.iter();
+                arguments.for_each(|term| self.refuse_hidden(term, within));
+            }
+            _ => {}
+        }
+    }
+
     /// An argument's pattern: its names are variables of the definition.
     fn argument(&mut self, term: &ast::Term, after: &mut Vec<Expr>) -> Term {
         let span = term.span;
@@ -202,6 +231,11 @@ impl Resolver<'_, '_> {
             }
             Written::Call(_) => {
                 self.compile(Stage::Locals, span, "rule arguments cannot contain calls");
+                TermKind::Var(self.scopes.fresh())
+            }
+            Written::Template(template) if !template.is_constant() => {
+                let what = "a template string with expressions as an argument";
+                self.context.findings.unsupported(span, what);
                 TermKind::Var(self.scopes.fresh())
             }
             _ => return self.term(term, after),

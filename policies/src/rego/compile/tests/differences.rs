@@ -200,6 +200,28 @@ fn what_is_evaluated_before_a_condition() {
 }
 
 #[test]
+fn comprehensions_that_are_looked_into() {
+    let input = "[1, 2]";
+    for value in [
+        "{[x | some x in input][0]}",
+        r#"{"a": {x | some x in input}[1]}"#,
+    ] {
+        check(&format!("p := {value}"), input, "refused");
+    }
+    check("p := [[x | some x in input][0]]", input, r#"{"p": [1]}"#);
+    check(
+        "p := {count([x | some x in input])}",
+        input,
+        r#"{"p": {2}}"#,
+    );
+    check(
+        "p if {[x | some x in input][0]} == {1}",
+        input,
+        r#"{"p": true}"#,
+    );
+}
+
+#[test]
 fn variables_of_template_strings() {
     let undeclared = "rego_compile_error";
     for body in [
