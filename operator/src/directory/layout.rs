@@ -14,7 +14,7 @@ use std::{
 };
 
 use portcullis_crds::{API_VERSION, Manifest};
-use portcullis_policies::{Diagnostic, Diagnostics, ObjectKey, Scope};
+use portcullis_policies::{Diagnostic, Diagnostics, Document, ObjectKey, Scope};
 use serde_json::{Map, Value as Json, json};
 
 use super::{
@@ -239,7 +239,15 @@ fn misnamed(path: &str, name: &str) -> Diagnostic {
 
 fn read_data(path: &str, text: &str) -> Result<Json, Box<Diagnostic>> {
     let fault = match serde_json::from_str::<Json>(text) {
-        Ok(document @ Json::Object(_)) => return Ok(document),
+        Ok(document @ Json::Object(_)) => match Document::read(text) {
+            Ok(exact) if exact == Document::from(&document) => return Ok(document),
+            Ok(_) => Diagnostic::new(
+                "data_invalid",
+                format!("{path}: a number needs more than 64 bits"),
+            )
+            .with_remedy("write the number as text: a policy would read another one"),
+            Err(reason) => Diagnostic::new("data_invalid", format!("{path}: {reason}")),
+        },
         Ok(_) => Diagnostic::new("data_invalid", format!("{path}: not a JSON object"))
             .with_remedy("write an object: its keys are what policies read as `data.<key>`"),
         Err(error) => {

@@ -4,6 +4,7 @@
 //! evaluate ─▶ Machine ─ step.rs     runs blocks, backtracking by continuation
 //!                     ─ term.rs     values of terms
 //!                     ─ rule.rs     rules, functions, their conflicts and what is memoised
+//!                     ─ grouping.rs comprehensions for all keys at once
 //!                     ─ part.rs     partial rules of which only a part is asked
 //!                     ─ tree.rs     documents, where rules and base data overlay each other
 //!                     ─ with.rs     replacements
@@ -22,6 +23,7 @@ mod budget;
 mod coverage;
 mod error;
 mod explain;
+mod grouping;
 mod memo;
 mod observe;
 mod part;

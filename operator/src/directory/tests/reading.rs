@@ -140,6 +140,10 @@ fn a_policy_with_wrong_settings_is_broken(#[case] settings: &str, #[case] fault:
     &[("a/b/1.0/policy.rego", ALLOWS), ("a/b/1.0/data.json", "[]")],
     "a/b/1.0: data_invalid: a/b/1.0/data.json: not a JSON object"
 )]
+#[case::data_that_would_be_read_as_another(
+    &[("a/b/1.0/policy.rego", ALLOWS), ("a/b/1.0/data.json", r#"{"a": [12345678901234567890123]}"#)],
+    "a/b/1.0: data_invalid: a/b/1.0/data.json: a number needs more than 64 bits"
+)]
 fn a_policy_with_wrong_sources_is_broken(#[case] files: &[(&str, &str)], #[case] fault: &str) {
     let started = start(directory(files)).unwrap();
     assert_eq!(started.policies(), ["a/b@1.0 broken"]);

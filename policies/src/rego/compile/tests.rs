@@ -5,6 +5,7 @@ mod depth;
 mod differences;
 mod explain;
 mod faults;
+mod grouping;
 mod indexes;
 mod limits;
 mod parts;

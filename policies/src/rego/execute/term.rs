@@ -307,6 +307,11 @@ impl<'p, O: Observer> Machine<'p, O> {
     }
 
     fn comprehension(&mut self, comprehension: &'p Comprehension) -> Result<Value> {
+        if let Some(grouping) = &comprehension.grouping
+            && let Some(value) = self.grouped(grouping)?
+        {
+            return Ok(value);
+        }
         self.budget.descend()?;
         let value = match &comprehension.head {
             Head::Array(element) => {

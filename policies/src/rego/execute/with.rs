@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{Flow, Machine, Next, Observer, Result, memo::Memo};
+use super::{Flow, Machine, Next, Observer, Result, grouping::Groups, memo::Memo};
 use crate::rego::{
     plan::ir::{Call, Callee, Override, With},
     value::{Value, is_defined},
@@ -22,6 +22,8 @@ pub(super) struct Scope {
     pub(super) mocks: Vec<(Callee, Mock)>,
     /// What has been computed.
     pub(super) memo: Memo,
+    /// Comprehensions that are asked for one key after the other.
+    pub(super) groups: Groups,
 }
 
 /// What stands in place of a function.
@@ -39,6 +41,7 @@ impl Scope {
             hidden: Vec::new(),
             mocks: Vec::new(),
             memo: Memo::default(),
+            groups: Groups::default(),
         }
     }
 
@@ -57,6 +60,7 @@ impl<'p, O: Observer> Machine<'p, O> {
             hidden: self.scope.hidden.clone(),
             mocks: self.scope.mocks.clone(),
             memo: Memo::default(),
+            groups: Groups::default(),
         };
         for replacement in &with.overrides {
             if !self.replace(&mut scope, replacement)? {

@@ -130,6 +130,10 @@ index!(
     /// What a reference asks of a partial rule.
     PartId
 );
+index!(
+    /// A comprehension that is evaluated for all keys at once.
+    GroupingId
+);
 impl NodeId {
     /// `data` itself.
     pub const ROOT: Self = Self(0);
@@ -499,8 +503,28 @@ pub struct Comprehension {
     pub body: Block,
     /// What each solution gives.
     pub head: Head,
+    /// How it is evaluated for all keys at once, if it can be.
+    pub grouping: Option<Box<Grouping>>,
     /// Where it stands.
     pub span: Span,
+}
+
+/// A comprehension once more, without the values that variables have outside of it: it binds them
+/// itself, and its value for those that they have outside is one group of its solutions. Nothing
+/// else of the outside is in it. An evaluation that asks for many keys walks once through what it
+/// would walk through for each.
+#[derive(Debug)]
+pub struct Grouping {
+    /// Its number, by which the groups are kept.
+    pub id: GroupingId,
+    /// The variables outside.
+    pub asked: Box<[Slot]>,
+    /// What has to hold. It binds the variables.
+    pub body: Block,
+    /// The same variables, as it binds them.
+    pub found: Box<[Slot]>,
+    /// What each solution gives: an element or a member.
+    pub head: Head,
 }
 
 /// What each solution of a comprehension gives; where a term is undefined, nothing.

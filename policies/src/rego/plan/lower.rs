@@ -1,6 +1,7 @@
 //! From the resolved and ordered program to the [`Plan`].
 //!
 //! ```text
+//! grouping comprehensions that are evaluated for one key after the other
 //! groups   which definitions make one rule of the plan, and the tree of packages
 //! rule     definitions: frames, parameters, keys
 //! body     conditions to steps: what enumerates is hoisted, operands of negations too
@@ -16,6 +17,7 @@
 //! only the next step uses, gets no slot: the call is put where the variable stands.
 
 mod body;
+mod grouping;
 mod groups;
 mod part;
 mod path;

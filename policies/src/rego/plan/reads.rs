@@ -400,8 +400,15 @@ impl Reader<'_> {
     }
 
     fn comprehension(&mut self, comprehension: &Comprehension) {
-        self.block(&comprehension.body);
-        match &comprehension.head {
+        self.solutions(&comprehension.body, &comprehension.head);
+        if let Some(grouping) = &comprehension.grouping {
+            self.solutions(&grouping.body, &grouping.head);
+        }
+    }
+
+    fn solutions(&mut self, body: &Block, head: &Head) {
+        self.block(body);
+        match head {
             Head::Array(term) | Head::Set(term) => self.whole(term),
             Head::Object(key, value) => {
                 self.whole(key);

@@ -148,6 +148,7 @@ fn term<'p>(one: &'p Term, visit: &mut dyn FnMut(Part<'p>)) {
     }
 }
 
+/// What is grouped is the same once more.
 fn comprehension<'p>(one: &'p Comprehension, visit: &mut dyn FnMut(Part<'p>)) {
     block(&one.body, visit);
     match &one.head {

@@ -94,6 +94,7 @@ fn call(callee: Callee, arguments: Vec<Term>) -> Term {
 
 pub(super) fn comprehension(head: Head, steps: Vec<StepKind>) -> Term {
     Term::Comprehension(Box::new(Comprehension {
+        grouping: None,
         body: block(steps),
         head,
         span: Span::default(),

@@ -18,10 +18,12 @@ use crate::rego::value;
 /// The ways in which one rule can be asked; each is lowered on its own. People write one or two.
 const MAX_PARTS: usize = 16;
 
-/// The parts that are asked for.
+/// The parts that are asked for, and what else has a number in the plan.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     pub(super) list: Vec<(RuleId, Vec<Known>)>,
+    /// How many comprehensions can be asked by key.
+    pub(super) groupings: u32,
 }
 
 /// What is known of a variable, and compared as soon as it is bound.

@@ -58,6 +58,7 @@ impl Lowering<'_> {
         Term::Comprehension(Box::new(Comprehension {
             body,
             head: head.expect("the block was filled"),
+            grouping: self.grouping(comprehension),
             span,
         }))
     }
