@@ -84,12 +84,27 @@ pub(crate) fn all() -> Result<Vec<Row>> {
         rows.push(row);
     }
     rows.push(Row::new(
+        "300 hosts, each against all",
+        include_str!("rego/hosts.rego"),
+        "data.bench.deny",
+        &hosts(300),
+    ));
+    rows.push(Row::new(
         "a framework of 2,000 lines",
         &framework(100),
         "data.bench.deny",
         &input,
     ));
     Ok(rows)
+}
+
+/// Routes, of which two have the same host.
+fn hosts(count: usize) -> Value {
+    let route = |at: usize| {
+        let host = if at + 1 == count { 0 } else { at };
+        json!({"name": format!("route-{at}"), "host": format!("service-{host}.example.com")})
+    };
+    json!({"routes": (0..count).map(route).collect::<Vec<_>>()})
 }
 
 /// The policies that are shipped, with inputs like those of their tests.
