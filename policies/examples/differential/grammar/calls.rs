@@ -136,7 +136,7 @@ impl Writer<'_> {
                 }
                 return format!("{{{}}}", members.join(", "));
             }
-            Type::Unknown => Kind::Any,
+            Type::Function(..) | Type::Unknown => Kind::Any,
         };
         self.term(kind, depth)
     }
@@ -429,6 +429,6 @@ fn gives(result: &Type, kind: Kind) -> bool {
         Type::Set(_) => kind == Kind::Set,
         Type::Object(..) => kind == Kind::Object,
         Type::Any(of) => of.iter().any(|one| gives(one, kind)),
-        Type::Null | Type::Unknown => false,
+        Type::Null | Type::Function(..) | Type::Unknown => false,
     }
 }

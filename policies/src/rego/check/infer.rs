@@ -9,6 +9,9 @@
 //! OPA widens what a `with` modifier replaces, and what depends on it. Here all of `data` is anything
 //! in a condition with modifiers.
 
+mod calls;
+mod closures;
+mod dynamics;
 mod reference;
 mod tree;
 mod unify;
@@ -19,21 +22,25 @@ use std::sync::Arc;
 
 use regorus::Value;
 
-use super::signatures;
-use super::types::{self, Parts, Type, list};
+use super::types::{self, Type};
 use crate::rego::core::{
-    Body, Call, Callee, Comprehension, Definition, Expr, ExprKind, Head, Program, Replacement,
-    Target, Term, TermKind, Var, Variable,
+    Body, Comprehension, Definition, Expr, ExprKind, Program, Query, Ref, Term, TermKind, Var,
+    Variable,
 };
 use crate::rego::findings::{Findings, Stage};
 use crate::rego::order::vars;
 use crate::rego::source::Span;
-use tree::{Entry, Tree};
+use dynamics::Dynamics;
+use tree::Tree;
 
 /// Most parts of types that are compared and joined: about a second. It is in proportion to the source
 /// for what people write, but each of `x1 := [x0, x0]`, `x2 := [x1, x1]`, … doubles it, and so do
 /// unions of unions.
 const MAX_WORK: u64 = 50_000_000;
+
+/// What a condition costs at least. A comprehension is looked at again for each of those that it is
+/// within, and each time with those within it.
+const CONDITION: u64 = 20;
 
 /// Most parts of one type, those that it shares counted each time. A source of the largest size has
 /// fewer than a million in a literal; a package of rules that all have it as their value has more.
@@ -58,8 +65,7 @@ pub fn check(program: &Program, order: &[usize], findings: &mut Findings) {
         }
     }
     for query in &program.queries {
-        let mut environment = Environment::new(&query.variables);
-        checker.body(&mut environment, &query.body);
+        checker.query(query);
         if checker.is_exhausted() {
             let span = query.body.first().map(|expr| expr.span);
             return checker.give_up(span.unwrap_or_default());
@@ -80,6 +86,8 @@ struct Checker<'a> {
 /// The types of the variables of one definition.
 struct Environment<'a> {
     variables: &'a [Variable],
+    /// The references that some of them stand for.
+    subjects: &'a HashMap<Var, Ref>,
     types: Vec<Type>,
     /// What types were before: those of a comprehension's variables end with it.
     undo: Vec<(Var, Type)>,
@@ -88,10 +96,11 @@ struct Environment<'a> {
 }
 
 impl<'a> Environment<'a> {
-    fn new(variables: &'a [Variable]) -> Self {
+    fn new(dynamics: &'a Dynamics) -> Self {
         Self {
-            variables,
-            types: vec![Type::Unknown; variables.len()],
+            variables: &dynamics.variables,
+            subjects: &dynamics.subjects,
+            types: vec![Type::Unknown; dynamics.variables.len()],
             undo: Vec::new(),
             open: false,
         }
@@ -144,12 +153,24 @@ impl Checker<'_> {
         kind
     }
 
+    fn query(&mut self, query: &Query) {
+        let mut dynamics = Dynamics::new(&query.variables, true);
+        let body = dynamics.body(&query.body);
+        self.body(&mut Environment::new(&dynamics), &body);
+        self.comprehensions.clear();
+    }
+
     fn definition(&mut self, definition: &Definition) {
-        let mut environment = Environment::new(&definition.variables);
+        let mut dynamics = Dynamics::new(&definition.variables, false);
+        let body = dynamics.body(&definition.body);
+        let mut environment = Environment::new(&dynamics);
+        let fine = self.body(&mut environment, &body);
+        // They are known by their places in this body.
+        self.comprehensions.clear();
         let path: Vec<_> = super::recursion::ground(definition);
-        if !self.body(&mut environment, &definition.body) {
+        if !fine {
             // What refers to it is no further error.
-            return self.tree.put(&path, Entry::Value(Type::ANY));
+            return self.tree.put(&path, Type::ANY);
         }
         for argument in &definition.arguments {
             vars::term(argument, &mut |var| {
@@ -166,7 +187,10 @@ impl Checker<'_> {
                 .iter()
                 .map(|one| self.type_of(&environment, one))
                 .collect();
-            return self.insert(&path, Entry::Function(arguments, value));
+            return self.insert(&path, Type::Function(arguments, Arc::new(value)));
+        }
+        if !value.is_some() {
+            return;
         }
         let mut kind = if definition.is_set() {
             Type::set(value)
@@ -175,26 +199,18 @@ impl Checker<'_> {
         };
         for part in definition.reference[definition.ground..].iter().rev() {
             let key = self.type_of(&environment, part);
-            if !key.is_some() || !kind.is_some() {
+            if !key.is_some() {
                 return;
             }
             kind = Type::object(key, kind);
         }
-        if kind.is_some() {
-            self.insert(&path, Entry::Value(kind));
-        }
+        self.insert(&path, kind);
     }
 
-    fn insert(&mut self, path: &[Value], entry: Entry) {
-        let entry = match entry {
-            Entry::Value(kind) => Entry::Value(self.keep(kind)),
-            Entry::Function(arguments, result) => {
-                let arguments = arguments.into_iter().map(|kind| self.keep(kind)).collect();
-                Entry::Function(arguments, self.keep(result))
-            }
-        };
+    fn insert(&mut self, path: &[Value], kind: Type) {
+        let kind = self.keep(kind);
         if !self.is_exhausted() {
-            let work = self.tree.insert(path, entry);
+            let work = self.tree.insert(path, kind);
             self.charge(work);
         }
     }
@@ -203,6 +219,10 @@ impl Checker<'_> {
     fn body(&mut self, environment: &mut Environment<'_>, body: &Body) -> bool {
         let mut fine = true;
         for expr in body {
+            self.charge(CONDITION);
+            if self.is_exhausted() {
+                break;
+            }
             let open = std::mem::replace(&mut environment.open, false);
             environment.open = open || expr.with.is_some();
             fine &= self.condition(environment, expr);
@@ -225,72 +245,6 @@ impl Checker<'_> {
         }
     }
 
-    /// Checks that functions take what those take that stand in for them.
-    fn stand_ins(&mut self, expr: &Expr) -> bool {
-        let mut fine = true;
-        for with in expr.with.iter().flat_map(|with| with.iter()) {
-            let (Target::Callee(target), Replacement::Callee(value)) = (&with.target, &with.value)
-            else {
-                continue;
-            };
-            let (Some(wanted), Some(given)) = (self.takes(target), self.takes(value)) else {
-                continue;
-            };
-            let mut pairs = wanted.iter().zip(&given);
-            if wanted.len() != given.len() || !pairs.all(|(a, b)| super::types::unifies(a, b)) {
-                let message = format!(
-                    "arity mismatch\n\thave: ({})\n\twant: ({})",
-                    list(&given),
-                    list(&wanted)
-                );
-                self.findings.kind(Stage::Types, with.span, message);
-                fine = false;
-            }
-        }
-        fine
-    }
-
-    /// The types of the arguments of a function, if they are known.
-    fn takes(&self, callee: &Callee) -> Option<Vec<Type>> {
-        match callee {
-            Callee::Builtin(name) => Some(signatures::find(name)?.arguments.clone()),
-            Callee::Function(node) => match self.tree.get(&self.program.tree.node(*node).path)? {
-                Entry::Function(arguments, _) => Some(arguments.clone()),
-                Entry::Value(_) => None,
-            },
-        }
-    }
-
-    /// Checks the bodies of comprehensions in a condition.
-    fn closures(&mut self, environment: &mut Environment<'_>, expr: &Expr) -> bool {
-        let mut found = Vec::new();
-        for term in vars::terms_of(expr) {
-            vars::comprehensions(term, &mut |one| found.push(one));
-        }
-        let mut all_fine = true;
-        for comprehension in found {
-            let mark = environment.undo.len();
-            let fine = self.body(environment, &comprehension.body);
-            all_fine &= fine;
-            let kind = match &comprehension.head {
-                _ if !fine => Type::Unknown,
-                Head::Array(term) => match self.type_of(environment, term) {
-                    Type::Unknown => Type::Array(Parts::NONE, None),
-                    kind => Type::array(kind),
-                },
-                Head::Set(term) => Type::set(self.type_of(environment, term)),
-                Head::Object(key, value) => Type::object(
-                    self.type_of(environment, key),
-                    self.type_of(environment, value),
-                ),
-            };
-            environment.back_to(mark);
-            self.comprehensions
-                .insert(std::ptr::from_ref(comprehension), kind.bounded());
-        }
-        all_fine
-    }
-
     fn equality(
         &mut self,
         environment: &mut Environment<'_>,
@@ -311,117 +265,6 @@ impl Checker<'_> {
             self.findings.kind(Stage::Types, span, message);
         }
         false
-    }
-
-    fn call(
-        &mut self,
-        environment: &mut Environment<'_>,
-        call: &Call,
-        span: Span,
-        fine: bool,
-    ) -> bool {
-        let (name, wanted, result) = match &call.callee {
-            Callee::Builtin("equal") if call.output.is_none() => {
-                let [left, right] = &call.arguments[..] else {
-                    return fine;
-                };
-                return self.equality(environment, left, right, span, fine);
-            }
-            Callee::Builtin(name) => {
-                let Some(signature) = signatures::find(name) else {
-                    return fine;
-                };
-                (
-                    (*name).to_owned(),
-                    signature.arguments.clone(),
-                    signature.result.clone(),
-                )
-            }
-            Callee::Function(node) => {
-                let path = &self.program.tree.node(*node).path;
-                match self.tree.get(path) {
-                    Some(Entry::Function(arguments, result)) => {
-                        (super::path(path), arguments.clone(), Some(result.clone()))
-                    }
-                    Some(Entry::Value(kind)) if !kind.is_any() => {
-                        let message = format!("undefined function {}", super::path(path));
-                        self.findings.kind(Stage::Types, span, message);
-                        return false;
-                    }
-                    _ if self.program.tree.node(*node).arity == 0 => {
-                        // It is the rule's value for OPA.
-                        self.findings.unsupported(span, "a call of a rule");
-                        return false;
-                    }
-                    _ => return fine,
-                }
-            }
-        };
-        if let Callee::Builtin(name @ ("internal.member_2" | "internal.member_3")) = call.callee
-            && !self.member(environment, call, name.ends_with('3'), span)
-        {
-            return false;
-        }
-        let operands: Vec<&Term> = call.arguments.iter().chain(&call.output).collect();
-        let wanted_all: Vec<&Type> = wanted.iter().chain(&result).collect();
-        for (operand, wanted_type) in operands.iter().zip(&wanted_all) {
-            let before = self.type_of(environment, operand);
-            let matches = (before.is_unknown() || self.unifies(&before, wanted_type))
-                && self.unify_type(environment, operand, wanted_type, false);
-            if !matches {
-                let have: Vec<Type> = operands
-                    .iter()
-                    .map(|term| self.type_of(environment, term))
-                    .collect();
-                if fine || !have.iter().any(Type::is_unknown) {
-                    let want: Vec<Type> = wanted_all.iter().map(|&kind| kind.clone()).collect();
-                    let message = format!(
-                        "{name}: invalid argument(s)\n\thave: ({})\n\twant: ({})",
-                        list(&have),
-                        list(&want)
-                    );
-                    self.findings.kind(Stage::Types, span, message);
-                }
-                return false;
-            }
-        }
-        fine
-    }
-
-    /// `in`: what is looked for can be in the collection.
-    fn member(
-        &mut self,
-        environment: &mut Environment<'_>,
-        call: &Call,
-        with_key: bool,
-        span: Span,
-    ) -> bool {
-        let Some((collection, wanted)) = call.arguments.split_last() else {
-            return true;
-        };
-        let collection = self.type_of(environment, collection);
-        let values = collection.values();
-        if !values.is_some() {
-            return true;
-        }
-        let kinds = if with_key {
-            vec![collection.keys(), values]
-        } else {
-            vec![values]
-        };
-        for (term, kind) in wanted.iter().zip(kinds) {
-            if kind.is_unknown() {
-                continue;
-            }
-            let have = self.type_of(environment, term);
-            let possible = have.is_unknown() || self.unifies(&have, &kind);
-            if !possible || !self.unify_type(environment, term, &kind, false) {
-                let message = format!("match error\n\tleft  : {have}\n\tright : {kind}");
-                self.findings.kind(Stage::Types, span, message);
-                return false;
-            }
-        }
-        true
     }
 
     /// The type of a term; unknown where a variable has none yet.
@@ -454,16 +297,18 @@ impl Checker<'_> {
             }
             TermKind::Object(pairs) => {
                 let mut known = Vec::new();
-                let mut rest = None;
+                // Of keys that are not constant, the last in the order of terms counts.
+                let mut rest: Option<(u8, Type, Type)> = None;
                 for (key, value) in pairs {
                     let kind = self.type_of(environment, value);
                     match &key.kind {
                         TermKind::Constant(key) => known.push((key.clone(), kind)),
-                        _ => rest = Some(Arc::new((self.type_of(environment, key), kind))),
+                        _ if rest.as_ref().is_some_and(|(last, ..)| rank(key) < *last) => {}
+                        _ => rest = Some((rank(key), self.type_of(environment, key), kind)),
                     }
                 }
-                known.sort();
-                Type::Object(known.into(), rest).bounded()
+                let rest = rest.map(|(_, key, kind)| (key, kind));
+                Type::object_of(known, rest).bounded()
             }
             TermKind::Comprehension(comprehension) => {
                 let key = std::ptr::from_ref(&**comprehension);
@@ -474,6 +319,19 @@ impl Checker<'_> {
             }
         };
         self.keep(kind)
+    }
+}
+
+/// The place of a term's kind in OPA's order of terms.
+fn rank(term: &Term) -> u8 {
+    match &term.kind {
+        TermKind::Constant(_) => 0,
+        TermKind::Var(_) => 1,
+        TermKind::Ref(_) => 2,
+        TermKind::Array(_) => 3,
+        TermKind::Object(_) => 4,
+        TermKind::Set(_) => 5,
+        TermKind::Comprehension(_) => 6,
     }
 }
 

@@ -1,7 +1,9 @@
 //! Types, as OPA's type checker has them.
 
+mod keys;
 mod parts;
 mod show;
+mod union;
 
 use std::sync::Arc;
 
@@ -31,6 +33,8 @@ pub enum Type {
     Set(Arc<Type>),
     /// One of these; of none, anything at all.
     Any(Parts<Type>),
+    /// A function: the types of its arguments and of its result.
+    Function(Parts<Type>, Arc<Type>),
     /// Nothing is known yet. The members of the empty set have this type too.
     Unknown,
 }
@@ -72,6 +76,7 @@ impl Type {
             }
             Self::Set(of) => of.height() + 1,
             Self::Any(of) => of.height() + 1,
+            Self::Function(arguments, result) => arguments.height().max(result.height()) + 1,
         }
     }
 
@@ -90,6 +95,7 @@ impl Type {
                         .is_some_and(|rest| rest.0.is_unknown() || rest.1.is_unknown())
             }
             Self::Set(of) => of.is_unknown(),
+            Self::Function(arguments, result) => arguments.is_unknown() || result.is_unknown(),
         }
     }
 
@@ -108,6 +114,7 @@ impl Type {
             }
             Self::Set(of) => of.size(),
             Self::Any(of) => of.size(),
+            Self::Function(arguments, result) => arguments.size().saturating_add(result.size()),
         };
         below.saturating_add(1)
     }
@@ -154,57 +161,13 @@ impl Type {
                 None => Self::Number,
             },
             Value::Object(object) => {
-                let entries = object.iter_sorted();
-                Self::Object(
-                    entries
-                        .map(|(key, value)| (key.clone(), Self::of(value)))
-                        .collect(),
+                let entries = object.iter();
+                Self::object_of(
+                    entries.map(|(key, value)| (key.clone(), Self::of(value))),
                     None,
                 )
             }
             Value::Set(set) => Self::set(Self::union(set.iter().map(Self::of))),
-        }
-    }
-
-    /// One or the other.
-    #[must_use]
-    pub fn or(self, other: Self) -> Self {
-        Self::union([self, other])
-    }
-
-    /// One of these; of none, unknown.
-    #[must_use]
-    pub fn union(kinds: impl IntoIterator<Item = Self>) -> Self {
-        let mut only = Self::Unknown;
-        let mut all: Vec<Self> = Vec::new();
-        for kind in kinds {
-            if kind == Self::Unknown || kind == only {
-                continue;
-            }
-            if kind.is_any() {
-                return Self::ANY;
-            }
-            if only == Self::Unknown {
-                only = kind;
-                continue;
-            }
-            if all.is_empty() {
-                only.clone().alternatives(&mut all);
-            }
-            kind.alternatives(&mut all);
-        }
-        if all.is_empty() {
-            return only;
-        }
-        all.sort();
-        all.dedup();
-        Self::Any(all.into())
-    }
-
-    fn alternatives(self, all: &mut Vec<Self>) {
-        match self {
-            Self::Any(of) => all.extend(of.iter().cloned()),
-            kind => all.push(kind),
         }
     }
 
@@ -246,6 +209,7 @@ impl Type {
     /// The type of the member under a key; unknown if there can be none.
     #[must_use]
     pub fn select(&self, key: &Value) -> Self {
+        let key = &*keys::as_json(key);
         match self {
             // A constant index has to be written as an integer.
             Self::Array(first, rest) => match value::number::as_index(key) {
@@ -256,7 +220,7 @@ impl Type {
             },
             Self::Object(known, rest) => match (known.find(key), rest) {
                 (Some(kind), _) => kind.clone(),
-                (None, Some(rest)) if unifies(&rest.0, &Self::of(key)) => rest.1.clone(),
+                (None, Some(rest)) if rest.0.contains(&Self::of(key)) => rest.1.clone(),
                 _ => Self::Unknown,
             },
             Self::Set(of) => {
@@ -270,6 +234,14 @@ impl Type {
             Self::Any(of) if of.is_empty() => Self::ANY,
             Self::Any(of) => Self::union(of.iter().map(|kind| kind.select(key))),
             _ => Self::Unknown,
+        }
+    }
+
+    /// It is the other type, or has it among its alternatives.
+    fn contains(&self, other: &Self) -> bool {
+        match self {
+            Self::Any(of) => of.is_empty() || of.contains(other),
+            kind => kind == other,
         }
     }
 
@@ -291,12 +263,15 @@ impl Type {
 
 /// Whether a value can have both types.
 pub fn unifies(left: &Type, right: &Type) -> bool {
-    use Type::{Any, Array, Boolean, Null, Number, Object, Set, String, Unknown};
+    use Type::{Any, Array, Boolean, Function, Null, Number, Object, Set, String, Unknown};
     if left.is_same(right) && !left.is_unknown() {
         return true;
     }
     match (left, right) {
-        (Unknown, _) | (_, Unknown) => false,
+        (Function(a, _), Function(b, _)) => {
+            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| unifies(a, b))
+        }
+        (Unknown | Function(..), _) | (_, Unknown | Function(..)) => false,
         (Any(of), other) | (other, Any(of)) => {
             let alternative = of.is_empty() || of.iter().any(|one| unifies(one, other));
             alternative || matches!(other, Any(of) if of.is_empty())

@@ -10,6 +10,7 @@ mod indexes;
 mod limits;
 mod parts;
 mod reads;
+mod types;
 mod values;
 
 use super::{Options, compile};

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use regorus::Value;
 
-use super::tree::{Entry, Tree};
+use super::tree::Tree;
 use super::{Checker, Environment};
 use crate::rego::check::types::Type;
 use crate::rego::core::{Expr, ExprKind, Ref, Root, Term, TermKind};
@@ -59,6 +59,12 @@ impl Checker<'_> {
 
     /// Checks that a reference can lead somewhere.
     fn lead(&mut self, environment: &mut Environment<'_>, reference: &Ref, span: Span) -> bool {
+        if let Type::Function(..) = self.reference_type(environment, reference) {
+            let name = text(environment, reference);
+            let message = format!("function {name} used as reference, not called");
+            self.findings.kind(Stage::Types, span, message);
+            return false;
+        }
         match reference.root {
             Root::Input => self.below(environment, &Type::ANY, reference, 0, span),
             Root::Var(var) => {
@@ -86,11 +92,16 @@ impl Checker<'_> {
     ) -> bool {
         let mut node = &self.tree;
         for (at, part) in reference.path.iter().enumerate() {
-            if let TermKind::Ref(_) | TermKind::Comprehension(_) = &part.kind {
-                let have = self.type_of(environment, part);
-                if have.is_some() && !self.unifies(&node.document().keys(), &have) {
-                    return self.undefined(environment, reference, span);
-                }
+            if node.children.is_empty() {
+                break;
+            }
+            // The names of packages are strings.
+            let is_name = matches!(
+                part.kind,
+                TermKind::Var(_) | TermKind::Constant(Value::String(_))
+            );
+            if at < 2 && !is_name {
+                return self.undefined(environment, reference, span);
             }
             let key = match &part.kind {
                 TermKind::Constant(key) => key,
@@ -103,34 +114,24 @@ impl Checker<'_> {
                     if !have.is_some() {
                         environment.set(*var, keys);
                     }
-                    return self.below(environment, &Type::ANY, reference, at + 1, span);
+                    break;
                 }
-                _ => return self.below(environment, &Type::ANY, reference, at + 1, span),
+                _ => break,
             };
-            if at < 2 && !node.children.is_empty() && !matches!(key, Value::String(_)) {
-                return self.undefined(environment, reference, span);
-            }
             let Some(child) = node.children.get(key) else {
-                // Base data can be there.
-                return self.below(environment, &Type::ANY, reference, at + 1, span);
+                break;
             };
             node = child;
-            match &node.entry {
-                Some(Entry::Function(..)) => {
-                    let path = &reference.path[..=at];
-                    let name = text(environment, "data", path);
-                    let message = format!("function {name} used as reference, not called");
-                    self.findings.kind(Stage::Types, span, message);
-                    return false;
-                }
-                Some(Entry::Value(kind)) => {
-                    let kind = kind.clone();
-                    return self.below(environment, &kind, reference, at + 1, span);
-                }
-                None => {}
+            if let Some(kind) = &node.entry {
+                let kind = kind.clone();
+                return self.below(environment, &kind, reference, at + 1, span);
+            }
+            if at + 1 == reference.path.len() {
+                return true;
             }
         }
-        true
+        // Base data can be there.
+        self.below(environment, &Type::ANY, reference, 0, span)
     }
 
     /// Checks the rest of a reference below a value of a type.
@@ -154,8 +155,8 @@ impl Checker<'_> {
                     environment.set(*var, Type::ANY);
                     true
                 }
-                TermKind::Var(_) | TermKind::Ref(_) => {
-                    let have = self.type_of(environment, part);
+                TermKind::Var(var) => {
+                    let have = environment.get(*var).clone();
                     let keys = kind.keys();
                     let possible = !have.is_some() || !keys.is_some() || self.unifies(&have, &keys);
                     possible || self.undefined(environment, reference, span)
@@ -168,7 +169,7 @@ impl Checker<'_> {
             return self.undefined(environment, reference, span);
         }
         let below = match &part.kind {
-            TermKind::Constant(key) => {
+            TermKind::Constant(key) if !is_collection(key) => {
                 let below = kind.select(key);
                 if !below.is_some() {
                     return self.undefined(environment, reference, span);
@@ -185,13 +186,6 @@ impl Checker<'_> {
                 }
                 kind.values()
             }
-            TermKind::Ref(inner) => {
-                let have = self.reference_type(environment, inner);
-                if have.is_some() && !self.unifies(&have, &keys) {
-                    return self.undefined(environment, reference, span);
-                }
-                kind.values()
-            }
             _ => {
                 if !self.unify_type(environment, part, &keys, false) {
                     return self.undefined(environment, reference, span);
@@ -203,15 +197,7 @@ impl Checker<'_> {
     }
 
     fn undefined(&mut self, environment: &Environment<'_>, reference: &Ref, span: Span) -> bool {
-        let root = match reference.root {
-            Root::Input => "input",
-            Root::Data => "data",
-            Root::Var(var) => environment.variables[var.index()].shown(),
-        };
-        let message = format!(
-            "undefined ref: {}",
-            text(environment, root, &reference.path)
-        );
+        let message = format!("undefined ref: {}", text(environment, reference));
         self.findings.kind(Stage::Types, span, message);
         false
     }
@@ -231,24 +217,24 @@ impl Checker<'_> {
 }
 
 fn data_type(tree: &Tree, path: &[Term]) -> Type {
-    if tree.children.is_empty() && tree.entry.is_none() {
-        return Type::ANY;
-    }
     let mut node = tree;
     for (at, part) in path.iter().enumerate() {
-        if let Some(entry) = &node.entry {
-            return match entry {
-                Entry::Value(kind) => select(kind, &path[at..]),
-                Entry::Function(..) => Type::Unknown,
-            };
+        if node.children.is_empty() && node.entry.is_none() {
+            return Type::ANY;
         }
-        let TermKind::Constant(key) = &part.kind else {
-            return select(&node.document(), &path[at..]);
+        let child = match &part.kind {
+            TermKind::Constant(key) => node.children.get(key),
+            _ => None,
         };
-        match node.children.get(key) {
-            Some(child) => node = child,
-            None => return Type::ANY,
-        }
+        node = match (child, &node.entry, &part.kind) {
+            (Some(child), ..) => child,
+            (None, Some(kind), _) => return select(kind, &path[at..]),
+            (None, None, TermKind::Constant(_)) => return Type::ANY,
+            (None, None, _) => return select(&node.document(), &path[at..]),
+        };
+    }
+    if node.children.is_empty() && node.entry.is_none() {
+        return Type::ANY;
     }
     node.document()
 }
@@ -269,26 +255,25 @@ fn is_collection(value: &Value) -> bool {
 }
 
 /// A reference as it is written, more or less.
-fn text(environment: &Environment<'_>, root: &str, path: &[Term]) -> String {
+fn text(environment: &Environment<'_>, reference: &Ref) -> String {
+    let root = match reference.root {
+        Root::Input => "input",
+        Root::Data => "data",
+        Root::Var(var) => environment.variables[var.index()].shown(),
+    };
     let mut text = root.to_owned();
-    for part in path {
+    for part in &reference.path {
         match &part.kind {
             TermKind::Constant(key) => text.push_str(&crate::rego::check::member(key)),
-            TermKind::Var(var) => {
-                let _ = write!(text, "[{}]", environment.variables[var.index()].shown());
-            }
-            TermKind::Ref(reference) => {
-                let _ = write!(
-                    text,
-                    "[…{}]",
-                    reference
-                        .path
-                        .iter()
-                        .filter_map(last)
-                        .next_back()
-                        .unwrap_or_default()
-                );
-            }
+            TermKind::Var(var) => match environment.subjects.get(var) {
+                Some(subject) => {
+                    let last = subject.path.iter().filter_map(last).next_back();
+                    let _ = write!(text, "[…{}]", last.unwrap_or_default());
+                }
+                None => {
+                    let _ = write!(text, "[{}]", environment.variables[var.index()].shown());
+                }
+            },
             _ => text.push_str("[…]"),
         }
     }

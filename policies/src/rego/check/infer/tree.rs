@@ -8,26 +8,17 @@ use regorus::Value;
 
 use crate::rego::check::types::{Parts, Type};
 
-/// What is at a place.
-#[derive(Clone, Debug)]
-pub(super) enum Entry {
-    /// A value of this type.
-    Value(Type),
-    /// A function: the types of its arguments and of its result.
-    Function(Vec<Type>, Type),
-}
-
 /// A place, and those below.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
-    pub(super) entry: Option<Entry>,
+    pub(super) entry: Option<Type>,
     pub(super) children: BTreeMap<Value, Tree>,
     /// The type of the document here, once it has been asked for.
     document: OnceCell<Type>,
 }
 
 impl Tree {
-    pub(super) fn get(&self, path: &[Value]) -> Option<&Entry> {
+    pub(super) fn get(&self, path: &[Value]) -> Option<&Type> {
         let node = path
             .iter()
             .try_fold(self, |node, key| node.children.get(key));
@@ -35,7 +26,7 @@ impl Tree {
     }
 
     /// Replaces what is at a place.
-    pub(super) fn put(&mut self, path: &[Value], entry: Entry) {
+    pub(super) fn put(&mut self, path: &[Value], entry: Type) {
         let node = path.iter().fold(self, |node, key| {
             node.document = OnceCell::new();
             node.children.entry(key.clone()).or_default()
@@ -46,57 +37,38 @@ impl Tree {
 
     /// Adds a definition to what is at a place, and to the objects that it is within. Returns how
     /// many types were joined for that.
-    pub(super) fn insert(&mut self, path: &[Value], entry: Entry) -> u64 {
+    pub(super) fn insert(&mut self, path: &[Value], entry: Type) -> u64 {
         let mut work = 1;
         let mut node = self;
         for (depth, key) in path.iter().enumerate() {
             node.document = OnceCell::new();
             node = node.children.entry(key.clone()).or_default();
             let below = &path[depth + 1..];
-            if let (Some(Entry::Value(Type::Object(known, rest))), Entry::Value(kind), false) =
-                (&mut node.entry, &entry, below.is_empty())
-            {
+            if let (Some(Type::Object(known, rest)), false) = (&mut node.entry, below.is_empty()) {
                 work += alternatives(rest.as_deref().map(|rest| &rest.1));
                 let object = (std::mem::take(known), rest.take());
-                node.entry = Some(Entry::Value(into_object(object, below, kind.clone())));
+                node.entry = Some(into_object(object, below, entry.clone()));
             }
         }
         node.document = OnceCell::new();
-        let merged = match (node.entry.take(), entry) {
-            (Some(Entry::Value(before)), Entry::Value(kind)) => {
-                work += alternatives(Some(&before)) + before.size().min(kind.size());
-                Entry::Value(merge(before, kind))
+        let is_object = matches!(entry, Type::Object(..));
+        let mut merged = match node.entry.take() {
+            Some(before) => {
+                work += alternatives(Some(&before)) + before.size().min(entry.size());
+                merge(before, entry)
             }
-            (Some(Entry::Function(before, result)), Entry::Function(arguments, kind))
-                if before.len() == arguments.len() =>
-            {
-                work += alternatives(Some(&result));
-                work += before
-                    .iter()
-                    .map(|kind| alternatives(Some(kind)))
-                    .sum::<u64>();
-                let both = before.into_iter().zip(arguments);
-                Entry::Function(
-                    both.map(|(one, other)| one.or(other)).collect(),
-                    result.or(kind),
-                )
-            }
-            (_, entry) => entry,
+            None => entry,
         };
-        let merged = match merged {
-            Entry::Value(Type::Object(known, rest)) if !node.children.is_empty() => {
-                let mut leaves = Vec::new();
-                node.leaves(&mut Vec::new(), &mut leaves);
-                work += leaves.len() as u64;
-                let object = |object, (path, kind): (Vec<Value>, Type)| match object {
-                    Type::Object(known, rest) => into_object((known, rest), &path, kind),
-                    other => other,
-                };
-                let kind = leaves.into_iter().fold(Type::Object(known, rest), object);
-                Entry::Value(kind)
-            }
-            merged => merged,
-        };
+        if is_object && !node.children.is_empty() {
+            let mut leaves = Vec::new();
+            node.leaves(&mut Vec::new(), &mut leaves);
+            work += leaves.len() as u64;
+            let object = |object, (path, kind): (Vec<Value>, Type)| match object {
+                Type::Object(known, rest) => into_object((known, rest), &path, kind),
+                other => other,
+            };
+            merged = leaves.into_iter().fold(merged, object);
+        }
         node.entry = Some(merged);
         work
     }
@@ -105,8 +77,7 @@ impl Tree {
         for (key, child) in &self.children {
             path.push(key.clone());
             match &child.entry {
-                Some(Entry::Value(kind)) => found.push((path.clone(), kind.clone())),
-                Some(Entry::Function(..)) => {}
+                Some(kind) => found.push((path.clone(), kind.clone())),
                 None => child.leaves(path, found),
             }
             path.pop();
@@ -115,25 +86,17 @@ impl Tree {
 
     /// The type of the document at a place: what rules define, and anything in base data.
     pub(super) fn document(&self) -> Type {
-        match &self.entry {
-            Some(Entry::Value(kind)) => return kind.clone(),
-            Some(Entry::Function(..)) => return Type::Unknown,
-            None => {}
+        if let Some(kind) = &self.entry {
+            return kind.clone();
         }
         self.document.get_or_init(|| self.package()).clone()
     }
 
     fn package(&self) -> Type {
-        let child = |(key, child): (&Value, &Self)| (key.clone(), child.document());
-        let known: Vec<(Value, Type)> = self
-            .children
-            .iter()
-            .filter(|(key, child)| {
-                !matches!(key, Value::Null) && !matches!(child.entry, Some(Entry::Function(..)))
-            })
-            .map(child)
-            .collect();
-        Type::Object(known.into(), Some(Arc::new((Type::String, Type::ANY))))
+        let children = self.children.iter();
+        let named = children.filter(|(key, _)| !matches!(key, Value::Null));
+        let known = named.map(|(key, child)| (key.clone(), child.document()));
+        Type::object_of(known, Some((Type::String, Type::ANY)))
     }
 }
 
@@ -144,6 +107,10 @@ fn alternatives(kind: Option<&Type>) -> u64 {
     match kind {
         Some(Type::Any(of)) => of.len() as u64,
         Some(Type::Set(of)) => alternatives(Some(of)),
+        Some(Type::Function(arguments, result)) => {
+            let arguments = arguments.iter().map(|kind| alternatives(Some(kind)));
+            alternatives(Some(result)) + arguments.sum::<u64>()
+        }
         Some(Type::Object(known, rest)) => {
             known.len() as u64 + alternatives(rest.as_deref().map(|rest| &rest.1))
         }
@@ -184,6 +151,28 @@ fn merge(left: Type, right: Type) -> Type {
             Type::Object(Parts::NONE, rest)
         }
         (Type::Set(a), Type::Set(b)) => Type::set((*a).clone().or((*b).clone())),
+        (object @ Type::Object(..), Type::Any(of)) | (Type::Any(of), object @ Type::Object(..)) => {
+            merge_into(of, object)
+        }
         (left, right) => left.or(right),
     }
+}
+
+/// The type of an object and of what is one of several types. Where both have objects of any keys,
+/// they are merged.
+fn merge_into(of: Parts<Type>, object: Type) -> Type {
+    let any_keys = |kind: &Type| match kind {
+        Type::Object(known, Some(rest)) if known.is_empty() => Some(rest.clone()),
+        _ => None,
+    };
+    let place = of.iter().position(|kind| any_keys(kind).is_some());
+    let (Some(added), Some(place)) = (any_keys(&object), place) else {
+        return Type::Any(of).or(object);
+    };
+    let mut all = of.to_vec();
+    if let Some(there) = any_keys(&all[place]) {
+        let both = |there: &Type, added: &Type| there.clone().or(added.clone());
+        all[place] = Type::object(both(&there.0, &added.0), both(&there.1, &added.1));
+    }
+    Type::union(all)
 }

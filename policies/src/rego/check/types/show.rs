@@ -44,7 +44,7 @@ fn write_type(out: &mut Bounded, kind: &Type) -> fmt::Result {
         Type::Array(first, rest) => {
             out.write_str("array")?;
             if !first.is_empty() {
-                write_between(out, first, write_type)?;
+                write_between(out, ANGLES, first, write_type)?;
             }
             let Some(rest) = rest else { return Ok(()) };
             out.write_str("[")?;
@@ -54,7 +54,7 @@ fn write_type(out: &mut Bounded, kind: &Type) -> fmt::Result {
         Type::Object(known, rest) => {
             out.write_str("object")?;
             if !known.is_empty() {
-                write_between(out, known, |out, (key, kind)| {
+                write_between(out, ANGLES, known, |out, (key, kind)| {
                     write!(out, "{}: ", json::key_text(key))?;
                     write_type(out, kind)
                 })?;
@@ -71,28 +71,36 @@ fn write_type(out: &mut Bounded, kind: &Type) -> fmt::Result {
             write_type(out, of)?;
             out.write_str("]")
         }
+        Type::Function(arguments, result) => {
+            write_between(out, ["(", ")"], arguments, write_type)?;
+            out.write_str(" => ")?;
+            write_type(out, result)
+        }
         Type::Any(of) if of.is_empty() => out.write_str("any"),
         Type::Any(of) => {
             out.write_str("any")?;
-            write_between(out, of, write_type)
+            write_between(out, ANGLES, of, write_type)
         }
     }
 }
 
+const ANGLES: [&str; 2] = ["<", ">"];
+
 /// `<a, b>`
 fn write_between<T>(
     out: &mut Bounded,
+    [before, after]: [&str; 2],
     parts: &[T],
     write: impl Fn(&mut Bounded, &T) -> fmt::Result,
 ) -> fmt::Result {
-    out.write_str("<")?;
+    out.write_str(before)?;
     for (at, part) in parts.iter().enumerate() {
         if at > 0 {
             out.write_str(", ")?;
         }
         write(out, part)?;
     }
-    out.write_str(">")
+    out.write_str(after)
 }
 
 /// Types with commas between.
