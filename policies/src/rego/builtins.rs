@@ -23,7 +23,9 @@ mod regex;
 mod request;
 mod schema;
 mod strings;
+mod subset;
 mod template;
+mod time;
 mod units;
 mod urlquery;
 
@@ -183,7 +185,9 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         request::FUNCTIONS,
         schema::FUNCTIONS,
         strings::FUNCTIONS,
+        subset::FUNCTIONS,
         template::FUNCTIONS,
+        time::FUNCTIONS,
         units::FUNCTIONS,
         urlquery::FUNCTIONS,
     ];
@@ -306,6 +310,11 @@ pub(crate) fn size(value: &Value) -> u64 {
         Value::Object(object) => 3 * VALUE_SIZE * object.len() as u64,
         _ => 0,
     }
+}
+
+/// A call whose result would not be OPA's.
+fn refused(name: &'static str, reason: &'static str) -> Fault {
+    Fault::Ends(ErrorKind::Refused { name, reason }.into())
 }
 
 /// An operand of the wrong type.

@@ -209,16 +209,6 @@ fn prepare(
             };
             Ok(Some(versions.iter().map(number).collect()))
         }
-        ("object.subset", [larger, smaller]) => {
-            use value::Kind::{Array, Object, Set};
-            match (value::kind(larger), value::kind(smaller)) {
-                (Object, Object) | (Set, Set) | (Array, Array | Set) => Ok(None),
-                _ => Err(Fault::Type(
-                    "both arguments object.subset must be of the same type or array and set"
-                        .to_owned(),
-                )),
-            }
-        }
         // regorus builds all of them before anybody can look.
         ("net.cidr_expand", [Value::String(cidr)]) => {
             let bits = if cidr.contains(':') { 128 } else { 32 };
@@ -229,30 +219,12 @@ fn prepare(
             context.charge_members(1usize.checked_shl(free).unwrap_or(usize::MAX))?;
             Ok(None)
         }
-        ("time.format", [zoned]) if value::elements(zoned).is_some_and(names_zone) => {
-            let reason = "names of time zones would be written otherwise than in OPA";
-            Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))
-        }
-        // Go knows only capital letters here, and a comma before fractions.
-        ("time.parse_rfc3339_ns", [Value::String(text)]) if text.contains(['t', 'z']) => {
-            Err(Fault::Value(format!("parsing time {text:?}")))
-        }
-        ("time.parse_rfc3339_ns", [Value::String(text)]) if text.contains(',') => {
-            Ok(Some(vec![Value::from(text.replacen(',', ".", 1))]))
-        }
         // As Go does, whatever stands around a UUID of 38 bytes.
         ("uuid.parse", [Value::String(text)]) if text.len() == 38 && text.is_ascii() => {
             Ok(Some(vec![Value::from(&text[1..37])]))
         }
         _ => Ok(None),
     }
-}
-
-/// Whether a time is to be written in a layout with the name of its zone.
-fn names_zone(operands: &[Value]) -> bool {
-    const LAYOUTS: [&str; 4] = ["UnixDate", "RFC822", "RFC850", "RFC1123"];
-    matches!(operands, [_, _, Value::String(layout)]
-        if LAYOUTS.contains(&&**layout) || layout.contains("MST"))
 }
 
 fn decodes(name: &str) -> bool {
@@ -273,9 +245,7 @@ fn is_character(value: &Value) -> bool {
 /// The operands of a function that regorus takes for integers though they have a fraction.
 fn integers(name: &str) -> &'static [usize] {
     match name {
-        "array.slice" | "substring" => &[1, 2],
         "regex.find_all_string_submatch_n" | "regex.find_n" => &[2],
-        "time.add_date" => &[1, 2, 3],
         _ => &[],
     }
 }

@@ -10,7 +10,6 @@ use crate::rego::value::{
 };
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
-    ("time.parse_duration_ns", 1, duration),
     ("units.parse", 1, units),
     ("units.parse_bytes", 1, bytes),
 ];
@@ -131,53 +130,3 @@ fn rounded(decimal: Decimal) -> Decimal {
     let half = &unit / 2 * BigInt::from(i8::from(decimal.coefficient >= BigInt::ZERO) * 2 - 1);
     Decimal::new((decimal.coefficient + half) / unit, -PLACES)
 }
-
-/// `1h30m`, as Go reads it, and with days, weeks and years.
-fn duration(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
-    let text = string(operands, 0)?;
-    let invalid = || fault(&format!("time: invalid duration {text:?}"));
-    let (negative, mut rest) = match text.as_bytes().first() {
-        Some(b'-') => (true, &text[1..]),
-        Some(b'+') => (false, &text[1..]),
-        _ => (false, text),
-    };
-    if rest == "0" {
-        return Ok(Value::from(0));
-    }
-    if rest.is_empty() {
-        return Err(invalid());
-    }
-    let mut total = BigInt::ZERO;
-    while !rest.is_empty() {
-        let is_amount = |c: char| c.is_ascii_digit() || c == '.';
-        let end = rest.find(|c| !is_amount(c)).ok_or_else(invalid)?;
-        let (amount, after) = rest.split_at(end);
-        let end = after.find(is_amount).unwrap_or(after.len());
-        let (unit, after) = after.split_at(end);
-        let unit: i64 = match unit {
-            "ns" => 1,
-            "us" | "µs" | "μs" => 1_000,
-            "ms" => 1_000_000,
-            "s" => 1_000_000_000,
-            "m" => 60_000_000_000,
-            "h" => HOUR,
-            "d" => 24 * HOUR,
-            "w" => 7 * 24 * HOUR,
-            "y" => 365 * 24 * HOUR,
-            _ => return Err(invalid()),
-        };
-        let amount = Decimal::parse(amount).ok_or_else(invalid)?;
-        let exact = Decimal::new(amount.coefficient * unit, amount.exponent);
-        let whole = exact.to_integer();
-        total += whole.unwrap_or_else(|| {
-            let power = u32::try_from(-exact.exponent).unwrap_or(u32::MAX);
-            &exact.coefficient / BigInt::from(10).pow(power)
-        });
-        rest = after;
-    }
-    let total = i64::try_from(if negative { -total } else { total }).map_err(|_| invalid())?;
-    Ok(Value::from(total))
-}
-
-/// Nanoseconds.
-const HOUR: i64 = 3_600_000_000_000;
