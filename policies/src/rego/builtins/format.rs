@@ -39,8 +39,8 @@ impl<'v> Operand<'v> {
         match value {
             Value::String(text) => Ok(Self::Text(Cow::Borrowed(text))),
             value if value::kind(value) == Kind::Number => {
-                let integer = number::as_integer(value)
-                    .filter(|_| !number::is_written_as_fraction(value));
+                let integer =
+                    number::as_integer(value).filter(|_| !number::is_written_as_fraction(value));
                 match integer {
                     Some(integer) if integer.bits() > MAX_BITS => Err(unknown()),
                     Some(integer) => Ok(match i64::try_from(&integer) {

@@ -32,11 +32,7 @@ fn object_subset(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Va
 }
 
 /// Whether a collection is in one of its own type. `None` if they are no such two.
-fn part(
-    context: &mut Context<'_, '_>,
-    larger: &Value,
-    smaller: &Value,
-) -> Result<Option<bool>> {
+fn part(context: &mut Context<'_, '_>, larger: &Value, smaller: &Value) -> Result<Option<bool>> {
     match (larger, smaller) {
         (Value::Object(larger), Value::Object(smaller)) => {
             context.budget.steps(smaller.len() as u64)?;
@@ -71,7 +67,10 @@ fn sequence(context: &mut Context<'_, '_>, larger: &[Value], smaller: &[Value]) 
         return Ok(true);
     }
     for row in larger.windows(smaller.len()) {
-        let same = row.iter().zip(smaller).take_while(|(one, other)| one == other);
+        let same = row
+            .iter()
+            .zip(smaller)
+            .take_while(|(one, other)| one == other);
         let same = same.count();
         context.budget.steps(1 + same as u64)?;
         if same == smaller.len() {

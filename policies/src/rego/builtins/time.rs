@@ -219,14 +219,7 @@ fn difference(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     };
     let (early, late) = (parts(&early)?, parts(&late)?);
     let mut between: [i64; 6] = std::array::from_fn(|at| late[at] - early[at]);
-    let lengths = [
-        0,
-        12,
-        calendar::days_in(early[1], early[0]),
-        24,
-        60,
-        60,
-    ];
+    let lengths = [0, 12, calendar::days_in(early[1], early[0]), 24, 60, 60];
     for at in (1..between.len()).rev() {
         if between[at] < 0 {
             between[at] += lengths[at];

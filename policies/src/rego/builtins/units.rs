@@ -9,10 +9,8 @@ use crate::rego::value::{
     number::{self, Decimal},
 };
 
-pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
-    ("units.parse", 1, units),
-    ("units.parse_bytes", 1, bytes),
-];
+pub(super) const FUNCTIONS: &[(&str, u8, Function)] =
+    &[("units.parse", 1, units), ("units.parse_bytes", 1, bytes)];
 
 /// Digits that an exponent may have.
 const MAX_EXPONENT_DIGITS: usize = 6;
@@ -39,8 +37,12 @@ fn units(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
             None => return Err(fault(&format!("unit {unit} not recognized"))),
         },
     };
-    let product = Decimal::new(amount.coefficient * factor, amount.exponent + exponent);
-    rounded(product)
+    let product = Decimal::new(&amount.coefficient * factor, amount.exponent + exponent);
+    let rounded = rounded(product);
+    if rounded.coefficient == BigInt::ZERO && amount.coefficient != BigInt::ZERO {
+        return Ok(Value::from(0.0));
+    }
+    rounded
         .into_value()
         .ok_or_else(|| fault("exponent too large"))
 }
@@ -48,7 +50,11 @@ fn units(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
 fn bytes(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let text = string(operands, 0)?.replace('"', "").to_lowercase();
     let (amount, unit) = split(&text)?;
-    let unit = unit.strip_suffix('b').unwrap_or(unit);
+    let unit = match unit.strip_suffix('b') {
+        // Bytes have no unit.
+        Some("") | None => unit,
+        Some(unit) => unit,
+    };
     let factor = match unit {
         "m" => Some(scale(1000, 2)),
         "mi" => Some(scale(1024, 2)),

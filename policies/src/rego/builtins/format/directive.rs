@@ -3,10 +3,7 @@
 use num_bigint::{BigInt, Sign};
 
 use super::{Operand, float};
-use crate::rego::value::{
-    printable::is_printable,
-    text::quote_with,
-};
+use crate::rego::value::{printable::is_printable, text::quote_with};
 
 /// What stands between `%` and the verb.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

@@ -73,7 +73,11 @@ impl Digits {
             text.push_str(kept);
             text.extend(std::iter::repeat_n('0', after - kept.len()));
         }
-        let exponent = if self.text.is_empty() { 0 } else { self.point - 1 };
+        let exponent = if self.text.is_empty() {
+            0
+        } else {
+            self.point - 1
+        };
         let sign = if exponent < 0 { '-' } else { '+' };
         text.push_str(&format!("{verb}{sign}{:02}", exponent.abs()));
         text

@@ -5,8 +5,7 @@ use super::super::{Fault, Result};
 const SECONDS_PER_DAY: i64 = 86_400;
 
 /// From 1970 back to the year 1, where Go's times begin.
-const UNIX_TO_INTERNAL: i64 =
-    (1969 * 365 + 1969 / 4 - 1969 / 100 + 1969 / 400) * SECONDS_PER_DAY;
+const UNIX_TO_INTERNAL: i64 = (1969 * 365 + 1969 / 4 - 1969 / 100 + 1969 / 400) * SECONDS_PER_DAY;
 
 /// A multiple of 400 years, before which nothing is counted.
 const ABSOLUTE_YEARS: i64 = 292_277_022_400;

@@ -32,7 +32,11 @@ fn in_hours(text: &str) -> Option<String> {
         let unit = ["ms", "us", "µs", "ns"]
             .into_iter()
             .find(|unit| after.starts_with(unit))
-            .or_else(|| after.get(..1).filter(|unit| unit.as_bytes()[0].is_ascii_lowercase()))?;
+            .or_else(|| {
+                after
+                    .get(..1)
+                    .filter(|unit| unit.as_bytes()[0].is_ascii_lowercase())
+            })?;
         if digits.is_empty() {
             return None;
         }
@@ -47,7 +51,10 @@ fn in_hours(text: &str) -> Option<String> {
                 continue;
             }
         };
-        let number: f64 = digits.parse().ok().filter(|number: &f64| number.is_finite())?;
+        let number: f64 = digits
+            .parse()
+            .ok()
+            .filter(|number: &f64| number.is_finite())?;
         result.push_str(&format!("{}h", number * hours));
     }
     Some(result)
@@ -96,13 +103,17 @@ fn plain(text: &str) -> std::result::Result<i64, String> {
         let (name, after) = after.split_at(end);
         let whole = match whole {
             "" => 0,
-            whole => whole.parse().ok().filter(|whole| *whole <= LIMIT).ok_or_else(invalid)?,
+            whole => whole
+                .parse()
+                .ok()
+                .filter(|whole| *whole <= LIMIT)
+                .ok_or_else(invalid)?,
         };
         if name.is_empty() {
             return Err("missing unit in duration".to_owned());
         }
-        let unit = unit(name)
-            .ok_or_else(|| format!("unknown unit {} in duration", quoted(name)))?;
+        let unit =
+            unit(name).ok_or_else(|| format!("unknown unit {} in duration", quoted(name)))?;
         let amount = whole
             .checked_mul(unit)
             .and_then(|amount| amount.checked_add(fraction(part, unit)))
