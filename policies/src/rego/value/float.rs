@@ -131,16 +131,12 @@ impl Float {
         if self.mantissa == 0 {
             return Decimal::zero();
         }
-        // In quarters of the last bit: below the least mantissa, numbers lie twice as close.
+        // In quarters of the last bit. Below the least mantissa, numbers lie twice as close, which Go
+        // does not look at.
         let value = BigUint::from(self.mantissa) << 2u8;
-        let below = if self.mantissa == 1 << (PRECISION - 1) {
-            1u8
-        } else {
-            2
-        };
         let missing = u64::BITS - bits;
-        let distance = |quarters: u8| BigUint::from(quarters) << missing;
-        let (low, high) = (&value - distance(below), &value + distance(2));
+        let half = BigUint::from(2u8) << missing;
+        let (low, high) = (&value - &half, &value + &half);
         let inclusive = (self.mantissa >> missing).is_multiple_of(2);
         let binary = self.exponent - 2;
         let sign = if self.negative {
