@@ -9,7 +9,9 @@
 
 mod aggregates;
 mod bridge;
+mod bytes;
 mod casts;
+mod cidr;
 mod collections;
 mod encoding;
 mod format;
@@ -22,10 +24,14 @@ mod pattern;
 mod regex;
 mod request;
 mod schema;
+mod semver;
 mod strings;
+mod subset;
 mod template;
+mod time;
 mod units;
 mod urlquery;
+mod uuid;
 
 #[cfg(test)]
 mod tests;
@@ -170,7 +176,9 @@ struct Builtin {
 static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
     let ours = [
         aggregates::FUNCTIONS,
+        bytes::FUNCTIONS,
         casts::FUNCTIONS,
+        cidr::FUNCTIONS,
         collections::FUNCTIONS,
         encoding::FUNCTIONS,
         format::FUNCTIONS,
@@ -182,10 +190,14 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         paths::FUNCTIONS,
         request::FUNCTIONS,
         schema::FUNCTIONS,
+        semver::FUNCTIONS,
         strings::FUNCTIONS,
+        subset::FUNCTIONS,
         template::FUNCTIONS,
+        time::FUNCTIONS,
         units::FUNCTIONS,
         urlquery::FUNCTIONS,
+        uuid::FUNCTIONS,
     ];
     let ours = ours
         .into_iter()
@@ -306,6 +318,11 @@ pub(crate) fn size(value: &Value) -> u64 {
         Value::Object(object) => 3 * VALUE_SIZE * object.len() as u64,
         _ => 0,
     }
+}
+
+/// A call whose result would not be OPA's.
+fn refused(name: &'static str, reason: &'static str) -> Fault {
+    Fault::Ends(ErrorKind::Refused { name, reason }.into())
 }
 
 /// An operand of the wrong type.

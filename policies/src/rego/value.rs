@@ -27,6 +27,7 @@ pub mod float;
 pub mod json;
 pub mod number;
 pub mod order;
+pub mod printable;
 pub mod text;
 
 pub use regorus::Value;

@@ -3,7 +3,12 @@
 use super::{Context, Fault, Function, Result, arithmetic, members, wrong_type};
 use crate::rego::{
     plan::ir::Operation,
-    value::{self, Value, number, order},
+    value::{
+        self, Value,
+        float::Float,
+        number::{self, Decimal},
+        order,
+    },
 };
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
@@ -61,7 +66,8 @@ fn is_true(value: &Value) -> bool {
     matches!(value, Value::Bool(true))
 }
 
-/// Exact as long as all members are integers, and in 64 bits from the beginning if one is not.
+/// Exact if all members are integers, and otherwise in floats from the beginning: sums in those of
+/// 64 bits, and products in 53, because OPA begins with a one of so many.
 fn fold(
     context: &mut Context<'_, '_>,
     operands: &[Value],
@@ -77,9 +83,29 @@ fn fold(
             value::kind(&operands[0]).name(),
         )));
     }
-    let mut result = start;
-    for member in members {
-        result = arithmetic::operate(operation, &result, member)?;
+    if members
+        .iter()
+        .all(|member| number::as_integer(member).is_some())
+    {
+        let mut result = start;
+        for member in members {
+            result = arithmetic::operate(operation, &result, member)?;
+        }
+        return Ok(result);
     }
-    Ok(result)
+    let floats = members.into_iter().filter_map(Decimal::of);
+    let floats = floats.map(|decimal| Float::nearest(&decimal));
+    let result = match operation {
+        Operation::Multiply => {
+            const BITS: u32 = 53;
+            let one = Float::nearest(&Decimal::new(1.into(), 0));
+            let product = floats.fold(one, |product, float| product.multiply_within(float, BITS));
+            product.shortest_within(BITS)
+        }
+        _ => floats
+            .fold(Float::nearest(&Decimal::zero()), Float::plus)
+            .shortest(),
+    };
+    let too_long = || Fault::from(arithmetic::Fault::TooLong);
+    result.into_value().ok_or_else(too_long)
 }

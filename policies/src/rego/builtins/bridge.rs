@@ -3,11 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use regorus::{
-    LimitError, Source, Value as RegorusValue,
+    Source, Value as RegorusValue,
     unstable::{BUILTINS, Expr, Ref, Span},
 };
 
-use super::{Context, Fault, Result, integer, pattern, string};
+use super::{Context, Fault, Result};
 use crate::rego::{
     execute::ErrorKind,
     value::{self, Value, number},
@@ -42,11 +42,6 @@ pub(super) fn call(
     let Some((function, _)) = BUILTINS.get(name) else {
         return Ok(Value::Undefined);
     };
-    match name {
-        "regex.split" => return split(context, operands),
-        "regex.template_match" => return template_match(context, operands),
-        _ => {}
-    }
     invoke(name, *function, context, operands)
 }
 
@@ -76,11 +71,6 @@ fn invoke(
     } else {
         operands
     };
-    // What is no string is invalid for OPA, and a fault for regorus.
-    let tells_validity = ["base64.is_valid", "net.cidr_is_valid", "semver.is_valid"];
-    if tells_validity.contains(&name) && !matches!(operands[0], RegorusValue::String(_)) {
-        return Ok(Value::Bool(false));
-    }
     // Functions name their operands in errors by where they stand, and want them all for it.
     let result = NOWHERE.with(|(span, expressions)| {
         catch_unwind(AssertUnwindSafe(|| {
@@ -88,93 +78,14 @@ fn invoke(
         }))
     });
     match result {
-        Ok(Ok(Value::Array(hosts))) if name == "net.cidr_expand" => {
-            // A set, for OPA.
-            Ok(hosts
-                .iter()
-                .cloned()
-                .collect::<std::collections::BTreeSet<_>>()
-                .into())
-        }
-        Ok(Ok(Value::String(text))) if decodes(name) && text.contains('\u{fffd}') => {
-            // OPA has a string of these bytes.
-            let reason = "the bytes are not UTF-8";
-            Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))
+        // What cannot be patched is an error, and only that has no result.
+        Ok(Ok(Value::Undefined)) if name == "json.patch" => {
+            Err(Fault::Value("the document cannot be patched so".to_owned()))
         }
         Ok(Ok(value)) => Ok(canonical(value)),
-        // OPA has no such limit, and an answer.
-        Ok(Err(error)) if error.downcast_ref::<LimitError>().is_some() => {
-            let reason = "the regular expression is too large";
-            Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))
-        }
-        Ok(Err(error)) if decodes(name) && name != "hex.decode" => match &operands[0] {
-            Value::String(text) if has_odd_bits(text) => {
-                let reason = "Go reads bits that are left over, and regorus does not";
-                Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))
-            }
-            _ => Err(fault(&format!("{error:#}"))),
-        },
         Ok(Err(error)) => Err(fault(&format!("{error:#}"))),
         Err(_) => Err(Fault::Ends(ErrorKind::Panicked(name).into())),
     }
-}
-
-/// Calls a function of regorus for another one.
-fn call_inner(
-    name: &'static str,
-    context: &mut Context<'_, '_>,
-    operands: &[Value],
-) -> Result<Value> {
-    match BUILTINS.get(name) {
-        Some((function, _)) => invoke(name, *function, context, operands),
-        None => Ok(Value::Undefined),
-    }
-}
-
-/// Splits as Go does, which has no piece beside an empty match at either end of the text.
-fn split(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
-    let text = string(operands, 1)?;
-    let pieces = call_inner("regex.split", context, operands)?;
-    let all = [operands[0].clone(), operands[1].clone(), Value::from(-1)];
-    let matches = call_inner("regex.find_n", context, &all)?;
-    let (Some(pieces), Some(matches)) = (value::elements(&pieces), value::elements(&matches))
-    else {
-        return Ok(Value::Undefined);
-    };
-    let length = |part: &Value| part.as_string().map_or(0, |part| part.len());
-    let mut found = Vec::new();
-    let (mut begin, mut end) = (0, 0);
-    if text.is_empty() && operands[0] != Value::from("") {
-        return Ok(Value::from(vec![Value::from("")]));
-    }
-    for (piece, matched) in pieces.iter().zip(matches) {
-        end = begin + length(piece);
-        let after = end + length(matched);
-        if after != 0 {
-            found.push(Value::from(&text[begin..end]));
-        }
-        begin = after;
-    }
-    if end != text.len() {
-        found.push(Value::from(&text[begin..]));
-    }
-    Ok(Value::from(found))
-}
-
-/// Matches a template, whose expressions stand between delimiters, as Go's mux does.
-fn template_match(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
-    let template = string(operands, 0)?;
-    let text = operands[1].clone();
-    string(operands, 1)?;
-    let delimiters = [string(operands, 2)?, string(operands, 3)?];
-    let (expression, parts) = pattern::template(template, delimiters)?;
-    for part in parts {
-        let part = Value::from(format!("^{part}$"));
-        if call_inner("regex.is_valid", context, &[part])? != Value::Bool(true) {
-            return Err(Fault::Value("error parsing regexp".to_owned()));
-        }
-    }
-    call_inner("regex.match", context, &[Value::from(expression), text])
 }
 
 /// Operands as regorus wants them, where that differs.
@@ -183,15 +94,6 @@ fn prepare(
     context: &mut Context<'_, '_>,
     operands: &[Value],
 ) -> Result<Option<Vec<Value>>> {
-    if let Some(at) = pattern::operand(name) {
-        return match pattern::translated(at, operands) {
-            Err(Fault::Value(_)) if name == "regex.is_valid" => Ok(Some(vec![Value::from("(")])),
-            translated => translated.map(Some),
-        };
-    }
-    for &at in integers(name) {
-        integer(operands, at)?;
-    }
     match (name, operands) {
         ("glob.match", [_, delimiters, _])
             if value::elements(delimiters).is_some_and(|list| !list.iter().all(is_character)) =>
@@ -202,81 +104,45 @@ fn prepare(
         ("indexof" | "indexof_n", [_, part]) if *part == Value::from("") => {
             Err(Fault::Value("empty search character".to_owned()))
         }
-        ("semver.compare" | "semver.is_valid", versions) => {
-            let number = |version: &Value| match version {
-                Value::String(text) => Value::from(text.strip_prefix('v').unwrap_or(text)),
-                other => other.clone(),
-            };
-            Ok(Some(versions.iter().map(number).collect()))
-        }
-        ("object.subset", [larger, smaller]) => {
-            use value::Kind::{Array, Object, Set};
-            match (value::kind(larger), value::kind(smaller)) {
-                (Object, Object) | (Set, Set) | (Array, Array | Set) => Ok(None),
-                _ => Err(Fault::Type(
-                    "both arguments object.subset must be of the same type or array and set"
-                        .to_owned(),
-                )),
-            }
-        }
-        // regorus builds all of them before anybody can look.
-        ("net.cidr_expand", [Value::String(cidr)]) => {
-            let bits = if cidr.contains(':') { 128 } else { 32 };
-            let prefix = cidr
-                .split_once('/')
-                .and_then(|(_, prefix)| prefix.parse().ok());
-            let free = prefix.map_or(0, |prefix: u32| u32::saturating_sub(bits, prefix));
-            context.charge_members(1usize.checked_shl(free).unwrap_or(usize::MAX))?;
-            Ok(None)
-        }
-        ("time.format", [zoned]) if value::elements(zoned).is_some_and(names_zone) => {
-            let reason = "names of time zones would be written otherwise than in OPA";
-            Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))
-        }
-        // Go knows only capital letters here, and a comma before fractions.
-        ("time.parse_rfc3339_ns", [Value::String(text)]) if text.contains(['t', 'z']) => {
-            Err(Fault::Value(format!("parsing time {text:?}")))
-        }
-        ("time.parse_rfc3339_ns", [Value::String(text)]) if text.contains(',') => {
-            Ok(Some(vec![Value::from(text.replacen(',', ".", 1))]))
-        }
-        // As Go does, whatever stands around a UUID of 38 bytes.
-        ("uuid.parse", [Value::String(text)]) if text.len() == 38 && text.is_ascii() => {
-            Ok(Some(vec![Value::from(&text[1..37])]))
+        // Places are integers, however they were written.
+        ("json.patch", [document, patches]) => {
+            context.charge_document(patches)?;
+            Ok(Some(vec![document.clone(), with_places(patches)]))
         }
         _ => Ok(None),
     }
-}
-
-/// Whether a time is to be written in a layout with the name of its zone.
-fn names_zone(operands: &[Value]) -> bool {
-    const LAYOUTS: [&str; 4] = ["UnixDate", "RFC822", "RFC850", "RFC1123"];
-    matches!(operands, [_, _, Value::String(layout)]
-        if LAYOUTS.contains(&&**layout) || layout.contains("MST"))
-}
-
-fn decodes(name: &str) -> bool {
-    matches!(name, "base64.decode" | "base64url.decode" | "hex.decode")
-}
-
-/// Whether a text is of base64's characters, and its last group is not full.
-fn has_odd_bits(text: &str) -> bool {
-    let text = text.trim_end_matches('=');
-    let is_digit = |c: char| c.is_ascii_alphanumeric() || "+/-_".contains(c);
-    text.len() % 4 > 1 && text.chars().all(is_digit)
 }
 
 fn is_character(value: &Value) -> bool {
     matches!(value, Value::String(text) if text.chars().count() == 1)
 }
 
-/// The operands of a function that regorus takes for integers though they have a fraction.
-fn integers(name: &str) -> &'static [usize] {
-    match name {
-        "array.slice" | "substring" => &[1, 2],
-        "regex.find_all_string_submatch_n" | "regex.find_n" => &[2],
-        "time.add_date" => &[1, 2, 3],
-        _ => &[],
+/// Patches with integers in place of `1.0` in their paths.
+fn with_places(patches: &Value) -> Value {
+    let place = |part: &Value| match number::as_integer(part) {
+        Some(integer) => number::integer(integer).unwrap_or(Value::Null),
+        None => part.clone(),
+    };
+    let path = |path: &Value| match value::elements(path) {
+        Some(parts) => Value::from(parts.iter().map(place).collect::<Vec<_>>()),
+        None => path.clone(),
+    };
+    let patch = |patch: &Value| match patch {
+        Value::Object(members) => {
+            let members = members.iter().map(|(key, value)| {
+                let is_path = ["path", "from"]
+                    .iter()
+                    .any(|name| *key == Value::from(*name));
+                let value = if is_path { path(value) } else { value.clone() };
+                (key.clone(), value)
+            });
+            members.collect::<std::collections::BTreeMap<_, _>>().into()
+        }
+        other => other.clone(),
+    };
+    match value::elements(patches) {
+        Some(patches) => Value::from(patches.iter().map(patch).collect::<Vec<_>>()),
+        None => patches.clone(),
     }
 }
 

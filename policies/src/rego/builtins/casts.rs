@@ -62,6 +62,9 @@ fn to_number(operand: &Value) -> Result<Value> {
             let (name, reason) = ("to_number", "digits in groups are no number of JSON");
             Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))
         }
+        Value::String(text) if text.parse().is_ok_and(f64::is_infinite) => Err(Fault::Value(
+            format!("number out of range: {}", value::json::write(operand)),
+        )),
         Value::String(text) => {
             let fault = || Fault::Value(format!("invalid number: {}", value::json::write(operand)));
             // Go reads more than JSON has, such as `.5` and `+1`, but OPA takes no more than that.

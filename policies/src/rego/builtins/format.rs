@@ -1,18 +1,22 @@
 //! `sprintf`: Go's `fmt`, as far as values can reach it.
 
+mod directive;
+mod float;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 
-use num_bigint::{BigInt, Sign};
+use num_bigint::BigInt;
 
-use super::{Context, Fault, Function, Result, string, wrong_type};
-use crate::rego::{
-    execute::ErrorKind,
-    value::{self, Kind, Value, number, text},
-};
+use self::directive::Directive;
+use super::{Context, Function, Result, refused, string, wrong_type};
+use crate::rego::value::{self, Kind, Value, number, text};
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[("sprintf", 2, sprintf)];
 
-/// The widest field. Go stops at the same.
+/// The widest field that an operand may ask for, and the largest number to which Go adds one more
+/// digit.
 const MAX_WIDTH: usize = 1_000_000;
 
 /// Bits of the largest float. Go prints a larger number as it was written, with an exponent or
@@ -22,99 +26,71 @@ const MAX_BITS: u64 = 1024;
 /// An operand, as Go would hold it.
 #[derive(Debug)]
 enum Operand<'v> {
-    Integer(BigInt),
+    Integer(i64),
+    /// An integer beyond 64 bits.
+    Big(BigInt),
     Float(f64),
     Text(Cow<'v, str>),
 }
 
 impl<'v> Operand<'v> {
-    fn of(value: &'v Value) -> Self {
+    fn of(value: &'v Value) -> Result<Self> {
+        let unknown = || refused("sprintf", "how so large a number was written is not known");
         match value {
-            Value::String(text) => Self::Text(Cow::Borrowed(text)),
-            value if number::is_written_as_fraction(value) => {
-                Self::Float(number::as_f64(value).unwrap_or_default())
+            Value::String(text) => Ok(Self::Text(Cow::Borrowed(text))),
+            value if value::kind(value) == Kind::Number => {
+                let integer =
+                    number::as_integer(value).filter(|_| !number::is_written_as_fraction(value));
+                match integer {
+                    Some(integer) if integer.bits() > MAX_BITS => Err(unknown()),
+                    Some(integer) => Ok(match i64::try_from(&integer) {
+                        Ok(integer) => Self::Integer(integer),
+                        Err(_) => Self::Big(integer),
+                    }),
+                    None => number::as_f64(value)
+                        .filter(|float| float.is_finite())
+                        .map(Self::Float)
+                        .ok_or_else(unknown),
+                }
             }
-            value if value::kind(value) == Kind::Number => match number::as_integer(value) {
-                Some(integer) => Self::Integer(integer),
-                None => Self::Float(number::as_f64(value).unwrap_or_default()),
-            },
-            value => Self::Text(Cow::Owned(text::literal(value))),
+            value => Ok(Self::Text(Cow::Owned(text::literal(value)))),
         }
     }
 
     /// Go's name of the type.
     fn type_name(&self) -> &'static str {
         match self {
-            Self::Integer(integer) if i64::try_from(integer).is_ok() => "int64",
-            Self::Integer(_) => "big.Int",
+            Self::Integer(_) => "int64",
+            Self::Big(_) => "*big.Int",
             Self::Float(_) => "float64",
             Self::Text(_) => "string",
         }
     }
-
-    /// Go's name of the type, as a pointer where it is one.
-    fn pointed(&self) -> &'static str {
-        match self.type_name() {
-            "big.Int" => "*big.Int",
-            name => name,
-        }
-    }
-
-    fn plain(&self) -> String {
-        match self {
-            Self::Integer(integer) => integer.to_string(),
-            Self::Float(float) => general(*float, None, false),
-            Self::Text(text) => text.to_string(),
-        }
-    }
-}
-
-/// What stands between `%` and the verb.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "Go's flags")]
-struct Directive {
-    plus: bool,
-    minus: bool,
-    sharp: bool,
-    space: bool,
-    zero: bool,
-    width: Option<usize>,
-    precision: Option<usize>,
 }
 
 fn sprintf(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let format = string(operands, 0)?;
     context.charge_text(&operands[1])?;
-    let arguments: Vec<Operand<'_>> = value::elements(&operands[1])
+    let arguments: Result<Vec<Operand<'_>>> = value::elements(&operands[1])
         .ok_or_else(|| wrong_type(2, "array", &operands[1]))?
         .iter()
         .map(Operand::of)
         .collect();
-    let is_huge = |argument: &Operand<'_>| matches!(argument, Operand::Integer(integer) if integer.bits() > MAX_BITS);
-    if arguments.iter().any(is_huge) {
-        let (name, reason) = ("sprintf", "how so large a number was written is not known");
-        return Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()));
-    }
-    let is_float = |argument: &Operand| matches!(argument, Operand::Float(_));
-    if arguments.iter().all(is_float) && !arguments.is_empty() && has_verb(format, &['b', 'x', 'X'])
-    {
-        let (name, reason) = ("sprintf", "fractions are not written in bits");
-        return Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()));
-    }
     let mut formatter = Formatter {
         rest: format,
-        arguments: &arguments,
+        arguments: &arguments?,
         next: 0,
         reordered: false,
+        is_index_good: true,
         result: String::with_capacity(format.len()),
     };
-    while formatter.step() {
+    while formatter.step(context)? {
         let built = formatter.result.len() as u64;
         if built > context.budget.memory_left() {
             context.budget.charge(built)?;
         }
     }
-    formatter.complain_about_extra();
+    formatter.complain_about_extra(context)?;
     Ok(Value::from(formatter.result))
 }
 
@@ -125,74 +101,110 @@ struct Formatter<'f> {
     arguments: &'f [Operand<'f>],
     next: usize,
     reordered: bool,
+    is_index_good: bool,
     result: String,
 }
 
 impl Formatter<'_> {
     /// The text up to a directive, and the directive. `false` at the end.
-    fn step(&mut self) -> bool {
+    fn step(&mut self, context: &mut Context<'_, '_>) -> Result<bool> {
         let Some((text, rest)) = self.rest.split_once('%') else {
             self.result.push_str(self.rest);
             self.rest = "";
-            return false;
+            return Ok(false);
         };
         self.result.push_str(text);
         self.rest = rest;
-        self.directive();
-        true
+        self.directive(context)?;
+        Ok(true)
     }
 
-    fn directive(&mut self) {
+    fn directive(&mut self, context: &mut Context<'_, '_>) -> Result<()> {
         let mut directive = Directive::default();
         while let Some(flag) = self.rest.chars().next() {
             match flag {
                 '+' => directive.plus = true,
-                '-' => (directive.minus, directive.zero) = (true, false),
+                '-' => directive.minus = true,
                 '#' => directive.sharp = true,
                 ' ' => directive.space = true,
-                '0' => directive.zero = !directive.minus,
+                '0' => directive.zero = true,
                 _ => break,
             }
             self.rest = &self.rest[1..];
         }
-        let mut found = self.index();
-        match self.number() {
-            Measure::None => {}
-            Measure::Literal(width) => directive.width = Some(width),
-            Measure::Argument(Some(width)) => {
-                directive.minus |= width < 0;
-                directive.width = usize::try_from(width.unsigned_abs()).ok();
+        self.is_index_good = true;
+        let mut after_index = self.index();
+        if self.take('*') {
+            after_index = false;
+            let width = self.measure();
+            if width.is_none() {
+                self.result.push_str("%!(BADWIDTH)");
             }
-            Measure::Argument(None) => self.result.push_str("%!(BADWIDTH)"),
+            if width.is_some_and(|width| width < 0) {
+                (directive.minus, directive.zero) = (true, false);
+            }
+            directive.width = width.and_then(|width| usize::try_from(width.unsigned_abs()).ok());
+        } else {
+            directive.width = self.number();
+            self.is_index_good &= !after_index || directive.width.is_none();
         }
-        if self.rest.starts_with('.') {
-            self.rest = &self.rest[1..];
-            found &= self.index();
-            match self.number() {
-                Measure::None => directive.precision = Some(0),
-                Measure::Literal(precision) => directive.precision = Some(precision),
-                Measure::Argument(Some(precision)) if precision >= 0 => {
-                    directive.precision = usize::try_from(precision).ok();
+        // A point at the very end is a verb.
+        if self.rest.len() > 1 && self.take('.') {
+            self.is_index_good &= !after_index;
+            after_index = self.index();
+            if self.take('*') {
+                after_index = false;
+                let precision = self.measure();
+                directive.precision = precision.and_then(|precision| precision.try_into().ok());
+                if directive.precision.is_none() {
+                    self.result.push_str("%!(BADPREC)");
                 }
-                Measure::Argument(Some(_)) => {}
-                Measure::Argument(None) => self.result.push_str("%!(BADPREC)"),
+            } else {
+                directive.precision = Some(self.number().unwrap_or(0));
             }
         }
-        found &= self.index();
+        if !after_index {
+            self.index();
+        }
         let Some(verb) = self.rest.chars().next() else {
             self.result.push_str("%!(NOVERB)");
-            return;
+            return Ok(());
         };
         self.rest = &self.rest[verb.len_utf8()..];
         match (verb, self.arguments.get(self.next)) {
             ('%', _) => self.result.push('%'),
-            (verb, _) if !found => self.complain(verb, "(BADINDEX)"),
+            (verb, _) if !self.is_index_good => self.complain(verb, "(BADINDEX)"),
             (verb, None) => self.complain(verb, "(MISSING)"),
             (verb, Some(argument)) => {
                 self.next += 1;
-                format_one(&mut self.result, directive, verb, argument);
+                self.write(context, directive, verb, argument)?;
             }
         }
+        Ok(())
+    }
+
+    fn write(
+        &mut self,
+        context: &mut Context<'_, '_>,
+        mut directive: Directive,
+        verb: char,
+        argument: &Operand<'_>,
+    ) -> Result<()> {
+        // Nearly every directive is a `%v` or `%s` of a string.
+        if let ('v' | 's', Operand::Text(text)) = (verb, argument)
+            && directive == Directive::default()
+        {
+            self.result.push_str(text);
+            return Ok(());
+        }
+        if matches!(verb, 'v' | 'w') {
+            directive.sharp_value = std::mem::take(&mut directive.sharp);
+            directive.plus_value = std::mem::take(&mut directive.plus);
+        }
+        let room = [directive.width, directive.precision].into_iter().flatten();
+        context.charge_bytes(room.sum())?;
+        directive::write(&mut self.result, directive, verb, argument)
+            .ok_or_else(|| refused("sprintf", "addresses are known to nobody"))
     }
 
     fn complain(&mut self, verb: char, about: &str) {
@@ -201,292 +213,80 @@ impl Formatter<'_> {
         self.result.push_str(about);
     }
 
-    /// `[2]`: which argument comes next. `false` if there is no such one.
+    fn take(&mut self, sign: char) -> bool {
+        let rest = self.rest.strip_prefix(sign);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    /// `[2]`: which argument comes next. Whether there is such a thing, and a number in it.
     fn index(&mut self) -> bool {
-        let Some((inside, rest)) = self
-            .rest
-            .strip_prefix('[')
-            .and_then(|rest| rest.split_once(']'))
-        else {
-            return true;
+        let Some(inside) = self.rest.strip_prefix('[') else {
+            return false;
+        };
+        self.reordered = true;
+        let Some((number, rest)) = inside.split_once(']').filter(|_| self.rest.len() > 2) else {
+            self.rest = inside;
+            self.is_index_good = false;
+            return false;
         };
         self.rest = rest;
-        self.reordered = true;
-        match inside.parse::<usize>() {
-            Ok(index @ 1..) if index <= self.arguments.len() => {
-                self.next = index - 1;
-                true
+        let number = Some(number)
+            .filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(bounded);
+        match number {
+            Some(index @ 1..) if index <= self.arguments.len() => self.next = index - 1,
+            _ => self.is_index_good = false,
+        }
+        number.is_some()
+    }
+
+    /// A width or a precision that is an argument.
+    fn measure(&mut self) -> Option<i64> {
+        let argument = self.arguments.get(self.next)?;
+        self.next += 1;
+        match argument {
+            Operand::Integer(integer) => {
+                Some(*integer).filter(|integer| integer.unsigned_abs() <= MAX_WIDTH as u64)
             }
-            _ => false,
+            _ => None,
         }
     }
 
-    /// A width or a precision.
-    fn number(&mut self) -> Measure {
-        if let Some(rest) = self.rest.strip_prefix('*') {
-            self.rest = rest;
-            let argument = self.arguments.get(self.next);
-            self.next += 1;
-            return Measure::Argument(match argument {
-                Some(Operand::Integer(integer)) => i64::try_from(integer)
-                    .ok()
-                    .filter(|number| number.unsigned_abs() <= MAX_WIDTH as u64),
-                _ => None,
-            });
-        }
-        let end = self
-            .rest
-            .find(|character: char| !character.is_ascii_digit())
-            .unwrap_or(self.rest.len());
-        let (digits, rest) = self.rest.split_at(end);
-        match digits.parse::<usize>() {
-            Ok(number) if number <= MAX_WIDTH => {
-                self.rest = rest;
-                Measure::Literal(number)
-            }
-            // Go gives up on the whole format.
-            Ok(_) => {
-                self.rest = "";
-                Measure::None
-            }
-            Err(_) if !digits.is_empty() => {
-                self.rest = "";
-                Measure::None
-            }
-            Err(_) => Measure::None,
-        }
-    }
-
-    fn complain_about_extra(&mut self) {
-        if self.reordered || self.next >= self.arguments.len() {
-            return;
-        }
-        let extra: Vec<String> = self.arguments[self.next..]
-            .iter()
-            .map(|argument| format!("{}={}", argument.pointed(), argument.plain()))
-            .collect();
-        self.result.push_str("%!(EXTRA ");
-        self.result.push_str(&extra.join(", "));
-        self.result.push(')');
-    }
-}
-
-/// What a width or a precision is.
-#[derive(Debug)]
-enum Measure {
-    None,
-    Literal(usize),
-    Argument(Option<i64>),
-}
-
-fn format_one(result: &mut String, directive: Directive, verb: char, argument: &Operand<'_>) {
-    // Nearly every directive is a `%v` or `%s` of a string.
-    if let ('v' | 's', Operand::Text(text)) = (verb, argument)
-        && directive == Directive::default()
-    {
-        return result.push_str(text);
-    }
-    let formatted = match (verb, argument) {
-        ('T', argument) => Some(argument.pointed().to_owned()),
-        (verb, Operand::Integer(integer)) => {
-            return match format_integer(directive, verb, integer) {
-                Some(text) => pad_number(result, directive, &text, directive.precision.is_none()),
-                None => complain(result, verb, argument),
-            };
-        }
-        (verb, Operand::Float(float)) => {
-            return match format_float(directive, verb, *float) {
-                Some(text) => pad_number(result, directive, &text, true),
-                None => complain(result, verb, argument),
-            };
-        }
-        (verb, Operand::Text(text)) => format_text(directive, verb, text),
-    };
-    match formatted {
-        Some(text) => pad(result, directive, &text),
-        None => complain(result, verb, argument),
-    }
-}
-
-/// `%!d(string=hi)`
-fn complain(result: &mut String, verb: char, argument: &Operand<'_>) {
-    result.push_str("%!");
-    result.push(verb);
-    result.push('(');
-    result.push_str(argument.type_name());
-    result.push('=');
-    result.push_str(&argument.plain());
-    result.push(')');
-}
-
-fn format_text(directive: Directive, verb: char, text: &str) -> Option<String> {
-    let cut: String = match directive.precision {
-        Some(precision) => text.chars().take(precision).collect(),
-        None => text.to_owned(),
-    };
-    let hex = |upper: bool| {
-        let bytes = directive.precision.unwrap_or(usize::MAX);
-        let digits = text.bytes().take(bytes).map(|byte| match (upper, byte) {
-            (true, byte) => format!("{byte:02X}"),
-            (false, byte) => format!("{byte:02x}"),
-        });
-        let separator = if directive.space { " " } else { "" };
-        digits.collect::<Vec<_>>().join(separator)
-    };
-    match verb {
-        'v' if directive.sharp => Some(quoted(text)),
-        'v' | 's' => Some(cut),
-        'q' if directive.sharp && !text.contains('`') => Some(format!("`{cut}`")),
-        'q' => Some(quoted(&cut)),
-        'x' => Some(hex(false)),
-        'X' => Some(hex(true)),
-        _ => None,
-    }
-}
-
-fn quoted(string: &str) -> String {
-    let mut result = String::new();
-    text::quote(&mut result, string);
-    result
-}
-
-fn format_integer(directive: Directive, verb: char, integer: &BigInt) -> Option<String> {
-    let (radix, prefix, upper) = match verb {
-        'v' | 'd' => (10, "", false),
-        // Go's big integers know it, its small ones do not.
-        's' if i64::try_from(integer).is_err() => (10, "", false),
-        'b' => (2, "0b", false),
-        'o' => (8, "0", false),
-        'O' => (8, "0o", false),
-        'x' => (16, "0x", false),
-        'X' => (16, "0X", true),
-        'c' | 'q' | 'U' => {
-            let code = u32::try_from(integer).ok();
-            let character = code.and_then(char::from_u32).unwrap_or('\u{fffd}');
-            return Some(match verb {
-                'c' => character.to_string(),
-                'q' => format!("'{character}'"),
-                _ => format!("U+{:04X}", code?),
-            });
-        }
-        _ => return None,
-    };
-    let mut digits = integer.magnitude().to_str_radix(radix);
-    if upper {
-        digits.make_ascii_uppercase();
-    }
-    if let Some(precision) = directive.precision {
-        let missing = precision.saturating_sub(digits.len());
-        digits.insert_str(0, &"0".repeat(missing));
-    }
-    if directive.sharp || verb == 'O' {
-        digits.insert_str(0, prefix);
-    }
-    Some(signed(directive, integer.sign() == Sign::Minus, &digits))
-}
-
-fn signed(directive: Directive, negative: bool, digits: &str) -> String {
-    let sign = match negative {
-        true => "-",
-        false if directive.plus => "+",
-        false if directive.space => " ",
-        false => "",
-    };
-    format!("{sign}{digits}")
-}
-
-/// Whether a format has one of these verbs.
-fn has_verb(format: &str, verbs: &[char]) -> bool {
-    format.split('%').skip(1).any(|directive| {
-        let verb =
-            directive.trim_start_matches(|c: char| "+-# *.[]".contains(c) || c.is_ascii_digit());
-        verb.starts_with(verbs)
-    })
-}
-
-fn format_float(directive: Directive, verb: char, float: f64) -> Option<String> {
-    let magnitude = float.abs();
-    let text = match verb {
-        'v' | 'g' => general(magnitude, directive.precision, false),
-        'G' => general(magnitude, directive.precision, true),
-        'e' => exponential(magnitude, directive.precision.or(Some(6)), false),
-        'E' => exponential(magnitude, directive.precision.or(Some(6)), true),
-        'f' | 'F' => format!("{magnitude:.*}", directive.precision.unwrap_or(6)),
-        _ => return None,
-    };
-    Some(signed(directive, float.is_sign_negative(), &text))
-}
-
-/// `1.5e+06`
-fn exponential(float: f64, precision: Option<usize>, upper: bool) -> String {
-    let text = match precision {
-        Some(precision) => format!("{float:.precision$e}"),
-        None => format!("{float:e}"),
-    };
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let (sign, digits) = match exponent.strip_prefix('-') {
-        Some(digits) => ('-', digits),
-        None => ('+', exponent),
-    };
-    let e = if upper { 'E' } else { 'e' };
-    format!("{mantissa}{e}{sign}{digits:0>2}")
-}
-
-/// Go's `%g`: with an exponent where it is below -4, or not below the precision.
-fn general(float: f64, precision: Option<usize>, upper: bool) -> String {
-    let digits = precision.map(|precision| precision.max(1));
-    let scientific = match digits {
-        Some(digits) => format!("{float:.*e}", digits - 1),
-        None => format!("{float:e}"),
-    };
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let power: i32 = exponent.parse().unwrap_or(0);
-    let significant = mantissa.trim_start_matches('-').replace('.', "");
-    let significant = significant.trim_end_matches('0').len().max(1);
-    // Without a precision, Go decides as with one of six.
-    let limit = match digits {
-        None => 6,
-        Some(digits) => i32::try_from(digits).unwrap_or(i32::MAX),
-    };
-    if power < -4 || power >= limit {
-        return exponential(float, Some(significant - 1), upper);
-    }
-    let after = i32::try_from(significant).unwrap_or(i32::MAX) - 1 - power;
-    format!("{float:.*}", usize::try_from(after).unwrap_or(0))
-}
-
-/// Pads with spaces, or strings with noughts where that is asked for.
-fn pad(result: &mut String, directive: Directive, text: &str) {
-    let missing = directive
-        .width
-        .unwrap_or(0)
-        .saturating_sub(text.chars().count());
-    let filling = if directive.zero { "0" } else { " " }.repeat(missing);
-    if directive.minus {
-        result.push_str(text);
-        result.push_str(&filling);
-    } else {
-        result.push_str(&filling);
-        result.push_str(text);
-    }
-}
-
-/// Pads a number; noughts come after its sign.
-fn pad_number(result: &mut String, directive: Directive, text: &str, may_be_zero: bool) {
-    if !(directive.zero && may_be_zero) {
-        let spaces = Directive {
-            zero: false,
-            ..directive
+    /// A width or a precision that is written down. Of one that is too long, Go skips the rest of
+    /// the format.
+    fn number(&mut self) -> Option<usize> {
+        let end = self.rest.find(|c: char| !c.is_ascii_digit());
+        let (digits, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        let number = bounded(digits);
+        self.rest = if number.is_none() && !digits.is_empty() {
+            ""
+        } else {
+            rest
         };
-        return pad(result, spaces, text);
+        number
     }
-    let digits = text.trim_start_matches(['-', '+', ' ']);
-    let sign = &text[..text.len() - digits.len()];
-    let missing = directive
-        .width
-        .unwrap_or(0)
-        .saturating_sub(text.chars().count());
-    result.push_str(sign);
-    result.push_str(&"0".repeat(missing));
-    result.push_str(digits);
+
+    fn complain_about_extra(&mut self, context: &mut Context<'_, '_>) -> Result<()> {
+        if self.reordered || self.next >= self.arguments.len() {
+            return Ok(());
+        }
+        self.result.push_str("%!(EXTRA ");
+        for (at, argument) in self.arguments[self.next..].iter().enumerate() {
+            if at > 0 {
+                self.result.push_str(", ");
+            }
+            self.result.push_str(argument.type_name());
+            self.result.push('=');
+            self.write(context, Directive::default(), 'v', argument)?;
+        }
+        self.result.push(')');
+        Ok(())
+    }
+}
+
+/// A number, unless a digit would be added to one that is too large.
+fn bounded(digits: &str) -> Option<usize> {
+    let number: usize = digits.parse().ok()?;
+    (number / 10 <= MAX_WIDTH).then_some(number)
 }

@@ -1,32 +1,11 @@
-//! Regular expressions in RE2's syntax, which OPA has, for regorus, which has that of Rust.
+//! Regular expressions in RE2's syntax, which OPA has, in that of Rust.
 //!
 //! The two agree but for what this translates: Perl's classes and word boundaries are ASCII in RE2;
-//! brackets and doubled signs in a class are literal; `\<`, `\>` are too; `\Q…\E` quotes.
+//! brackets and doubled signs in a class are literal; `\<`, `\>` are too; `\Q…\E` quotes; Unicode's
+//! classes are its categories and scripts. RE2 refuses a repetition of a repetition, and too many.
 
-use super::{Fault, Result, string};
-use crate::rego::{execute::ErrorKind, value::Value};
-
-/// The operand of a function that is a regular expression.
-pub(super) fn operand(name: &str) -> Option<usize> {
-    match name {
-        "regex.find_all_string_submatch_n"
-        | "regex.find_n"
-        | "regex.is_valid"
-        | "regex.match"
-        | "regex.split" => Some(0),
-        "regex.replace" => Some(1),
-        _ => None,
-    }
-}
-
-/// The operands with the expression translated.
-pub(super) fn translated(at: usize, operands: &[Value]) -> Result<Vec<Value>> {
-    let mut operands = operands.to_vec();
-    if matches!(operands[at], Value::String(_)) {
-        operands[at] = Value::from(translate(string(&operands, at)?)?);
-    }
-    Ok(operands)
-}
+use super::{Fault, Result};
+use crate::rego::execute::ErrorKind;
 
 /// The expression that a template stands for, and the expressions between its delimiters.
 pub(super) fn template<'t>(
@@ -76,6 +55,58 @@ pub(super) fn template<'t>(
     Ok((expression, parts))
 }
 
+/// Categories with long names.
+const CATEGORIES: [&str; 43] = [
+    "any",
+    "ascii",
+    "assigned",
+    "casedletter",
+    "closepunctuation",
+    "cntrl",
+    "combiningmark",
+    "connectorpunctuation",
+    "control",
+    "currencysymbol",
+    "dashpunctuation",
+    "decimalnumber",
+    "digit",
+    "enclosingmark",
+    "finalpunctuation",
+    "format",
+    "initialpunctuation",
+    "letter",
+    "letternumber",
+    "lineseparator",
+    "lowercaseletter",
+    "mark",
+    "mathsymbol",
+    "modifierletter",
+    "modifiersymbol",
+    "nonspacingmark",
+    "number",
+    "openpunctuation",
+    "other",
+    "otherletter",
+    "othernumber",
+    "otherpunctuation",
+    "othersymbol",
+    "paragraphseparator",
+    "privateuse",
+    "punct",
+    "punctuation",
+    "separator",
+    "spaceseparator",
+    "spacingmark",
+    "symbol",
+    "titlecaseletter",
+    "uppercaseletter",
+];
+
+/// Scripts whose names have four letters.
+const SCRIPTS_OF_FOUR: [&str; 9] = [
+    "ahom", "cham", "kawi", "lisu", "miao", "modi", "newa", "thai", "toto",
+];
+
 /// The largest number of repetitions in RE2.
 const MAX_REPETITIONS: u32 = 1000;
 
@@ -84,23 +115,79 @@ pub(super) fn translate(pattern: &str) -> Result<String> {
     let mut translator = Translator {
         rest: pattern,
         result: String::with_capacity(pattern.len() + 16),
+        copies: Copies::default(),
     };
+    // Whether a repetition was last.
+    let mut is_repeated = false;
     while let Some(character) = translator.next() {
+        let was_repeated = std::mem::take(&mut is_repeated);
         match character {
             '\\' => translator.escape(false)?,
             '[' => translator.class()?,
-            '{' => translator.repetition()?,
+            '{' => is_repeated = translator.repetition()?,
             '(' => translator.group()?,
+            ')' => translator.copies.close(),
+            '*' | '+' | '?' => is_repeated = true,
+            _ => {}
+        }
+        match character {
+            '\\' | '[' | '{' | '(' => {}
             other => translator.result.push(other),
+        }
+        if is_repeated {
+            if was_repeated {
+                return Err(invalid());
+            }
+            if let Some(rest) = translator.rest.strip_prefix('?') {
+                translator.rest = rest;
+                translator.result.push('?');
+            }
+        } else if !matches!(character, '(' | ')') {
+            translator.copies.one();
         }
     }
     Ok(translator.result)
+}
+
+/// How often numbers of repetitions copy what they repeat.
+#[derive(Debug, Default)]
+struct Copies {
+    /// What can be repeated next.
+    last: u32,
+    /// The most in this group.
+    most: u32,
+    /// The most so far in the groups around this.
+    around: Vec<u32>,
+}
+
+impl Copies {
+    fn one(&mut self) {
+        self.last = 1;
+        self.most = self.most.max(1);
+    }
+
+    fn open(&mut self) {
+        self.around.push(std::mem::take(&mut self.most));
+    }
+
+    fn close(&mut self) {
+        self.last = self.most.max(1);
+        self.most = self.last.max(self.around.pop().unwrap_or(0));
+    }
+
+    /// `false` if it is too often.
+    fn repeat(&mut self, times: u32) -> bool {
+        self.last = self.last.max(1).saturating_mul(times.max(1));
+        self.most = self.most.max(self.last);
+        times < 2 || self.last <= MAX_REPETITIONS
+    }
 }
 
 #[derive(Debug)]
 struct Translator<'p> {
     rest: &'p str,
     result: String,
+    copies: Copies,
 }
 
 impl Translator<'_> {
@@ -148,9 +235,47 @@ impl Translator<'_> {
                 let character = code.ok().and_then(char::from_u32).ok_or_else(invalid)?;
                 literal(&mut self.result, character);
             }
+            'x' if self.rest.starts_with('{') => {
+                let end = self.rest.find('}').ok_or_else(invalid)?;
+                self.result.push_str("\\x");
+                self.result.push_str(&self.rest[..=end]);
+                self.rest = &self.rest[end + 1..];
+            }
+            'p' | 'P' if self.rest.starts_with('{') => self.unicode(escaped == 'P')?,
             other if other.is_ascii_punctuation() => literal(&mut self.result, other),
             other => self.result.extend(['\\', other]),
         }
+        Ok(())
+    }
+
+    /// What comes after `\p`: the name of a category or of a script.
+    fn unicode(&mut self, negated: bool) -> Result<()> {
+        let inside = self
+            .rest
+            .strip_prefix('{')
+            .and_then(|rest| rest.split_once('}'));
+        let (name, rest) = inside.ok_or_else(invalid)?;
+        self.rest = rest;
+        let (negated, name) = match name.strip_prefix('^') {
+            Some(name) => (!negated, name),
+            None => (negated, name),
+        };
+        let name: String = name
+            .chars()
+            .filter(|c| !matches!(c, '_' | '-' | ' '))
+            .collect();
+        let name = name.to_ascii_lowercase();
+        if !name.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            return Err(invalid());
+        }
+        let is_category = (name.len() <= 2 && name != "yi") || CATEGORIES.contains(&&*name);
+        // Rust also knows the codes of scripts, which have four letters.
+        if !is_category && name.len() == 4 && !SCRIPTS_OF_FOUR.contains(&&*name) {
+            return Err(invalid());
+        }
+        let sign = if negated { 'P' } else { 'p' };
+        let of = if is_category { "gc" } else { "sc" };
+        self.result.push_str(&format!("\\{sign}{{{of}={name}}}"));
         Ok(())
     }
 
@@ -194,44 +319,51 @@ impl Translator<'_> {
         }
     }
 
-    /// What comes after `{`: a number of repetitions, or itself.
-    fn repetition(&mut self) -> Result<()> {
-        let Some((inside, _)) = self.rest.split_once('}') else {
+    /// What comes after `{`: a number of repetitions, or itself. Whether it is the number.
+    fn repetition(&mut self) -> Result<bool> {
+        let Some((inside, rest)) = self.rest.split_once('}') else {
             self.result.push_str("\\{");
-            return Ok(());
+            return Ok(false);
         };
         let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let (least, most) = inside.split_once(',').unwrap_or((inside, inside));
         if !is_number(least) || !(most.is_empty() || is_number(most)) {
             self.result.push_str("\\{");
-            return Ok(());
+            return Ok(false);
         }
-        let too_many = |text: &str| {
-            !text.is_empty()
-                && text
-                    .parse::<u32>()
-                    .map_or(true, |number| number > MAX_REPETITIONS)
+        let least: u32 = least.parse().map_err(|_| invalid())?;
+        let most: Option<u32> = match most {
+            "" => None,
+            most => Some(most.parse().map_err(|_| invalid())?),
         };
-        if too_many(least) || too_many(most) {
+        let times = most.unwrap_or(least);
+        if least.max(times) > MAX_REPETITIONS || !self.copies.repeat(times) {
             return Err(invalid());
         }
         self.result.push('{');
-        Ok(())
+        self.result.push_str(inside);
+        self.result.push('}');
+        self.rest = rest;
+        Ok(true)
     }
 
     /// What comes after `(`.
     fn group(&mut self) -> Result<()> {
         self.result.push('(');
+        self.copies.open();
         let Some(flags) = self.rest.strip_prefix('?') else {
             return Ok(());
         };
         let end = flags
             .find([':', ')', '<', 'P', '\''])
             .unwrap_or(flags.len());
-        if flags[..end].bytes().all(|flag| b"imsU-".contains(&flag)) {
-            return Ok(());
+        if !flags[..end].bytes().all(|flag| b"imsU-".contains(&flag)) {
+            return Err(invalid());
         }
-        Err(invalid())
+        // This sign repeats nothing.
+        self.rest = flags;
+        self.result.push('?');
+        Ok(())
     }
 }
 
@@ -273,6 +405,11 @@ mod tests {
     #[case(r"a{2,3}{x}", r"a{2,3}\{x}")]
     #[case(r"(?i)a(?:b)(?P<n>c)", r"(?i)a(?:b)(?P<n>c)")]
     #[case(r"\.\/\x41\pL", r"\.\/\x41\pL")]
+    #[case(r"\x{65e5}a{2}", r"\x{65e5}a{2}")]
+    #[case(r"\p{Greek}\P{^Lu}", r"\p{sc=greek}\p{gc=lu}")]
+    #[case(r"[\p{Upper_case Letter}]", r"[\p{gc=uppercaseletter}]")]
+    #[case(r"a*?b+?(c{2}){3}", r"a*?b+?(c{2}){3}")]
+    #[case(r"(a{30}b*){33}", r"(a{30}b*){33}")]
     fn translates(#[case] pattern: &str, #[case] expected: &str) {
         assert_eq!(translate(pattern).ok().as_deref(), Some(expected));
     }
@@ -282,6 +419,13 @@ mod tests {
     #[case(r"a{1001}")]
     #[case(r"(?x)a")]
     #[case(r"(?=a)")]
+    #[case(r"a**")]
+    #[case(r"a+?+")]
+    #[case(r"a{2}{2}")]
+    #[case(r"((a{10}b){10}|c){11}")]
+    #[case(r"\p{Alphabetic=Yes}")]
+    #[case(r"\p{Grek}")]
+    #[case(r"\x{41")]
     fn refuses_what_re2_does_not_know(#[case] pattern: &str) {
         assert!(translate(pattern).is_err());
     }

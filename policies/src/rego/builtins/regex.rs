@@ -5,8 +5,8 @@ use std::{cell::RefCell, collections::HashMap};
 
 use regex::{Captures, Regex, RegexBuilder};
 
-use super::{Context, Fault, Function, Result, integer, pattern, string};
-use crate::rego::{execute::ErrorKind, value::Value};
+use super::{Context, Fault, Function, Result, integer, pattern, refused, string};
+use crate::rego::value::Value;
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     (
@@ -14,11 +14,24 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
         3,
         find_all_string_submatch_n,
     ),
+    ("regex.find_n", 3, find_n),
+    ("regex.is_valid", 1, |_, operands| {
+        let Ok(expression) = string(operands, 0) else {
+            return Ok(Value::Bool(false));
+        };
+        match with(expression, |_| Ok(())) {
+            Ok(()) => Ok(Value::Bool(true)),
+            Err(Fault::Value(_)) => Ok(Value::Bool(false)),
+            Err(fault) => Err(fault),
+        }
+    }),
     ("regex.match", 2, |_, operands| {
         let (expression, text) = (string(operands, 0)?, string(operands, 1)?);
         with(expression, |regex| Ok(Value::Bool(regex.is_match(text))))
     }),
     ("regex.replace", 3, replace),
+    ("regex.split", 2, split),
+    ("regex.template_match", 4, template_match),
 ];
 
 /// How many expressions a thread keeps. Policies have them as constants, mostly.
@@ -57,8 +70,12 @@ fn compile(expression: &str) -> Result<Regex> {
         .build()
         .map_err(|error| match error {
             regex::Error::CompiledTooBig(_) => {
-                let (name, reason) = ("regex", "the expression is too large");
-                Fault::Ends(ErrorKind::Refused { name, reason }.into())
+                // OPA has no such limit, and an answer.
+                refused("regex", "the expression is too large")
+            }
+            // Categories and scripts that Rust does not have.
+            _ if expression.contains("\\p") || expression.contains("\\P") => {
+                refused("regex", "a class of Unicode's is not known")
             }
             _ => Fault::Value("error parsing regexp".to_owned()),
         })
@@ -84,6 +101,58 @@ fn replace(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
         result.push_str(&text[end..]);
         Ok(Value::from(result))
     })
+}
+
+/// The texts of so many matches; of less than nothing, of all.
+fn find_n(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    let (expression, text) = (string(operands, 0)?, string(operands, 1)?);
+    let count = usize::try_from(integer(operands, 2)?).unwrap_or(usize::MAX);
+    with(expression, |regex| {
+        let mut matches = Vec::new();
+        for found in regex.find_iter(text).take(count) {
+            context.charge_members(1)?;
+            context.charge_bytes(found.len())?;
+            matches.push(Value::from(found.as_str()));
+        }
+        Ok(Value::from(matches))
+    })
+}
+
+/// Splits as Go does, which has no piece before an empty match at the beginning, or behind one at
+/// the end.
+fn split(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    let (expression, text) = (string(operands, 0)?, string(operands, 1)?);
+    with(expression, |regex| {
+        if text.is_empty() && !expression.is_empty() {
+            return Ok(Value::from(vec![Value::from("")]));
+        }
+        let mut pieces = Vec::new();
+        let (mut begin, mut end) = (0, 0);
+        for found in regex.find_iter(text) {
+            end = found.start();
+            if found.end() != 0 {
+                context.charge_members(1)?;
+                pieces.push(Value::from(&text[begin..end]));
+            }
+            begin = found.end();
+        }
+        context.charge_bytes(text.len())?;
+        if end != text.len() {
+            pieces.push(Value::from(&text[begin..]));
+        }
+        Ok(Value::from(pieces))
+    })
+}
+
+/// Matches a template, whose expressions stand between delimiters, as Go's mux does.
+fn template_match(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    let (template, text) = (string(operands, 0)?, string(operands, 1)?);
+    let delimiters = [string(operands, 2)?, string(operands, 3)?];
+    let (expression, parts) = pattern::template(template, delimiters)?;
+    for part in parts {
+        with(&format!("^{part}$"), |_| Ok(()))?;
+    }
+    with(&expression, |regex| Ok(Value::Bool(regex.is_match(text))))
 }
 
 /// Every match with its groups; of less than nothing, all matches.

@@ -1,6 +1,6 @@
 //! Functions of strings that have to be bounded, or that regorus has otherwise or not at all.
 
-use super::{Context, Fault, Function, Result, integer, members, string, wrong_type};
+use super::{Context, Fault, Function, Result, integer, members, refused, string, wrong_type};
 use crate::rego::value::{self, Value, number};
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
@@ -100,12 +100,20 @@ fn split(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
 fn replace(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let text = string(operands, 0)?;
     let (old, new) = (string(operands, 1)?, string(operands, 2)?);
+    if old.is_empty() && !new.is_empty() && !text.is_ascii() {
+        return Err(between_bytes("replace"));
+    }
     let places = match old {
         "" => text.chars().count() + 1,
         old => text.matches(old).count(),
     };
     context.charge_bytes(text.len().saturating_add(places.saturating_mul(new.len())))?;
     Ok(Value::from(text.replace(old, new)))
+}
+
+/// Go replaces nothing between all bytes, and has a string that is no UTF-8.
+fn between_bytes(name: &'static str) -> Fault {
+    refused(name, "the bytes of a character are parted")
 }
 
 /// At every place the first pattern that matches, in the order of the patterns.
@@ -144,6 +152,10 @@ fn replace_n(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value>
             result.push_str(new);
             rest = &rest[old.len()..];
         } else if let Some(character) = rest.chars().next() {
+            let parts = pairs.iter().find(|(old, _)| old.is_empty());
+            if !character.is_ascii() && parts.is_some_and(|(_, new)| !new.is_empty()) {
+                return Err(between_bytes("strings.replace_n"));
+            }
             result.push(character);
             rest = &rest[character.len_utf8()..];
         } else {
@@ -158,8 +170,11 @@ fn format_int(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     if !number::is_number(&operands[1]) {
         return Err(wrong_type(2, "number", &operands[1]));
     }
+    // OPA compares how it is written: `10.0` is none.
     let base = match number::as_i64(&operands[1]) {
-        Some(base @ (2 | 8 | 10 | 16)) => base.unsigned_abs(),
+        Some(base @ (2 | 8 | 10 | 16)) if !number::is_written_as_fraction(&operands[1]) => {
+            base.unsigned_abs()
+        }
         _ => {
             return Err(Fault::Type(
                 "operand 2 must be one of {2, 8, 10, 16}".to_owned(),

@@ -9,11 +9,8 @@ use crate::rego::value::{
     number::{self, Decimal},
 };
 
-pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
-    ("time.parse_duration_ns", 1, duration),
-    ("units.parse", 1, units),
-    ("units.parse_bytes", 1, bytes),
-];
+pub(super) const FUNCTIONS: &[(&str, u8, Function)] =
+    &[("units.parse", 1, units), ("units.parse_bytes", 1, bytes)];
 
 /// Digits that an exponent may have.
 const MAX_EXPONENT_DIGITS: usize = 6;
@@ -40,8 +37,12 @@ fn units(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
             None => return Err(fault(&format!("unit {unit} not recognized"))),
         },
     };
-    let product = Decimal::new(amount.coefficient * factor, amount.exponent + exponent);
-    rounded(product)
+    let product = Decimal::new(&amount.coefficient * factor, amount.exponent + exponent);
+    let rounded = rounded(product);
+    if rounded.coefficient == BigInt::ZERO && amount.coefficient != BigInt::ZERO {
+        return Ok(Value::from(0.0));
+    }
+    rounded
         .into_value()
         .ok_or_else(|| fault("exponent too large"))
 }
@@ -49,7 +50,11 @@ fn units(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
 fn bytes(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let text = string(operands, 0)?.replace('"', "").to_lowercase();
     let (amount, unit) = split(&text)?;
-    let unit = unit.strip_suffix('b').unwrap_or(unit);
+    let unit = match unit.strip_suffix('b') {
+        // Bytes have no unit.
+        Some("") | None => unit,
+        Some(unit) => unit,
+    };
     let factor = match unit {
         "m" => Some(scale(1000, 2)),
         "mi" => Some(scale(1024, 2)),
@@ -131,53 +136,3 @@ fn rounded(decimal: Decimal) -> Decimal {
     let half = &unit / 2 * BigInt::from(i8::from(decimal.coefficient >= BigInt::ZERO) * 2 - 1);
     Decimal::new((decimal.coefficient + half) / unit, -PLACES)
 }
-
-/// `1h30m`, as Go reads it, and with days, weeks and years.
-fn duration(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
-    let text = string(operands, 0)?;
-    let invalid = || fault(&format!("time: invalid duration {text:?}"));
-    let (negative, mut rest) = match text.as_bytes().first() {
-        Some(b'-') => (true, &text[1..]),
-        Some(b'+') => (false, &text[1..]),
-        _ => (false, text),
-    };
-    if rest == "0" {
-        return Ok(Value::from(0));
-    }
-    if rest.is_empty() {
-        return Err(invalid());
-    }
-    let mut total = BigInt::ZERO;
-    while !rest.is_empty() {
-        let is_amount = |c: char| c.is_ascii_digit() || c == '.';
-        let end = rest.find(|c| !is_amount(c)).ok_or_else(invalid)?;
-        let (amount, after) = rest.split_at(end);
-        let end = after.find(is_amount).unwrap_or(after.len());
-        let (unit, after) = after.split_at(end);
-        let unit: i64 = match unit {
-            "ns" => 1,
-            "us" | "µs" | "μs" => 1_000,
-            "ms" => 1_000_000,
-            "s" => 1_000_000_000,
-            "m" => 60_000_000_000,
-            "h" => HOUR,
-            "d" => 24 * HOUR,
-            "w" => 7 * 24 * HOUR,
-            "y" => 365 * 24 * HOUR,
-            _ => return Err(invalid()),
-        };
-        let amount = Decimal::parse(amount).ok_or_else(invalid)?;
-        let exact = Decimal::new(amount.coefficient * unit, amount.exponent);
-        let whole = exact.to_integer();
-        total += whole.unwrap_or_else(|| {
-            let power = u32::try_from(-exact.exponent).unwrap_or(u32::MAX);
-            &exact.coefficient / BigInt::from(10).pow(power)
-        });
-        rest = after;
-    }
-    let total = i64::try_from(if negative { -total } else { total }).map_err(|_| invalid())?;
-    Ok(Value::from(total))
-}
-
-/// Nanoseconds.
-const HOUR: i64 = 3_600_000_000_000;

@@ -4,6 +4,8 @@
 //! operation is exact and then rounded to the nearest, ties to even. The result is printed with as
 //! few digits as name it among all such numbers, and read again for the next operation.
 
+use std::cmp::Ordering;
+
 use num_bigint::{BigInt, BigUint, Sign};
 
 use super::number::Decimal;
@@ -66,8 +68,15 @@ impl Float {
     /// The product.
     #[must_use]
     pub fn multiply(self, other: Self) -> Self {
+        self.multiply_within(other, u64::BITS)
+    }
+
+    /// The product in so many bits.
+    #[must_use]
+    pub fn multiply_within(self, other: Self, bits: u32) -> Self {
         let product = BigUint::from(self.mantissa) * other.mantissa;
-        let (mantissa, exponent) = round(product, false, self.exponent + other.exponent);
+        let exponent = self.exponent + other.exponent;
+        let (mantissa, exponent) = round_within(product, false, exponent, u64::from(bits));
         Self {
             negative: self.negative != other.negative && mantissa != 0,
             mantissa,
@@ -114,18 +123,21 @@ impl Float {
 
     /// The decimal with the fewest digits that is nearer to this than to any other.
     pub fn shortest(self) -> Decimal {
+        self.shortest_within(u64::BITS)
+    }
+
+    /// The decimal with the fewest digits that is nearer to this than to any other of so many bits.
+    pub fn shortest_within(self, bits: u32) -> Decimal {
         if self.mantissa == 0 {
             return Decimal::zero();
         }
-        // In quarters of the last bit: below the least mantissa, numbers lie twice as close.
+        // In quarters of the last bit. Below the least mantissa, numbers lie twice as close, which Go
+        // does not look at.
         let value = BigUint::from(self.mantissa) << 2u8;
-        let below = if self.mantissa == 1 << (PRECISION - 1) {
-            1u8
-        } else {
-            2
-        };
-        let (low, high) = (&value - below, &value + 2u8);
-        let inclusive = self.mantissa.is_multiple_of(2);
+        let missing = u64::BITS - bits;
+        let half = BigUint::from(2u8) << missing;
+        let (low, high) = (&value - &half, &value + &half);
+        let inclusive = (self.mantissa >> missing).is_multiple_of(2);
         let binary = self.exponent - 2;
         let sign = if self.negative {
             Sign::Minus
@@ -146,7 +158,12 @@ impl Float {
             let floor = &exact / &ten;
             let (down, up) = (&floor * &ten, (&floor + 1u8) * &ten);
             let chosen = match (fits(&down), fits(&up)) {
-                (true, true) if &exact - &down <= &up - &exact => Some(floor),
+                (true, true) => match (&exact - &down).cmp(&(&up - &exact)) {
+                    Ordering::Less => Some(floor),
+                    // As Go rounds, to an even digit.
+                    Ordering::Equal if !floor.bit(0) => Some(floor),
+                    _ => Some(floor + 1u8),
+                },
                 (true, false) => Some(floor),
                 (_, true) => Some(floor + 1u8),
                 (false, false) => None,
@@ -187,22 +204,28 @@ fn quotient(numerator: &BigUint, denominator: &BigUint, exponent: i64) -> (u64, 
 /// The nearest mantissa and exponent, ties to even. `more` says that the exact number is a little
 /// larger.
 fn round(integer: BigUint, more: bool, exponent: i64) -> (u64, i64) {
+    round_within(integer, more, exponent, PRECISION)
+}
+
+/// The same for a mantissa of so many bits, with noughts behind them.
+fn round_within(integer: BigUint, more: bool, exponent: i64, precision: u64) -> (u64, i64) {
     let bits = integer.bits();
     if bits == 0 {
         return (0, 0);
     }
-    if bits <= PRECISION {
+    if bits <= precision {
         let shift = PRECISION - bits;
         let mantissa = u64::try_from(integer << shift).unwrap_or(u64::MAX);
         return (mantissa, exponent - shift.cast_signed());
     }
-    let excess = bits - PRECISION;
+    let excess = bits - precision;
     let kept = u64::try_from(&integer >> excess).unwrap_or(u64::MAX);
     let rest = &integer - (BigUint::from(kept) << excess);
     let half = BigUint::from(1u8) << (excess - 1);
-    let exponent = exponent + excess.cast_signed();
     let up = rest > half || (rest == half && (more || kept % 2 == 1));
-    match kept.checked_add(u64::from(up)) {
+    let noughts = PRECISION - precision;
+    let exponent = exponent + excess.cast_signed() - noughts.cast_signed();
+    match (kept << noughts).checked_add(u64::from(up) << noughts) {
         Some(mantissa) => (mantissa, exponent),
         None => (1 << (PRECISION - 1), exponent + 1),
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Value, elements, number, order};
+use super::{Value, elements, number, order, printable::is_printable};
 
 /// A value as a literal: `{"a": [1, 2]}`, `set()`.
 pub fn literal(value: &Value) -> String {
@@ -55,27 +55,36 @@ fn write_members<'v>(
 
 /// A string between quotes, as Go's `strconv.Quote` has it.
 pub fn quote(text: &mut String, string: &str) {
-    text.push('"');
+    quote_with(text, string, '"', false);
+}
+
+/// A string between quotes of a kind; `ascii` if everything else is to be escaped.
+pub fn quote_with(text: &mut String, string: &str, delimiter: char, ascii: bool) {
+    text.push(delimiter);
     for character in string.chars() {
-        match character {
-            '"' => text.push_str("\\\""),
-            '\\' => text.push_str("\\\\"),
-            '\u{7}' => text.push_str("\\a"),
-            '\u{8}' => text.push_str("\\b"),
-            '\u{c}' => text.push_str("\\f"),
-            '\n' => text.push_str("\\n"),
-            '\r' => text.push_str("\\r"),
-            '\t' => text.push_str("\\t"),
-            '\u{b}' => text.push_str("\\v"),
-            character if (character as u32) < 0x20 || character == '\u{7f}' => {
-                // Writing to a string does not fail.
-                let _ = write!(text, "\\x{:02x}", u32::from(character));
-            }
-            character if character.is_control() => {
-                let _ = write!(text, "\\u{:04x}", u32::from(character));
-            }
-            character => text.push(character),
-        }
+        escape(text, character, delimiter, ascii);
     }
-    text.push('"');
+    text.push(delimiter);
+}
+
+fn escape(text: &mut String, character: char, delimiter: char, ascii: bool) {
+    if character == delimiter || character == '\\' {
+        return text.extend(['\\', character]);
+    }
+    if is_printable(character) && (character.is_ascii() || !ascii) {
+        return text.push(character);
+    }
+    // Writing to a string does not fail.
+    let _ = match (character, u32::from(character)) {
+        ('\u{7}', _) => text.write_str("\\a"),
+        ('\u{8}', _) => text.write_str("\\b"),
+        ('\u{b}', _) => text.write_str("\\v"),
+        ('\u{c}', _) => text.write_str("\\f"),
+        ('\n', _) => text.write_str("\\n"),
+        ('\r', _) => text.write_str("\\r"),
+        ('\t', _) => text.write_str("\\t"),
+        (_, code @ (0..0x20 | 0x7f)) => write!(text, "\\x{code:02x}"),
+        (_, code @ ..0x1_0000) => write!(text, "\\u{code:04x}"),
+        (_, code) => write!(text, "\\U{code:08x}"),
+    };
 }
