@@ -82,6 +82,7 @@ conformance: ## OPA's own suites on our Rego: equal, refused or different; more 
 
 .PHONY: differential
 differential: ## compare our Rego with OPA itself on generated policies: SEED, SECONDS
+	mkdir -p $(CACHE)/bin
 	cd policies/opa && go build -o $(CACHE)/bin/rego-oracle ./oracle
 	module=$(opa_module); \
 	cargo run --locked --release -q -p portcullis-policies --example differential -- \
@@ -94,6 +95,7 @@ test: tools opa ## everything, the end-to-end tests on a real cluster included
 	cargo test $(WITHOUT_CLUSTER) --doc
 	$(MAKE) --no-print-directory library
 	$(MAKE) --no-print-directory conformance
+	$(MAKE) --no-print-directory differential
 	$(MAKE) --no-print-directory e2e
 
 .PHONY: e2e
