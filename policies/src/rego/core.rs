@@ -44,6 +44,9 @@ impl Var {
 pub struct Variable {
     /// As it is written; of a variable that the compiler made, empty.
     pub name: Name,
+    /// For the type checker it is the builtin function of its name: nothing declares it, and no
+    /// condition of the definition's own body mentions it.
+    pub builtin: bool,
 }
 
 impl Variable {
@@ -319,7 +322,10 @@ impl Definition {
 /// A variable that nobody wrote.
 pub fn fresh(variables: &mut Vec<Variable>) -> Var {
     let var = Var(u32::try_from(variables.len()).expect("a source is shorter than 4 GiB"));
-    variables.push(Variable { name: "".into() });
+    variables.push(Variable {
+        name: "".into(),
+        builtin: false,
+    });
     var
 }
 

@@ -285,7 +285,9 @@ fn query(
     Query {
         name: question.name.clone(),
         body,
-        variables: resolver.scopes.into_variables(),
+        variables: resolver
+            .scopes
+            .into_variables(|name| signatures::find(name).is_some()),
         value,
     }
 }

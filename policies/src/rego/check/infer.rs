@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use regorus::Value;
 
+use super::signatures;
 use super::types::{self, Type};
 use crate::rego::core::{
     Body, Comprehension, Definition, Expr, ExprKind, Program, Query, Ref, Term, TermKind, Var,
@@ -100,7 +101,7 @@ impl<'a> Environment<'a> {
         Self {
             variables: &dynamics.variables,
             subjects: &dynamics.subjects,
-            types: vec![Type::Unknown; dynamics.variables.len()],
+            types: dynamics.variables.iter().map(before).collect(),
             undo: Vec::new(),
             open: false,
         }
@@ -319,6 +320,14 @@ impl Checker<'_> {
             }
         };
         self.keep(kind)
+    }
+}
+
+/// The type of a variable before anything was said of it.
+fn before(variable: &Variable) -> Type {
+    match signatures::find(&variable.name).filter(|_| variable.builtin) {
+        Some(signature) => signature.kind(),
+        None => Type::Unknown,
     }
 }
 

@@ -34,6 +34,14 @@ pub struct Signature {
     pub deprecated: bool,
 }
 
+impl Signature {
+    /// The type of the function.
+    pub fn kind(&self) -> Type {
+        let result = self.result.clone().unwrap_or(Type::Unknown);
+        Type::Function(self.arguments.iter().cloned().collect(), Arc::new(result))
+    }
+}
+
 /// The signature of the builtin function of that name.
 pub fn find(name: &str) -> Option<&'static Signature> {
     TABLE.get(name)

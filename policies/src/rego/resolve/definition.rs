@@ -112,6 +112,8 @@ fn branch(context: &mut Context<'_>, rule: &ast::Rule, unused: &mut Vec<Name>) -
     if strict {
         unused.retain(|name| resolver.scopes.count(name) <= 1);
     }
+    let shadowed = std::mem::take(&mut resolver.shadowed);
+    let is_builtin = |name: &Name| signatures::find(name).is_some() && !shadowed.contains(name);
     let is_constant = |term: &&Term| matches!(term.kind, TermKind::Constant(_));
     Definition {
         default: rule.default,
@@ -123,7 +125,7 @@ fn branch(context: &mut Context<'_>, rule: &ast::Rule, unused: &mut Vec<Name>) -
         key,
         value,
         otherwise: Vec::new(),
-        variables: resolver.scopes.into_variables(),
+        variables: resolver.scopes.into_variables(is_builtin),
         module,
         span: head.span,
     }

@@ -138,8 +138,11 @@ impl Scopes {
         crate::rego::core::fresh(&mut self.variables)
     }
 
-    /// All variables.
-    pub(super) fn into_variables(self) -> Vec<Variable> {
+    /// All variables. Of those that nothing declares, some are builtin functions.
+    pub(super) fn into_variables(mut self, is_builtin: impl Fn(&Name) -> bool) -> Vec<Variable> {
+        for (name, var) in &self.free {
+            self.variables[var.index()].builtin = is_builtin(name);
+        }
         self.variables
     }
 

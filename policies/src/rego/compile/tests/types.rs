@@ -145,3 +145,22 @@ fn functions_are_a_part_of_their_package() {
         "3:6 rego_type_error: data.t.f: too many arguments",
     );
 }
+
+#[test]
+fn a_variable_can_be_a_builtin_function() {
+    let undefined = "rego_type_error: undefined ref: input[count]";
+    refused(
+        "p if { x := [y | count = 1; y := 1]; x }",
+        "2:18 rego_type_error: match error",
+    );
+    refused("p := input[count]", &format!("2:6 {undefined}"));
+    refused(
+        "p if { x := [y | input[count]; y := 1]; x }",
+        &format!("2:18 {undefined}"),
+    );
+    accepted("p if { count = 1; x := [count | count = 1]; x }");
+    accepted("p if { x := [count | some count in [1]]; x }");
+    accepted("p contains count if input[count]");
+    accepted("p if { every x in [1] { count = x } }");
+    accepted("f(count) := count\np if f(1)");
+}
