@@ -1,5 +1,7 @@
 //! Builtins of ours, in tables. The expected results are OPA's.
 
+mod edges;
+
 use rstest::rstest;
 
 use super::{Context, Surroundings, call, lookup, refusal};
@@ -21,6 +23,15 @@ fn apply(name: &str, operands: &str) -> String {
         Ok(value) => literal(&value),
         Err(fault) => format!("{fault:?}"),
     }
+}
+
+/// The same, with the kind alone of a fault.
+pub(super) fn applied(name: &str, operands: &str) -> String {
+    let shown = apply(name, operands);
+    let kind = ["Type(", "Value(", "Ends("]
+        .iter()
+        .find(|kind| shown.starts_with(*kind));
+    kind.map_or(shown.clone(), |kind| kind.trim_end_matches('(').to_owned())
 }
 
 #[rstest]
