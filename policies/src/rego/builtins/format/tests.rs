@@ -2,7 +2,30 @@
 
 use rstest::rstest;
 
-use crate::rego::builtins::tests::applied;
+use crate::rego::{
+    builtins::{Context, Fault, Surroundings, call, lookup, tests::applied},
+    execute::{Budget, Limits},
+    value::Value,
+};
+
+#[test]
+fn wide_fields_are_paid_for() {
+    let limits = Limits {
+        memory: 1 << 20,
+        ..Limits::default()
+    };
+    let mut context = Context {
+        surroundings: &mut Surroundings::default(),
+        budget: &mut Budget::new(limits),
+    };
+    let one = Value::from(vec![Value::from(1)]);
+    for format in ["%9999999d", "%.9999999d", "%9999999s"] {
+        let operands = [Value::from(format), one.clone()];
+        let sprintf = lookup("sprintf").expect("a builtin");
+        let result = call(sprintf, &mut context, &operands);
+        assert!(matches!(result, Err(Fault::Ends(_))), "{format}");
+    }
+}
 
 #[rstest]
 #[case("sprintf", "[\"%5.2f|\", [1]]", "\"%!f(int64=   01)|\"")]
