@@ -4,6 +4,8 @@
 //! brackets and doubled signs in a class are literal; `\<`, `\>` are too; `\Q…\E` quotes; Unicode's
 //! classes are its categories and scripts. RE2 refuses a repetition of a repetition, and too many.
 
+use std::fmt::Write as _;
+
 use super::{Fault, Result};
 use crate::rego::execute::ErrorKind;
 
@@ -275,7 +277,8 @@ impl Translator<'_> {
         }
         let sign = if negated { 'P' } else { 'p' };
         let of = if is_category { "gc" } else { "sc" };
-        self.result.push_str(&format!("\\{sign}{{{of}={name}}}"));
+        // Writing to a string does not fail.
+        let _ = write!(self.result, "\\{sign}{{{of}={name}}}");
         Ok(())
     }
 

@@ -19,14 +19,10 @@ fn object_subset(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Va
                 found.take(members.len()).count() == members.len()
             }
         }
-        _ => match part(context, larger, smaller)? {
-            Some(holds) => holds,
-            None => {
-                let message =
-                    "both arguments object.subset must be of the same type or array and set";
-                return Err(Fault::Type(message.to_owned()));
-            }
-        },
+        _ => part(context, larger, smaller)?.ok_or_else(|| {
+            let message = "both arguments object.subset must be of the same type or array and set";
+            Fault::Type(message.to_owned())
+        })?,
     };
     Ok(Value::Bool(holds))
 }

@@ -1,5 +1,7 @@
 //! One directive with its operand.
 
+use std::fmt::Write as _;
+
 use num_bigint::{BigInt, Sign};
 
 use super::{Operand, float};
@@ -71,8 +73,8 @@ impl Directive {
     }
 
     fn fill(self, result: &mut String, count: usize) {
-        let filling = if self.zero && !self.minus { '0' } else { ' ' };
-        result.extend(std::iter::repeat_n(filling, count));
+        let filling = if self.zero && !self.minus { "0" } else { " " };
+        result.push_str(&filling.repeat(count));
     }
 
     fn without_noughts(self) -> Self {
@@ -232,7 +234,8 @@ impl Directive {
             _ => {
                 result.push_str("%!");
                 result.push(verb);
-                result.push_str(&format!("(big.Int={integer})"));
+                // Writing to a string does not fail.
+                let _ = write!(result, "(big.Int={integer})");
                 return;
             }
         };
@@ -264,12 +267,12 @@ impl Directive {
         } else {
             left = missing;
         }
-        result.extend(std::iter::repeat_n(' ', left));
+        result.push_str(&" ".repeat(left));
         result.extend(sign);
         result.push_str(prefix);
-        result.extend(std::iter::repeat_n('0', noughts));
+        result.push_str(&"0".repeat(noughts));
         result.push_str(&digits);
-        result.extend(std::iter::repeat_n(' ', right));
+        result.push_str(&" ".repeat(right));
     }
 
     /// `false` if floats are not written with this verb.
@@ -326,7 +329,7 @@ fn with_point(text: &str, verb: char, precision: Option<usize>) -> String {
         }
         result.push('.');
     }
-    result.extend(std::iter::repeat_n('0', wanted.saturating_sub(count)));
+    result.push_str(&"0".repeat(wanted.saturating_sub(count)));
     result.push_str(tail);
     result
 }

@@ -1,5 +1,7 @@
 //! Floats as Go's `strconv.FormatFloat` writes them.
 
+use std::fmt::Write as _;
+
 /// Digits after which there are only noughts: the longest fraction of a float has 1074.
 const MOST_DIGITS: usize = 1100;
 
@@ -24,7 +26,7 @@ pub(super) fn magnitude(float: f64, verb: char, precision: Option<usize>) -> Str
             };
             let exact = precision.min(MOST_DIGITS);
             let mut text = format!("{float:.exact$}");
-            text.extend(std::iter::repeat_n('0', precision - exact));
+            text.push_str(&"0".repeat(precision - exact));
             text
         }
         verb => general(float, verb, precision),
@@ -71,7 +73,7 @@ impl Digits {
             let kept = &rest[..rest.len().min(after)];
             text.push('.');
             text.push_str(kept);
-            text.extend(std::iter::repeat_n('0', after - kept.len()));
+            text.push_str(&"0".repeat(after - kept.len()));
         }
         let exponent = if self.text.is_empty() {
             0
@@ -79,7 +81,8 @@ impl Digits {
             self.point - 1
         };
         let sign = if exponent < 0 { '-' } else { '+' };
-        text.push_str(&format!("{verb}{sign}{:02}", exponent.abs()));
+        // Writing to a string does not fail.
+        let _ = write!(text, "{verb}{sign}{:02}", exponent.abs());
         text
     }
 
@@ -178,8 +181,7 @@ fn hexadecimal(float: f64, precision: Option<usize>) -> String {
         None => fraction.trim_end_matches('0').to_owned(),
         Some(precision) => {
             let kept = precision.min(fraction.len());
-            let noughts = std::iter::repeat_n('0', precision - kept);
-            fraction[..kept].chars().chain(noughts).collect()
+            [&fraction[..kept], &*"0".repeat(precision - kept)].concat()
         }
     };
     let point = if fraction.is_empty() { "" } else { "." };

@@ -1,5 +1,7 @@
 //! Durations, as Go reads them, and with days, weeks and years, as OPA does.
 
+use std::fmt::Write as _;
+
 use super::{
     super::{Fault, Result},
     parse::quoted,
@@ -55,7 +57,8 @@ fn in_hours(text: &str) -> Option<String> {
             .parse()
             .ok()
             .filter(|number: &f64| number.is_finite())?;
-        result.push_str(&format!("{}h", number * hours));
+        // Writing to a string does not fail.
+        let _ = write!(result, "{}h", number * hours);
     }
     Some(result)
 }

@@ -1,5 +1,7 @@
 //! Times read by a layout, as Go's `time.Parse` reads them where the local zone is UTC.
 
+use std::fmt::Write as _;
+
 use super::{
     super::{Fault, Result},
     calendar::{Clock, days_in, is_leap},
@@ -429,7 +431,8 @@ pub(super) fn quoted(text: &str) -> String {
             _ => {
                 let mut bytes = [0; 4];
                 for byte in character.encode_utf8(&mut bytes).bytes() {
-                    result.push_str(&format!("\\x{byte:02x}"));
+                    // Writing to a string does not fail.
+                    let _ = write!(result, "\\x{byte:02x}");
                 }
             }
         }
