@@ -221,7 +221,7 @@ impl Counts {
         } = self;
         format!(
             "{policies} policies, {inputs} inputs: {results} equal results, {errors} equal errors, \
-             {other_codes} refused with other codes, {wider} of wider types under `with`, {strict} strict errors on one \
+             {other_codes} refused with other codes, {wider} with other types under `with`, {strict} strict errors on one \
              side, {written} with numbers as they were written, {unsteady} on which OPA differs from itself, \
              {spared} errors that OPA's index spares, \
              {refused} refused by us ({refused_policies} of them whole policies), \
