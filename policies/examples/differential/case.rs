@@ -194,7 +194,7 @@ fn compare_answers(ours: &Answer, theirs: &Answer, place: [usize; 2]) -> Compari
     let same = match (ours, theirs) {
         (_, Answer::Refused(_)) => return Comparison::Unanswered,
         (Answer::Refused(_), _) => return Comparison::Refused,
-        (Answer::Error(ours, _), Answer::Spared(_, theirs)) if ours == theirs => {
+        (Answer::Error(ours, _), Answer::Spared(_, theirs)) if is_same_error(ours, theirs) => {
             return Comparison::Spared;
         }
         (Answer::Error(code, _), Answer::Solutions(_) | Answer::Spared(..))
@@ -213,13 +213,7 @@ fn compare_answers(ours: &Answer, theirs: &Answer, place: [usize; 2]) -> Compari
             }
             false
         }
-        // Which of several errors of builtins comes first is not told.
-        (Answer::Error(ours, _), Answer::Error(theirs, _)) => {
-            let both = [ours, theirs];
-            ours == theirs
-                || both.iter().any(|code| is_of_builtin(code))
-                    && both.iter().all(|code| code.starts_with("eval_"))
-        }
+        (Answer::Error(ours, _), Answer::Error(theirs, _)) => is_same_error(ours, theirs),
         _ => false,
     };
     if same {
@@ -236,6 +230,14 @@ fn compare_answers(ours: &Answer, theirs: &Answer, place: [usize; 2]) -> Compari
 fn is_written_otherwise(token: &str) -> bool {
     token.starts_with(|first: char| first.is_ascii_digit())
         && (token.contains(['e', 'E']) || token.contains('.') && token.ends_with('0'))
+}
+
+/// Which of several errors comes first is not told where one is of a builtin.
+fn is_same_error(ours: &str, theirs: &str) -> bool {
+    let both = [ours, theirs];
+    ours == theirs
+        || both.iter().any(|code| is_of_builtin(code))
+            && both.iter().all(|code| code.starts_with("eval_"))
 }
 
 fn is_of_builtin(code: &str) -> bool {

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use crate::rego::core::{
-    Body, Callee, Comprehension, Definition, Expr, ExprKind, Program, Replacement, Target,
+    Body, Callee, Comprehension, Definition, Expr, ExprKind, Program, Replacement, Root, Target,
     TermKind, Variable,
 };
 use crate::rego::findings::{Findings, Stage};
@@ -22,11 +22,7 @@ pub fn check(program: &Program, findings: &mut Findings) {
         self::definition(definition, findings);
     }
     for query in &program.queries {
-        let mut checker = Checker {
-            variables: &query.variables,
-            findings,
-        };
-        checker.body(&query.body, VarSet::default());
+        Checker::new(&query.variables, findings).body(&query.body, VarSet::default());
     }
 }
 
@@ -35,11 +31,7 @@ fn definition(definition: &Definition, findings: &mut Findings) {
     for argument in &definition.arguments {
         vars::term(argument, &mut |var| safe.insert(var));
     }
-    let mut checker = Checker {
-        variables: &definition.variables,
-        findings,
-    };
-    checker.body(&definition.body, safe);
+    Checker::new(&definition.variables, findings).body(&definition.body, safe);
     for branch in &definition.otherwise {
         self::definition(branch, findings);
     }
@@ -48,9 +40,20 @@ fn definition(definition: &Definition, findings: &mut Findings) {
 struct Checker<'a> {
     variables: &'a [Variable],
     findings: &'a mut Findings,
+    /// Results of calls with operands that enumerate: `f(xs[_])`, which is looked at as a whole
+    /// where it is the head of a reference.
+    enumerated: VarSet,
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
+    fn new(variables: &'a [Variable], findings: &'a mut Findings) -> Self {
+        Self {
+            variables,
+            findings,
+            enumerated: VarSet::default(),
+        }
+    }
+
     fn body(&mut self, body: &Body, mut safe: VarSet) {
         for expr in body {
             self.give(expr, &mut safe);
@@ -59,7 +62,7 @@ impl Checker<'_> {
     }
 
     /// What a condition makes safe.
-    fn give(&self, expr: &Expr, safe: &mut VarSet) {
+    fn give(&mut self, expr: &Expr, safe: &mut VarSet) {
         if replaces_builtin(expr) {
             return;
         }
@@ -76,9 +79,32 @@ impl Checker<'_> {
             }
             return;
         }
-        for var in outputs(expr, safe) {
+        if let ExprKind::Call(call) = &expr.kind
+            && let Some(output) = &call.output
+            && let TermKind::Var(result) = output.kind
+        {
+            let mut known = true;
+            let arguments = call.arguments.iter();
+            arguments.for_each(|term| vars::term(term, &mut |var| known &= safe.contains(var)));
+            if !known {
+                self.enumerated.insert(result);
+            }
+        }
+        let gives = if self.looks_into_enumerated(expr) {
+            Vec::new()
+        } else {
+            outputs(expr, safe)
+        };
+        for var in gives {
             safe.insert(var);
         }
+    }
+
+    fn looks_into_enumerated(&self, expr: &Expr) -> bool {
+        vars::terms_of(expr).into_iter().any(|term| {
+            matches!(&term.kind, TermKind::Ref(reference)
+                if matches!(reference.root, Root::Var(var) if self.enumerated.contains(var)))
+        })
     }
 
     fn conditions(&mut self, body: &Body, safe: &VarSet) {

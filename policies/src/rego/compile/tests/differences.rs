@@ -230,6 +230,7 @@ fn variables_of_template_strings() {
         r#"p if { x := 1 with lower as upper; $"{x + 1}" }"#,
         r#"p if print($"{input.xs[_].y}")"#,
         r#"p := $"{x + 1}" if { x = y + 1; y = 1 }"#,
+        r#"p if { some x in array.reverse(input[_]); $"{x + 1}" }"#,
         "import future.keywords.not\np if not { y := 1; $\"{y + 1}\" == \"3\" }",
     ] {
         check(body, "{}", undeclared);
