@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Flow, Machine, Observer, Result, VALUE_SIZE};
 use crate::rego::{
-    plan::ir::{Grouping, GroupingId, Head, Slot},
+    plan::ir::{Grouping, GroupingId, Head},
     value::{Value, is_defined},
 };
 
@@ -43,25 +43,25 @@ impl<'p, O: Observer> Machine<'p, O> {
             let groups = Asked::Grouped(groups);
             self.scope.groups.0.insert(grouping.id, groups);
         }
-        let key = self.key(&grouping.asked);
-        Ok(match self.scope.groups.0.get(&grouping.id) {
-            Some(Asked::Grouped(groups)) => Some(match groups.get(&key) {
-                Some(value) => value.clone(),
-                None => match grouping.head {
-                    Head::Set(_) => Value::new_set(),
-                    _ => Value::new_array(),
-                },
-            }),
+        let mut keys = Vec::with_capacity(grouping.asked.len());
+        for term in &grouping.asked {
+            keys.push(self.eval(term)?);
+        }
+        let found = match self.scope.groups.0.get(&grouping.id) {
+            Some(Asked::Grouped(groups)) if keys.iter().all(is_defined) => {
+                groups.get(&key(keys.into_iter()))
+            }
             _ => None,
-        })
+        };
+        Ok(Some(match (found, &grouping.head) {
+            (Some(group), _) => group.clone(),
+            (None, Head::Set(_)) => Value::new_set(),
+            (None, _) => Value::new_array(),
+        }))
     }
 
-    fn key(&self, slots: &'p [Slot]) -> Value {
-        let mut values = slots.iter().map(|slot| self.local(*slot).clone());
-        match slots.len() {
-            1 => values.next().unwrap_or(Value::Undefined),
-            _ => Value::from(values.collect::<Vec<_>>()),
-        }
+    fn found(&self, grouping: &'p Grouping) -> Value {
+        key(grouping.found.iter().map(|slot| self.local(*slot).clone()))
     }
 
     fn groups(&mut self, grouping: &'p Grouping) -> Result<BTreeMap<Value, Value>> {
@@ -74,7 +74,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                     let element = machine.eval(element)?;
                     if is_defined(&element) {
                         machine.budget.charge(2 * VALUE_SIZE)?;
-                        let key = machine.key(&grouping.found);
+                        let key = machine.found(grouping);
                         lists.entry(key).or_default().push(element);
                     }
                     Ok(Flow::Continue)
@@ -87,7 +87,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                     let member = machine.eval(member)?;
                     if is_defined(&member) {
                         machine.budget.charge(3 * VALUE_SIZE)?;
-                        let key = machine.key(&grouping.found);
+                        let key = machine.found(grouping);
                         sets.entry(key).or_default().insert(member);
                     }
                     Ok(Flow::Continue)
@@ -101,5 +101,13 @@ impl<'p, O: Observer> Machine<'p, O> {
             self.budget.built(value)?;
         }
         Ok(groups)
+    }
+}
+
+/// One key for several: all in an array.
+fn key(mut keys: impl ExactSizeIterator<Item = Value>) -> Value {
+    match keys.len() {
+        1 => keys.next().unwrap_or(Value::Undefined),
+        _ => Value::from(keys.collect::<Vec<_>>()),
     }
 }

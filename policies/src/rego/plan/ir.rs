@@ -509,19 +509,19 @@ pub struct Comprehension {
     pub span: Span,
 }
 
-/// A comprehension once more, without the values that variables have outside of it: it binds them
-/// itself, and its value for those that they have outside is one group of its solutions. Nothing
-/// else of the outside is in it. An evaluation that asks for many keys walks once through what it
-/// would walk through for each.
+/// A comprehension once more, without the conditions that compare something of it with something
+/// outside of it: its value is one group of the solutions, those with the keys that are asked for.
+/// Nothing else of the outside is in it. An evaluation that asks for many keys walks once through
+/// what it would walk through for each.
 #[derive(Debug)]
 pub struct Grouping {
     /// Its number, by which the groups are kept.
     pub id: GroupingId,
-    /// The variables outside.
-    pub asked: Box<[Slot]>,
-    /// What has to hold. It binds the variables.
+    /// The keys that are asked for; where one is undefined, nothing is.
+    pub asked: Box<[Term]>,
+    /// What has to hold. It binds the keys.
     pub body: Block,
-    /// The same variables, as it binds them.
+    /// The keys of a solution.
     pub found: Box<[Slot]>,
     /// What each solution gives: an element or a member.
     pub head: Head,

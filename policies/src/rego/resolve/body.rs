@@ -12,7 +12,7 @@ use crate::rego::check::signatures;
 use crate::rego::core::{Body, Every, Expr, ExprKind, Operand, Ref, Root, Term, TermKind, With};
 use crate::rego::findings::Stage;
 use crate::rego::order::vars;
-use crate::rego::source::Span;
+use crate::rego::source::{ErrorCode, Span};
 use crate::rego::value;
 
 /// The modifiers of a condition, which its parts share.
@@ -93,6 +93,18 @@ impl Resolver<'_, '_> {
                 let what = "cannot assign vars inside implicit or operand";
                 let (left, right) = self.operands(sides, what, span);
                 kinds.push(ExprKind::Or(left, right));
+            }
+        }
+        let within = names::declared_within(expr);
+        for modifier in &expr.modifiers {
+            let mut used = HashSet::new();
+            names::variables(&modifier.value, &mut used);
+            for name in used.intersection(&within) {
+                let message = format!("var {name} is unsafe");
+                let code = ErrorCode::UnsafeVariable;
+                self.context
+                    .findings
+                    .add(Stage::BodySafety, code, span, message);
             }
         }
         let with = with.unwrap_or_else(|| self.modifiers(&expr.modifiers, body));

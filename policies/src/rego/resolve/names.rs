@@ -142,6 +142,25 @@ fn declared_in_expr(expr: &Expr, names: &mut HashSet<Name>) {
     }
 }
 
+/// The names that a condition with a body declares in it: in OPA, they hide those of the body around
+/// it from the modifiers too.
+pub(super) fn declared_within(expr: &Expr) -> HashSet<Name> {
+    let mut names = HashSet::new();
+    match &expr.kind {
+        ExprKind::Every { key, value, .. } => {
+            key.iter()
+                .chain([value])
+                .for_each(|term| variables(term, &mut names));
+            declared_in_expr(expr, &mut names);
+        }
+        ExprKind::Not { .. } | ExprKind::And(_) | ExprKind::Or(_) => {
+            declared_in_expr(expr, &mut names);
+        }
+        _ => {}
+    }
+    names
+}
+
 /// The sides of `left := right`.
 pub(super) fn assignment(call: &Call) -> Option<(&Term, &Term)> {
     match &call.arguments[..] {

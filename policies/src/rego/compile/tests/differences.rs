@@ -48,6 +48,21 @@ fn modifiers_do_not_see_what_the_condition_assigns() {
 }
 
 #[test]
+fn modifiers_of_conditions_with_bodies() {
+    for condition in [
+        "not { some x in input }",
+        "every x in [2] { x == 2 }",
+        "every y in [2] { x := y; x == 2 }",
+    ] {
+        let body =
+            format!("import future.keywords\nv := 1\np if {{ x := 1; {condition} with v as x }}");
+        check(&body, "[]", "rego_unsafe_var_error");
+    }
+    let body = "import future.keywords\nv := 1\np if { x := 1; not { x == 7 } with v as x }";
+    check(body, "[]", r#"{"p": true, "v": 1}"#);
+}
+
+#[test]
 fn a_lone_true_is_refused_where_opa_drops_it() {
     // OPA allows this.
     check("p := input.x if not true", r#"{"x": 1}"#, "refused");

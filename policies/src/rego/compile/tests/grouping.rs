@@ -77,10 +77,30 @@ fn groups() {
         "{y.n | some y in input.ys; y.k = x}",
         r#"[[],["p","r"],["q"],["p","r"],[],[],["t"],[],["p","r"]]"#,
     );
-    // The key is computed.
+    // The key is computed, enumerated, and not the only one.
     check(
         "[i | some i, y in input.ys; x = y.k + 1; y.k > 1]",
         "[[1],[],[],[],[],[],[],[],[]]",
+    );
+    check(
+        "[i | input.ys[i].k == x]",
+        "[[],[0,2,6],[1],[0,2,6],[],[3],[5],[],[0,2,6]]",
+    );
+    check(
+        "{i | input.ys[i].k == x}",
+        "[[],[0,2,6],[1],[0,2,6],[],[3],[5],[],[0,2,6]]",
+    );
+    check(
+        "[i | some i, y in input.ys; y.k == x; y.k = x]",
+        "[[],[0,2,6],[1],[0,2,6],[],[3],[5],[],[0,2,6]]",
+    );
+    check(
+        "[i | some i, y in input.ys; y.k == x[0]]",
+        "[[],[],[],[],[],[],[0,2,6],[],[]]",
+    );
+    check(
+        "[i | some i, y in input.ys; y.k == x[0]; y.k == x[1]]",
+        "[[],[],[],[],[],[],[],[],[]]",
     );
 }
 
@@ -105,6 +125,8 @@ fn what_is_grouped() {
         "[y | some y in input.ys; y.k > x]",
         "[y | some y in input.ys; not y.k == x]",
         "[y | walk(input.ys, [y, x])]",
+        "[y | some y in input.ys; z := x; y.k == z]",
+        "[y | some y in input.ys; y == {\"k\": x}]",
         "[y | some y in input.ys; y.k == x with input.z as 1]",
         "[y | y := 1]",
         "[x | some y in input.ys; y.k == x]",

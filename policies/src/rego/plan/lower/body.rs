@@ -6,14 +6,14 @@ use super::Lowering;
 use super::sequence::Beside;
 use super::unify::{Shape, into_term};
 use crate::rego::core::{
-    self, Body, Call, Callee, Every, Expr, ExprKind, Operand, Replacement, Target, TermKind, With,
+    self, Call, Callee, Every, Expr, ExprKind, Operand, Replacement, Target, TermKind, With,
 };
 use crate::rego::plan::ir::{self, Block, Override, Pattern, StepKind};
 
 impl Lowering<'_> {
     /// The conditions of a body, in their order.
-    pub(super) fn body(&mut self, body: &Body) {
-        let mut rest = &body[..];
+    pub(super) fn body(&mut self, body: &[Expr]) {
+        let mut rest = body;
         while let Some(first) = rest.first() {
             self.compare_watched();
             let Some(with) = &first.with else {

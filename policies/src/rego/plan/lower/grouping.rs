@@ -1,19 +1,27 @@
 //! Comprehensions that are evaluated for one value of a variable after the other, by key.
 //!
 //! ```text
-//! some x in input.xs; ys := [y | some y in input.ys; y.k == x]
+//! some x in input.xs; ys := [y | some y in input.ys; y.k == x.k]
 //! ```
 //!
-//! looks at every `y` for every `x`. Without `x`, the comprehension has a value for each `y.k`, and
-//! all of them are found in one walk. OPA does so where nothing else of the outside is needed, and
-//! where that walk is no longer than the one for a single `x`: not where `x` is a key, `input.m[x]`.
+//! looks at every `y` for every `x`. Without that condition, the comprehension has solutions for each
+//! `y.k`, and all of them are found in one walk: it is asked for `x.k`, and finds `y.k`. That is so
+//! where nothing else of the outside is needed. (OPA does the same for a variable, not for `x.k`.)
 
-use super::Lowering;
-use crate::rego::core::{self, Callee, ExprKind, Term, TermKind, Var};
+use super::{Lowering, value_of};
+use crate::rego::core::{self, Callee, Expr, ExprKind, Root, Term, TermKind, Var};
 use crate::rego::findings::Stage;
 use crate::rego::order::outputs::outputs;
 use crate::rego::order::vars::{self, VarSet};
-use crate::rego::plan::ir::{Grouping, GroupingId, Head};
+use crate::rego::plan::ir::{Grouping, GroupingId, Head, Pattern, Slot, StepKind};
+
+/// A condition that compares what is within a comprehension with what is outside.
+struct Key<'c> {
+    /// Which condition of the body it is.
+    condition: usize,
+    asked: &'c Term,
+    found: &'c Term,
+}
 
 impl Lowering<'_> {
     /// How a comprehension is evaluated for all keys at once, if it can be.
@@ -24,54 +32,65 @@ impl Lowering<'_> {
         let keys = self.keys_of(comprehension)?;
         let mark = self.findings.mark();
         let was_fine = self.findings.is_empty();
-        let outside: Vec<_> = keys.iter().map(|var| self.slots[var.index()]).collect();
-        let bound = self.bound.clone();
-        for &key in &keys {
-            self.bound.remove(key);
-            self.slots[key.index()] = None;
-        }
+        let asked = keys.iter().map(|key| self.operand(key.asked)).collect();
         let mut found = Vec::new();
         let mut head = None;
-        let body = self.open_block(|lowering| {
-            lowering.body(&comprehension.body);
+        let body = self.block(|lowering| {
+            let mut done = 0;
+            for key in &keys {
+                lowering.body(&comprehension.body[done..key.condition]);
+                lowering.span = comprehension.body[key.condition].span;
+                found.push(lowering.found(key.found));
+                done = key.condition + 1;
+            }
+            lowering.body(&comprehension.body[done..]);
             lowering.flush();
-            found = keys.iter().map(|&key| lowering.slot(key)).collect();
             head = match &comprehension.head {
                 core::Head::Array(term) => Some(Head::Array(lowering.operand(term))),
                 core::Head::Set(term) => Some(Head::Set(lowering.operand(term))),
                 core::Head::Object(..) => None,
             };
         });
-        self.bound = bound;
-        for (&key, slot) in keys.iter().zip(&outside) {
-            self.slots[key.index()] = *slot;
-        }
         if was_fine && !self.findings.is_empty() {
-            // Beyond the plan without the variables, and not with them.
+            // What cannot be lowered is told where the comprehension itself is.
             self.findings.forget(mark, Stage::References);
             return None;
         }
-        let asked = outside.into_iter().collect::<Option<Vec<_>>>()?;
         let id = GroupingId(self.requests.groupings);
         self.requests.groupings += 1;
         Some(Box::new(Grouping {
             id,
-            asked: asked.into(),
+            asked,
             body,
             found: found.into(),
             head: head?,
         }))
     }
 
-    /// The variables of the outside that a comprehension binds itself where they are not known.
-    fn keys_of(&self, comprehension: &core::Comprehension) -> Option<Vec<Var>> {
+    /// Keeps a key that is found.
+    fn found(&mut self, term: &Term) -> Slot {
+        let slot = self.fresh();
+        match &term.kind {
+            TermKind::Ref(reference) if self.is_open(reference) => {
+                self.find_into(reference, Pattern::Bind(slot));
+            }
+            _ => {
+                let term = self.operand(term);
+                self.step(StepKind::Bind(slot, term));
+            }
+        }
+        slot
+    }
+
+    /// The keys of a comprehension; nothing, where it needs more of the outside.
+    fn keys_of<'c>(&self, comprehension: &'c core::Comprehension) -> Option<Vec<Key<'c>>> {
         let is_object = matches!(comprehension.head, core::Head::Object(..));
         if comprehension.template || is_object {
             return None;
         }
         let mut known = VarSet::default();
         let mut keys = Vec::new();
-        for expr in &comprehension.body {
+        for (condition, expr) in comprehension.body.iter().enumerate() {
             let is_plain = matches!(
                 expr.kind,
                 ExprKind::Term(_) | ExprKind::Unify { .. } | ExprKind::Call(_)
@@ -80,99 +99,74 @@ impl Lowering<'_> {
             if !is_plain || expr.with.is_some() || terms.iter().any(|term| has_body(term)) {
                 return None;
             }
-            if terms.iter().any(|term| self.looks_up(term, &known)) || self.walks(expr, &known) {
-                return None;
-            }
-            let gives = match equality(expr) {
-                Some(equality) => outputs(&equality, &known),
-                None => outputs(expr, &known),
+            let (gives, needs) = match self.compared(expr, &known) {
+                Some((asked, found)) => {
+                    keys.push(Key {
+                        condition,
+                        asked,
+                        found,
+                    });
+                    let alone = Expr {
+                        kind: ExprKind::Term(found.clone()),
+                        ..expr.clone()
+                    };
+                    (outputs(&alone, &known), vec![found])
+                }
+                None => (outputs(expr, &known), terms),
             };
-            for &var in &gives {
-                known.insert(var);
-                if self.bound.contains(var) {
-                    keys.push(var);
-                }
-            }
-            let mut is_known = true;
-            vars::outside_closures(expr, &mut |var| is_known &= known.contains(var));
-            if !is_known {
+            gives.into_iter().for_each(|var| known.insert(var));
+            if !needs.into_iter().all(|term| self.is_within(term, &known)) {
                 return None;
             }
         }
-        let mut is_known = !keys.is_empty();
-        for term in comprehension.head.terms() {
-            vars::term(term, &mut |var| {
-                is_known &= known.contains(var) && !keys.contains(&var);
-            });
-        }
-        // Equal numbers can be written differently: a key is compared, and seen nowhere else.
-        let mut mentions = 0;
-        for expr in &comprehension.body {
-            vars::outside_closures(expr, &mut |var| {
-                mentions += usize::from(keys.contains(&var));
-            });
-        }
-        (is_known && mentions == keys.len()).then_some(keys)
+        let mut head = comprehension.head.terms();
+        (!keys.is_empty() && head.all(|term| self.is_within(term, &known))).then_some(keys)
     }
 
-    /// A variable of the outside is a key of a reference, which is faster than to go through all.
-    fn looks_up(&self, term: &Term, known: &VarSet) -> bool {
-        let within = |terms: &[Term]| terms.iter().any(|term| self.looks_up(term, known));
-        match &term.kind {
-            TermKind::Ref(reference) => {
-                let mut found = false;
-                for part in &reference.path {
-                    vars::term(part, &mut |var| found |= self.is_outside(var, known));
-                }
-                found
-            }
-            TermKind::Array(terms) | TermKind::Set(terms) => within(terms),
-            TermKind::Object(pairs) => pairs
-                .iter()
-                .any(|(key, value)| self.looks_up(key, known) || self.looks_up(value, known)),
-            TermKind::Constant(_) | TermKind::Var(_) | TermKind::Comprehension(_) => false,
-        }
+    /// All variables of a term are known within the comprehension.
+    fn is_within(&self, term: &Term, known: &VarSet) -> bool {
+        let mut all = true;
+        vars::term(term, &mut |var| {
+            all &= known.contains(var) && !self.bound.contains(var);
+        });
+        all
     }
 
-    /// What `walk` comes across is compared with a variable of the outside.
-    fn walks(&self, expr: &core::Expr, known: &VarSet) -> bool {
-        let ExprKind::Call(call) = &expr.kind else {
-            return false;
+    /// What is outside and what is within, of a condition that compares them.
+    fn compared<'c>(&self, expr: &'c Expr, known: &VarSet) -> Option<(&'c Term, &'c Term)> {
+        let (left, right) = match &expr.kind {
+            _ if expr.negated => return None,
+            ExprKind::Unify { left, right, .. } => (left, right),
+            ExprKind::Call(call) => match (&call.callee, &call.output, &call.arguments[..]) {
+                (Callee::Builtin("equal"), None, [left, right]) => (left, right),
+                _ => return None,
+            },
+            _ => return None,
         };
-        let mut found = false;
-        if call.callee == Callee::Builtin("walk")
-            && let Some(output) = &call.output
-        {
-            vars::term(output, &mut |var| found |= self.is_outside(var, known));
-        }
-        found
+        let is_found = |term: &Term| match &term.kind {
+            TermKind::Var(var) => known.contains(*var),
+            TermKind::Ref(reference) => match reference.root {
+                Root::Var(var) => known.contains(var),
+                Root::Input | Root::Data => true,
+            },
+            _ => false,
+        };
+        [(left, right), (right, left)]
+            .into_iter()
+            .find(|(asked, found)| self.is_asked(asked) && is_found(found))
     }
 
-    fn is_outside(&self, var: Var, known: &VarSet) -> bool {
-        self.bound.contains(var) && !known.contains(var)
-    }
-}
-
-/// `left == right` as a condition is `left = right`.
-fn equality(expr: &core::Expr) -> Option<core::Expr> {
-    match &expr.kind {
-        ExprKind::Call(call)
-            if call.callee == Callee::Builtin("equal") && call.output.is_none() =>
-        {
-            let [left, right] = &call.arguments[..] else {
-                return None;
-            };
-            let kind = ExprKind::Unify {
-                left: left.clone(),
-                right: right.clone(),
-                assignment: false,
-            };
-            Some(core::Expr {
-                kind,
-                ..expr.clone()
-            })
+    /// A variable of the outside, or a path from it.
+    fn is_asked(&self, term: &Term) -> bool {
+        let is_outside = |var: Var| self.bound.contains(var);
+        match &term.kind {
+            TermKind::Var(var) => is_outside(*var),
+            TermKind::Ref(reference) => {
+                matches!(reference.root, Root::Var(var) if is_outside(var))
+                    && reference.path.iter().all(|key| value_of(key).is_some())
+            }
+            _ => false,
         }
-        _ => None,
     }
 }
 

@@ -77,7 +77,7 @@ impl Lowering<'_> {
         self.step(StepKind::Find(Box::new(Find { value, ..find })));
     }
 
-    fn find_into(&mut self, reference: &Ref, value: Pattern) {
+    pub(super) fn find_into(&mut self, reference: &Ref, value: Pattern) {
         let keys = self.keys_before(reference);
         let find = self.segments(reference, keys);
         self.step(StepKind::Find(Box::new(Find { value, ..find })));
