@@ -391,16 +391,6 @@ pub struct Template {
     pub parts: Vec<TemplatePart>,
 }
 
-impl Template {
-    /// There is no expression in it.
-    pub fn is_constant(&self) -> bool {
-        let parts = &self.parts;
-        parts
-            .iter()
-            .all(|part| matches!(part, TemplatePart::Constant(_)))
-    }
-}
-
 /// A part of a [`Template`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TemplatePart {

@@ -190,6 +190,15 @@ impl Resolver<'_, '_> {
         span: Span,
         support: &mut Vec<Expr>,
     ) -> Option<ExprKind> {
+        for term in key.into_iter().chain([value]) {
+            names::walk(term, &mut |term| {
+                if names::is_comprehension(term) {
+                    let what = "a comprehension that `some … in` compares with";
+                    self.context.findings.unsupported(term.span, what);
+                }
+                true
+            });
+        }
         let mut bound = Vec::new();
         let mut outside = HashSet::new();
         key.iter().for_each(|key| pattern_names(key, &mut bound));

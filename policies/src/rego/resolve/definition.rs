@@ -63,7 +63,7 @@ fn branch(context: &mut Context<'_>, rule: &ast::Rule, unused: &mut Vec<Name>) -
         .shadowed
         .retain(|name| !locals.contains(name) && !names.contains(name));
     resolver.hidden.push(names);
-    resolver.hidden.push(locals);
+    resolver.hidden.push(locals.clone());
     resolver.scopes.push();
 
     // What heads need is put at the end of the body.
@@ -72,6 +72,11 @@ fn branch(context: &mut Context<'_>, rule: &ast::Rule, unused: &mut Vec<Name>) -
         .arguments
         .iter()
         .map(|argument| {
+            if in_template(argument, &locals) {
+                let what = "a variable of the body in a template string of an argument";
+                resolver.context.findings.unsupported(argument.span, what);
+                return variable(resolver.scopes.fresh(), argument.span);
+            }
             let mut term = resolver.argument(argument, &mut after);
             resolver.settle(&mut term, &mut after);
             term
@@ -235,11 +240,6 @@ impl Resolver<'_, '_> {
                 self.compile(Stage::Locals, span, "rule arguments cannot contain calls");
                 TermKind::Var(self.scopes.fresh())
             }
-            Written::Template(template) if !template.is_constant() => {
-                let what = "a template string with expressions as an argument";
-                self.context.findings.unsupported(span, what);
-                TermKind::Var(self.scopes.fresh())
-            }
             _ => return self.term(term, after),
         };
         Term { kind, span }
@@ -279,6 +279,20 @@ fn shadowed(body: &ast::Body) -> HashSet<Name> {
             found.retain(|name| !replaced.contains(name));
         }
     }
+    found
+}
+
+/// Whether a template string within an argument mentions one of these names.
+fn in_template(argument: &ast::Term, names: &HashSet<Name>) -> bool {
+    let mut found = false;
+    super::names::walk(argument, &mut |term| {
+        if let Written::Template(_) = &term.kind {
+            let mut inside = HashSet::new();
+            super::names::variables(term, &mut inside);
+            found |= !inside.is_disjoint(names);
+        }
+        true
+    });
     found
 }
 

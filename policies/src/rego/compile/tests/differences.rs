@@ -188,6 +188,7 @@ fn what_is_evaluated_before_a_condition() {
     check_meets("h(_, _)\np if h(v, abs(input.missing))", "{}", false);
     check_meets(r#"p if {"b": v, "a": input.missing}"#, "{}", false);
     check_meets("g(i) if count({v, i.missing})\np if g(input)", "{}", false);
+    check_meets("p if split(input, \",\")[v]", "1", false);
     // Keys come before what they lead through, those of both sides.
     check_meets(
         "w[x] := {\"k\": v} if some x in [1]\np if w[_][input.missing]",
@@ -285,6 +286,11 @@ fn what_some_declares() {
     // Nothing is in it; OPA says so here, and finds `x` unsafe in `{y | some y in 1}[x]`.
     check("p if some x in 1", "{}", "refused");
     check(r#"p if some $"{y + 1}", y in input"#, "[]", "{}");
+    check(
+        "p if some {1 | some y in input}, x in input",
+        "[]",
+        "refused",
+    );
 }
 
 #[test]

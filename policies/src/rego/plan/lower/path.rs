@@ -22,6 +22,10 @@ impl Lowering<'_> {
             self.find_into(reference, Pattern::Bind(slot));
             return Term::Local(slot);
         }
+        if reference.path.iter().any(|key| self.comes_before(key)) {
+            // A call that it leads through comes before its keys.
+            self.flush();
+        }
         let path = self.operands(&reference.path);
         self.path(reference, path, span)
     }
