@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use crate::rego::core::{
     Body, Callee, Comprehension, Definition, Expr, ExprKind, Program, Replacement, Root, Target,
-    TermKind, Variable,
+    Term, TermKind, Var, Variable,
 };
 use crate::rego::findings::{Findings, Stage};
 use crate::rego::order::outputs::outputs;
@@ -40,8 +40,8 @@ fn definition(definition: &Definition, findings: &mut Findings) {
 struct Checker<'a> {
     variables: &'a [Variable],
     findings: &'a mut Findings,
-    /// Results of calls with operands that enumerate: `f(xs[_])`, which is looked at as a whole
-    /// where it is the head of a reference.
+    /// What stands for something that enumerates, `xs[_]` or `f(xs[_])`, and is looked at as a whole
+    /// where it is the head of a reference, or after `with`.
     enumerated: VarSet,
 }
 
@@ -79,13 +79,11 @@ impl<'a> Checker<'a> {
             }
             return;
         }
-        if let ExprKind::Call(call) = &expr.kind
-            && let Some(output) = &call.output
-            && let TermKind::Var(result) = output.kind
-        {
+        if let Some((result, terms)) = self.result(expr) {
             let mut known = true;
-            let arguments = call.arguments.iter();
-            arguments.for_each(|term| vars::term(term, &mut |var| known &= safe.contains(var)));
+            terms
+                .iter()
+                .for_each(|term| vars::term(term, &mut |var| known &= safe.contains(var)));
             if !known {
                 self.enumerated.insert(result);
             }
@@ -100,10 +98,30 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// The variable that the compiler made for a call or a reference, with what that needs.
+    fn result<'e>(&self, expr: &'e Expr) -> Option<(Var, &'e [Term])> {
+        let (result, terms) = match &expr.kind {
+            ExprKind::Call(call) => (call.output.as_ref()?, &call.arguments[..]),
+            ExprKind::Unify { left, right, .. } if matches!(right.kind, TermKind::Ref(_)) => {
+                (left, std::slice::from_ref(right))
+            }
+            _ => return None,
+        };
+        match result.kind {
+            TermKind::Var(var) if self.variables[var.index()].is_generated() => Some((var, terms)),
+            _ => None,
+        }
+    }
+
     fn looks_into_enumerated(&self, expr: &Expr) -> bool {
-        vars::terms_of(expr).into_iter().any(|term| {
+        let is_enumerated = |var| self.enumerated.contains(var);
+        let mut modifiers = expr.with.iter().flat_map(|with| with.iter());
+        modifiers.any(|with| {
+            with.term()
+                .is_some_and(|term| matches!(term.kind, TermKind::Var(var) if is_enumerated(var)))
+        }) || vars::terms_of(expr).into_iter().any(|term| {
             matches!(&term.kind, TermKind::Ref(reference)
-                if matches!(reference.root, Root::Var(var) if self.enumerated.contains(var)))
+                if matches!(reference.root, Root::Var(var) if is_enumerated(var)))
         })
     }
 

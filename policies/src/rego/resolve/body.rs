@@ -95,18 +95,7 @@ impl Resolver<'_, '_> {
                 kinds.push(ExprKind::Or(left, right));
             }
         }
-        let within = names::declared_within(expr);
-        for modifier in &expr.modifiers {
-            let mut used = HashSet::new();
-            names::variables(&modifier.value, &mut used);
-            for name in used.intersection(&within) {
-                let message = format!("var {name} is unsafe");
-                let code = ErrorCode::UnsafeVariable;
-                self.context
-                    .findings
-                    .add(Stage::BodySafety, code, span, message);
-            }
-        }
+        self.hidden_from_within(expr);
         let with = with.unwrap_or_else(|| self.modifiers(&expr.modifiers, body));
         for mut part in support {
             part.with.clone_from(&with);
@@ -119,6 +108,34 @@ impl Resolver<'_, '_> {
                 with: with.clone(),
                 span,
             });
+        }
+    }
+
+    /// Names that a condition declares in its body are, in OPA, hidden from its modifiers, and those
+    /// that nothing else declares from the domain of `every`: there they have no value.
+    fn hidden_from_within(&mut self, expr: &ast::Expr) {
+        let mut unsafe_names = HashSet::new();
+        let mut look = |term: &ast::Term, within: HashSet<Name>| {
+            let mut used = HashSet::new();
+            names::variables(term, &mut used);
+            unsafe_names.extend(used.intersection(&within).cloned());
+        };
+        if let ast::ExprKind::Every { domain, body, .. } = &expr.kind {
+            let mut within = names::declared(body);
+            let is_free = |name: &Name| self.scopes.declared(name).is_none();
+            within.retain(|name| is_free(name) && self.global(name).is_none());
+            look(domain, within);
+        }
+        if !expr.modifiers.is_empty() {
+            let values = expr.modifiers.iter().map(|with| &with.value);
+            values.for_each(|value| look(value, names::declared_within(expr)));
+        }
+        for name in unsafe_names {
+            let message = format!("var {name} is unsafe");
+            let code = ErrorCode::UnsafeVariable;
+            self.context
+                .findings
+                .add(Stage::BodySafety, code, expr.span, message);
         }
     }
 

@@ -58,6 +58,17 @@ fn modifiers_of_conditions_with_bodies() {
             format!("import future.keywords\nv := 1\np if {{ x := 1; {condition} with v as x }}");
         check(&body, "[]", "rego_unsafe_var_error");
     }
+    let every = "every z in y { some y in z; y > 0 }";
+    check(
+        &format!("p if {{ y := [[1]]; {every} }}"),
+        "1",
+        r#"{"p": true}"#,
+    );
+    check(
+        &format!("p if {{ [_, y] = input; {every} }}"),
+        "1",
+        "rego_unsafe_var_error",
+    );
     let body = "import future.keywords\nv := 1\np if { x := 1; not { x == 7 } with v as x }";
     check(body, "[]", r#"{"p": true, "v": 1}"#);
 }
@@ -247,6 +258,7 @@ fn variables_of_template_strings() {
         r#"p if print($"{input.xs[_].y}")"#,
         r#"p := $"{x + 1}" if { x = y + 1; y = 1 }"#,
         r#"p if { some x in array.reverse(input[_]); $"{x + 1}" }"#,
+        r#"p if { x := input with input as input[_]; $"{x + 1}" }"#,
         "import future.keywords.not\np if not { y := 1; $\"{y + 1}\" == \"3\" }",
     ] {
         check(body, "{}", undeclared);
