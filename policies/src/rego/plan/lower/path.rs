@@ -89,8 +89,8 @@ impl Lowering<'_> {
 
     /// `first = second`: all keys come before what they lead through, then the first one, then the
     /// second.
-    pub(super) fn references(&mut self, first: [&Ref; 2], spans: [Span; 2]) {
-        let [first, second] = first;
+    pub(super) fn references(&mut self, sides: [&Ref; 2], spans: [Span; 2]) {
+        let [first, second] = sides;
         let is_open = [self.is_open(first), self.is_open(second)];
         let first_keys = self.keys_before(first);
         let second_keys = self.keys_before(second);
@@ -107,9 +107,9 @@ impl Lowering<'_> {
         }
         let find = self.segments(first, first_keys);
         if !is_open[1] {
-            // A rule is evaluated when there is something to compare it with, and then kept.
+            // A rule is evaluated when there is something to compare it with.
             let term = self.looked_up(second, second_keys, spans[1]);
-            let term = if self.is_virtual(second) {
+            let term = if is_kept(&term) {
                 term
             } else {
                 self.keep(term)
@@ -232,5 +232,17 @@ impl Lowering<'_> {
             source: Source::Term(Term::Rule(rule)),
             taken,
         }
+    }
+}
+
+/// Whether an evaluation computes a term once, however often it is asked for it.
+fn is_kept(term: &Term) -> bool {
+    match term {
+        Term::Rule(_) => true,
+        Term::Reference(reference) => matches!(
+            reference.source,
+            Source::Part(_) | Source::Term(Term::Rule(_))
+        ),
+        _ => false,
     }
 }
