@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::calls::condition;
 use super::names::{self, assignment};
 use super::scope::Occurrence;
+use super::term::root;
 use super::{Resolver, variable};
 use crate::rego::ast::{self, Name, TermKind as Written};
 use crate::rego::check::signatures;
@@ -122,14 +123,16 @@ impl Resolver<'_, '_> {
         };
         if let ast::ExprKind::Every { domain, body, .. } = &expr.kind {
             let mut within = names::declared(body);
-            let is_free = |name: &Name| self.scopes.declared(name).is_none();
-            within.retain(|name| is_free(name) && self.global(name).is_none());
+            let is_declared = |name: &Name| self.scopes.declared(name).is_some();
+            within.retain(|name| !is_declared(name) && self.global(name).is_none());
             look(domain, within);
         }
         if !expr.modifiers.is_empty() {
             let values = expr.modifiers.iter().map(|with| &with.value);
             values.for_each(|value| look(value, names::declared_within(expr)));
         }
+        // `input` and `data` have values all the same.
+        unsafe_names.retain(|name| root(name).is_none());
         for name in unsafe_names {
             let message = format!("var {name} is unsafe");
             let code = ErrorCode::UnsafeVariable;

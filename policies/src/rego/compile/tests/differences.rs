@@ -59,6 +59,10 @@ fn modifiers_of_conditions_with_bodies() {
         check(&body, "[]", "rego_unsafe_var_error");
     }
     let every = "every z in y { some y in z; y > 0 }";
+    check("p if every y in input { some input in y }", "1", "{}");
+    let modified = "not { some input in [1]; input == 2 } with v as input";
+    let body = format!("import future.keywords\nv := 1\np if {modified}");
+    check(&body, "1", r#"{"p": true, "v": 1}"#);
     check(
         &format!("p if {{ y := [[1]]; {every} }}"),
         "1",
