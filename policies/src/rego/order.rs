@@ -135,7 +135,10 @@ fn report(mut missing: Vec<Missing>, variables: &[Variable], findings: &mut Find
         let name = variables[missing.var.index()].shown();
         unsafe_var(name, Stage::BodySafety, missing.condition, findings);
     }
-    for missing in missing.iter().filter(|_| !named) {
+    if named {
+        return;
+    }
+    for missing in &missing {
         if !seen.contains(missing.var) {
             seen.insert(missing.var);
             let code = ErrorCode::UnsafeVariable;
@@ -195,11 +198,11 @@ impl Waiting {
     /// What is missing so that it could be placed.
     fn missing(&self, bound: &VarSet) -> impl Iterator<Item = Missing> {
         let gives: HashSet<Var> = outputs(&self.expr, bound).into_iter().collect();
+        let forgotten = self.is_forgotten(bound, &gives);
         let open = self.open.iter().filter(move |var| !gives.contains(var));
         let needs = open
             .chain(&self.shared)
             .filter(|&&var| !bound.contains(var));
-        let forgotten = self.is_forgotten(bound);
         needs.map(move |&var| Missing {
             forgotten,
             ..missing(&self.expr, var)
@@ -208,8 +211,7 @@ impl Waiting {
 
     /// Whether OPA places it although something is missing: where bodies within it share variables
     /// with the conditions around it, it looks for these and no others.
-    fn is_forgotten(&self, bound: &VarSet) -> bool {
-        let gives = outputs(&self.expr, bound);
+    fn is_forgotten(&self, bound: &VarSet, gives: &HashSet<Var>) -> bool {
         let shared = &self.shared;
         let is_there = |var: &Var| bound.contains(*var) || gives.contains(var);
         let itself = shared.len() == gives.len() && shared.iter().all(|var| gives.contains(var));

@@ -72,21 +72,15 @@ impl<'a> Checker<'a> {
             && is_collection(&right.kind)
         {
             // The head of a reference, as in `[input.xs[i]][j]`, is looked at as a whole.
-            let mut known = true;
-            vars::term(right, &mut |var| known &= safe.contains(var));
-            if known {
+            if all_safe(std::slice::from_ref(right), safe) {
                 safe.insert(var);
             }
             return;
         }
-        if let Some((result, terms)) = self.result(expr) {
-            let mut known = true;
-            terms
-                .iter()
-                .for_each(|term| vars::term(term, &mut |var| known &= safe.contains(var)));
-            if !known {
-                self.enumerated.insert(result);
-            }
+        if let Some((result, terms)) = self.result(expr)
+            && !all_safe(terms, safe)
+        {
+            self.enumerated.insert(result);
         }
         let gives = if self.looks_into_enumerated(expr) {
             Vec::new()
@@ -180,6 +174,15 @@ impl<'a> Checker<'a> {
         }
         self.conditions(&expression.body, safe);
     }
+}
+
+/// Whether all variables of terms are safe.
+fn all_safe(terms: &[Term], safe: &VarSet) -> bool {
+    let mut all = true;
+    for term in terms {
+        vars::term(term, &mut |var| all &= safe.contains(var));
+    }
+    all
 }
 
 /// OPA takes the name of a builtin function after `with` for a variable, which is never safe.

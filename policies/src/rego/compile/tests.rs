@@ -62,7 +62,12 @@ fn evaluation(input: &str) -> Evaluation<'static> {
 
 /// The faults of a module, as `line:column code: message`.
 fn faults(version: Version, module: &str, options: Options<'_>) -> Vec<String> {
-    let Err((sources, faults)) = plan(version, &[module], "true", options) else {
+    faults_of(version, &[module], options)
+}
+
+/// The faults of modules.
+fn faults_of(version: Version, modules: &[&str], options: Options<'_>) -> Vec<String> {
+    let Err((sources, faults)) = plan(version, modules, "true", options) else {
         return Vec::new();
     };
     let text = |fault: &Fault| {

@@ -103,9 +103,8 @@ fn term(one: &Term) -> u32 {
                 Head::Array(value) | Head::Set(value) => term(value),
                 Head::Object(key, value) => term(key).max(term(value)),
             };
-            let grouped = one.grouping.iter().map(|grouping| block(&grouping.body));
-            head.max(block(&one.body))
-                .max(most(grouped, |height| height))
+            let grouped = most(&one.grouping, |grouping| block(&grouping.body));
+            head.max(block(&one.body)).max(grouped)
         }
     }
 }

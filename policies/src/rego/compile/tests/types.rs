@@ -4,15 +4,7 @@ use super::*;
 
 /// The faults of modules, as `line:column code: message`.
 fn found(modules: &[&str]) -> Vec<String> {
-    let Err((sources, faults)) = plan(Version::V1, modules, "true", Options::default()) else {
-        return Vec::new();
-    };
-    let text = |fault: &Fault| {
-        let (line, column) = sources.line_column(fault.span);
-        let message = fault.message.lines().next().unwrap_or_default();
-        format!("{line}:{column} {}: {message}", fault.code.name())
-    };
-    faults.iter().map(text).collect()
+    faults_of(Version::V1, modules, Options::default())
 }
 
 #[track_caller]
