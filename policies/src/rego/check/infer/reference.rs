@@ -11,7 +11,7 @@ use crate::rego::core::{Expr, ExprKind, Ref, Root, Term, TermKind};
 use crate::rego::findings::Stage;
 use crate::rego::order::vars;
 use crate::rego::source::Span;
-use crate::rego::value::json;
+use crate::rego::value::{self, json};
 
 impl Checker<'_> {
     /// Checks the references of a condition, and of the bodies of `every`, `not`, `and`, `or`
@@ -148,7 +148,7 @@ impl Checker<'_> {
         };
         if kind.is_empty_collection() {
             return match &part.kind {
-                TermKind::Constant(key) if !is_collection(key) => {
+                TermKind::Constant(key) if !value::is_collection(key) => {
                     self.undefined(environment, reference, span)
                 }
                 TermKind::Var(var) if !environment.get(*var).is_some() => {
@@ -169,7 +169,7 @@ impl Checker<'_> {
             return self.undefined(environment, reference, span);
         }
         let below = match &part.kind {
-            TermKind::Constant(key) if !is_collection(key) => {
+            TermKind::Constant(key) if !value::is_collection(key) => {
                 let below = kind.select(key);
                 if !below.is_some() {
                     return self.undefined(environment, reference, span);
@@ -243,15 +243,10 @@ fn select(kind: &Type, path: &[Term]) -> Type {
     path.iter()
         .fold(kind.clone(), |kind, part| match &part.kind {
             _ if !kind.is_some() => Type::Unknown,
-            TermKind::Constant(key) if !is_collection(key) => kind.select(key),
+            TermKind::Constant(key) if !value::is_collection(key) => kind.select(key),
             _ if kind.is_empty_collection() => Type::ANY,
             _ => kind.values(),
         })
-}
-
-fn is_collection(value: &Value) -> bool {
-    use crate::rego::value::{Kind, kind};
-    matches!(kind(value), Kind::Array | Kind::Set | Kind::Object)
 }
 
 /// A reference as it is written, more or less.
