@@ -195,7 +195,34 @@ impl Resolver<'_, '_> {
                 let arguments = call.arguments.iter();
                 arguments.for_each(|term| self.refuse_hidden(term, within));
             }
+            Written::ArrayComprehension { value, body }
+            | Written::SetComprehension { value, body } => {
+                self.refuse_hidden(value, within);
+                self.refuse_hidden_in(body, within);
+            }
+            Written::ObjectComprehension { key, value, body } => {
+                self.refuse_hidden(key, within);
+                self.refuse_hidden(value, within);
+                self.refuse_hidden_in(body, within);
+            }
             _ => {}
+        }
+    }
+
+    /// As [`Self::refuse_hidden`], of the conditions of a comprehension. Those that give a variable
+    /// its value keep the declarations.
+    fn refuse_hidden_in(&mut self, body: &ast::Body, within: bool) {
+        for expr in body.iter().filter(|_| within) {
+            match &expr.kind {
+                ast::ExprKind::Term(term) => self.refuse_hidden(term, within),
+                ast::ExprKind::Call(call) if !call.is("eq") && !call.is("assign") => {
+                    let arguments = call.arguments.iter();
+                    arguments.for_each(|term| self.refuse_hidden(term, within));
+                }
+                _ => {}
+            }
+            let modifiers = expr.modifiers.iter();
+            modifiers.for_each(|with| self.refuse_hidden(&with.value, within));
         }
     }
 
