@@ -13,6 +13,7 @@ mod bytes;
 mod casts;
 mod cidr;
 mod collections;
+mod did;
 mod encoding;
 mod format;
 mod glob;
@@ -180,6 +181,7 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         casts::FUNCTIONS,
         cidr::FUNCTIONS,
         collections::FUNCTIONS,
+        did::FUNCTIONS,
         encoding::FUNCTIONS,
         format::FUNCTIONS,
         glob::FUNCTIONS,

@@ -1,5 +1,6 @@
 //! Builtins of ours, in tables. The expected results are OPA's.
 
+mod did;
 mod edges;
 
 use rstest::rstest;
