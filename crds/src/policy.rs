@@ -119,6 +119,63 @@ pub struct PolicySpec {
     /// with the effect `Refuse` still holds it. Default: false.
     #[serde(default)]
     pub guardrail: bool,
+
+    /// Policies whose packages the modules use, at most 16. They are compiled into this one with
+    /// their `data`; nothing here can add to their packages or take their place. An import that is
+    /// missing, broken or locked breaks this policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub imports: Vec<Import>,
+
+    /// Whether Policies of a namespace may import this ClusterPolicy, and so read its modules and
+    /// its `data`. Default: false. ClusterPolicies may import each other anyway.
+    #[serde(default)]
+    pub importable: bool,
+
+    /// The digest that the policy has to have, as `status.digest` shows it: `sha256:` and 64 hex
+    /// digits. With another one it is refused when it is applied, and broken when what it imports
+    /// changes. Default: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 71), extend("x-kubernetes-validations" = rules::digest()))]
+    pub sha256: Option<String>,
+}
+
+/// A policy whose packages another one uses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Import {
+    /// First part of its address.
+    #[schemars(length(max = 63), extend("x-kubernetes-validations" = rules::segment("group")))]
+    pub group: String,
+
+    /// Second part of its address.
+    #[schemars(length(max = 63), extend("x-kubernetes-validations" = rules::segment("name")))]
+    pub name: String,
+
+    /// Third part of its address.
+    #[schemars(length(max = 63), extend("x-kubernetes-validations" = rules::dotted_numbers()))]
+    pub version: String,
+
+    /// `Cluster` (the default): a ClusterPolicy, which has to be `importable` where a Policy of a
+    /// namespace imports it. `Namespace`: a Policy of the importer's own namespace.
+    #[serde(default)]
+    pub scope: ImportScope,
+
+    /// The digest that the imported policy has to have, as its `status.digest` shows it. Default:
+    /// any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 71), extend("x-kubernetes-validations" = rules::digest()))]
+    pub sha256: Option<String>,
+}
+
+/// Who owns a policy that is imported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ImportScope {
+    /// The cluster.
+    #[default]
+    Cluster,
+    /// The importer's own namespace.
+    Namespace,
 }
 
 /// The spec of a [`ClusterPolicy`]: a [`PolicySpec`], and on the wire nothing else.

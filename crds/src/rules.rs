@@ -36,7 +36,7 @@ pub(crate) fn package_segment(field: &str) -> Value {
     json!([segment_rule(field), immutable()])
 }
 
-/// `group` and `name` where a lock refers to a policy.
+/// `group` and `name` where a lock or an import refers to a policy.
 pub(crate) fn segment(field: &str) -> Value {
     json!([segment_rule(field)])
 }
@@ -46,7 +46,7 @@ pub(crate) fn version() -> Value {
     json!([dotted_numbers_rule(), immutable()])
 }
 
-/// The version where a lock refers to a policy.
+/// The version where a lock or an import refers to a policy.
 pub(crate) fn dotted_numbers() -> Value {
     json!([dotted_numbers_rule()])
 }
@@ -78,6 +78,14 @@ pub(crate) fn timeout() -> Value {
     json!([rule(
         "self.matches('^[1-9][0-9]{0,3}(ms|s)$') && duration(self) <= duration('5s')",
         "timeout must be whole milliseconds or seconds from 1ms to 5s: write it like 250ms or 2s",
+    )])
+}
+
+/// The digest of a policy.
+pub(crate) fn digest() -> Value {
+    json!([rule(
+        "self.matches('^sha256:[0-9a-f]{64}$')",
+        "sha256 is a digest: write sha256: and 64 hexadecimal digits, as status.digest shows them",
     )])
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use crate::{Admission, Labels, Lock, Object, ObjectKey, Snapshot};
+use crate::{Admission, Labels, Lock, Object, ObjectKey, Snapshot, outdated};
 
 /// The cache.
 #[derive(Debug, Default)]
@@ -39,6 +39,21 @@ impl Cache {
     /// What is in force now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.published.load_full()
+    }
+
+    /// The objects whose policies are to be compiled again now, because what they import has
+    /// changed. When they are, there may be others.
+    pub fn outdated(&self) -> Vec<Object> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = self.snapshot();
+        let policies = state
+            .policies
+            .values()
+            .map(|object| (object, &object.policy));
+        outdated(policies, &|address| snapshot.policy(address))
+            .into_iter()
+            .map(|(object, _)| object.clone())
+            .collect()
     }
 
     /// Changes the state, and publishes one snapshot for all that `change` did.

@@ -8,6 +8,7 @@ use crate::{
     Address, Code, Definition, Diagnostic, Diagnostics, Digest, Document, Input, Message, Point,
     RegoVersion, Request,
     decision::Judgement,
+    imports::{Find, Imports},
     normalise,
     rego::{self, plan::access::Access, value::Value},
 };
@@ -19,21 +20,32 @@ pub struct Policy {
     definition: Definition,
     digest: Digest,
     parameters: Value,
+    imports: Imports,
     program: Result<rego::Program, Arc<Diagnostics>>,
 }
 
 impl Policy {
-    /// Compiles a definition. Takes time in proportion to its sources; call it away from threads
-    /// that answer requests.
+    /// Compiles a definition that imports nothing, or whose imports are not there.
     pub fn compile(definition: Definition) -> Self {
+        Self::compile_with(definition, &|_| None)
+    }
+
+    /// Compiles a definition, with the policies that it imports. Takes time in proportion to their
+    /// sources; call it away from threads that answer requests.
+    pub fn compile_with(definition: Definition, find: Find<'_>) -> Self {
+        let imports = Imports::find(&definition, find);
+        let digest = Digest::of(&definition, &imports);
         let program = check_settings(&definition)
-            .and_then(|()| rego::Program::compile(&definition))
+            .and_then(|()| check_imports(&definition, &imports))
+            .and_then(|()| check_pin(&definition, digest))
+            .and_then(|()| rego::Program::compile(&definition, &imports.all()))
             .map_err(Arc::new);
         Self {
-            digest: Digest::of(&definition),
+            digest,
             parameters: Document::from(&Json::Object(definition.parameters.clone()))
                 .value()
                 .clone(),
+            imports,
             program,
             definition,
         }
@@ -41,9 +53,11 @@ impl Policy {
 
     /// A policy whose object cannot even be read, with what is wrong.
     pub fn broken_by(definition: Definition, faults: Diagnostics) -> Self {
+        let imports = Imports::default();
         Self {
-            digest: Digest::of(&definition),
+            digest: Digest::of(&definition, &imports),
             parameters: Value::new_object(),
+            imports,
             program: Err(Arc::new(faults)),
             definition,
         }
@@ -72,6 +86,16 @@ impl Policy {
     /// The version of the language that the modules were read in; `None` for a broken policy.
     pub fn rego_version(&self) -> Option<RegoVersion> {
         self.program.as_ref().ok().map(rego::Program::version)
+    }
+
+    /// Whether the policy would be the same if it was compiled again now.
+    pub fn is_current(&self, find: Find<'_>) -> bool {
+        self.imports.are_current(&self.definition, find)
+    }
+
+    /// What the policy imports.
+    pub(crate) fn imports(&self) -> &Imports {
+        &self.imports
     }
 
     /// What the policy looks at of a document that is asked about at a door. A broken one looks at
@@ -106,9 +130,8 @@ impl Policy {
 /// The first fault, in one line: where, and what.
 fn broken_message(faults: &Diagnostics) -> Message {
     let first = faults.iter().next();
-    let text = first.map_or_else(String::new, |fault| match &fault.location {
-        Some(location) => format!("the policy is broken: {location}: {}", fault.message),
-        None => format!("the policy is broken: {}", fault.message),
+    let text = first.map_or_else(String::new, |fault| {
+        format!("the policy is broken: {}", fault.in_one_line())
     });
     Message::new(Code::CompileFailed, &text)
         .with_remedy("mend the policy; `kubectl describe` shows all of its faults")
@@ -139,6 +162,30 @@ fn check_settings(definition: &Definition) -> Result<(), Diagnostics> {
         );
     }
     Diagnostics::collect(faults).map_or(Ok(()), Err)
+}
+
+/// Checks the imports. Without them the modules cannot be compiled, and are read all the same, so
+/// that an author hears of both.
+fn check_imports(definition: &Definition, imports: &Imports) -> Result<(), Diagnostics> {
+    let mut faults = imports.faults(definition);
+    if faults.is_empty() {
+        return Ok(());
+    }
+    if let Err(unread) = rego::check_modules(definition) {
+        faults.extend(unread.iter().cloned());
+    }
+    Diagnostics::collect(faults).map_or(Ok(()), Err)
+}
+
+fn check_pin(definition: &Definition, digest: Digest) -> Result<(), Diagnostics> {
+    let Some(pin) = definition.pin.filter(|&pin| pin != digest) else {
+        return Ok(());
+    };
+    let text = format!("`sha256` is {pin}, and the digest of the policy is {digest}");
+    let fault = Diagnostic::new("digest_mismatch", text);
+    Err(fault
+        .with_remedy("look at what has changed in the policy and its imports, then set `sha256`")
+        .into())
 }
 
 fn check_parameters(schema: &Json, parameters: &Json, faults: &mut Vec<Diagnostic>) {

@@ -25,10 +25,13 @@ pub mod parse;
 pub mod plan;
 mod program;
 pub mod resolve;
+pub(crate) mod shared;
 pub mod source;
+mod unit;
 pub mod value;
 
 pub(crate) use program::Program;
+pub(crate) use unit::check_modules;
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 mod actions;
 mod cache;
+mod imports;
 mod locks;
 mod selection;
 

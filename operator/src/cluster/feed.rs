@@ -8,7 +8,7 @@ use std::{
 
 use futures::{StreamExt as _, stream};
 use kube::core::DynamicObject;
-use portcullis_policies::{Effect, Labels, Lock, Object, ObjectKey, Point, State};
+use portcullis_policies::{Effect, Labels, Lock, Object, ObjectKey, Point, Snapshot, State};
 use portcullis_webhook::{Evaluators, Unanswered};
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
@@ -175,6 +175,7 @@ impl Feed {
         }
         self.publish(changes, records, batch.complete.then_some(&present));
         if batch.complete {
+            self.mirror.linked().await;
             self.mirror.note_synced(self.kind.source());
         }
     }
@@ -190,9 +191,13 @@ impl Feed {
 
     /// Compiles a few at a time, until all are compiled or known to be broken.
     async fn compile(&self, drafts: Vec<Draft>) -> Vec<Object> {
-        let jobs = drafts
-            .into_iter()
-            .map(|draft| compile(self.compilers.clone(), draft));
+        let jobs = drafts.into_iter().map(|draft| {
+            compile(
+                self.compilers.clone(),
+                self.mirror.cache().snapshot(),
+                draft,
+            )
+        });
         stream::iter(jobs)
             .buffer_unordered(COMPILERS)
             .collect()
@@ -232,11 +237,17 @@ impl Feed {
     }
 }
 
-async fn compile(compilers: Evaluators, draft: Draft) -> Object {
+/// Compiles on one of the compilers' threads, with the imports that are in force.
+pub(super) async fn compile(
+    compilers: Evaluators,
+    snapshot: Arc<Snapshot>,
+    draft: Draft,
+) -> Object {
     loop {
-        let (job, deadline) = (draft.clone(), Instant::now() + COMPILE);
+        let (job, deadline, imports) = (draft.clone(), Instant::now() + COMPILE, snapshot.clone());
+        let job = move || job.compile(&|address| imports.policy(address));
         // As of admission: these threads do nothing else, and none is to be kept free for it.
-        let compiled = compilers.run_at(Point::Admission, deadline, move || job.compile());
+        let compiled = compilers.run_at(Point::Admission, deadline, job);
         match compiled.await {
             Ok(object) => return object,
             Err(fault @ (Unanswered::Failed | Unanswered::Late)) => return given_up(draft, fault),
@@ -257,7 +268,7 @@ fn given_up(mut draft: Draft, fault: Unanswered) -> Object {
             .with_remedy("simplify the policy, and report it")
             .into(),
     );
-    draft.compile()
+    draft.compile(&|_| None)
 }
 
 impl Change {
