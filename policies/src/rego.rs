@@ -26,9 +26,11 @@ pub mod plan;
 mod program;
 pub mod resolve;
 pub mod source;
+mod stack;
 pub mod value;
 
-pub(crate) use program::Program;
+pub(crate) use program::{Program, named_by_keywords};
+pub(crate) use stack::{SIZE as STACK_SIZE, large as on_large_stack};
 
 #[cfg(test)]
 mod tests;

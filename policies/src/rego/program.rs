@@ -3,7 +3,6 @@
 use std::{
     hash::{BuildHasher as _, RandomState},
     panic::{AssertUnwindSafe, catch_unwind},
-    thread,
     time::Duration,
 };
 
@@ -21,6 +20,7 @@ use super::{
     plan::{access::Access, ir::Plan},
     resolve,
     source::{ErrorCode, Fault, Sources},
+    stack,
     value::Value,
 };
 use crate::{
@@ -31,9 +31,6 @@ use crate::{
 /// Words that version 1 reserves. Version 0 reads `allow := true if { … }` as an `allow` that always
 /// holds and a rule `if`, and so does OPA; the author meant something else.
 const KEYWORDS: [&str; 4] = ["contains", "every", "if", "in"];
-
-/// Stack of the thread that compiles, for what the passes do recursively.
-const COMPILE_STACK: usize = 64 * 1024 * 1024;
 
 /// A compiled policy.
 #[derive(Debug)]
@@ -72,16 +69,8 @@ pub(crate) enum Failure {
 impl Program {
     /// Compiles the modules of a definition.
     pub(crate) fn compile(definition: &Definition) -> Result<Self, Diagnostics> {
-        thread::scope(|scope| {
-            let thread = thread::Builder::new()
-                .stack_size(COMPILE_STACK)
-                .name("compile".to_owned())
-                .spawn_scoped(scope, || compile_here(definition))
-                .map_err(|error| internal(&format!("no thread to compile on: {error}")))?;
-            thread
-                .join()
-                .unwrap_or_else(|_| Err(internal("the compiler failed unexpectedly")))
-        })
+        stack::large("compile", || compile_here(definition))
+            .unwrap_or_else(|why| Err(internal(&why)))
     }
 
     /// The version of the language that the modules were read in.
@@ -184,8 +173,8 @@ fn compile_here(definition: &Definition) -> Result<Program, Diagnostics> {
     let data = Document::from(&Json::Object(definition.data.clone()));
     let question = resolve::Question::path(entrypoint.path());
     let options = Options {
-        strict: false,
         data: Some(data.value()),
+        ..Options::default()
     };
     let plan =
         compile(&modules, &[question], options).map_err(|faults| report(&sources, &faults))?;
@@ -245,7 +234,8 @@ fn read_as(sources: &Sources, version: Version) -> Result<Vec<Module>, Vec<Fault
     }
 }
 
-fn named_by_keywords(module: &Module) -> impl Iterator<Item = Fault> {
+/// Rules that are called like keywords.
+pub(crate) fn named_by_keywords(module: &Module) -> impl Iterator<Item = Fault> {
     let heads = module.rules.iter().map(|rule| &rule.head);
     heads.filter_map(|head| {
         let first = head.reference.first()?;

@@ -60,6 +60,7 @@ pub struct Report {
     /// Lines on which something is not covered.
     pub not_covered_lines: usize,
     /// The share of covered lines, in percent; 0 where there is nothing to be covered.
+    #[serde(serialize_with = "as_go")]
     pub coverage: f64,
 }
 
@@ -67,15 +68,51 @@ pub struct Report {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct FileReport {
     /// Places that are covered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub covered: Vec<Range>,
     /// Places that are not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_covered: Vec<Range>,
     /// Lines on which something is covered.
+    #[serde(skip_serializing_if = "is_zero")]
     pub covered_lines: usize,
     /// Lines on which something is not covered.
+    #[serde(skip_serializing_if = "is_zero")]
     pub not_covered_lines: usize,
     /// The share of covered lines, in percent.
+    #[serde(serialize_with = "as_go", skip_serializing_if = "is_nothing")]
     pub coverage: f64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "this is what serde calls"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "this is what serde calls"
+)]
+fn is_nothing(share: &f64) -> bool {
+    *share <= 0.0
+}
+
+/// As Go writes it: without a fraction where there is none.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "this is what serde calls; a share is between 0 and 100"
+)]
+fn as_go<S: serde::Serializer>(share: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if share.fract() == 0.0 {
+        serializer.serialize_u8(*share as u8)
+    } else {
+        serializer.serialize_f64(*share)
+    }
 }
 
 /// A place.
@@ -97,6 +134,11 @@ pub struct Position {
 }
 
 impl Coverage {
+    /// Adds what another evaluation has looked at.
+    pub fn add(&mut self, other: Self) {
+        self.covered.extend(other.covered);
+    }
+
     /// What is covered of the files of a plan.
     pub fn report(&self, plan: &Plan, sources: &Sources) -> Report {
         let mut spans = BTreeSet::new();
@@ -120,6 +162,10 @@ impl Coverage {
         spans.sort_by_key(|span| (span.file, span.start, Reverse(span.end)));
         let mut covered_to = None;
         for span in spans {
+            // What the compiler added stands nowhere.
+            if span.start == span.end {
+                continue;
+            }
             let within = covered_to.is_some_and(|(file, end)| file == span.file && span.end <= end);
             let covered = within || self.covered.contains(&span);
             if covered && !within {

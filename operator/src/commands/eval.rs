@@ -1,0 +1,164 @@
+//! `portcullis eval`: a query on policies and data, as `opa eval` has it.
+
+mod arguments;
+mod output;
+mod pretty;
+
+use std::{
+    io::{self, Write as _},
+    path::Path,
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use portcullis_policies::{
+    Diagnostic, Diagnostics, Document, Timestamp,
+    workbench::{Answer, Limits, Look, Material, Query, Setting},
+};
+
+pub use arguments::{Arguments, Explain, Format};
+use output::Output;
+
+use crate::{
+    files::{MAX_FILE, read_at_most, read_bounded},
+    load::{self, Ignore, Load},
+    presentation::printable_lines,
+};
+
+/// The query was not answered.
+const FAILED: u8 = 2;
+
+/// Answers a query. The exit status is OPA's: 2 for what is wrong, 1 for what `--fail` and
+/// `--fail-defined` ask for.
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let plan = Plan::of(arguments)?;
+    let (output, printed) = match plan.answer() {
+        Ok(answer) => {
+            let printed = answer.printed.clone();
+            (Output::of(answer, plan.profile_limit), printed)
+        }
+        Err(faults) => (Output::wrong(faults), Vec::new()),
+    };
+    // What `print` printed comes first, as it does while OPA evaluates.
+    let mut told = io::stderr().lock();
+    for line in &printed {
+        write!(told, "{}", printable_lines(line))?;
+    }
+    let mut out = io::stdout().lock();
+    output.write(plan.format, plan.limit, &mut out, &mut told)?;
+    out.flush()?;
+    Ok(ExitCode::from(plan.status(&output)))
+}
+
+/// What is usable of the arguments.
+struct Plan {
+    load: Load,
+    strict: bool,
+    query: Query,
+    setting: Setting,
+    format: Format,
+    /// Longest text in a table; 0 for any.
+    limit: usize,
+    profile_limit: usize,
+    explain: Explain,
+    fail: bool,
+    fail_defined: bool,
+}
+
+impl Plan {
+    fn of(arguments: Arguments) -> anyhow::Result<Self> {
+        let version = arguments.language.version();
+        let text = match (arguments.query, arguments.stdin) {
+            (Some(query), false) => query,
+            (None, true) => read_stdin()?,
+            (Some(_), true) => anyhow::bail!("specify query argument or --stdin but not both"),
+            (None, false) => anyhow::bail!("specify query argument or --stdin"),
+        };
+        let input = match (&arguments.input, arguments.stdin_input) {
+            (None, false) => None,
+            (Some(path), _) => Some(read_input(path)?),
+            (None, true) => Some(parse_input("standard input", &read_stdin()?)?),
+        };
+        Ok(Self {
+            load: Load {
+                data: arguments.data,
+                bundles: arguments.bundles,
+                ignore: Ignore::new(&arguments.ignore),
+                version,
+            },
+            strict: arguments.strict,
+            query: Query {
+                text,
+                package: arguments.package,
+                imports: arguments.imports,
+                version,
+            },
+            setting: Setting {
+                input,
+                now: Timestamp::now(),
+                seed: seed(),
+                limits: Limits {
+                    time: (!arguments.timeout.is_zero()).then_some(arguments.timeout),
+                },
+                strict_errors: arguments.strict_builtin_errors,
+                look: Look {
+                    coverage: arguments.coverage,
+                    profile: arguments.profile
+                        || arguments.profile_limit.is_some(),
+                    explanation: arguments.explain != Explain::Off,
+                },
+            },
+            format: arguments.format,
+            limit: arguments.pretty_limit,
+            profile_limit: arguments.profile_limit.unwrap_or(arguments::PROFILE_LIMIT),
+            explain: arguments.explain,
+            fail: arguments.fail,
+            fail_defined: arguments.fail_defined,
+        })
+    }
+
+    fn answer(&self) -> Result<Answer, Vec<Diagnostic>> {
+        let loaded = self.load.run()?;
+        let all = |faults: Diagnostics| faults.iter().cloned().collect::<Vec<_>>();
+        let material = Material::read(loaded.sources, &loaded.data, self.strict).map_err(all)?;
+        let mut answer = material.ask(&self.query, &self.setting).map_err(all)?;
+        if self.explain == Explain::Fails
+            && let Some(explanation) = &mut answer.seen.explanation
+        {
+            explanation.keep_failures();
+        }
+        Ok(answer)
+    }
+
+    fn status(&self, output: &Output) -> u8 {
+        if output.has_errors() {
+            return FAILED;
+        }
+        let defined = output.is_defined();
+        u8::from(self.fail && !defined || self.fail_defined && defined)
+    }
+}
+
+/// Random numbers differ from one evaluation to the next.
+pub(super) fn seed() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+
+    RandomState::new().hash_one(std::process::id())
+}
+
+fn read_stdin() -> anyhow::Result<String> {
+    let bytes = read_at_most(io::stdin().lock(), MAX_FILE).context("failed to read standard input")?;
+    String::from_utf8(bytes).context("standard input is not UTF-8")
+}
+
+fn read_input(path: &str) -> anyhow::Result<Document> {
+    let file = path.strip_prefix("file://").unwrap_or(path);
+    let bytes = read_bounded(Path::new(file)).with_context(|| format!("failed to read `{path}`"))?;
+    let text = String::from_utf8(bytes).with_context(|| format!("`{path}` is not UTF-8"))?;
+    parse_input(path, &text)
+}
+
+fn parse_input(path: &str, text: &str) -> anyhow::Result<Document> {
+    load::json_or_yaml(path, text)
+        .map_err(|fault| anyhow::anyhow!("unable to parse input: {}", fault.message))
+}
