@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
 use crate::{
-    commands::{eval, operator, probe, serve, sidecar, webhook},
+    commands::{eval, operator, probe, serve, sidecar, test, webhook},
     directory::printable,
 };
 
@@ -61,6 +61,8 @@ pub enum LogFormat {
 pub enum Command {
     /// Evaluate a query on policies and data.
     Eval(eval::Arguments),
+    /// Run the tests of policies.
+    Test(test::Arguments),
     /// Serve policies of a directory, without a cluster.
     Serve(serve::Arguments),
     /// Answer admission reviews and evaluations in a cluster.
@@ -110,9 +112,14 @@ impl Cli {
     fn execute(self) -> anyhow::Result<ExitCode> {
         self.start_logging()?;
         match self.command {
-            // What is evaluated here waits for nothing.
             Command::Eval(arguments) => eval::run(arguments),
-            command => serve(command).map(|()| ExitCode::SUCCESS),
+            Command::Test(arguments) => test::run(arguments),
+            Command::Serve(arguments) => wait(serve::run(arguments)),
+            Command::Webhook(arguments) => wait(webhook::run(arguments)),
+            // It is large enough to be kept off the stack.
+            Command::Operator(arguments) => wait(Box::pin(operator::run(arguments))),
+            Command::Sidecar(arguments) => wait(sidecar::run(arguments)),
+            Command::Probe(arguments) => wait(probe::run(arguments)),
         }
     }
 
@@ -141,19 +148,10 @@ impl Cli {
 }
 
 /// Runs a command that waits for others.
-fn serve(command: Command) -> anyhow::Result<()> {
+fn wait(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(async {
-        match command {
-            Command::Serve(arguments) => serve::run(arguments).await,
-            Command::Webhook(arguments) => webhook::run(arguments).await,
-            // It is large enough to be kept off the stack.
-            Command::Operator(arguments) => Box::pin(operator::run(arguments)).await,
-            Command::Sidecar(arguments) => sidecar::run(arguments).await,
-            Command::Probe(arguments) => probe::run(arguments).await,
-            Command::Eval(arguments) => eval::run(arguments).map(|_| ()),
-        }
-    })
+    runtime.block_on(command)?;
+    Ok(ExitCode::SUCCESS)
 }

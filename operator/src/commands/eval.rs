@@ -55,6 +55,7 @@ struct Plan {
     load: Load,
     strict: bool,
     query: Query,
+    input: Input,
     setting: Setting,
     format: Format,
     /// Longest text in a table; 0 for any.
@@ -74,10 +75,10 @@ impl Plan {
             (Some(_), true) => anyhow::bail!("specify query argument or --stdin but not both"),
             (None, false) => anyhow::bail!("specify query argument or --stdin"),
         };
-        let input = match (&arguments.input, arguments.stdin_input) {
-            (None, false) => None,
-            (Some(path), _) => Some(read_input(path)?),
-            (None, true) => Some(parse_input("standard input", &read_stdin()?)?),
+        let input = match (arguments.input, arguments.stdin_input) {
+            (None, false) => Input::Undefined,
+            (Some(path), _) => Input::File(path),
+            (None, true) => Input::Stdin,
         };
         Ok(Self {
             load: Load {
@@ -93,8 +94,9 @@ impl Plan {
                 imports: arguments.imports,
                 version,
             },
+            input,
             setting: Setting {
-                input,
+                input: None,
                 now: Timestamp::now(),
                 seed: seed(),
                 limits: Limits {
@@ -118,10 +120,15 @@ impl Plan {
     }
 
     fn answer(&self) -> Result<Answer, Vec<Diagnostic>> {
+        let input = self.input.read().map_err(|fault| vec![fault])?;
+        let setting = Setting {
+            input,
+            ..self.setting.clone()
+        };
         let loaded = self.load.run()?;
         let all = |faults: Diagnostics| faults.iter().cloned().collect::<Vec<_>>();
         let material = Material::read(loaded.sources, &loaded.data, self.strict).map_err(all)?;
-        let mut answer = material.ask(&self.query, &self.setting).map_err(all)?;
+        let mut answer = material.ask(&self.query, &setting).map_err(all)?;
         if self.explain == Explain::Fails
             && let Some(explanation) = &mut answer.seen.explanation
         {
@@ -147,18 +154,40 @@ pub(super) fn seed() -> u64 {
 }
 
 fn read_stdin() -> anyhow::Result<String> {
-    let bytes = read_at_most(io::stdin().lock(), MAX_FILE).context("failed to read standard input")?;
+    let bytes =
+        read_at_most(io::stdin().lock(), MAX_FILE).context("failed to read standard input")?;
     String::from_utf8(bytes).context("standard input is not UTF-8")
 }
 
-fn read_input(path: &str) -> anyhow::Result<Document> {
-    let file = path.strip_prefix("file://").unwrap_or(path);
-    let bytes = read_bounded(Path::new(file)).with_context(|| format!("failed to read `{path}`"))?;
-    let text = String::from_utf8(bytes).with_context(|| format!("`{path}` is not UTF-8"))?;
-    parse_input(path, &text)
+/// Where the input is.
+enum Input {
+    Undefined,
+    File(String),
+    Stdin,
 }
 
-fn parse_input(path: &str, text: &str) -> anyhow::Result<Document> {
-    load::json_or_yaml(path, text)
-        .map_err(|fault| anyhow::anyhow!("unable to parse input: {}", fault.message))
+impl Input {
+    /// Reads JSON or YAML.
+    fn read(&self) -> Result<Option<Document>, Diagnostic> {
+        let unreadable = |error: anyhow::Error| {
+            let message = format!("unable to read input: {error:#}");
+            Diagnostic::new("input_unreadable", message)
+        };
+        let (name, text) = match self {
+            Self::Undefined => return Ok(None),
+            Self::Stdin => ("standard input", read_stdin().map_err(unreadable)?),
+            Self::File(path) => (path.as_str(), read_file(path).map_err(unreadable)?),
+        };
+        let document = load::json_or_yaml(name, &text);
+        document.map(Some).map_err(|fault| {
+            let message = format!("unable to parse input: {}", fault.message);
+            Diagnostic::new("input_invalid", message).with_remedy("give it as JSON or YAML")
+        })
+    }
+}
+
+fn read_file(path: &str) -> anyhow::Result<String> {
+    let file = path.strip_prefix("file://").unwrap_or(path);
+    let bytes = read_bounded(Path::new(file)).with_context(|| format!("`{path}`"))?;
+    String::from_utf8(bytes).with_context(|| format!("`{path}` is not UTF-8"))
 }

@@ -7,4 +7,5 @@ pub mod probe;
 mod process;
 pub mod serve;
 pub mod sidecar;
+pub mod test;
 pub mod webhook;

@@ -43,6 +43,7 @@ pub(crate) use budget::{Budget, VALUE_SIZE};
 pub use budget::{Limits, MAX_DEPTH, MAX_VALUE_DEPTH};
 pub use coverage::{Coverage, FileReport, Position, Range, Report};
 pub use error::{Error, ErrorKind};
+pub(crate) use explain::shown;
 pub use explain::{Explainer, Explanation, Failed, Named, Outcome, Reason, Solution, Tried};
 pub use observe::{Nobody, Observer, View};
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{
     Diagnostic, Location,
     rego::{
-        execute::{Explanation, Failed, Outcome as Explained, Tried},
+        execute::{Explanation, Failed, Outcome as Explained, Tried, shown},
         value::{self, Value, json},
     },
 };
@@ -142,9 +142,9 @@ fn begin(
 }
 
 /// Why a test failed: of its definitions that were tried, the first that does not hold, or whose
-/// value is not `true`.
-pub(super) fn failure(explanation: &Explanation) -> Option<Failure> {
-    explanation.rules.iter().find_map(|tried: &Tried| {
+/// value is not `true`; or else its value, which is an object.
+pub(super) fn failure(explanation: &Explanation, value: &Value) -> Option<Failure> {
+    let found = explanation.rules.iter().find_map(|tried: &Tried| {
         let location = tried.location.clone();
         match &tried.outcome {
             Explained::Fails(failed) => Some(Failure::Condition(Box::new(failed.clone()))),
@@ -154,5 +154,9 @@ pub(super) fn failure(explanation: &Explanation) -> Option<Failure> {
                 (value != "true").then_some(Failure::Value(location, value))
             }
         }
+    });
+    found.or_else(|| {
+        let location = explanation.rules.first()?.location.clone();
+        Some(Failure::Value(location, shown(value)))
     })
 }

@@ -62,12 +62,10 @@ pub struct Test {
     pub location: Location,
     /// It is not to be run yet.
     pub skip: bool,
-    /// It takes arguments, and so cannot be run.
-    pub(super) is_function: bool,
     /// It has keys, each of which is a case.
     pub(super) has_cases: bool,
-    /// Its question in the plan.
-    pub(super) entry: usize,
+    /// Its question in the plan, if it can be run: it is no function, and not for later.
+    pub(super) entry: Option<usize>,
 }
 
 impl Material {
@@ -80,12 +78,17 @@ impl Material {
             let mut questions = Vec::new();
             for module in &modules {
                 for rule in &module.rules {
-                    if let Some((test, path)) = self.test(module, rule, questions.len())
-                        && filter.is_none_or(|filter| filter.0.is_match(&test.full_name()))
-                    {
-                        tests.push(test);
+                    let Some((mut test, path)) = self.test(module, rule) else {
+                        continue;
+                    };
+                    if filter.is_some_and(|filter| !filter.0.is_match(&test.full_name())) {
+                        continue;
+                    }
+                    if !test.skip && rule.head.arguments.is_empty() {
+                        test.entry = Some(questions.len());
                         questions.push(Question::path(&path));
                     }
+                    tests.push(test);
                 }
             }
             cases::mark(&mut modules);
@@ -100,7 +103,7 @@ impl Material {
     }
 
     /// The test that a rule is, and its path below `data`.
-    fn test(&self, module: &Module, rule: &Rule, entry: usize) -> Option<(Test, Vec<String>)> {
+    fn test(&self, module: &Module, rule: &Rule) -> Option<(Test, Vec<String>)> {
         let named = cases::named(rule)?;
         let mut path: Vec<String> = module.package.path.iter().map(ToString::to_string).collect();
         let package = name(&path);
@@ -123,9 +126,8 @@ impl Material {
             name: called,
             location: self.sources.location(rule.span),
             skip: named.later,
-            is_function: !rule.head.arguments.is_empty(),
             has_cases: cases::has_cases(rule),
-            entry,
+            entry: None,
         };
         Some((test, path))
     }

@@ -56,13 +56,13 @@ impl Suite<'_> {
     pub(super) fn try_one(&self, test: &Test, trial: &Trial) -> (Outcome, Coverage) {
         let mut coverage = Coverage::default();
         let begun = Instant::now();
-        if let Some(verdict) = refused(test) {
-            return (Outcome::bare(verdict, Duration::ZERO), coverage);
-        }
+        let Some(entry) = test.entry else {
+            return (Outcome::bare(refused(test), Duration::ZERO), coverage);
+        };
         let evaluated = if trial.coverage {
-            self.evaluate(test, trial, &mut coverage)
+            self.evaluate(entry, trial, &mut coverage)
         } else {
-            self.evaluate(test, trial, &mut Nobody)
+            self.evaluate(entry, trial, &mut Nobody)
         };
         let duration = begun.elapsed();
         let Record { printed, cases } = evaluated.record;
@@ -79,14 +79,14 @@ impl Suite<'_> {
         } else {
             value != Value::Bool(true)
         };
-        let explanation = failed.then(|| self.explain(test, trial));
+        let explanation = failed.then(|| self.explain(entry, trial));
         let found = if test.has_cases {
             outcome::cases(&value, &cases, explanation.as_ref()).1
         } else {
             std::collections::BTreeMap::new()
         };
         let failure = match &explanation {
-            Some(explanation) if !test.has_cases => outcome::failure(explanation),
+            Some(explanation) if !test.has_cases => outcome::failure(explanation, &value),
             _ => None,
         };
         let outcome = Outcome {
@@ -104,7 +104,8 @@ impl Suite<'_> {
     pub fn bench(&self, test: &Test, trial: &Trial, time: Duration) -> (Outcome, Option<Bench>) {
         let work = || {
             let (outcome, _) = self.try_one(test, trial);
-            let bench = (outcome.verdict == Verdict::Pass).then(|| self.measure(test, trial, time));
+            let passed = test.entry.filter(|_| outcome.verdict == Verdict::Pass);
+            let bench = passed.map(|entry| self.measure(entry, trial, time));
             (outcome, bench)
         };
         on_large_stack("measure", work).unwrap_or_else(|why| {
@@ -117,11 +118,11 @@ impl Suite<'_> {
         clippy::cast_precision_loss,
         reason = "a second has fewer nanoseconds than 2^52"
     )]
-    fn measure(&self, test: &Test, trial: &Trial, time: Duration) -> Bench {
+    fn measure(&self, entry: usize, trial: &Trial, time: Duration) -> Bench {
         let begun = Instant::now();
         let mut count = 0_u64;
         while count == 0 || begun.elapsed() < time {
-            self.evaluate(test, trial, &mut Nobody);
+            self.evaluate(entry, trial, &mut Nobody);
             count += 1;
         }
         Bench {
@@ -131,13 +132,13 @@ impl Suite<'_> {
     }
 
     /// Why a test failed: it is evaluated once more, with the same clock and seed.
-    fn explain(&self, test: &Test, trial: &Trial) -> execute::Explanation {
+    fn explain(&self, entry: usize, trial: &Trial) -> execute::Explanation {
         let mut explainer = Explainer::default();
-        self.evaluate(test, trial, &mut explainer);
+        self.evaluate(entry, trial, &mut explainer);
         explainer.explain(&self.material.sources)
     }
 
-    fn evaluate<O: Observer>(&self, test: &Test, trial: &Trial, observer: &mut O) -> Evaluated {
+    fn evaluate<O: Observer>(&self, entry: usize, trial: &Trial, observer: &mut O) -> Evaluated {
         let setting = Setting {
             input: None,
             now: trial.now,
@@ -149,7 +150,7 @@ impl Suite<'_> {
             look: Look::default(),
         };
         let question = self.material.evaluation(&setting);
-        let entry = &self.plan.entries[test.entry];
+        let entry = &self.plan.entries[entry];
         let evaluate = || execute::record(&self.plan, entry, question, observer);
         let Ok((result, record)) = catch_unwind(AssertUnwindSafe(evaluate)) else {
             let message = "the evaluation failed unexpectedly";
@@ -169,18 +170,16 @@ impl Suite<'_> {
 }
 
 /// What becomes of a test that is not run.
-fn refused(test: &Test) -> Option<Verdict> {
+fn refused(test: &Test) -> Verdict {
     if test.skip {
-        return Some(Verdict::Skip);
+        return Verdict::Skip;
     }
-    test.is_function.then(|| {
-        let message = format!(
-            "function {} used as reference, not called",
-            test.full_name()
-        );
-        let fault = Diagnostic::new("rego_type_error", message);
-        Verdict::Error(fault.with_remedy("let the test be a rule without arguments"))
-    })
+    let message = format!(
+        "function {} used as reference, not called",
+        test.full_name()
+    );
+    let fault = Diagnostic::new("rego_type_error", message);
+    Verdict::Error(fault.with_remedy("let the test be a rule without arguments"))
 }
 
 impl Outcome {

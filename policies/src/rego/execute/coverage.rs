@@ -2,7 +2,7 @@
 //!
 //! As in `opa test --coverage`, a condition is covered when it has been looked at, whether it held or
 //! not, the head of a rule when the rule has held, and both when they stand within a place that is
-//! covered.
+//! covered. `some … in` is covered, or not counted at all.
 //!
 //! The lines are those of `opa test --coverage`, but for these:
 //!
@@ -161,6 +161,7 @@ impl Coverage {
         let mut spans: Vec<Span> = spans.into_iter().collect();
         spans.sort_by_key(|span| (span.file, span.start, Reverse(span.end)));
         let mut covered_to = None;
+        let mut declared_to = None;
         for span in spans {
             // What the compiler added stands nowhere.
             if span.start == span.end {
@@ -170,6 +171,15 @@ impl Coverage {
             let covered = within || self.covered.contains(&span);
             if covered && !within {
                 covered_to = Some((span.file, span.end));
+            }
+            if is_declaration(sources.slice(span)) {
+                declared_to = Some((span.file, span.end));
+            }
+            // OPA does not count declarations that were not reached.
+            let declared =
+                declared_to.is_some_and(|(file, end)| file == span.file && span.end <= end);
+            if declared && !covered {
+                continue;
             }
             let report = files.entry(sources.name(span.file).to_owned()).or_default();
             let list = if covered {
@@ -194,6 +204,12 @@ impl Coverage {
             coverage: percent(covered, not_covered),
         }
     }
+}
+
+/// `some … in …`
+fn is_declaration(text: &str) -> bool {
+    text.strip_prefix("some")
+        .is_some_and(|rest| rest.starts_with(char::is_whitespace))
 }
 
 fn range(sources: &Sources, span: Span) -> Range {

@@ -31,6 +31,8 @@ mod mentions;
 mod render;
 mod shown;
 
+pub(crate) use shown::value as shown;
+
 use serde::Serialize;
 
 use super::{Observer, View, rule::path_name};
