@@ -105,8 +105,7 @@ impl Plan {
                 strict_errors: arguments.strict_builtin_errors,
                 look: Look {
                     coverage: arguments.coverage,
-                    profile: arguments.profile
-                        || arguments.profile_limit.is_some(),
+                    profile: arguments.profile || arguments.profile_limit.is_some(),
                     explanation: arguments.explain != Explain::Off,
                 },
             },
@@ -120,7 +119,7 @@ impl Plan {
     }
 
     fn answer(&self) -> Result<Answer, Vec<Diagnostic>> {
-        let input = self.input.read().map_err(|fault| vec![fault])?;
+        let input = self.input.read().map_err(|fault| vec![*fault])?;
         let setting = Setting {
             input,
             ..self.setting.clone()
@@ -168,10 +167,10 @@ enum Input {
 
 impl Input {
     /// Reads JSON or YAML.
-    fn read(&self) -> Result<Option<Document>, Diagnostic> {
+    fn read(&self) -> Result<Option<Document>, Box<Diagnostic>> {
         let unreadable = |error: anyhow::Error| {
             let message = format!("unable to read input: {error:#}");
-            Diagnostic::new("input_unreadable", message)
+            Box::new(Diagnostic::new("input_unreadable", message))
         };
         let (name, text) = match self {
             Self::Undefined => return Ok(None),
@@ -181,7 +180,8 @@ impl Input {
         let document = load::json_or_yaml(name, &text);
         document.map(Some).map_err(|fault| {
             let message = format!("unable to parse input: {}", fault.message);
-            Diagnostic::new("input_invalid", message).with_remedy("give it as JSON or YAML")
+            let fault = Diagnostic::new("input_invalid", message);
+            Box::new(fault.with_remedy("give it as JSON or YAML"))
         })
     }
 }

@@ -71,6 +71,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// What is usable of the arguments.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of a command line: each can be with each"
+)]
 struct Plan {
     load: Load,
     paths: Vec<String>,
@@ -108,7 +112,11 @@ impl Plan {
         let filter = arguments.run.as_deref().map(Filter::new).transpose();
         let filter =
             filter.map_err(|why| anyhow::anyhow!("`--run` is not a regular expression: {why}"))?;
-        let default = if arguments.bench { BENCH_TIMEOUT } else { TIMEOUT };
+        let default = if arguments.bench {
+            BENCH_TIMEOUT
+        } else {
+            TIMEOUT
+        };
         let (data, bundles) = if arguments.bundle {
             (Vec::new(), arguments.paths.clone())
         } else {
@@ -242,9 +250,8 @@ impl Plan {
                 bench: None,
             });
         });
-        let is_bad = |result: &&Result| {
-            matches!(result.outcome.verdict, Verdict::Fail | Verdict::Error(_))
-        };
+        let is_bad =
+            |result: &&Result| matches!(result.outcome.verdict, Verdict::Fail | Verdict::Error(_));
         let bad: Vec<Result> = results.iter().filter(is_bad).cloned().collect();
         if !bad.is_empty() {
             // As in OPA, nothing is covered by tests that fail.

@@ -7,10 +7,9 @@ use std::{
 };
 
 use flate2::read::MultiGzDecoder;
-use portcullis_policies::Diagnostic;
 use tar::{Archive, EntryType};
 
-use super::{Ignore, fault, unreadable};
+use super::{Ignore, Result, fault, unreadable};
 use crate::files::{MAX_ENTRIES, MAX_FILE, MAX_TOTAL, read_at_most};
 
 /// Files of a bundle, by their paths.
@@ -18,11 +17,12 @@ pub(super) type Files = Vec<(String, Vec<u8>)>;
 
 /// The files of a `.tar.gz`. Folders and links are no files, as in OPA: nothing is written anywhere,
 /// so a path cannot lead out of the archive.
-pub(super) fn files(path: &Path, ignore: &Ignore) -> Result<Files, Diagnostic> {
+pub(super) fn files(path: &Path, ignore: &Ignore) -> Result<Files> {
     let file = File::open(path).map_err(|error| unreadable("open", path, &error))?;
     // What is read of a file that claims to be small is bounded as well.
     let unpacked = MultiGzDecoder::new(file).take(2 * MAX_TOTAL);
-    let failed = |error: io::Error| fault(format!("bundle read failed: archive read failed: {error}"));
+    let failed =
+        |error: io::Error| fault(format!("bundle read failed: archive read failed: {error}"));
     let mut archive = Archive::new(unpacked);
     let mut files = Files::new();
     let mut skipped: Vec<String> = Vec::new();
@@ -31,7 +31,9 @@ pub(super) fn files(path: &Path, ignore: &Ignore) -> Result<Files, Diagnostic> {
         let entry = entry.map_err(failed)?;
         count += 1;
         if count > MAX_ENTRIES {
-            return Err(fault(format!("the archive has more than {MAX_ENTRIES} files")));
+            return Err(fault(format!(
+                "the archive has more than {MAX_ENTRIES} files"
+            )));
         }
         let name = String::from_utf8(entry.path_bytes().into_owned())
             .map_err(|_| fault("a name in the archive is not UTF-8"))?;

@@ -3,16 +3,16 @@
 use std::{fs, path::Path};
 
 use portcullis_policies::{
-    Diagnostic, RegoVersion,
+    RegoVersion,
     workbench::{Base, Source},
 };
 
 use super::{
-    Found, Ignore, MAX_DEPTH,
+    Fault, Found, Ignore, MAX_DEPTH, Result,
     archive::{self, Files},
     fault, join, json, json_or_yaml, local,
     manifest::{self, Manifest},
-    text, unreadable,
+    mendable, text, unreadable,
 };
 use crate::files::{MAX_ENTRIES, MAX_TOTAL, read_bounded};
 
@@ -31,21 +31,23 @@ pub(super) fn add(
     ignore: &Ignore,
     version: RegoVersion,
     found: &mut Found,
-) -> Result<(), Diagnostic> {
+) -> Result<()> {
     let mut bundles: Vec<(&String, Bundle)> = Vec::new();
     for path in paths {
         // The same one twice is one.
         if bundles.iter().any(|(other, _)| *other == path) {
             continue;
         }
-        let about = |fault: Diagnostic| super::fault(format!("bundle {path}: {}", fault.message));
+        let about = |fault: Fault| fault.of_bundle(path);
         bundles.push((path, open(path, ignore, version).map_err(about)?));
     }
     check_roots(&bundles)?;
     for (_, bundle) in &bundles {
         for root in bundle.manifest.roots() {
             let parts: Vec<String> = root.split('/').map(str::to_owned).collect();
-            found.base.remove(if root.is_empty() { &[] } else { &parts });
+            found
+                .base
+                .remove(if root.is_empty() { &[] } else { &parts });
         }
     }
     for (path, bundle) in bundles {
@@ -59,7 +61,7 @@ pub(super) fn add(
 }
 
 /// What one bundle has must not be another one's.
-fn check_roots(bundles: &[(&String, Bundle)]) -> Result<(), Diagnostic> {
+fn check_roots(bundles: &[(&String, Bundle)]) -> Result<()> {
     for (at, (left, bundle)) in bundles.iter().enumerate() {
         for (right, other) in &bundles[at + 1..] {
             for root in bundle.manifest.roots() {
@@ -70,7 +72,7 @@ fn check_roots(bundles: &[(&String, Bundle)]) -> Result<(), Diagnostic> {
                          bundles: [{left}, {right}] ('{root}' and '{overlapped}')"
                     );
                     let remedy = "let the manifest of each bundle name its own `roots`";
-                    return Err(fault(message).with_remedy(remedy));
+                    return Err(mendable(message, remedy));
                 }
             }
         }
@@ -78,7 +80,7 @@ fn check_roots(bundles: &[(&String, Bundle)]) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-fn open(path: &str, ignore: &Ignore, version: RegoVersion) -> Result<Bundle, Diagnostic> {
+fn open(path: &str, ignore: &Ignore, version: RegoVersion) -> Result<Bundle> {
     let path = local(path)?;
     let file = Path::new(&path);
     let metadata = fs::metadata(file).map_err(|error| unreadable("error reading", file, &error))?;
@@ -92,7 +94,7 @@ fn open(path: &str, ignore: &Ignore, version: RegoVersion) -> Result<Bundle, Dia
 
 /// The files of a directory, with paths from there on: `/a/data.json`. Symbolic links are passed
 /// over, as OPA does, so nothing outside of it is read.
-fn directory(root: &str, ignore: &Ignore) -> Result<Files, Diagnostic> {
+fn directory(root: &str, ignore: &Ignore) -> Result<Files> {
     let mut files = Files::new();
     let mut folders = vec![(String::new(), 0)];
     let (mut count, mut bytes) = (0, 0);
@@ -142,22 +144,24 @@ fn directory(root: &str, ignore: &Ignore) -> Result<Files, Diagnostic> {
 
 /// Whether a file of this name is a part of a bundle.
 fn is_of_bundle(name: &str) -> bool {
-    is_rego(name) || matches!(name, "data.json" | "data.yaml" | "data.yml" | MANIFEST | PATCH)
+    is_rego(name)
+        || matches!(
+            name,
+            "data.json" | "data.yaml" | "data.yml" | MANIFEST | PATCH
+        )
 }
 
 fn is_rego(name: &str) -> bool {
-    name.ends_with(".rego")
+    Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension == "rego")
 }
 
 const MANIFEST: &str = ".manifest";
 const PATCH: &str = "patch.json";
 
 /// Makes a bundle of its files. Modules are called by their paths below `root`.
-pub(super) fn read(
-    files: Files,
-    root: &str,
-    version: RegoVersion,
-) -> Result<Bundle, Diagnostic> {
+pub(super) fn read(files: Files, root: &str, version: RegoVersion) -> Result<Bundle> {
     let mut bundle = Bundle {
         manifest: Manifest::default(),
         sources: Vec::new(),
@@ -172,7 +176,7 @@ pub(super) fn read(
         }
         if name == PATCH {
             let message = "delta bundles are not supported";
-            return Err(fault(message).with_remedy("take the whole bundle"));
+            return Err(mendable(message, "take the whole bundle"));
         }
         let content = text(&path, content)?;
         if is_rego(name) {
@@ -185,7 +189,11 @@ pub(super) fn read(
             }
             bundle.manifest = Manifest::read(&content)?;
         } else {
-            let full = if root.is_empty() { path.clone() } else { join(root, &path) };
+            let full = if root.is_empty() {
+                path.clone()
+            } else {
+                join(root, &path)
+            };
             let document = match name {
                 "data.json" => json(&full, &content),
                 _ => json_or_yaml(&full, &content),
@@ -200,7 +208,11 @@ pub(super) fn read(
     check_data(&bundle)?;
     for (path, text) in modules {
         let version = bundle.manifest.version_of(&path, version)?;
-        let name = if root.is_empty() { path } else { join(root, &path) };
+        let name = if root.is_empty() {
+            path
+        } else {
+            join(root, &path)
+        };
         bundle.sources.push(Source {
             name,
             text,
@@ -222,7 +234,7 @@ fn place(path: &str) -> Vec<String> {
 }
 
 /// Data has to be at the roots or below them.
-fn check_data(bundle: &Bundle) -> Result<(), Diagnostic> {
+fn check_data(bundle: &Bundle) -> Result<()> {
     let outside = bundle.data.find_outside(&|path| bundle.manifest.owns(path));
     match outside {
         None => Ok(()),
@@ -236,7 +248,7 @@ fn check_data(bundle: &Bundle) -> Result<(), Diagnostic> {
 }
 
 /// So have modules.
-fn check_modules(bundle: &Bundle) -> Result<(), Diagnostic> {
+fn check_modules(bundle: &Bundle) -> Result<()> {
     for source in &bundle.sources {
         let package = source.package();
         if let Some(package) = package.filter(|package| !bundle.manifest.owns(package)) {

@@ -8,7 +8,12 @@ pub struct Ignore(Vec<Vec<char>>);
 impl Ignore {
     /// Passes over what matches one of these.
     pub fn new(patterns: &[String]) -> Self {
-        Self(patterns.iter().map(|pattern| pattern.chars().collect()).collect())
+        Self(
+            patterns
+                .iter()
+                .map(|pattern| pattern.chars().collect())
+                .collect(),
+        )
     }
 
     /// Whether a file or folder of this name is passed over.
@@ -58,26 +63,39 @@ fn one(pattern: &[char], at: usize, character: char) -> (bool, usize) {
     match pattern[at] {
         '?' => (character != '/', at + 1),
         '\\' => (pattern.get(at + 1) == Some(&character), at + 2),
-        '[' => {
-            let (members, negated, next) = class(pattern, at).unwrap_or((Vec::new(), false, at + 1));
-            let holds = members
-                .iter()
-                .any(|(first, last)| (*first..=*last).contains(&character));
-            (holds != negated, next)
-        }
+        '[' => match class(pattern, at) {
+            Some(class) => {
+                let within = |(first, last): &(char, char)| (*first..=*last).contains(&character);
+                let holds = class.ranges.iter().any(within);
+                (holds != class.negated, class.next)
+            }
+            None => (false, at + 1),
+        },
         literal => (literal == character, at + 1),
     }
 }
 
-/// The ranges of a class, whether it is negated, and what follows. `None` where it is malformed.
-fn class(pattern: &[char], at: usize) -> Option<(Vec<(char, char)>, bool, usize)> {
+/// A class of characters: `[a-z]`.
+struct Class {
+    ranges: Vec<(char, char)>,
+    negated: bool,
+    /// Where the next part of the pattern is.
+    next: usize,
+}
+
+/// The class at a place; `None` where it is malformed.
+fn class(pattern: &[char], at: usize) -> Option<Class> {
     let mut at = at + 1;
     let negated = pattern.get(at) == Some(&'^');
     at += usize::from(negated);
-    let mut members = Vec::new();
+    let mut ranges = Vec::new();
     loop {
-        if pattern.get(at) == Some(&']') && !members.is_empty() {
-            return Some((members, negated, at + 1));
+        if pattern.get(at) == Some(&']') && !ranges.is_empty() {
+            return Some(Class {
+                ranges,
+                negated,
+                next: at + 1,
+            });
         }
         let first = member(pattern, &mut at)?;
         let last = if pattern.get(at) == Some(&'-') {
@@ -86,7 +104,7 @@ fn class(pattern: &[char], at: usize) -> Option<(Vec<(char, char)>, bool, usize)
         } else {
             first
         };
-        members.push((first, last));
+        ranges.push((first, last));
     }
 }
 
@@ -110,7 +128,7 @@ fn is_well_formed(pattern: &[char]) -> bool {
             '\\' if at + 1 == pattern.len() => return false,
             '\\' => at + 2,
             '[' => match class(pattern, at) {
-                Some((_, _, next)) => next,
+                Some(class) => class.next,
                 None => return false,
             },
             _ => at + 1,

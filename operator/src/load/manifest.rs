@@ -2,32 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use portcullis_policies::{Diagnostic, Document, RegoVersion, workbench::glob};
+use portcullis_policies::{RegoVersion, workbench::glob};
 use serde::Deserialize;
-use serde_json::{Map, Value as Json, json};
+use serde_json::Value as Json;
 
-use super::fault;
+use super::{Result, fault, mendable};
 
-/// What a bundle says of itself.
+/// What a bundle says of itself, as far as it matters.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Manifest {
-    revision: String,
     roots: Option<Vec<String>>,
     rego_version: Option<i64>,
     file_rego_versions: BTreeMap<String, i64>,
-    metadata: Option<Json>,
     wasm: Vec<Json>,
 }
 
 impl Manifest {
     /// Reads a manifest, and checks it.
-    pub(super) fn read(text: &str) -> Result<Self, Diagnostic> {
+    pub(super) fn read(text: &str) -> Result<Self> {
         let mut manifest: Self = serde_json::from_str(text)
             .map_err(|error| fault(format!("bundle load failed on manifest decode: {error}")))?;
         if !manifest.wasm.is_empty() {
             let message = "the manifest names WebAssembly modules, which are not supported";
-            return Err(fault(message).with_remedy("build the bundle with the target `rego`"));
+            return Err(mendable(message, "build the bundle with the target `rego`"));
         }
         for root in manifest.roots.iter_mut().flatten() {
             *root = root.trim_matches('/').to_owned();
@@ -60,38 +58,15 @@ impl Manifest {
     }
 
     /// The version that a module is written in.
-    pub(super) fn version_of(
-        &self,
-        file: &str,
-        default: RegoVersion,
-    ) -> Result<RegoVersion, Diagnostic> {
+    pub(super) fn version_of(&self, file: &str, default: RegoVersion) -> Result<RegoVersion> {
         for (pattern, number) in &self.file_rego_versions {
-            let matches = glob(pattern, file).map_err(|why| {
-                fault(format!("failed to compile glob pattern {pattern}: {why}"))
-            })?;
+            let matches = glob(pattern, file)
+                .map_err(|why| fault(format!("failed to compile glob pattern {pattern}: {why}")))?;
             if matches {
                 return Ok(version(*number).unwrap_or(default));
             }
         }
         Ok(self.rego_version.and_then(version).unwrap_or(default))
-    }
-
-    /// As OPA keeps it in `data.system.bundle.manifest`.
-    pub(super) fn document(&self) -> Document {
-        let mut fields = Map::new();
-        fields.insert("revision".to_owned(), json!(self.revision));
-        fields.insert("roots".to_owned(), json!(self.roots()));
-        if let Some(number) = self.rego_version {
-            fields.insert("rego_version".to_owned(), json!(number));
-        }
-        if !self.file_rego_versions.is_empty() {
-            let versions = json!(self.file_rego_versions);
-            fields.insert("file_rego_versions".to_owned(), versions);
-        }
-        if let Some(metadata) = &self.metadata {
-            fields.insert("metadata".to_owned(), metadata.clone());
-        }
-        Document::from(&Json::Object(fields))
     }
 }
 

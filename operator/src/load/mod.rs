@@ -52,17 +52,31 @@ pub struct Loaded {
 
 impl Load {
     /// Loads all of it. The faults are never empty.
-    pub fn run(&self) -> Result<Loaded, Vec<Diagnostic>> {
-        let mut found = paths::load(&self.data, &self.ignore, self.version)?;
-        bundle::add(&self.bundles, &self.ignore, self.version, &mut found)
-            .map_err(|fault| vec![fault])?;
+    pub fn run(&self) -> std::result::Result<Loaded, Vec<Diagnostic>> {
+        let mut found = self.found().map_err(|faults| {
+            let diagnostics = faults.into_iter().map(Diagnostic::from);
+            diagnostics.collect::<Vec<_>>()
+        })?;
         // The same module, by whatever way it was found, is one.
-        found.sources.sort_by(|left, right| left.name.cmp(&right.name));
-        found.sources.dedup_by(|left, right| left.name == right.name);
+        found
+            .sources
+            .sort_by(|left, right| left.name.cmp(&right.name));
+        found
+            .sources
+            .dedup_by(|left, right| left.name == right.name);
         Ok(Loaded {
             sources: found.sources,
             data: found.base.document(),
         })
+    }
+}
+
+impl Load {
+    fn found(&self) -> std::result::Result<Found, Vec<Fault>> {
+        let mut found = paths::load(&self.data, &self.ignore, self.version)?;
+        bundle::add(&self.bundles, &self.ignore, self.version, &mut found)
+            .map_err(|fault| vec![fault])?;
+        Ok(found)
     }
 }
 
@@ -73,13 +87,55 @@ struct Found {
     base: Base,
 }
 
-/// A fault, in OPA's words.
-fn fault(message: impl Into<String>) -> Diagnostic {
-    Diagnostic::new("load_error", message)
+/// What loading gives.
+type Result<T> = std::result::Result<T, Fault>;
+
+/// Why something cannot be loaded, in OPA's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    remedy: Option<&'static str>,
+}
+
+impl From<Fault> for Diagnostic {
+    fn from(fault: Fault) -> Self {
+        let diagnostic = Self::new("load_error", fault.message);
+        match fault.remedy {
+            Some(remedy) => diagnostic.with_remedy(remedy),
+            None => diagnostic,
+        }
+    }
+}
+
+fn fault(message: impl Into<String>) -> Fault {
+    Fault {
+        message: message.into(),
+        remedy: None,
+    }
+}
+
+/// A fault with what to do about it.
+fn mendable(message: impl Into<String>, remedy: &'static str) -> Fault {
+    Fault {
+        remedy: Some(remedy),
+        ..fault(message)
+    }
+}
+
+impl Fault {
+    /// The same fault, of something within a bundle.
+    fn of_bundle(self, path: &str) -> Self {
+        Self {
+            message: format!("bundle {path}: {}", self.message),
+            ..self
+        }
+    }
 }
 
 /// A file that cannot be read, as OPA says it.
-fn unreadable(what: &str, path: &Path, error: &io::Error) -> Diagnostic {
+fn unreadable(what: &str, path: &Path, error: &io::Error) -> Fault {
     let why = match error.kind() {
         io::ErrorKind::NotFound => "no such file or directory".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
@@ -89,24 +145,24 @@ fn unreadable(what: &str, path: &Path, error: &io::Error) -> Diagnostic {
 }
 
 /// Text that has to be UTF-8.
-fn text(path: &str, bytes: Vec<u8>) -> Result<String, Diagnostic> {
+fn text(path: &str, bytes: Vec<u8>) -> Result<String> {
     let text = String::from_utf8(bytes);
     text.map_err(|_| fault(format!("{path}: the file is not UTF-8")))
 }
 
 /// Reads JSON.
-fn json(path: &str, text: &str) -> Result<Document, Diagnostic> {
+fn json(path: &str, text: &str) -> Result<Document> {
     Document::read(text).map_err(|why| fault(format!("{path}: {why}")))
 }
 
 /// Reads YAML.
-fn yaml(path: &str, text: &str) -> Result<Document, Diagnostic> {
+fn yaml(path: &str, text: &str) -> Result<Document> {
     Document::read_yaml(text)
         .map_err(|why| fault(format!("{path}: error converting YAML to JSON: {why}")))
 }
 
 /// Reads JSON, or else YAML.
-pub fn json_or_yaml(path: &str, text: &str) -> Result<Document, Diagnostic> {
+pub fn json_or_yaml(path: &str, text: &str) -> std::result::Result<Document, Fault> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     Document::read(text).or_else(|_| yaml(path, text))
 }
@@ -142,7 +198,7 @@ fn join(left: &str, right: &str) -> String {
 }
 
 /// A path that may be a `file://` URL, and is on no other machine.
-fn local(path: &str) -> Result<String, Diagnostic> {
+fn local(path: &str) -> Result<String> {
     let path = match path.split_once("://") {
         Some(("file", rest)) => {
             // A host stands before the path.

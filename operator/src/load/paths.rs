@@ -7,13 +7,13 @@ use std::{
 };
 
 use portcullis_policies::{
-    Diagnostic, Document, RegoVersion,
+    Document, RegoVersion,
     workbench::{Overlap, Source},
 };
 
 use super::{
-    Found, Ignore, MAX_DEPTH, archive, bundle, clean, fault, join, json, local, text, unreadable,
-    yaml,
+    Fault, Found, Ignore, MAX_DEPTH, Result, archive, bundle, clean, fault, join, json, local,
+    text, unreadable, yaml,
 };
 use crate::files::{MAX_ENTRIES, MAX_TOTAL, read_bounded};
 
@@ -22,7 +22,7 @@ pub(super) fn load(
     paths: &[String],
     ignore: &Ignore,
     version: RegoVersion,
-) -> Result<Found, Vec<Diagnostic>> {
+) -> std::result::Result<Found, Vec<Fault>> {
     let mut walk = Walk {
         ignore,
         version,
@@ -66,7 +66,7 @@ struct Walk<'a> {
     seen: HashSet<(Vec<String>, String)>,
     /// The documents, to say which of them has what another one has too.
     documents: Vec<(String, Vec<String>, Document)>,
-    faults: Vec<Diagnostic>,
+    faults: Vec<Fault>,
     entries: usize,
     bytes: u64,
 }
@@ -115,7 +115,7 @@ impl Walk<'_> {
     }
 
     /// The names in a folder, in their order.
-    fn names(&mut self, path: &str) -> Result<Vec<String>, Diagnostic> {
+    fn names(&mut self, path: &str) -> Result<Vec<String>> {
         let folder = PathBuf::from(path);
         let failed = |error| unreadable("open", &folder, &error);
         let mut names = Vec::new();
@@ -135,7 +135,7 @@ impl Walk<'_> {
         Ok(names)
     }
 
-    fn read(&mut self, path: &str) -> Result<Vec<u8>, Diagnostic> {
+    fn read(&mut self, path: &str) -> Result<Vec<u8>> {
         let bytes = read_bounded(Path::new(path))
             .map_err(|error| unreadable("read", Path::new(path), &error))?;
         self.bytes += bytes.len() as u64;
@@ -149,7 +149,7 @@ impl Walk<'_> {
     }
 
     /// Loads a file by its extension; one that was named itself, by whatever it can be read as.
-    fn file(&mut self, path: &str, place: &[String], depth: usize) -> Result<(), Diagnostic> {
+    fn file(&mut self, path: &str, place: &[String], depth: usize) -> Result<()> {
         let extension = Path::new(path).extension().and_then(|part| part.to_str());
         match extension {
             Some("rego") => {
@@ -185,7 +185,7 @@ impl Walk<'_> {
     }
 
     /// A file whose name does not say what it is.
-    fn any(&mut self, path: &str, place: &[String], text: &str) -> Result<(), Diagnostic> {
+    fn any(&mut self, path: &str, place: &[String], text: &str) -> Result<()> {
         let source = Source {
             name: path.to_owned(),
             text: text.to_owned(),
@@ -203,20 +203,15 @@ impl Walk<'_> {
     }
 
     /// A bundle among other files: its data goes to the place of its folder.
-    fn archive(&mut self, path: &str, place: &[String]) -> Result<(), Diagnostic> {
-        let about = |fault: Diagnostic| super::fault(format!("bundle {path}: {}", fault.message));
-        let files = archive::files(Path::new(path), self.ignore).map_err(about)?;
+    fn archive(&mut self, path: &str, place: &[String]) -> Result<()> {
+        let about = |fault: Fault| fault.of_bundle(path);
+        let files = archive::files(Path::new(path), &Ignore::default()).map_err(about)?;
         let bundle = bundle::read(files, "", self.version).map_err(about)?;
-        let manifest = bundle.manifest.document();
         self.found.sources.extend(bundle.sources);
-        let mut data = bundle.data;
-        let at = ["system", "bundle", "manifest"].map(str::to_owned);
-        data.put(&at, &manifest)
-            .map_err(|overlap| about(fault(overlap.to_string())))?;
-        self.put(path, place, data.document())
+        self.put(path, place, bundle.data.document())
     }
 
-    fn put(&mut self, path: &str, place: &[String], document: Document) -> Result<(), Diagnostic> {
+    fn put(&mut self, path: &str, place: &[String], document: Document) -> Result<()> {
         match self.found.base.put(place, &document) {
             Ok(()) => {
                 self.documents

@@ -110,6 +110,9 @@ mod tests {
         let expected = "{\"a\":[\"\\u003cb\\u003e \\u0026 c\\u2028\",\"\\u0001\\n\\b\u{7f}é\"],\
                         \"b\":{},\"c\":[]}";
         assert_eq!(compact(&value).unwrap(), expected);
-        assert_eq!(pretty(&json!({"b": {}, "c": [1]})).unwrap(), "{\n  \"b\": {},\n  \"c\": [\n    1\n  ]\n}\n");
+        assert_eq!(
+            pretty(&json!({"b": {}, "c": [1]})).unwrap(),
+            "{\n  \"b\": {},\n  \"c\": [\n    1\n  ]\n}\n"
+        );
     }
 }

@@ -75,7 +75,11 @@ impl From<&portcullis_policies::Location> for Place {
         // OPA has no name for the query.
         let is_query = location.file.starts_with('<');
         Self {
-            file: if is_query { String::new() } else { location.file.clone() },
+            file: if is_query {
+                String::new()
+            } else {
+                location.file.clone()
+            },
             row: location.line,
             col: location.column,
         }

@@ -47,7 +47,11 @@ fn rule(
     [left, middle, right]: [char; 3],
 ) -> fmt::Result {
     let lines: Vec<String> = widths.iter().map(|width| "─".repeat(width + 2)).collect();
-    writeln!(formatter, "{left}{}{right}", lines.join(&middle.to_string()))
+    writeln!(
+        formatter,
+        "{left}{}{right}",
+        lines.join(&middle.to_string())
+    )
 }
 
 /// A row; `before` says how much of the room that a cell leaves is put before it.

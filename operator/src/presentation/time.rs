@@ -1,6 +1,6 @@
 //! Times as Go writes them.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 /// `1.5ms`, `2m3.5s`: as many digits as there are, in the largest unit that does not begin with 0.
 pub(crate) fn time(time: Duration) -> String {
@@ -20,10 +20,11 @@ pub(crate) fn time(time: Duration) -> String {
     };
     let mut text = String::new();
     if hours > 0 {
-        text.push_str(&format!("{hours}h"));
+        // Writing to a string does not fail.
+        let _ = write!(text, "{hours}h");
     }
     if hours > 0 || minutes > 0 {
-        text.push_str(&format!("{minutes}m"));
+        let _ = write!(text, "{minutes}m");
     }
     text.push_str(&whole.to_string());
     if rest > 0 {

@@ -124,7 +124,12 @@ fn known_at(keys: &[Term], body: &[Expr]) -> usize {
         });
     }
     let first = |name: &Name| body.iter().position(|expr| mentions(expr, name));
-    names.iter().filter_map(first).map(|at| at + 1).max().unwrap_or(0)
+    names
+        .iter()
+        .filter_map(first)
+        .map(|at| at + 1)
+        .max()
+        .unwrap_or(0)
 }
 
 fn mentions(expr: &Expr, name: &Name) -> bool {

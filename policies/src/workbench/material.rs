@@ -33,7 +33,14 @@ impl Source {
     /// The path of its package below `data`, if it can be read.
     pub fn package(&self) -> Option<Vec<String>> {
         let module = self.parse()?;
-        Some(module.package.path.iter().map(ToString::to_string).collect())
+        Some(
+            module
+                .package
+                .path
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        )
     }
 
     fn parse(&self) -> Option<Module> {

@@ -118,11 +118,7 @@ fn members(value: &Value) -> (bool, BTreeMap<String, Case>) {
 }
 
 /// A case was begun. If it has no value, it failed. Tells whether it did.
-fn begin(
-    cases: &mut BTreeMap<String, Case>,
-    keys: &[String],
-    failure: Option<&Failed>,
-) -> bool {
+fn begin(cases: &mut BTreeMap<String, Case>, keys: &[String], failure: Option<&Failed>) -> bool {
     let Some((key, rest)) = keys.split_first() else {
         return true;
     };
@@ -131,7 +127,9 @@ fn begin(
         ..Case::default()
     });
     if rest.is_empty() {
-        if case.fail && let Some(failure) = failure {
+        if case.fail
+            && let Some(failure) = failure
+        {
             case.failure = Some(Failure::Condition(Box::new(failure.clone())));
         }
         return case.fail;

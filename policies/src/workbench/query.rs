@@ -110,13 +110,7 @@ impl Material {
         })
     }
 
-    fn evaluate(
-        &self,
-        plan: &Plan,
-        asked: &Asked,
-        sources: &Sources,
-        setting: &Setting,
-    ) -> Answer {
+    fn evaluate(&self, plan: &Plan, asked: &Asked, sources: &Sources, setting: &Setting) -> Answer {
         let entry = &plan.entries[0];
         let evaluation = self.evaluation(setting);
         let (result, Record { printed, .. }, seen) = if setting.look.is_blind() {

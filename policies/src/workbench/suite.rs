@@ -105,7 +105,12 @@ impl Material {
     /// The test that a rule is, and its path below `data`.
     fn test(&self, module: &Module, rule: &Rule) -> Option<(Test, Vec<String>)> {
         let named = cases::named(rule)?;
-        let mut path: Vec<String> = module.package.path.iter().map(ToString::to_string).collect();
+        let mut path: Vec<String> = module
+            .package
+            .path
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         let package = name(&path);
         let mut called = String::new();
         for (at, part) in rule.head.reference[..=named.part].iter().enumerate() {

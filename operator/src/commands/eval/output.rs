@@ -83,12 +83,10 @@ impl Output {
             _ if self.has_errors() => {
                 write!(told, "{}", presentation::faults(&self.errors))
             }
-            Format::Values => {
-                self.result.iter().try_for_each(|solution| {
-                    let values: Vec<&Document> = values(solution).collect();
-                    write!(out, "{}", presentation::pretty(&values)?)
-                })
-            }
+            Format::Values => self.result.iter().try_for_each(|solution| {
+                let values: Vec<&Document> = values(solution).collect();
+                write!(out, "{}", presentation::pretty(&values)?)
+            }),
             Format::Bindings => self.result.iter().try_for_each(|solution| {
                 write!(out, "{}", presentation::pretty(&solution.bindings)?)
             }),
@@ -120,7 +118,10 @@ impl Output {
 }
 
 fn values(solution: &Solution) -> impl Iterator<Item = &Document> {
-    solution.expressions.iter().map(|expression| &expression.value)
+    solution
+        .expressions
+        .iter()
+        .map(|expression| &expression.value)
 }
 
 /// A string as it is, anything else as JSON.

@@ -23,7 +23,11 @@ pub(super) fn write(output: &Output, limit: usize, out: &mut impl Write) -> io::
     } else if !output.has_errors() {
         writeln!(out, "undefined")?;
     }
-    if let Some(profile) = output.profile.as_ref().filter(|profile| !profile.costs.is_empty()) {
+    if let Some(profile) = output
+        .profile
+        .as_ref()
+        .filter(|profile| !profile.costs.is_empty())
+    {
         write!(out, "{}", costs(profile))?;
     }
     if let Some(coverage) = &output.coverage {
@@ -39,7 +43,12 @@ pub(super) fn write(output: &Output, limit: usize, out: &mut impl Write) -> io::
 
 /// One value as JSON; several, or variables, as a table.
 fn result(solutions: &[Solution], limit: usize, out: &mut impl Write) -> io::Result<()> {
-    if let [Solution { bindings, expressions }] = solutions
+    if let [
+        Solution {
+            bindings,
+            expressions,
+        },
+    ] = solutions
         && bindings.is_empty()
         && let [first, rest @ ..] = &expressions[..]
         && (rest.is_empty() || expressions.iter().all(|one| one.value.as_bool().is_some()))
@@ -91,9 +100,8 @@ impl Column {
 /// The conditions that have a value to show, then the variables by name.
 fn columns(first: &Solution) -> Vec<Column> {
     let conditions = first.expressions.iter().enumerate();
-    let conditions = conditions.filter(|(_, one)| {
-        one.value.as_bool().is_none() || first.bindings.is_empty()
-    });
+    let conditions =
+        conditions.filter(|(_, one)| one.value.as_bool().is_none() || first.bindings.is_empty());
     conditions
         .map(|(at, one)| Column::Condition(at, one.text.clone()))
         .chain(first.bindings.keys().cloned().map(Column::Variable))

@@ -85,7 +85,10 @@ fn reported(result: &Result) -> Vec<Reported> {
     let mut cases = Vec::new();
     match &outcome.verdict {
         Verdict::Error(error) => {
-            cases.push(case(result.test.name.clone(), State::Error(error.to_string())));
+            cases.push(case(
+                result.test.name.clone(),
+                State::Error(error.to_string()),
+            ));
         }
         Verdict::Skip => cases.push(case(result.test.name.clone(), State::Skipped)),
         Verdict::Pass if outcome.cases.is_empty() => {
@@ -98,7 +101,11 @@ fn reported(result: &Result) -> Vec<Reported> {
         Verdict::Pass | Verdict::Fail => {
             leaves(&outcome.cases, &result.test.name, &mut |name, leaf| {
                 let why = leaf.failure.as_ref().map_or_else(String::new, why);
-                let state = if leaf.fail { State::Failed(why) } else { State::Passed };
+                let state = if leaf.fail {
+                    State::Failed(why)
+                } else {
+                    State::Passed
+                };
                 cases.push(case(name, state));
             });
         }
@@ -110,11 +117,7 @@ fn reported(result: &Result) -> Vec<Reported> {
     cases
 }
 
-fn leaves(
-    cases: &BTreeMap<String, Case>,
-    name: &str,
-    visit: &mut impl FnMut(String, &Case),
-) {
+fn leaves(cases: &BTreeMap<String, Case>, name: &str, visit: &mut impl FnMut(String, &Case)) {
     for (key, case) in cases {
         let name = format!("{name}[{key}]");
         if case.cases.is_empty() {

@@ -122,7 +122,9 @@ fn iterates(condition: &ast::Expr) -> bool {
         match &term.kind {
             Written::Ref(path) => {
                 let goes_on = path.iter().skip(1);
-                found |= goes_on.into_iter().any(|part| matches!(part.kind, Written::Var(_)));
+                found |= goes_on
+                    .into_iter()
+                    .any(|part| matches!(part.kind, Written::Var(_)));
             }
             Written::Call(call) => found |= calls::relation(call).is_some(),
             _ => {}
