@@ -11,7 +11,9 @@
 //! |---|---|
 //! | [`cli`], [`commands`] | the command line: what was typed, then what is usable |
 //! | [`convert`] | objects of the API become policies and locks; nowhere else |
+//! | [`load`], `files` | policies and data from files, directories and bundles, within bounds |
 //! | [`directory`] | the source of `portcullis serve`: files, their changes, and locks on disk |
+//! | `presentation` | what commands print: JSON as OPA writes it, tables |
 //! | [`cluster`] | the source of `portcullis webhook`: watches |
 //! | [`reconcile`], [`leader`] | what the one leading operator writes |
 //! | [`review`] | judges our own resources when they are applied |
@@ -22,7 +24,10 @@ pub mod cluster;
 pub mod commands;
 pub mod convert;
 pub mod directory;
+mod files;
 pub mod https;
 pub mod leader;
+pub mod load;
+mod presentation;
 pub mod reconcile;
 pub mod review;

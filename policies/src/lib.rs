@@ -6,6 +6,8 @@
 //!               input, clock, headers, budget ──────────────────────▶ Entry::decide ──▶ Decision
 //! ```
 //!
+//! [`workbench`] evaluates queries and runs tests, as `opa eval` and `opa test` do.
+//!
 //! This crate knows no Kubernetes, no HTTP, no async and no network. Time and request headers are
 //! arguments, so that the same input gives the same decision wherever it is asked. `regorus` is
 //! named here only; every document is a [`Document`].
@@ -32,6 +34,7 @@ pub mod rego;
 pub mod selector;
 pub mod snapshot;
 pub mod text;
+pub mod workbench;
 
 pub use jiff::Timestamp;
 

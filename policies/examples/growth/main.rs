@@ -201,11 +201,15 @@ fn passes(
     findings: &mut Findings,
 ) -> Option<portcullis_policies::rego::plan::ir::Plan> {
     let strict = source.strict;
+    let mode = resolve::Mode {
+        strict,
+        print: false,
+    };
     let mut program = time(&mut times[2], || {
         for module in modules {
             imports::check(module, strict, findings);
         }
-        resolve::resolve(modules, &[question], strict, findings)
+        resolve::resolve(modules, &[question], mode, findings)
     });
     time(&mut times[3], || {
         conflicts::check(&program, source.data.as_ref(), findings);

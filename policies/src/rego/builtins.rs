@@ -39,6 +39,7 @@ mod tests;
 
 use std::sync::LazyLock;
 
+pub(crate) use glob::glob_match;
 pub use request::Surroundings;
 
 use super::{

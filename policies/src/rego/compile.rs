@@ -19,8 +19,19 @@ use super::{order, plan::lower};
 pub struct Options<'a> {
     /// Whether imports and variables that nobody uses are faults.
     pub strict: bool,
+    /// Whether `print` prints. Otherwise it is left out, arguments and all.
+    pub print: bool,
     /// Base data that is known: no rule may be where it has a value.
     pub data: Option<&'a Value>,
+}
+
+impl Options<'_> {
+    fn mode(self) -> resolve::Mode {
+        resolve::Mode {
+            strict: self.strict,
+            print: self.print,
+        }
+    }
 }
 
 /// Compiles modules and the questions that will be asked of them. The faults are never empty and
@@ -34,7 +45,7 @@ pub fn compile(
     for module in modules {
         imports::check(module, options.strict, &mut findings);
     }
-    let mut program = resolve::resolve(modules, questions, options.strict, &mut findings);
+    let mut program = resolve::resolve(modules, questions, options.mode(), &mut findings);
     templates::check(&program, &mut findings);
     conflicts::check(&program, options.data, &mut findings);
     if findings.stop() {

@@ -444,10 +444,21 @@ pub struct Query {
     pub name: String,
     /// What has to hold.
     pub body: Body,
+    /// The conditions as they are written, if their values are asked for.
+    pub conditions: Vec<Asked>,
     /// Its variables.
     pub variables: Vec<Variable>,
     /// What each solution gives; `None` for the value of the variables that are named.
     pub value: Option<Term>,
+}
+
+/// A condition of a query whose value is asked for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Where it is written.
+    pub span: Span,
+    /// The variable of its value; without one, its value is `true`.
+    pub capture: Option<Var>,
 }
 
 /// The resolved policy.

@@ -4,7 +4,6 @@ use std::{
     hash::{BuildHasher as _, RandomState},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    thread,
     time::Duration,
 };
 
@@ -20,6 +19,7 @@ use super::{
     plan::{access::Access, ir::Plan},
     resolve,
     source::Sources,
+    stack,
     unit::{Unit, internal, report},
     value::Value,
 };
@@ -27,9 +27,6 @@ use crate::{
     Code, Definition, Diagnostics, Document, Message, Point, Policy, RegoVersion, Request,
     normalise::Rules,
 };
-
-/// Stack of the thread that compiles, for what the passes do recursively.
-const COMPILE_STACK: usize = 64 * 1024 * 1024;
 
 /// A compiled policy.
 #[derive(Debug)]
@@ -71,16 +68,8 @@ impl Program {
         definition: &Definition,
         imports: &[Arc<Policy>],
     ) -> Result<Self, Diagnostics> {
-        thread::scope(|scope| {
-            let thread = thread::Builder::new()
-                .stack_size(COMPILE_STACK)
-                .name("compile".to_owned())
-                .spawn_scoped(scope, || compile_here(definition, imports))
-                .map_err(|error| internal(&format!("no thread to compile on: {error}")))?;
-            thread
-                .join()
-                .unwrap_or_else(|_| Err(internal("the compiler failed unexpectedly")))
-        })
+        stack::large("compile", || compile_here(definition, imports))
+            .unwrap_or_else(|why| Err(internal(&why)))
     }
 
     /// The version of the language that the modules were read in.
@@ -189,8 +178,8 @@ fn compile_here(definition: &Definition, imports: &[Arc<Policy>]) -> Result<Prog
     let data = Document::from(&Json::Object(data));
     let question = resolve::Question::path(entrypoint.path());
     let options = Options {
-        strict: false,
         data: Some(data.value()),
+        ..Options::default()
     };
     let plan =
         compile(&modules, &[question], options).map_err(|faults| report(&sources, &faults))?;

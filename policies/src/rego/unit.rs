@@ -70,7 +70,7 @@ impl Unit {
         let all = std::iter::once(&definition.modules)
             .chain(imports.iter().map(|policy| &policy.definition().modules));
         for shared in shared::named_in_modules(all) {
-            let file = unit.sources.add(shared.file, shared.source);
+            let file = unit.sources.add_shared(shared);
             unit.add(file, Version::V1, Owner::Shared)?;
         }
         faults.extend(unit.reserved());
@@ -228,7 +228,8 @@ fn parse(sources: &Sources, file: FileId, version: Version) -> Result<Module, Ve
     parse::parse_module(file, sources.text(file), options)
 }
 
-fn named_by_keywords(module: &Module) -> impl Iterator<Item = Fault> {
+/// Rules that are called like keywords.
+pub(crate) fn named_by_keywords(module: &Module) -> impl Iterator<Item = Fault> {
     let heads = module.rules.iter().map(|rule| &rule.head);
     heads.filter_map(|head| {
         let first = head.reference.first()?;

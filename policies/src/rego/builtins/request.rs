@@ -39,6 +39,8 @@ pub struct Surroundings<'q> {
     drawn: Vec<(Vec<Value>, Value)>,
     /// What `print` has printed, line by line.
     pub printed: Vec<String>,
+    /// The cases of tests that were begun: the keys of each.
+    pub cases: Vec<Value>,
 }
 
 impl<'q> Surroundings<'q> {
@@ -50,6 +52,7 @@ impl<'q> Surroundings<'q> {
             random: Random(seed),
             drawn: Vec::new(),
             printed: Vec::new(),
+            cases: Vec::new(),
         }
     }
 }

@@ -153,6 +153,9 @@ pub struct Entry {
     pub body: Block,
     /// The value of a solution; where it is undefined there is none.
     pub value: Term,
+    /// Where the conditions of a query stand, in the order in which they are evaluated, if their
+    /// values are asked for.
+    pub conditions: Box<[Span]>,
 }
 
 /// Every definition of one name: a rule, a partial rule, or a function.

@@ -15,7 +15,7 @@ use crate::rego::findings::Stage;
 /// A rule with its `else` branches.
 pub(super) fn definition(context: &mut Context<'_>, rule: &ast::Rule) -> Definition {
     let mut unused: Vec<Name> = Vec::new();
-    if context.strict {
+    if context.mode.strict {
         let mut names = HashSet::new();
         rule.head
             .arguments
@@ -50,7 +50,7 @@ fn branch(context: &mut Context<'_>, rule: &ast::Rule, unused: &mut Vec<Name>) -
     let head = &rule.head;
     let package = context.names.package.clone();
     let module = context.module;
-    let strict = context.strict;
+    let strict = context.mode.strict;
     let mut resolver = Resolver::new(context);
     let mut names = HashSet::new();
     for argument in &head.arguments {
