@@ -158,7 +158,7 @@ impl std::fmt::Display for Owner {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Policy => formatter.write_str("the policy"),
-            Self::Import(address) => write!(formatter, "{address}, which is imported,"),
+            Self::Import(address) => write!(formatter, "{address}"),
             Self::Shared => formatter.write_str("the shared library"),
         }
     }

@@ -252,6 +252,19 @@ fn what_is_imported_cannot_be_added_to(#[case] module: &str) {
     );
 }
 
+#[rstest]
+#[case::whole("package a\nroles := {}")]
+#[case::partial("package a\nroles[name] := true if some name in [\"is_admin\"]")]
+fn what_is_imported_cannot_be_hidden_by_a_rule(#[case] module: &str) {
+    let mut gate = importing("gate", &["roles"], GATE);
+    gate.entrypoint = Some("data.a.gate".to_owned());
+    gate.modules
+        .insert("more.rego".to_owned(), module.to_owned());
+    let cache = linked([gate, roles()]);
+    let all = faults(&cache, "gate");
+    assert!(all.contains("more.rego:2:"), "{all}");
+}
+
 #[test]
 fn what_is_imported_cannot_be_replaced_with_data() {
     let mut gate = importing("gate", &["roles"], GATE);
