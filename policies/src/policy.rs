@@ -5,11 +5,13 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::{
-    Address, Code, Definition, Diagnostic, Diagnostics, Digest, Document, Input, Message, Point,
-    RegoVersion, Request,
+    Address, Code, Definition, Diagnostic, Diagnostics, Digest, Document, Hosts, Input, Message,
+    Point, RegoVersion, Request,
     decision::Judgement,
+    memory::{Memory, Recall},
     normalise,
-    rego::{self, plan::access::Access, value::Value},
+    outside::{Nothing, Outside},
+    rego::{self, Powers, builtins::Network, plan::access::Access, value::Value},
 };
 
 /// A policy, ready to judge. One that does not compile is kept as broken: it answers every request
@@ -19,14 +21,21 @@ pub struct Policy {
     definition: Definition,
     digest: Digest,
     parameters: Value,
+    outside: Arc<dyn Outside>,
+    memory: Memory,
     program: Result<rego::Program, Arc<Diagnostics>>,
 }
 
 impl Policy {
-    /// Compiles a definition. Takes time in proportion to its sources; call it away from threads
-    /// that answer requests.
+    /// Compiles a definition of a policy with nothing outside. Takes time in proportion to its
+    /// sources; call it away from threads that answer requests.
     pub fn compile(definition: Definition) -> Self {
-        let program = check_settings(&definition)
+        Self::compile_within(definition, Arc::new(Nothing))
+    }
+
+    /// Compiles a definition of a policy that reaches what an administrator allows.
+    pub fn compile_within(definition: Definition, outside: Arc<dyn Outside>) -> Self {
+        let program = check_settings(&definition, outside.hosts())
             .and_then(|()| rego::Program::compile(&definition))
             .map_err(Arc::new);
         Self {
@@ -34,6 +43,8 @@ impl Policy {
             parameters: Document::from(&Json::Object(definition.parameters.clone()))
                 .value()
                 .clone(),
+            outside,
+            memory: Memory::default(),
             program,
             definition,
         }
@@ -44,6 +55,8 @@ impl Policy {
         Self {
             digest: Digest::of(&definition),
             parameters: Value::new_object(),
+            outside: Arc::new(Nothing),
+            memory: Memory::default(),
             program: Err(Arc::new(faults)),
             definition,
         }
@@ -89,8 +102,18 @@ impl Policy {
         };
         let document = input.document(&self.parameters);
         let limit = self.definition.timeout.min(request.budget);
-        match program.evaluate(document, request, limit) {
+        // At admission nothing is reached and nothing is remembered, whoever asks as if it were.
+        let is_evaluation = input.point() == Point::Evaluation;
+        let hosts = &self.definition.hosts;
+        let recall = Recall::of(&self.memory);
+        let powers = Powers {
+            network: (is_evaluation && !hosts.is_empty())
+                .then(|| Network::new(&*self.outside, hosts)),
+            recall: is_evaluation.then_some(&recall),
+        };
+        match program.evaluate(document, request, limit, powers) {
             Ok(document) => {
+                recall.commit();
                 let reading = normalise::Reading {
                     point: input.point(),
                     rules: program.rules(),
@@ -115,7 +138,7 @@ fn broken_message(faults: &Diagnostics) -> Message {
 }
 
 /// Checks what is not Rego.
-fn check_settings(definition: &Definition) -> Result<(), Diagnostics> {
+fn check_settings(definition: &Definition, allowed: &Hosts) -> Result<(), Diagnostics> {
     let mut faults = Vec::new();
     if definition.modules.is_empty() {
         faults.push(
@@ -131,6 +154,7 @@ fn check_settings(definition: &Definition) -> Result<(), Diagnostics> {
                 .with_remedy("set `notAfter` to a later time, or leave one of them out"),
         );
     }
+    check_hosts(definition, allowed, &mut faults);
     if let Some(schema) = &definition.parameters_schema {
         check_parameters(
             schema,
@@ -139,6 +163,21 @@ fn check_settings(definition: &Definition) -> Result<(), Diagnostics> {
         );
     }
     Diagnostics::collect(faults).map_or(Ok(()), Err)
+}
+
+/// What the settings allow, the administrator has to allow too.
+fn check_hosts(definition: &Definition, allowed: &Hosts, faults: &mut Vec<Diagnostic>) {
+    if definition.admission.is_some() && !definition.hosts.is_empty() {
+        let message = "a policy that judges at admission reaches no network";
+        let remedy = "remove `network` or `admission`";
+        faults.push(Diagnostic::new("network_invalid", message).with_remedy(remedy));
+    }
+    let strange = definition.hosts.iter().filter(|host| !allowed.cover(host));
+    faults.extend(strange.map(|host| {
+        let message = format!("`network.hosts`: the administrator does not allow `{host}`");
+        let remedy = "have the host added to `--allow-hosts`, or remove it";
+        Diagnostic::new("host_not_allowed", message).with_remedy(remedy)
+    }));
 }
 
 fn check_parameters(schema: &Json, parameters: &Json, faults: &mut Vec<Diagnostic>) {

@@ -28,7 +28,7 @@ pub mod resolve;
 pub mod source;
 pub mod value;
 
-pub(crate) use program::Program;
+pub(crate) use program::{Powers, Program};
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 mod actions;
 mod cache;
 mod locks;
+mod outside;
 mod selection;
 
 use std::{sync::Arc, time::Duration};

@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use super::{
     ast::{Module, TermKind, Version},
     bounds,
-    builtins::Surroundings,
+    builtins::{Network, Surroundings, Withheld},
     compile::{Options, compile},
     entrypoint::Entrypoint,
     execute::{self, Error, ErrorKind, Limits, Question},
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     Code, Definition, Diagnostic, Diagnostics, Document, Message, Point, RegoVersion, Request,
-    normalise::Rules,
+    memory::Recall, normalise::Rules,
 };
 
 /// Words that version 1 reserves. Version 0 reads `allow := true if { … }` as an `allow` that always
@@ -47,6 +47,13 @@ pub(crate) struct Program {
     sources: Sources,
     rules: Rules,
     version: RegoVersion,
+}
+
+/// What an evaluation may use besides its input and its data.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Powers<'p> {
+    pub(crate) network: Option<Network<'p>>,
+    pub(crate) recall: Option<&'p Recall<'p>>,
 }
 
 /// Why an evaluation gave no document.
@@ -108,14 +115,18 @@ impl Program {
         input: Value,
         request: &Request,
         limit: Duration,
+        powers: Powers<'_>,
     ) -> Result<Value, Failure> {
         // The same numbers within an evaluation; others, that nobody can foretell, in the next.
         let seed = RandomState::new().hash_one(&request.id);
         let now = request.now.as_nanosecond();
+        let mut surroundings = Surroundings::new(now, Some(&request.headers), seed);
+        surroundings.network = powers.network;
+        surroundings.recall = powers.recall;
         let question = Question {
             input,
             data: self.data.clone(),
-            surroundings: Surroundings::new(now, Some(&request.headers), seed),
+            surroundings,
             limits: Limits {
                 time: Some(limit),
                 // The clock ends it before.
@@ -186,6 +197,7 @@ fn compile_here(definition: &Definition) -> Result<Program, Diagnostics> {
     let options = Options {
         strict: false,
         data: Some(data.value()),
+        withheld: withheld(definition),
     };
     let plan =
         compile(&modules, &[question], options).map_err(|faults| report(&sources, &faults))?;
@@ -201,6 +213,21 @@ fn compile_here(definition: &Definition) -> Result<Program, Diagnostics> {
         rules,
         version,
     })
+}
+
+/// What the policy may not do, and why.
+fn withheld(definition: &Definition) -> Withheld {
+    let at_admission = definition.admission.is_some();
+    Withheld {
+        network: if at_admission {
+            Some("a policy that judges at admission reaches no network")
+        } else if definition.hosts.is_empty() {
+            Some("the policy's `network.hosts` names no host")
+        } else {
+            None
+        },
+        memory: at_admission.then_some("a policy that judges at admission has no memory"),
+    }
 }
 
 /// Reads the modules in the version that was asked for.

@@ -1,8 +1,9 @@
 //! What builtins may know of the request: the clock, its headers, a seed.
 
-use super::{Context, Function, Result, integer, string};
+use super::{Context, Function, Network, Result, integer, string};
 use crate::{
     Headers,
+    memory::Recall,
     rego::{execute::VALUE_SIZE, value::Value},
 };
 
@@ -39,6 +40,10 @@ pub struct Surroundings<'q> {
     drawn: Vec<(Vec<Value>, Value)>,
     /// What `print` has printed, line by line.
     pub printed: Vec<String>,
+    /// The hosts that may be asked, where any may.
+    pub network: Option<Network<'q>>,
+    /// What earlier evaluations have set, where it may be read.
+    pub recall: Option<&'q Recall<'q>>,
 }
 
 impl<'q> Surroundings<'q> {
@@ -50,6 +55,8 @@ impl<'q> Surroundings<'q> {
             random: Random(seed),
             drawn: Vec::new(),
             printed: Vec::new(),
+            network: None,
+            recall: None,
         }
     }
 }
