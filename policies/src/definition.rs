@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
-use crate::{Address, Digest, Import, Labels, Operation, Severity};
+use crate::{Address, Digest, Hosts, Import, Labels, Operation, Severity};
 
 /// Time an evaluation may take where the policy does not say. Small policies take well under a
 /// millisecond; the API server waits ten seconds by default for all policies together.
@@ -37,6 +37,8 @@ pub struct Definition {
     pub decision: DecisionSettings,
     /// Which requests the policy judges at admission; none where it is `None`.
     pub admission: Option<Admission>,
+    /// Hosts that an evaluation may ask, where the administrator allows them too.
+    pub hosts: Hosts,
     /// Time that an evaluation may take.
     pub timeout: Duration,
     /// When the policy is in force.
@@ -151,6 +153,7 @@ impl Definition {
             entrypoint: None,
             decision: DecisionSettings::default(),
             admission: None,
+            hosts: Hosts::default(),
             timeout: DEFAULT_TIMEOUT,
             window: Window::default(),
             guardrail: false,

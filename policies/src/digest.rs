@@ -45,6 +45,7 @@ impl Digest {
         });
         writer.text(definition.decision.fail_on.as_str());
         writer.admission(definition.admission.as_ref());
+        writer.texts(definition.hosts.iter().map(ToString::to_string));
         writer.text(&format!("{:?}", definition.timeout));
         writer.window(definition.window);
         writer.text(if definition.guardrail {
@@ -117,9 +118,9 @@ impl Writer {
         self.0.update(text.as_bytes());
     }
 
-    fn texts<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str>) {
+    fn texts(&mut self, texts: impl ExactSizeIterator<Item = impl AsRef<str>>) {
         self.count(texts.len());
-        texts.for_each(|text| self.text(text));
+        texts.for_each(|text| self.text(text.as_ref()));
     }
 
     /// An object with its keys in order, whatever order the map keeps.

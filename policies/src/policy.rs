@@ -5,12 +5,14 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::{
-    Address, Code, Definition, Diagnostic, Diagnostics, Digest, Document, Input, Message, Point,
-    RegoVersion, Request,
+    Address, Code, Definition, Diagnostic, Diagnostics, Digest, Document, Hosts, Input, Message,
+    Point, RegoVersion, Request,
     decision::Judgement,
     imports::{Find, Imports},
+    memory::{Memory, Recall},
     normalise,
-    rego::{self, plan::access::Access, value::Value},
+    outside::{Nothing, Outside},
+    rego::{self, Powers, builtins::Network, plan::access::Access, value::Value},
 };
 
 /// A policy, ready to judge. One that does not compile is kept as broken: it answers every request
@@ -21,21 +23,28 @@ pub struct Policy {
     digest: Digest,
     parameters: Value,
     imports: Imports,
+    outside: Arc<dyn Outside>,
+    memory: Memory,
     program: Result<rego::Program, Arc<Diagnostics>>,
 }
 
 impl Policy {
-    /// Compiles a definition that imports nothing, or whose imports are not there.
+    /// Compiles a definition that imports nothing, with nothing outside.
     pub fn compile(definition: Definition) -> Self {
-        Self::compile_with(definition, &|_| None)
+        Self::compile_within(definition, &|_| None, Arc::new(Nothing))
     }
 
-    /// Compiles a definition, with the policies that it imports. Takes time in proportion to their
-    /// sources; call it away from threads that answer requests.
-    pub fn compile_with(definition: Definition, find: Find<'_>) -> Self {
+    /// Compiles a definition, with the policies that it imports and with what an administrator
+    /// allows it to reach. Takes time in proportion to the sources; call it away from threads that
+    /// answer requests.
+    pub fn compile_within(
+        definition: Definition,
+        find: Find<'_>,
+        outside: Arc<dyn Outside>,
+    ) -> Self {
         let imports = Imports::find(&definition, find);
         let digest = Digest::of(&definition, &imports);
-        let program = check_settings(&definition)
+        let program = check_settings(&definition, outside.hosts())
             .and_then(|()| check_imports(&definition, &imports))
             .and_then(|()| check_pin(&definition, digest))
             .and_then(|()| rego::Program::compile(&definition, &imports.all()))
@@ -46,6 +55,8 @@ impl Policy {
                 .value()
                 .clone(),
             imports,
+            outside,
+            memory: Memory::default(),
             program,
             definition,
         }
@@ -58,6 +69,8 @@ impl Policy {
             digest: Digest::of(&definition, &imports),
             parameters: Value::new_object(),
             imports,
+            outside: Arc::new(Nothing),
+            memory: Memory::default(),
             program: Err(Arc::new(faults)),
             definition,
         }
@@ -113,8 +126,18 @@ impl Policy {
         };
         let document = input.document(&self.parameters);
         let limit = self.definition.timeout.min(request.budget);
-        match program.evaluate(document, request, limit) {
+        // At admission nothing is reached and nothing is remembered, whoever asks as if it were.
+        let is_evaluation = input.point() == Point::Evaluation;
+        let hosts = &self.definition.hosts;
+        let recall = Recall::of(&self.memory);
+        let powers = Powers {
+            network: (is_evaluation && !hosts.is_empty())
+                .then(|| Network::new(&*self.outside, hosts)),
+            recall: is_evaluation.then_some(&recall),
+        };
+        match program.evaluate(document, request, limit, powers) {
             Ok(document) => {
+                recall.commit();
                 let reading = normalise::Reading {
                     point: input.point(),
                     rules: program.rules(),
@@ -138,7 +161,7 @@ fn broken_message(faults: &Diagnostics) -> Message {
 }
 
 /// Checks what is not Rego.
-fn check_settings(definition: &Definition) -> Result<(), Diagnostics> {
+fn check_settings(definition: &Definition, allowed: &Hosts) -> Result<(), Diagnostics> {
     let mut faults = Vec::new();
     if definition.modules.is_empty() {
         faults.push(
@@ -154,6 +177,7 @@ fn check_settings(definition: &Definition) -> Result<(), Diagnostics> {
                 .with_remedy("set `notAfter` to a later time, or leave one of them out"),
         );
     }
+    check_hosts(definition, allowed, &mut faults);
     if let Some(schema) = &definition.parameters_schema {
         check_parameters(
             schema,
@@ -186,6 +210,21 @@ fn check_pin(definition: &Definition, digest: Digest) -> Result<(), Diagnostics>
     Err(fault
         .with_remedy("look at what has changed in the policy and its imports, then set `sha256`")
         .into())
+}
+
+/// What the settings allow, the administrator has to allow too.
+fn check_hosts(definition: &Definition, allowed: &Hosts, faults: &mut Vec<Diagnostic>) {
+    if definition.admission.is_some() && !definition.hosts.is_empty() {
+        let message = "a policy that judges at admission reaches no network";
+        let remedy = "remove `network` or `admission`";
+        faults.push(Diagnostic::new("network_invalid", message).with_remedy(remedy));
+    }
+    let strange = definition.hosts.iter().filter(|host| !allowed.cover(host));
+    faults.extend(strange.map(|host| {
+        let message = format!("`network.hosts`: the administrator does not allow `{host}`");
+        let remedy = "have the host added to `--allow-hosts`, or remove it";
+        Diagnostic::new("host_not_allowed", message).with_remedy(remedy)
+    }));
 }
 
 fn check_parameters(schema: &Json, parameters: &Json, faults: &mut Vec<Diagnostic>) {

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use portcullis_crds::{self as crds, PolicySpec};
 use portcullis_policies::{
     Address, Definition, Diagnostic, Diagnostics, Find, Labels, Object, ObjectKey, Policy, Scope,
-    Timestamp, text::clean,
+    Timestamp, outside::Nothing, text::clean,
 };
 use serde_json::Value as Json;
 
@@ -96,6 +96,7 @@ impl Draft {
             window: settings::window(spec, &mut faults),
             guardrail: spec.guardrail,
             importable: spec.importable,
+            hosts: portcullis_policies::Hosts::default(),
         };
         Ok(Self {
             key,
@@ -181,7 +182,10 @@ impl TryFrom<&crds::ClusterPolicy> for Draft {
 pub(crate) fn compile(definition: Definition, find: Find<'_>) -> Policy {
     let kept = definition.clone();
     // The compiler owns all that it changes, so nothing half-done is seen after a panic.
-    catch_unwind(AssertUnwindSafe(|| Policy::compile_with(definition, find))).unwrap_or_else(|_| {
+    catch_unwind(AssertUnwindSafe(|| {
+        Policy::compile_within(definition, find, Arc::new(Nothing))
+    }))
+    .unwrap_or_else(|_| {
         let fault = Diagnostic::new("compiler_failed", "the compiler ended unexpectedly")
             .with_remedy("simplify the policy's modules, and report them to portcullis");
         Policy::broken_by(kept, fault.into())

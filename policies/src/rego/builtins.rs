@@ -2,7 +2,7 @@
 //!
 //! A function is regorus's, ours, or refused: ours where regorus differs from OPA, has no bound on
 //! what it builds, or has none at all. A policy that calls a refused one is refused when it is
-//! applied, with the reason.
+//! applied, with the reason; so is one that calls what needs a power which it has not.
 //!
 //! Functions get values that are defined, and return a value, [`Value::Undefined`], or a
 //! fault, which is undefined too unless the evaluation is strict.
@@ -17,8 +17,10 @@ mod did;
 mod encoding;
 mod format;
 mod glob;
+mod memory;
 mod numbers;
 mod operators;
+mod outside;
 mod parts;
 mod paths;
 mod pattern;
@@ -40,6 +42,7 @@ mod tests;
 use std::sync::LazyLock;
 
 pub(crate) use glob::glob_match;
+pub use outside::Network;
 pub use request::Surroundings;
 
 use super::{
@@ -159,10 +162,39 @@ impl Context<'_, '_> {
     }
 }
 
+/// What a function needs besides its operands, and not every policy has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Power {
+    /// Hosts that may be asked.
+    Network,
+    /// A memory from one evaluation to the next.
+    Memory,
+}
+
+/// Why a policy has not the powers that functions need; `None` where it has.
+#[derive(Debug, Clone, Copy)]
+pub struct Withheld {
+    /// Why it asks no hosts.
+    pub network: Option<&'static str>,
+    /// Why it has no memory.
+    pub memory: Option<&'static str>,
+}
+
+impl Default for Withheld {
+    /// For what is evaluated without an administrator who allows anything.
+    fn default() -> Self {
+        Self {
+            network: Some("policies make no network calls"),
+            memory: Some("there is no memory here"),
+        }
+    }
+}
+
 /// How a function is implemented.
 #[derive(Debug, Clone, Copy)]
 enum Implementation {
     Ours(Function),
+    Powered(Power, Function),
     Regorus,
     Refused(&'static str),
 }
@@ -210,6 +242,15 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
             arity: *arity,
             implementation: Implementation::Ours(*function),
         });
+    let powered = [outside::FUNCTIONS, memory::FUNCTIONS];
+    let powered = powered
+        .into_iter()
+        .flatten()
+        .map(|(name, arity, power, function)| Builtin {
+            name,
+            arity: *arity,
+            implementation: Implementation::Powered(*power, *function),
+        });
     let regorus = bridge::functions().map(|(name, arity)| Builtin {
         name,
         arity,
@@ -226,7 +267,11 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         implementation: Implementation::Refused("it is not there yet"),
     });
     // Where there are several, the first counts.
-    let all = ours.chain(refused).chain(regorus).chain(missing);
+    let all = ours
+        .chain(powered)
+        .chain(refused)
+        .chain(regorus)
+        .chain(missing);
     let mut table: Vec<Builtin> = all.collect();
     table.sort_by_key(|builtin| builtin.name);
     table.dedup_by_key(|builtin| builtin.name);
@@ -257,11 +302,18 @@ pub fn arity(builtin: BuiltinId) -> u8 {
     builtin.get().arity
 }
 
-/// Why a function cannot be called, if it cannot.
+/// Why a function cannot be called, if it cannot, where nothing outside is allowed.
 pub fn refusal(builtin: BuiltinId) -> Option<&'static str> {
+    refusal_of(builtin, Withheld::default())
+}
+
+/// Why a function cannot be called by a policy from which these powers are withheld, if it cannot.
+pub(crate) fn refusal_of(builtin: BuiltinId, withheld: Withheld) -> Option<&'static str> {
     match builtin.get().implementation {
         Implementation::Refused(reason) => Some(reason),
-        _ => None,
+        Implementation::Powered(Power::Network, _) => withheld.network,
+        Implementation::Powered(Power::Memory, _) => withheld.memory,
+        Implementation::Ours(_) | Implementation::Regorus => None,
     }
 }
 
@@ -277,7 +329,9 @@ pub(crate) fn call(
         ..
     } = builtin.get();
     match implementation {
-        Implementation::Ours(function) => function(context, operands),
+        Implementation::Ours(function) | Implementation::Powered(_, function) => {
+            function(context, operands)
+        }
         Implementation::Regorus => bridge::call(name, context, operands),
         Implementation::Refused(reason) => {
             Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))

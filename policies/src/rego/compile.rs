@@ -7,6 +7,7 @@
 use regorus::Value;
 
 use super::ast::Module;
+use super::builtins::Withheld;
 use super::check::{conflicts, deprecated, imports, infer, recursion, templates};
 use super::findings::Findings;
 use super::plan::ir::Plan;
@@ -23,6 +24,8 @@ pub struct Options<'a> {
     pub print: bool,
     /// Base data that is known: no rule may be where it has a value.
     pub data: Option<&'a Value>,
+    /// What functions would need, and why the policy has it not.
+    pub withheld: Withheld,
 }
 
 impl Options<'_> {
@@ -70,7 +73,7 @@ pub fn compile(
     if !findings.is_empty() {
         return Err(findings.into_faults());
     }
-    let plan = lower::lower(&program, &mut findings);
+    let plan = lower::lower(&program, options.withheld, &mut findings);
     if findings.is_empty() {
         Ok(plan)
     } else {

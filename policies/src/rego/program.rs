@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use super::{
     bounds,
-    builtins::Surroundings,
+    builtins::{Network, Surroundings, Withheld},
     compile::{Options, compile},
     entrypoint::Entrypoint,
     execute::{self, Error, ErrorKind, Limits, Question},
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     Code, Definition, Diagnostics, Document, Message, Point, Policy, RegoVersion, Request,
-    normalise::Rules,
+    memory::Recall, normalise::Rules,
 };
 
 /// A compiled policy.
@@ -40,6 +40,13 @@ pub(crate) struct Program {
     sources: Sources,
     rules: Rules,
     version: RegoVersion,
+}
+
+/// What an evaluation may use besides its input and its data.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Powers<'p> {
+    pub(crate) network: Option<Network<'p>>,
+    pub(crate) recall: Option<&'p Recall<'p>>,
 }
 
 /// Why an evaluation gave no document.
@@ -96,14 +103,18 @@ impl Program {
         input: Value,
         request: &Request,
         limit: Duration,
+        powers: Powers<'_>,
     ) -> Result<Value, Failure> {
         // The same numbers within an evaluation; others, that nobody can foretell, in the next.
         let seed = RandomState::new().hash_one(&request.id);
         let now = request.now.as_nanosecond();
+        let mut surroundings = Surroundings::new(now, Some(&request.headers), seed);
+        surroundings.network = powers.network;
+        surroundings.recall = powers.recall;
         let question = Question {
             input,
             data: self.data.clone(),
-            surroundings: Surroundings::new(now, Some(&request.headers), seed),
+            surroundings,
             limits: Limits {
                 time: Some(limit),
                 // The clock ends it before.
@@ -179,6 +190,7 @@ fn compile_here(definition: &Definition, imports: &[Arc<Policy>]) -> Result<Prog
     let question = resolve::Question::path(entrypoint.path());
     let options = Options {
         data: Some(data.value()),
+        withheld: withheld(definition),
         ..Options::default()
     };
     let plan =
@@ -195,4 +207,19 @@ fn compile_here(definition: &Definition, imports: &[Arc<Policy>]) -> Result<Prog
         rules,
         version,
     })
+}
+
+/// What the policy may not do, and why.
+fn withheld(definition: &Definition) -> Withheld {
+    let at_admission = definition.admission.is_some();
+    Withheld {
+        network: if at_admission {
+            Some("a policy that judges at admission reaches no network")
+        } else if definition.hosts.is_empty() {
+            Some("the policy's `network.hosts` names no host")
+        } else {
+            None
+        },
+        memory: at_admission.then_some("a policy that judges at admission has no memory"),
+    }
 }

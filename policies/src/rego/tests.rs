@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rstest::rstest;
 use serde_json::json;
 
-use super::Program;
+use super::{Powers, Program};
 use crate::{Definition, Headers, RegoVersion, Request, rego::value::Value};
 
 fn definition(source: &str) -> Definition {
@@ -24,7 +24,7 @@ fn evaluate(definition: &Definition, input: Value) -> Result<Value, String> {
     let program = Program::compile(definition, &[]).map_err(|faults| faults.to_string())?;
     let limit = Duration::from_secs(10);
     program
-        .evaluate(input, &request(), limit)
+        .evaluate(input, &request(), limit, Powers::default())
         .map_err(|failure| failure.message().code.to_string())
 }
 
@@ -139,12 +139,12 @@ fn reads_the_version_that_was_asked_for(
 #[case(
     "package a.b\nx := http.send({})",
     "policy.rego:2:",
-    "policies make no network calls"
+    "the policy's `network.hosts` names no host"
 )]
 #[case(
     "package a.b\nx := opa.runtime()",
     "policy.rego:2:",
-    "there is no OPA runtime"
+    "the policy's `network.hosts` names no host"
 )]
 #[case(
     "package a.c\nx := 1",
@@ -434,7 +434,12 @@ fn an_evaluation_ends_at_its_limit() {
     let joins = "package a.b\nx := count([1 | numbers.range(1, 300)[_] != 0; numbers.range(1, 300)[_] != 0; numbers.range(1, 300)[_] != 0])";
     let program = Program::compile(&definition(joins), &[]).unwrap();
     let failure = program
-        .evaluate(Value::Undefined, &request(), Duration::from_millis(20))
+        .evaluate(
+            Value::Undefined,
+            &request(),
+            Duration::from_millis(20),
+            Powers::default(),
+        )
         .unwrap_err();
     assert_eq!(failure.message().code.as_str(), "POLICY.TIMEOUT");
 }

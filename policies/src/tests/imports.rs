@@ -45,7 +45,11 @@ fn link(cache: &Cache) -> Vec<String> {
             let definition = before.policy.definition().clone();
             compiled.push(definition.address.name().to_owned());
             assert!(compiled.len() < 100, "it never ends: {compiled:?}");
-            let policy = Policy::compile_with(definition, &|address| snapshot.policy(address));
+            let policy = Policy::compile_within(
+                definition,
+                &|address| snapshot.policy(address),
+                Arc::new(crate::outside::Nothing),
+            );
             let policy = Arc::new(policy);
             cache.update(|state| state.apply_policy(Object { policy, ..before }));
         }
@@ -379,7 +383,11 @@ fn who_may_import_whom(
     gate.imports[0].address = roles.address.clone();
     gate.address = address(importer, "gate");
     let roles = Arc::new(Policy::compile(roles));
-    let gate = Policy::compile_with(gate, &|_| Some(roles.clone()));
+    let gate = Policy::compile_within(
+        gate,
+        &|_| Some(roles.clone()),
+        Arc::new(crate::outside::Nothing),
+    );
     let faults = gate.faults().map(ToString::to_string).unwrap_or_default();
     assert!(
         faults.starts_with(says) && faults.is_empty() == says.is_empty(),

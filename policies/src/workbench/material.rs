@@ -134,6 +134,7 @@ impl Material {
             strict: self.strict,
             print,
             data: Some(&self.data),
+            ..Options::default()
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What builtins may know of the request: the clock, its headers, a seed.
 
-use super::{Context, Function, Result, integer, string};
+use super::{Context, Function, Network, Result, integer, string};
 use crate::{
     Headers,
+    memory::Recall,
     rego::{execute::VALUE_SIZE, value::Value},
 };
 
@@ -41,6 +42,10 @@ pub struct Surroundings<'q> {
     pub printed: Vec<String>,
     /// The cases of tests that were begun: the keys of each.
     pub cases: Vec<Value>,
+    /// The hosts that may be asked, where any may.
+    pub network: Option<Network<'q>>,
+    /// What earlier evaluations have set, where it may be read.
+    pub recall: Option<&'q Recall<'q>>,
 }
 
 impl<'q> Surroundings<'q> {
@@ -53,6 +58,8 @@ impl<'q> Surroundings<'q> {
             drawn: Vec::new(),
             printed: Vec::new(),
             cases: Vec::new(),
+            network: None,
+            recall: None,
         }
     }
 }

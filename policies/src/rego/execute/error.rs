@@ -51,6 +51,14 @@ pub enum ErrorKind {
         /// Why.
         reason: &'static str,
     },
+    /// What a builtin function would do outside of the evaluation, and may not or cannot.
+    #[error("{name}: {message}")]
+    Outside {
+        /// The function.
+        name: &'static str,
+        /// Why.
+        message: String,
+    },
     /// A builtin function panicked.
     #[error("the builtin function {0} failed unexpectedly")]
     Panicked(&'static str),
@@ -82,7 +90,9 @@ impl ErrorKind {
             | Self::TemplateConflict => "eval_conflict_error",
             Self::Builtin { is_type: true, .. } => "eval_type_error",
             Self::Builtin { is_type: false, .. } => "eval_builtin_error",
-            Self::Refused { .. } | Self::Panicked(_) => "eval_internal_error",
+            Self::Refused { .. } | Self::Outside { .. } | Self::Panicked(_) => {
+                "eval_internal_error"
+            }
             Self::Digits | Self::Steps(_) | Self::Depth(_) | Self::Memory(_) | Self::Timeout(_) => {
                 "eval_cancel_error"
             }

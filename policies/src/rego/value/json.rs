@@ -8,7 +8,7 @@ mod tests;
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-pub use read::{read, read_parts};
+pub use read::{read, read_first, read_parts};
 pub use scan::Fault;
 
 use super::{Value, elements, number, order};
