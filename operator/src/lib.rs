@@ -16,6 +16,7 @@
 //! | [`reconcile`], [`leader`] | what the one leading operator writes |
 //! | [`review`] | judges our own resources when they are applied |
 //! | [`https`] | asks one URL, with bounds |
+//! | [`network`] | what policies reach, as far as the administrator allows |
 
 pub mod cli;
 pub mod cluster;
@@ -24,5 +25,6 @@ pub mod convert;
 pub mod directory;
 pub mod https;
 pub mod leader;
+pub mod network;
 pub mod reconcile;
 pub mod review;

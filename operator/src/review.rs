@@ -72,7 +72,7 @@ impl Reviewer {
         if end.is_some_and(|end| end <= now) && changed(old, "notAfter", end) {
             faults.push(past("notAfter", "the policy would never be in force"));
         }
-        let object = draft.compile();
+        let object = draft.compile(self.cache.outside());
         faults.extend(
             object
                 .policy
@@ -258,7 +258,9 @@ mod tests {
         )) else {
             panic!("the fixture must be a policy")
         };
-        let object = Draft::try_from(object.as_ref()).unwrap().compile();
+        let object = Draft::try_from(object.as_ref())
+            .unwrap()
+            .compile(Cache::new().outside());
         cache.update(|state: &mut State| state.apply_policy(object));
         Reviewer { cache, clock: now }
     }

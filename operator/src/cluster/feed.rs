@@ -8,7 +8,7 @@ use std::{
 
 use futures::{StreamExt as _, stream};
 use kube::core::DynamicObject;
-use portcullis_policies::{Effect, Labels, Lock, Object, ObjectKey, Point, State};
+use portcullis_policies::{Effect, Labels, Lock, Object, ObjectKey, Outside, Point, State};
 use portcullis_webhook::{Evaluators, Unanswered};
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
@@ -192,7 +192,7 @@ impl Feed {
     async fn compile(&self, drafts: Vec<Draft>) -> Vec<Object> {
         let jobs = drafts
             .into_iter()
-            .map(|draft| compile(self.compilers.clone(), draft));
+            .map(|draft| compile(self.compilers.clone(), draft, self.mirror.cache().outside()));
         stream::iter(jobs)
             .buffer_unordered(COMPILERS)
             .collect()
@@ -232,21 +232,24 @@ impl Feed {
     }
 }
 
-async fn compile(compilers: Evaluators, draft: Draft) -> Object {
+async fn compile(compilers: Evaluators, draft: Draft, outside: Arc<dyn Outside>) -> Object {
     loop {
         let (job, deadline) = (draft.clone(), Instant::now() + COMPILE);
+        let within = outside.clone();
         // As of admission: these threads do nothing else, and none is to be kept free for it.
-        let compiled = compilers.run_at(Point::Admission, deadline, move || job.compile());
+        let compiled = compilers.run_at(Point::Admission, deadline, move || job.compile(within));
         match compiled.await {
             Ok(object) => return object,
-            Err(fault @ (Unanswered::Failed | Unanswered::Late)) => return given_up(draft, fault),
+            Err(fault @ (Unanswered::Failed | Unanswered::Late)) => {
+                return given_up(draft, fault, outside);
+            }
             Err(Unanswered::Overloaded) => tokio::time::sleep(AGAIN).await,
         }
     }
 }
 
 /// A policy at which the compiler itself failed is as broken as one that it refused.
-fn given_up(mut draft: Draft, fault: Unanswered) -> Object {
+fn given_up(mut draft: Draft, fault: Unanswered, outside: Arc<dyn Outside>) -> Object {
     tracing::error!(object = %draft.key, %fault, "the compiler failed at a policy");
     let fault = portcullis_policies::Diagnostic::new(
         "rego_compile_error",
@@ -257,7 +260,7 @@ fn given_up(mut draft: Draft, fault: Unanswered) -> Object {
             .with_remedy("simplify the policy, and report it")
             .into(),
     );
-    draft.compile()
+    draft.compile(outside)
 }
 
 impl Change {

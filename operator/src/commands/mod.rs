@@ -3,6 +3,7 @@
 pub mod operator;
 pub mod probe;
 mod process;
+pub mod reach;
 pub mod serve;
 pub mod sidecar;
 pub mod webhook;

@@ -9,9 +9,14 @@
 //! | a file that is gone | nothing of it |
 //! | a directory without policies | what it held; at the start, that is an error |
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use portcullis_policies::{Cache, Diagnostic, Diagnostics, Effect, Lock, Object, ObjectKey};
+use portcullis_policies::{
+    Cache, Diagnostic, Diagnostics, Effect, Lock, Object, ObjectKey, Outside,
+};
 
 use super::{
     layout::{self, Unit},
@@ -27,6 +32,7 @@ use crate::convert::{Draft, LockDraft};
 #[derive(Debug)]
 pub struct Loader {
     tree: Tree,
+    outside: Arc<dyn Outside>,
     loaded: BTreeMap<String, Loaded>,
     /// The unit that holds an object.
     owners: BTreeMap<ObjectKey, String>,
@@ -76,14 +82,19 @@ enum Held {
 }
 
 impl Loader {
-    /// Reads everything for the first time. `progress` hears of each unit that was read, and of
-    /// how many there are.
-    pub fn start(tree: Tree, progress: &dyn Fn(usize, usize)) -> Result<Self, SourceFault> {
+    /// Reads everything for the first time, for policies that reach what is outside as far as it
+    /// allows. `progress` hears of each unit that was read, and of how many there are.
+    pub fn start(
+        tree: Tree,
+        outside: Arc<dyn Outside>,
+        progress: &dyn Fn(usize, usize),
+    ) -> Result<Self, SourceFault> {
         let mut listing = tree.list()?;
         let seen = layout::units(&mut listing);
         let notes = listing.notes;
         let mut loader = Self {
             tree,
+            outside,
             loaded: BTreeMap::new(),
             owners: BTreeMap::new(),
             seen: seen.clone(),
@@ -207,7 +218,7 @@ impl Loader {
         for key in old.iter().flat_map(|old| old.held.keys()) {
             self.owners.remove(key);
         }
-        let loaded = merge(old, unit, reading, &self.owners);
+        let loaded = merge(old, unit, reading, &self.owners, &self.outside);
         let changed = before.as_ref() != Some(&loaded.summary());
         self.owners
             .extend(loaded.held.keys().map(|key| (key.clone(), name.to_owned())));
@@ -274,6 +285,7 @@ fn merge(
     unit: Unit,
     reading: Reading,
     elsewhere: &BTreeMap<ObjectKey, String>,
+    outside: &Arc<dyn Outside>,
 ) -> Loaded {
     let mut before = old.map(|loaded| loaded.held).unwrap_or_default();
     let Reading { items, lost, notes } = reading;
@@ -295,7 +307,7 @@ fn merge(
             );
             continue;
         }
-        let held = Held::of(item, before.remove(&key));
+        let held = Held::of(item, before.remove(&key), outside);
         loaded.held.insert(key, held);
     }
     if !loaded.lost.is_empty() {
@@ -307,7 +319,7 @@ fn merge(
 }
 
 impl Held {
-    fn of(item: Item, before: Option<Self>) -> Self {
+    fn of(item: Item, before: Option<Self>, outside: &Arc<dyn Outside>) -> Self {
         match (item, before) {
             (
                 Item::Policy(draft),
@@ -322,7 +334,7 @@ impl Held {
                 faults,
             },
             (Item::Policy(draft), before) => {
-                let compiled = draft.as_ref().clone().compile();
+                let compiled = draft.as_ref().clone().compile(outside.clone());
                 let faults = compiled.policy.faults().cloned();
                 let object = match before {
                     Some(Self::Policy { object, .. })
