@@ -34,7 +34,7 @@ pub use lock::{
 pub use manifest::{Manifest, ManifestError};
 pub use policy::{
     ClusterPolicy, ClusterPolicySpec, Decision, EffectiveRegoVersion, Import, ImportScope, Limits,
-    Policy, PolicySpec, PolicyStatus, RegoVersion, Replicas, Severity, Verdict,
+    Network, Policy, PolicySpec, PolicyStatus, RegoVersion, Replicas, Severity, Verdict,
 };
 
 /// The API group of all four kinds.

@@ -97,6 +97,11 @@ pub struct PolicySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admission: Option<Admission>,
 
+    /// What an evaluation may reach outside of itself, with `http.send` and `net.lookup_ip_addr`.
+    /// Absent: nothing. A policy with `admission` reaches nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
+
     /// What one evaluation may cost.
     #[serde(default)]
     pub limits: Limits,
@@ -263,6 +268,17 @@ pub enum Severity {
     High,
     /// Must not happen; what a violation without a severity counts as.
     Critical,
+}
+
+/// What an evaluation may reach.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Network {
+    /// Hosts that may be asked, each by its name, or all hosts below a domain, with a port or with
+    /// all ports. The administrator has to allow them too (`--allow-hosts`). At most 32. Examples:
+    /// `api.example.com`, `*.example.com`, `api.example.com:8443`.
+    #[schemars(schema_with = "schema::hosts")]
+    pub hosts: Vec<String>,
 }
 
 /// What one evaluation may cost before it is given up.

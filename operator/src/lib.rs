@@ -18,6 +18,7 @@
 //! | [`reconcile`], [`leader`] | what the one leading operator writes |
 //! | [`review`] | judges our own resources when they are applied |
 //! | [`https`] | asks one URL, with bounds |
+//! | [`network`] | what policies reach, as far as the administrator allows |
 
 pub mod cli;
 pub mod cluster;
@@ -28,6 +29,7 @@ mod files;
 pub mod https;
 pub mod leader;
 pub mod load;
+pub mod network;
 mod presentation;
 pub mod reconcile;
 pub mod review;

@@ -75,7 +75,7 @@ impl Reviewer {
             faults.push(past("notAfter", "the policy would never be in force"));
         }
         let snapshot = self.cache.snapshot();
-        let object = draft.compile(&|address| snapshot.policy(address));
+        let object = draft.compile(&|address| snapshot.policy(address), self.cache.outside());
         let found = object
             .policy
             .faults()
@@ -268,7 +268,9 @@ mod tests {
         )) else {
             panic!("the fixture must be a policy")
         };
-        let object = Draft::try_from(object.as_ref()).unwrap().compile(&|_| None);
+        let object = Draft::try_from(object.as_ref())
+            .unwrap()
+            .compile(&|_| None, Cache::new().outside());
         cache.update(|state: &mut State| state.apply_policy(object));
         Reviewer { cache, clock: now }
     }

@@ -10,13 +10,26 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use crate::{Admission, Labels, Lock, Object, ObjectKey, Snapshot, outdated};
+use crate::{
+    Admission, Labels, Lock, Object, ObjectKey, Outside, Snapshot, outdated, outside::Nothing,
+};
 
 /// The cache.
 #[derive(Debug, Default)]
 pub struct Cache {
     state: Mutex<State>,
     published: ArcSwap<Snapshot>,
+    outside: Reached,
+}
+
+/// What policies reach.
+#[derive(Clone, Debug)]
+struct Reached(Arc<dyn Outside>);
+
+impl Default for Reached {
+    fn default() -> Self {
+        Self(Arc::new(Nothing))
+    }
 }
 
 /// All objects that the cache knows.
@@ -34,6 +47,19 @@ impl Cache {
     /// An empty cache, which knows no policy.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty cache, for policies that reach what is outside as far as it allows.
+    pub fn reaching(outside: Arc<dyn Outside>) -> Self {
+        Self {
+            outside: Reached(outside),
+            ..Self::default()
+        }
+    }
+
+    /// What policies are to be compiled with that come into this cache.
+    pub fn outside(&self) -> Arc<dyn Outside> {
+        self.outside.0.clone()
     }
 
     /// What is in force now.

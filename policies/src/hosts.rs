@@ -31,7 +31,7 @@ impl HostPattern {
     pub fn matches(&self, name: &str, port: Option<u16>) -> bool {
         let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
         let is_meant = if self.below {
-            is_below(&name, &self.name)
+            is_below(&name, &self.name) && is_name(&name)
         } else {
             name == self.name
         };

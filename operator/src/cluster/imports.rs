@@ -36,7 +36,6 @@ pub(super) async fn follow(mirror: Arc<Mirror>, compilers: Evaluators) {
 
 async fn again(mirror: &Mirror, compilers: &Evaluators, object: Object) -> (Arc<Policy>, Object) {
     let draft = Draft::of(&object);
-    let snapshot = mirror.cache().snapshot();
-    let compiled = feed::compile(compilers.clone(), snapshot, draft).await;
+    let compiled = feed::compile(compilers.clone(), mirror.cache(), draft).await;
     (object.policy, compiled)
 }

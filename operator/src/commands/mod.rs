@@ -5,6 +5,7 @@ mod language;
 pub mod operator;
 pub mod probe;
 mod process;
+pub mod reach;
 pub mod serve;
 pub mod sidecar;
 pub mod test;

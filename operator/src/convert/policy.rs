@@ -8,8 +8,8 @@ use std::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use portcullis_crds::{self as crds, PolicySpec};
 use portcullis_policies::{
-    Address, Definition, Diagnostic, Diagnostics, Find, Labels, Object, ObjectKey, Policy, Scope,
-    Timestamp, outside::Nothing, text::clean,
+    Address, Definition, Diagnostic, Diagnostics, Find, Labels, Object, ObjectKey, Outside, Policy,
+    Scope, Timestamp, text::clean,
 };
 use serde_json::Value as Json;
 
@@ -42,11 +42,11 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Compiles the policy with what it imports: broken, where it or its object is. CPU work; call
-    /// it away from threads that answer requests.
-    pub fn compile(self, find: Find<'_>) -> Object {
+    /// Compiles the policy with what it imports, to reach what is outside as far as it allows:
+    /// broken, where it or its object is. CPU work; call it away from threads that answer requests.
+    pub fn compile(self, find: Find<'_>, outside: Arc<dyn Outside>) -> Object {
         let policy = match self.faults {
-            None => compile(self.definition, find),
+            None => compile(self.definition, find, outside),
             Some(faults) => Policy::broken_by(self.definition, faults),
         };
         Object {
@@ -89,6 +89,7 @@ impl Draft {
             entrypoint: spec.entrypoint.clone(),
             decision: settings::decision(spec.decision),
             admission: spec.admission.as_ref().map(settings::admission),
+            hosts: settings::hosts(spec.network.as_ref(), &mut faults),
             timeout: settings::timeout(&spec.limits.timeout, &mut faults),
             imports: settings::imports(spec, scope, &mut faults),
             pin: settings::digest(spec.sha256.as_deref(), &mut faults),
@@ -96,7 +97,6 @@ impl Draft {
             window: settings::window(spec, &mut faults),
             guardrail: spec.guardrail,
             importable: spec.importable,
-            hosts: portcullis_policies::Hosts::default(),
         };
         Ok(Self {
             key,
@@ -179,13 +179,11 @@ impl TryFrom<&crds::ClusterPolicy> for Draft {
 
 /// Compiles a definition. One on which the compiler panics is a broken policy, and not the end of
 /// whoever watches.
-pub(crate) fn compile(definition: Definition, find: Find<'_>) -> Policy {
+fn compile(definition: Definition, find: Find<'_>, outside: Arc<dyn Outside>) -> Policy {
     let kept = definition.clone();
     // The compiler owns all that it changes, so nothing half-done is seen after a panic.
-    catch_unwind(AssertUnwindSafe(|| {
-        Policy::compile_within(definition, find, Arc::new(Nothing))
-    }))
-    .unwrap_or_else(|_| {
+    let compile = || Policy::compile_within(definition, find, outside);
+    catch_unwind(AssertUnwindSafe(compile)).unwrap_or_else(|_| {
         let fault = Diagnostic::new("compiler_failed", "the compiler ended unexpectedly")
             .with_remedy("simplify the policy's modules, and report them to portcullis");
         Policy::broken_by(kept, fault.into())
@@ -249,8 +247,8 @@ mod tests {
     use std::time::Duration;
 
     use portcullis_crds::{
-        Admission, Decision, ImportScope, Limits, Operation, RegoVersion, ResourceRule, Severity,
-        Verdict,
+        Admission, Decision, ImportScope, Limits, Network, Operation, RegoVersion, ResourceRule,
+        Severity, Verdict,
     };
     use portcullis_policies::{self as policies, RegoVersion as Rego};
     use rstest::rstest;
@@ -284,6 +282,9 @@ mod tests {
             default: Verdict::Allow,
             fail_on: Severity::High,
         };
+        spec.network = Some(Network {
+            hosts: vec!["*.example.com:8443".to_owned()],
+        });
         spec.limits = Limits {
             timeout: "2s".to_owned(),
         };
@@ -335,6 +336,9 @@ mod tests {
                 action: policies::Action::Warn,
                 failure_policy: policies::FailurePolicy::Ignore,
             }),
+            hosts: ["*.example.com:8443".parse().unwrap()]
+                .into_iter()
+                .collect(),
             timeout: Duration::from_secs(2),
             window: policies::Window {
                 not_before: Some(at(1)),
@@ -382,6 +386,7 @@ mod tests {
 
     #[rstest]
     #[case::timeout(|spec: &mut PolicySpec| spec.limits.timeout = "1h".to_owned(), "timeout_invalid")]
+    #[case::host(|spec: &mut PolicySpec| spec.network = Some(Network { hosts: vec!["*".to_owned()] }), "host_invalid")]
     #[case::start(|spec: &mut PolicySpec| spec.not_before = Some("soon".to_owned()), "time_invalid")]
     #[case::digest(|spec: &mut PolicySpec| spec.sha256 = Some("sha256:x".to_owned()), "digest_invalid")]
     #[case::import(
@@ -399,7 +404,7 @@ mod tests {
         let mut spec = spec();
         spec.not_before = Some("2999-01-01T00:00:00Z".to_owned());
         change(&mut spec);
-        let object = draft(spec).compile(&|_| None);
+        let object = draft(spec).compile(&|_| None, policies::Cache::new().outside());
         let faults = object.policy.faults().expect("the policy must be broken");
         assert_eq!(
             faults

@@ -6,8 +6,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as ApiSelector
 use portcullis_crds::{self as crds, PolicySpec, time::TimeError};
 use portcullis_policies::{
     Action, Address, Admission, DecisionSettings, DefaultDecision, Diagnostic, Diagnostics, Digest,
-    FailurePolicy, Import, LabelSelector, Operation, RegoVersion, Requirement, ResourceRule, Scope,
-    Severity, Timestamp, Window, definition::DEFAULT_TIMEOUT, digest::DigestError,
+    FailurePolicy, HostPattern, Hosts, Import, LabelSelector, Operation, RegoVersion, Requirement,
+    ResourceRule, Scope, Severity, Timestamp, Window, definition::DEFAULT_TIMEOUT,
+    digest::DigestError,
 };
 use serde_json::Value as Json;
 
@@ -142,6 +143,20 @@ fn resource_rule(rule: &crds::ResourceRule) -> ResourceRule {
         resources: rule.resources.clone(),
         operations: operations.copied().collect(),
     }
+}
+
+/// The hosts; those that cannot be read are left out, and the policy is broken then.
+pub(super) fn hosts(network: Option<&crds::Network>, faults: &mut Vec<Diagnostic>) -> Hosts {
+    let texts = network.map_or(&[][..], |network| &network.hosts);
+    let mut read = |text: &String| {
+        let host = text.parse::<HostPattern>();
+        host.map_err(|error| {
+            let message = format!("`network.hosts`: {error}");
+            faults.push(Diagnostic::new("host_invalid", message));
+        })
+        .ok()
+    };
+    texts.iter().filter_map(&mut read).collect()
 }
 
 /// The time limit; the default where it cannot be read, and the policy is broken then.

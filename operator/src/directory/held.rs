@@ -1,6 +1,8 @@
 //! What is in force of one object of a directory.
 
-use portcullis_policies::{Diagnostics, Effect, Lock, Object};
+use std::sync::Arc;
+
+use portcullis_policies::{Diagnostics, Effect, Lock, Object, Outside};
 
 use super::{reading::Item, report::Meanwhile};
 use crate::convert::{Draft, LockDraft};
@@ -26,7 +28,7 @@ pub(super) struct HeldPolicy {
 }
 
 impl Held {
-    pub(super) fn of(item: Item, before: Option<Self>) -> Self {
+    pub(super) fn of(item: Item, before: Option<Self>, outside: &Arc<dyn Outside>) -> Self {
         match (item, before) {
             (Item::Policy(draft), Some(Self::Policy(policy))) if draft == policy.draft => {
                 Self::Policy(policy)
@@ -38,7 +40,7 @@ impl Held {
                 };
                 Self::Policy(HeldPolicy {
                     // What it imports may not have been read yet.
-                    newest: draft.as_ref().clone().compile(&|_| None),
+                    newest: draft.as_ref().clone().compile(&|_| None, outside.clone()),
                     draft,
                     last_good: before.filter(|object| object.policy.faults().is_none()),
                 })

@@ -17,7 +17,7 @@ use std::{
 };
 
 use portcullis_policies::{
-    Address, Cache, Diagnostic, Diagnostics, Object, ObjectKey, Policy, outdated,
+    Address, Cache, Diagnostic, Diagnostics, Object, ObjectKey, Outside, Policy, outdated,
 };
 
 use super::{
@@ -35,6 +35,7 @@ use crate::convert::Draft;
 #[derive(Debug)]
 pub struct Loader {
     tree: Tree,
+    outside: Arc<dyn Outside>,
     loaded: BTreeMap<String, Loaded>,
     /// The unit that holds an object.
     owners: BTreeMap<ObjectKey, String>,
@@ -70,14 +71,19 @@ struct Loaded {
 }
 
 impl Loader {
-    /// Reads everything for the first time. `progress` hears of each unit that was read, and of
-    /// how many there are.
-    pub fn start(tree: Tree, progress: &dyn Fn(usize, usize)) -> Result<Self, SourceFault> {
+    /// Reads everything for the first time, for policies that reach what is outside as far as it
+    /// allows. `progress` hears of each unit that was read, and of how many there are.
+    pub fn start(
+        tree: Tree,
+        outside: Arc<dyn Outside>,
+        progress: &dyn Fn(usize, usize),
+    ) -> Result<Self, SourceFault> {
         let mut listing = tree.list()?;
         let seen = layout::units(&mut listing);
         let notes = listing.notes;
         let mut loader = Self {
             tree,
+            outside,
             loaded: BTreeMap::new(),
             owners: BTreeMap::new(),
             seen: seen.clone(),
@@ -203,7 +209,7 @@ impl Loader {
         for key in old.iter().flat_map(|old| old.held.keys()) {
             self.owners.remove(key);
         }
-        let loaded = merge(old, unit, reading, &self.owners);
+        let loaded = merge(old, unit, reading, &self.owners, &self.outside);
         let changed = before.as_ref() != Some(&loaded.summary());
         self.owners
             .extend(loaded.held.keys().map(|key| (key.clone(), name.to_owned())));
@@ -234,7 +240,8 @@ impl Loader {
             }
             changed = true;
             for (at, _) in outdated {
-                *objects[at] = Draft::of(objects[at]).compile(&find);
+                let draft = Draft::of(objects[at]);
+                *objects[at] = draft.compile(&find, self.outside.clone());
             }
         }
         for held in self
@@ -327,6 +334,7 @@ fn merge(
     unit: Unit,
     reading: Reading,
     elsewhere: &BTreeMap<ObjectKey, String>,
+    outside: &Arc<dyn Outside>,
 ) -> Loaded {
     let mut before = old.map(|loaded| loaded.held).unwrap_or_default();
     let Reading { items, lost, notes } = reading;
@@ -348,7 +356,7 @@ fn merge(
             );
             continue;
         }
-        let held = Held::of(item, before.remove(&key));
+        let held = Held::of(item, before.remove(&key), outside);
         loaded.held.insert(key, held);
     }
     if !loaded.lost.is_empty() {

@@ -604,3 +604,26 @@ fn what_is_too_large_is_not_remembered() {
         Ok(json!({}))
     );
 }
+
+/// The example of docs/rego.md, which looks a document up once.
+#[test]
+fn a_document_is_asked_for_once() {
+    let page = include_str!("../../../docs/rego.md");
+    let block = page
+        .split("```rego\n")
+        .find(|block| block.starts_with("document :="));
+    let example = block.unwrap().split("```").next().unwrap();
+    let outside = Script::ok(r#"{"id": "did:web:api.example.com"}"#);
+    let it = entry(asking(example), outside.clone());
+    let input = json!({"did": "did:web:api.example.com"});
+    for _ in 0..2 {
+        let found = document(&it, &input).unwrap();
+        assert_eq!(
+            found,
+            json!({"document": {"id": "did:web:api.example.com"}})
+        );
+    }
+    let asked = outside.asked();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].url, "https://api.example.com/.well-known/did.json");
+}
