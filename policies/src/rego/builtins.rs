@@ -13,9 +13,11 @@ mod bytes;
 mod casts;
 mod cidr;
 mod collections;
+mod crypto;
 mod encoding;
 mod format;
 mod glob;
+mod jwt;
 mod numbers;
 mod operators;
 mod parts;
@@ -180,9 +182,11 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         casts::FUNCTIONS,
         cidr::FUNCTIONS,
         collections::FUNCTIONS,
+        crypto::FUNCTIONS,
         encoding::FUNCTIONS,
         format::FUNCTIONS,
         glob::FUNCTIONS,
+        jwt::FUNCTIONS,
         numbers::FUNCTIONS,
         operators::FUNCTIONS,
         parts::FUNCTIONS,
