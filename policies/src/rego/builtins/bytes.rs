@@ -139,9 +139,7 @@ pub(super) fn decode_url(text: &str) -> Result<Vec<u8>> {
 /// The bytes that a text in base64 stands for, or the place that Go names where it is none. Ends of
 /// lines count nowhere, and bits that are left over may be any.
 pub(super) fn decode(text: &[u8], alphabet: Alphabet) -> Result<Vec<u8>> {
-    let illegal = |at: usize| {
-        Fault::Value(format!("illegal base64 data at input byte {at}"))
-    };
+    let illegal = |at: usize| Fault::Value(format!("illegal base64 data at input byte {at}"));
     let value = |letter: u8| match letter {
         b'A'..=b'Z' => Some(letter - b'A'),
         b'a'..=b'z' => Some(letter - b'a' + 26),

@@ -22,6 +22,7 @@ mod name;
 pub(super) mod pem;
 pub(super) mod private_key;
 pub(super) mod public_key;
+mod purpose;
 mod request;
 mod show;
 pub(super) mod signature;
@@ -32,19 +33,19 @@ mod uri;
 
 use std::fmt::Write as _;
 
+use ::hmac::{Hmac, Mac as _};
 use aws_lc_rs::{
     constant_time::verify_slices_are_equal,
     digest::{self, SHA1_FOR_LEGACY_USE_ONLY, SHA256},
     hmac::{self, HMAC_SHA1_FOR_LEGACY_USE_ONLY, HMAC_SHA256, HMAC_SHA512},
 };
-use ::hmac::{Hmac, Mac as _};
 use md5::{Digest as _, Md5};
 
 pub(super) use certificate::Certificate;
 
-use self::{chain::Purpose, show::certificate as shown};
+use self::{purpose::Purpose, show::certificate as shown};
 use super::{Context, Fault, Function, Result, bytes, refused, string, wrong_type};
-use crate::rego::value::{self, Value, number};
+use crate::rego::value::Value;
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     ("crypto.hmac.equal", 2, |context, operands| {
@@ -200,11 +201,7 @@ fn authenticated_by(
 }
 
 /// What base64 stands for, unless the text begins as PEM does.
-fn der_of(
-    context: &mut Context<'_, '_>,
-    text: &[u8],
-    begin: &[u8],
-) -> Result<Option<Vec<u8>>> {
+fn der_of(context: &mut Context<'_, '_>, text: &[u8], begin: &[u8]) -> Result<Option<Vec<u8>>> {
     context.charge_bytes(text.len())?;
     if text.starts_with(begin) {
         return Ok(None);
@@ -260,101 +257,4 @@ fn verify(
         .map(|certificate| shown(certificate, with_uris))
         .collect();
     Ok(vec![Value::Bool(true), chain?.into()].into())
-}
-
-/// The usages that can be asked for, in the order of Go's numbers.
-const USAGES: [&str; 14] = [
-    "KeyUsageAny",
-    "KeyUsageServerAuth",
-    "KeyUsageClientAuth",
-    "KeyUsageCodeSigning",
-    "KeyUsageEmailProtection",
-    "KeyUsageIPSECEndSystem",
-    "KeyUsageIPSECTunnel",
-    "KeyUsageIPSECUser",
-    "KeyUsageTimeStamping",
-    "KeyUsageOCSPSigning",
-    "KeyUsageMicrosoftServerGatedCrypto",
-    "KeyUsageNetscapeServerGatedCrypto",
-    "KeyUsageMicrosoftCommercialCodeSigning",
-    "KeyUsageMicrosoftKernelCodeSigning",
-];
-
-impl Purpose {
-    /// That of a server, now.
-    fn usual(now: i128) -> Self {
-        Self {
-            host: String::new(),
-            time: now,
-            usages: Vec::new(),
-        }
-    }
-
-    /// What OPA's options say.
-    fn of(options: &Value, now: i128) -> Result<Self> {
-        let mut purpose = Self::usual(now);
-        let Value::Object(options) = options else {
-            return Ok(purpose);
-        };
-        for (key, option) in value::order::entries(options) {
-            let Value::String(key) = key else {
-                continue;
-            };
-            // A number that was written as a fraction is no integer for OPA.
-            let integer = || {
-                number::as_i64(option).filter(|_| !number::is_written_as_fraction(option))
-            };
-            let is_number = number::is_number(option);
-            match &**key {
-                "DNSName" => match option {
-                    Value::String(host) => host.trim_matches('"').clone_into(&mut purpose.host),
-                    _ => return Err(wrong("'DNSName' should be a string")),
-                },
-                "CurrentTime" if !is_number => {
-                    return Err(wrong("'CurrentTime' should be a number"));
-                }
-                "CurrentTime" => {
-                    let time = integer();
-                    purpose.time = time
-                        .ok_or_else(|| wrong("'CurrentTime' should be a valid int64 number"))?
-                        .into();
-                }
-                // Go no longer looks at it.
-                "MaxConstraintComparisons" if is_number && integer().is_some() => {}
-                "MaxConstraintComparisons" => {
-                    return Err(wrong("'MaxConstraintComparisons' should be a valid number"));
-                }
-                "KeyUsages" => purpose.usages = usages(option)?,
-                _ => return Err(wrong("invalid key option")),
-            }
-        }
-        Ok(purpose)
-    }
-}
-
-fn usages(option: &Value) -> Result<Vec<u8>> {
-    let names: Vec<&Value> = match option {
-        Value::Set(names) => value::order::members(names).collect(),
-        list => match value::elements(list) {
-            Some(names) => names.iter().collect(),
-            None => return Err(wrong("'KeyUsages' should be an Array or Set")),
-        },
-    };
-    let (mut usages, mut invalid) = (Vec::new(), Vec::new());
-    // What is no string is passed over.
-    for name in names.into_iter().filter_map(|name| name.as_string().ok()) {
-        let name = name.trim_matches('"');
-        let usage = USAGES.iter().position(|usage| *usage == name);
-        match usage.and_then(|usage| u8::try_from(usage).ok()) {
-            Some(usage) => usages.push(usage),
-            None => invalid.push(name),
-        }
-    }
-    if invalid.is_empty() {
-        return Ok(usages);
-    }
-    Err(wrong(format!(
-        "invalid entries for 'KeyUsages' found: [{}]",
-        invalid.join(" ")
-    )))
 }

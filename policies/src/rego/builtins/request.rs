@@ -108,7 +108,9 @@ impl Context<'_, '_> {
         operands: &[Value],
         draw: impl FnOnce(&mut Random) -> Value,
     ) -> Result<Value> {
-        self.kept(operands, |context| Ok(draw(&mut context.surroundings.random)))
+        self.kept(operands, |context| {
+            Ok(draw(&mut context.surroundings.random))
+        })
     }
 }
 

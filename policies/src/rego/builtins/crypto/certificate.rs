@@ -8,8 +8,7 @@ use super::{
     instant::Instant,
     name::Name,
     public_key::{self, Algorithm, KeyInfo, PublicKey},
-    signed,
-    wrong,
+    signed, wrong,
 };
 use crate::rego::builtins::{Context, Result};
 
@@ -87,14 +86,22 @@ impl<'d> Certificate<'d> {
             ));
         }
         let algorithm = Algorithm::read(Reader(inner_algorithm))?;
-        let raw_issuer = body.element(tag::SEQUENCE).ok_or_else(|| malformed("issuer"))?;
+        let raw_issuer = body
+            .element(tag::SEQUENCE)
+            .ok_or_else(|| malformed("issuer"))?;
         let issuer = Name::read(raw_issuer.all)?;
-        let mut validity = body.enter(tag::SEQUENCE).ok_or_else(|| malformed("validity"))?;
+        let mut validity = body
+            .enter(tag::SEQUENCE)
+            .ok_or_else(|| malformed("validity"))?;
         let not_before = Instant::read(&mut validity)?;
         let not_after = Instant::read(&mut validity)?;
-        let raw_subject = body.element(tag::SEQUENCE).ok_or_else(|| malformed("issuer"))?;
+        let raw_subject = body
+            .element(tag::SEQUENCE)
+            .ok_or_else(|| malformed("issuer"))?;
         let subject = Name::read(raw_subject.all)?;
-        let raw_key = body.element(tag::SEQUENCE).ok_or_else(|| malformed("spki"))?;
+        let raw_key = body
+            .element(tag::SEQUENCE)
+            .ok_or_else(|| malformed("spki"))?;
         let key = KeyInfo::read(Reader(raw_key.content))?;
         let key_algorithm = public_key::number(&key.algorithm.oid);
         let key = match key_algorithm {
@@ -135,7 +142,10 @@ impl<'d> Certificate<'d> {
 /// The version, from 1 to 3.
 fn version(body: &mut Reader<'_>) -> Result<i64> {
     let malformed = || wrong("x509: malformed version");
-    let version = match body.optional(tag::constructed(0)).ok_or_else(malformed)? {
+    let version = match body
+        .optional(tag::constructed(0))
+        .map_err(|_| malformed())?
+    {
         None => 0,
         Some(mut version) => {
             let number = version.small_integer().ok_or_else(malformed)?;
@@ -158,14 +168,14 @@ fn listed<'d>(body: &mut Reader<'d>, version: i64) -> Result<Vec<Extension<'d>>>
     if version > 1 {
         for (number, what) in [(1, "issuerUniqueID"), (2, "subjectUniqueID")] {
             let skipped = body.optional(tag::context(number));
-            skipped.ok_or_else(|| malformed(what))?;
+            skipped.map_err(|_| malformed(what))?;
         }
     }
     if version < 3 {
         return Ok(all);
     }
     let list = body.optional(tag::constructed(3));
-    let Some(mut list) = list.ok_or_else(|| malformed("extensions"))? else {
+    let Some(mut list) = list.map_err(|_| malformed("extensions"))? else {
         return Ok(all);
     };
     let mut list = list

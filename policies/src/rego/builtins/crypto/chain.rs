@@ -1,23 +1,10 @@
 //! Chains of certificates, as Go's `crypto/x509` finds and judges them.
 
 use super::{
-    beyond,
-    certificate::Certificate,
-    constraints,
-    extensions::ALTERNATIVE_NAMES,
-    host, signature,
+    beyond, certificate::Certificate, constraints, extensions::ALTERNATIVE_NAMES, host,
+    purpose::Purpose, signature,
 };
 use crate::rego::builtins::{Context, Result};
-
-/// What a chain has to be good for.
-#[derive(Debug)]
-pub(super) struct Purpose {
-    pub(super) host: String,
-    /// Nanoseconds since 1970.
-    pub(super) time: i128,
-    /// Go's numbers of the usages, any of which will do; without any, that of a server.
-    pub(super) usages: Vec<u8>,
-}
 
 /// Signatures that are looked at before it is given up.
 const MOST_SIGNATURES: u32 = 100;
@@ -81,8 +68,7 @@ fn distinct<'c, 'd>(certificates: &'c [Certificate<'d>]) -> Vec<&'c Certificate<
 fn is_in_force(certificate: &Certificate<'_>, time: i128) -> bool {
     let nanoseconds = |seconds: i64| i128::from(seconds) * 1_000_000_000;
     certificate.extensions.unhandled.is_empty()
-        && (nanoseconds(certificate.not_before.unix())
-            ..=nanoseconds(certificate.not_after.unix()))
+        && (nanoseconds(certificate.not_before.unix())..=nanoseconds(certificate.not_after.unix()))
             .contains(&time)
 }
 

@@ -44,8 +44,8 @@ impl<'d> Constraints<'d> {
         let parts = |extension: &Extension<'d>| {
             let mut outer = Reader(extension.value);
             let mut all = outer.enter(tag::SEQUENCE)?;
-            let permitted = all.optional(tag::constructed(0))?;
-            let excluded = all.optional(tag::constructed(1))?;
+            let permitted = all.optional(tag::constructed(0)).ok()?;
+            let excluded = all.optional(tag::constructed(1)).ok()?;
             (outer.is_empty() && all.is_empty()).then_some((permitted, excluded))
         };
         let (permitted, excluded) = parts(extension).ok_or_else(invalid)?;
@@ -78,9 +78,8 @@ impl<'d> Subtrees<'d> {
                 let text = text.filter(|text| text.is_ascii());
                 text.ok_or_else(|| wrong("x509: invalid constraint value"))
             };
-            let of = |kind, text| {
-                wrong(format!("x509: failed to parse {kind} constraint {text:?}"))
-            };
+            let of =
+                |kind, text| wrong(format!("x509: failed to parse {kind} constraint {text:?}"));
             match base.tag ^ 0x80 {
                 1 => {
                     let constraint = text()?;
@@ -128,8 +127,8 @@ impl<'d> Network<'d> {
         let ones: u32 = mask.iter().map(|byte| byte.leading_ones()).sum();
         let set: u32 = mask.iter().map(|byte| byte.count_ones()).sum();
         let partial = mask.iter().position(|byte| *byte != 0xff);
-        let is_prefix = ones == set
-            && partial.is_none_or(|at| mask[at + 1..].iter().all(|byte| *byte == 0));
+        let is_prefix =
+            ones == set && partial.is_none_or(|at| mask[at + 1..].iter().all(|byte| *byte == 0));
         if !is_prefix {
             return Err(wrong("x509: IP constraint contained invalid mask"));
         }
@@ -241,7 +240,9 @@ fn covers(networks: &[Network<'_>], address: &[u8]) -> bool {
     let at = networks.partition_point(|network| network.address < address);
     match (networks.get(at), at) {
         (Some(network), _) if network.address == address => true,
-        (_, 0) => networks.first().is_some_and(|first| first.contains(address)),
+        (_, 0) => networks
+            .first()
+            .is_some_and(|first| first.contains(address)),
         (_, at) => networks[at - 1].contains(address),
     }
 }
@@ -259,7 +260,9 @@ fn lies_below(constraints: &[&str], host: &str) -> bool {
     let at = constraints.partition_point(|one| compare_hosts(one, host) == Ordering::Less);
     match (constraints.get(at), at) {
         (Some(constraint), _) if compare_hosts(constraint, host).is_eq() => true,
-        (_, 0) => constraints.first().is_some_and(|first| is_suffix(first, host)),
+        (_, 0) => constraints
+            .first()
+            .is_some_and(|first| is_suffix(first, host)),
         (_, at) => is_suffix(constraints[at - 1], host),
     }
 }

@@ -51,7 +51,17 @@ pub(super) struct Bits<'d> {
     unused: u8,
 }
 
-impl Bits<'_> {
+impl<'d> Bits<'d> {
+    /// The content of a bit string.
+    pub(super) fn read(content: &'d [u8]) -> Option<Self> {
+        let (&unused, bytes) = content.split_first()?;
+        let is_valid = match bytes.last() {
+            Some(last) => unused < 8 && last & ((1 << unused) - 1) == 0,
+            None => unused == 0,
+        };
+        is_valid.then_some(Self { bytes, unused })
+    }
+
     /// A bit, counted from the first. Nothing is not set.
     pub(super) fn is_set(&self, at: usize) -> bool {
         at < self.bytes.len() * 8 - usize::from(self.unused)
@@ -73,6 +83,13 @@ impl Bits<'_> {
     }
 }
 
+/// What should have been a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+/// A part that need not be there.
+pub(super) type Optional<T> = std::result::Result<Option<T>, Malformed>;
+
 /// What has not been read yet. What is wrong is nothing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'d>(pub(super) &'d [u8]);
@@ -93,23 +110,22 @@ impl<'d> Reader<'d> {
         if tag & 0x1f == 0x1f {
             return None;
         }
-        let (header, length) = match length {
-            0..0x80 => (2, usize::from(length)),
-            _ => {
-                let count = usize::from(length & 0x7f);
-                let bytes = self.0.get(2..2 + count)?;
-                if !(1..=4).contains(&count) || bytes[0] == 0 {
-                    return None;
-                }
-                let length = bytes
-                    .iter()
-                    .fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
-                // It would have fitted into the first byte.
-                if length < 0x80 {
-                    return None;
-                }
-                (2 + count, length)
+        let (header, length) = if length < 0x80 {
+            (2, usize::from(length))
+        } else {
+            let count = usize::from(length & 0x7f);
+            let bytes = self.0.get(2..2 + count)?;
+            if !(1..=4).contains(&count) || bytes[0] == 0 {
+                return None;
             }
+            let length = bytes
+                .iter()
+                .fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
+            // It would have fitted into the first byte.
+            if length < 0x80 {
+                return None;
+            }
+            (2 + count, length)
         };
         let end = header.checked_add(length)?;
         let all = self.0.get(..end)?;
@@ -136,17 +152,16 @@ impl<'d> Reader<'d> {
     }
 
     /// The content of the next value, if it has the tag.
-    pub(super) fn optional(&mut self, tag: u8) -> Option<Option<Self>> {
+    pub(super) fn optional(&mut self, tag: u8) -> Optional<Self> {
         if self.is_next(tag) {
-            self.enter(tag).map(Some)
+            self.enter(tag).map(Some).ok_or(Malformed)
         } else {
-            Some(None)
+            Ok(None)
         }
     }
 
     pub(super) fn integer(&mut self) -> Option<BigInt> {
-        let bytes = integer(self.content(tag::INTEGER)?)?;
-        Some(BigInt::from_signed_bytes_be(bytes))
+        integer_of(self.content(tag::INTEGER)?)
     }
 
     pub(super) fn small_integer(&mut self) -> Option<i64> {
@@ -168,17 +183,110 @@ impl<'d> Reader<'d> {
     }
 
     pub(super) fn bits(&mut self) -> Option<Bits<'d>> {
-        let (&unused, bytes) = self.content(tag::BIT_STRING)?.split_first()?;
-        let is_valid = match bytes.last() {
-            Some(last) => unused < 8 && last & ((1 << unused) - 1) == 0,
-            None => unused == 0,
-        };
-        is_valid.then_some(Bits { bytes, unused })
+        Bits::read(self.content(tag::BIT_STRING)?)
     }
 
     pub(super) fn oid(&mut self) -> Option<Oid> {
         oid(self.content(tag::OBJECT_IDENTIFIER)?)
     }
+}
+
+/// Optional parts, as Go's `encoding/asn1` reads them, which knows neither of tags nor of lengths
+/// that do not fit: a part with another tag is none, and what lies around a part has no end.
+impl<'d> Reader<'d> {
+    /// The content of the next value, if it has the tag.
+    pub(super) fn loose(&mut self, tag: u8) -> Optional<&'d [u8]> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let header = Header::read(self.0).ok_or(Malformed)?;
+        if header.tag != Some(tag) {
+            return Ok(None);
+        }
+        self.behind(header).map(Some).ok_or(Malformed)
+    }
+
+    /// The content of a value in a value with a tag of its own.
+    pub(super) fn loose_within(&mut self, outer: u8, tag: u8) -> Optional<&'d [u8]> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let around = Header::read(self.0).ok_or(Malformed)?;
+        let mut inner = Self(&self.0[around.size..]);
+        let is_ours = around.tag.map(|tag| tag | 0x20) == Some(outer);
+        if inner.is_empty() || is_ours && around.length == 0 {
+            return Err(Malformed);
+        }
+        if around.tag != Some(outer) {
+            return Ok(None);
+        }
+        let content = inner.loose(tag)?;
+        if content.is_some() {
+            *self = inner;
+        }
+        Ok(content)
+    }
+
+    fn behind(&mut self, header: Header) -> Option<&'d [u8]> {
+        let end = header.size.checked_add(header.length)?;
+        let content = self.0.get(header.size..end)?;
+        self.0 = &self.0[end..];
+        Some(content)
+    }
+}
+
+/// What a value begins with.
+#[derive(Debug, Clone, Copy)]
+struct Header {
+    /// One of more than a byte is none of ours.
+    tag: Option<u8>,
+    size: usize,
+    length: usize,
+}
+
+impl Header {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (&first, mut rest) = bytes.split_first()?;
+        let mut tag = Some(first);
+        if first & 0x1f == 0x1f {
+            let end = rest.iter().position(|byte| byte & 0x80 == 0)?;
+            let number = base_128(&rest[..=end])?;
+            if number < 0x1f {
+                return None;
+            }
+            (tag, rest) = (None, &rest[end + 1..]);
+        }
+        let (&length, mut rest) = rest.split_first()?;
+        let mut length = usize::from(length);
+        if length >= 0x80 {
+            let count = length & 0x7f;
+            let digits = rest.get(..count).filter(|digits| !digits.is_empty())?;
+            length = 0;
+            for digit in digits {
+                if length >= 1 << 23 {
+                    return None;
+                }
+                length = length << 8 | usize::from(*digit);
+                if length == 0 {
+                    return None;
+                }
+            }
+            if length < 0x80 {
+                return None;
+            }
+            rest = &rest[count..];
+        }
+        Some(Self {
+            tag,
+            size: bytes.len() - rest.len(),
+            length,
+        })
+    }
+}
+
+/// The integer of a content.
+pub(super) fn integer_of(content: &[u8]) -> Option<BigInt> {
+    integer(content).map(BigInt::from_signed_bytes_be)
 }
 
 /// An integer's bytes, which are as few as possible.
@@ -196,13 +304,7 @@ pub(super) fn oid(bytes: &[u8]) -> Option<Oid> {
     }
     let mut parts = Vec::new();
     for group in bytes.split_inclusive(|byte| byte & 0x80 == 0) {
-        if group[0] == 0x80 || group.len() > 5 {
-            return None;
-        }
-        let part = group
-            .iter()
-            .fold(0_u64, |sum, byte| sum << 7 | u64::from(byte & 0x7f));
-        let part = u32::try_from(part).ok().filter(|part| *part < 1 << 31)?;
+        let part = base_128(group)?;
         match part {
             _ if !parts.is_empty() => parts.push(part),
             0..80 => parts.extend([part / 40, part % 40]),
@@ -210,4 +312,17 @@ pub(super) fn oid(bytes: &[u8]) -> Option<Oid> {
         }
     }
     Some(parts)
+}
+
+/// A number of at most 31 bits, seven in each byte.
+fn base_128(bytes: &[u8]) -> Option<u32> {
+    if bytes.first() == Some(&0x80) || bytes.len() > 5 {
+        return None;
+    }
+    let number = bytes
+        .iter()
+        .fold(0_u64, |sum, byte| sum << 7 | u64::from(byte & 0x7f));
+    u32::try_from(number)
+        .ok()
+        .filter(|number| *number < 1 << 31)
 }

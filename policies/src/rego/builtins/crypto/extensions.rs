@@ -3,7 +3,7 @@
 use super::{
     beyond,
     constraints::Constraints,
-    der::{self, Oid, Reader, tag},
+    der::{self, Malformed, Oid, Optional, Reader, tag},
     uri::Uri,
     wrong,
 };
@@ -156,7 +156,7 @@ impl<'d> Extensions<'d> {
             [2, 5, 29, 35] => {
                 not_critical(extension, "authority key identifier")?;
                 self.authority_key =
-                    required(authority_key(value), "authority key identifier")?;
+                    required(authority_key(value).ok(), "authority key identifier")?;
             }
             [2, 5, 29, 36] => {
                 required(
@@ -293,9 +293,8 @@ pub(super) fn is_domain(text: &str, is_constraint: bool) -> bool {
         Some(rest) if is_constraint => rest,
         _ => text,
     };
-    let is_label = |label: &str| {
-        !label.is_empty() && label.bytes().all(|byte| (33..=126).contains(&byte))
-    };
+    let is_label =
+        |label: &str| !label.is_empty() && label.bytes().all(|byte| (33..=126).contains(&byte));
     text.split('.').all(is_label)
 }
 
@@ -323,12 +322,10 @@ fn not_critical(extension: &Extension<'_>, what: &str) -> Result<()> {
     Ok(())
 }
 
-fn authority_key(mut value: Reader<'_>) -> Option<Option<&[u8]>> {
-    let mut value = value.enter(tag::SEQUENCE)?;
-    if value.is_next(tag::context(0)) {
-        return value.content(tag::context(0)).map(Some);
-    }
-    Some(None)
+fn authority_key(mut value: Reader<'_>) -> Optional<&[u8]> {
+    let mut value = value.enter(tag::SEQUENCE).ok_or(Malformed)?;
+    let key = value.optional(tag::context(0))?;
+    Ok(key.map(|key| key.0))
 }
 
 fn distribution_points(mut value: Reader<'_>) -> Option<Vec<&[u8]>> {
@@ -336,7 +333,7 @@ fn distribution_points(mut value: Reader<'_>) -> Option<Vec<&[u8]>> {
     let mut value = value.enter(tag::SEQUENCE)?;
     while !value.is_empty() {
         let mut point = value.enter(tag::SEQUENCE)?;
-        let Some(mut name) = point.optional(tag::constructed(0))? else {
+        let Some(mut name) = point.optional(tag::constructed(0)).ok()? else {
             continue;
         };
         let mut names = name.enter(tag::constructed(0))?;

@@ -1,7 +1,14 @@
 //! Points in time, as certificates have them.
 
-use super::{beyond, der::{Reader, tag}, wrong};
-use crate::rego::builtins::{Result, time::calendar::{Clock, days_in}};
+use super::{
+    beyond,
+    der::{Reader, tag},
+    wrong,
+};
+use crate::rego::builtins::{
+    Result,
+    time::calendar::{Clock, days_in},
+};
 
 /// A point in time, to the second, in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +22,12 @@ impl Instant {
 
     /// As JSON has it.
     pub(super) fn text(self) -> String {
-        let Clock { year, month, day, second } = self.0;
+        let Clock {
+            year,
+            month,
+            day,
+            second,
+        } = self.0;
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
@@ -29,7 +41,9 @@ impl Instant {
                 of(time.content, "x509: malformed UTCTime", digits)
             }
             Some(time) if time.tag == tag::GENERALIZED_TIME => {
-                of(time.content, "x509: malformed GeneralizedTime", |text| read(text, 4))
+                of(time.content, "x509: malformed GeneralizedTime", |text| {
+                    read(text, 4)
+                })
             }
             _ => Err(wrong("x509: unsupported time format")),
         }
@@ -60,7 +74,10 @@ fn read(text: &[u8], digits_of_year: usize) -> Option<Clock> {
     }
     let number = |digits: &[u8]| {
         let digit = |digit: &u8| i64::from(digit - b'0');
-        digits.iter().map(digit).fold(0, |sum, digit| 10 * sum + digit)
+        digits
+            .iter()
+            .map(digit)
+            .fold(0, |sum, digit| 10 * sum + digit)
     };
     let (year, rest) = text.split_at(digits_of_year);
     let parts: Vec<i64> = rest.chunks(2).map(number).collect();

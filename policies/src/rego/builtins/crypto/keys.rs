@@ -84,9 +84,8 @@ pub(super) fn parse_keypair(context: &mut Context<'_, '_>, operands: &[Value]) -
         text => {
             let blocks = blocks(context, text.as_deref().unwrap_or(key))?;
             let mut keys = blocks.into_iter();
-            let key = keys.find(|(label, _)| {
-                label == b"PRIVATE KEY" || label.ends_with(b" PRIVATE KEY")
-            });
+            let key =
+                keys.find(|(label, _)| label == b"PRIVATE KEY" || label.ends_with(b" PRIVATE KEY"));
             key.map(|(_, bytes)| bytes)
         }
     };

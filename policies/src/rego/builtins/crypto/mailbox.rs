@@ -7,9 +7,8 @@ pub(super) fn read(text: &str) -> Option<(String, &str)> {
         None => plain_local(text)?,
     };
     let domain = rest.strip_prefix('@')?;
-    let is_label = |label: &str| {
-        !label.is_empty() && label.bytes().all(|byte| (33..=126).contains(&byte))
-    };
+    let is_label =
+        |label: &str| !label.is_empty() && label.bytes().all(|byte| (33..=126).contains(&byte));
     (domain.is_empty() || domain.split('.').all(is_label)).then_some((local, domain))
 }
 
@@ -22,8 +21,9 @@ fn quoted_local(text: &str) -> Option<(String, &str)> {
             '\\' => letters
                 .next()
                 .filter(|letter| letter.is_ascii() && !"\0\n\r".contains(*letter))?,
-            letter => Some(letter)
-                .filter(|letter| letter.is_ascii() && !"\0\t\n\r".contains(*letter))?,
+            letter => {
+                Some(letter).filter(|letter| letter.is_ascii() && !"\0\t\n\r".contains(*letter))?
+            }
         };
         local.push(letter);
     }

@@ -10,7 +10,7 @@ use num_bigint::BigUint;
 
 use super::{
     beyond,
-    der::{Reader, tag},
+    der::{self, Bits, Reader, tag},
     public_key::{self, Algorithm, EC, ED25519, PublicKey, RSA, RsaPublicKey, X25519},
     signature::Curve,
     wrong,
@@ -68,10 +68,12 @@ pub(super) fn read_rsa(context: &mut Context<'_, '_>, der: &[u8]) -> Result<Priv
     for _ in 0..3 {
         numbers.push(key.integer().ok_or_else(malformed)?);
     }
-    while numbers.len() < 7 && key.is_next(tag::INTEGER) {
-        numbers.push(key.integer().ok_or_else(malformed)?);
+    for _ in 0..3 {
+        if let Some(number) = key.loose(tag::INTEGER).map_err(|_| malformed())? {
+            numbers.push(der::integer_of(number).ok_or_else(malformed)?);
+        }
     }
-    if key.is_next(tag::SEQUENCE) {
+    if key.loose(tag::SEQUENCE).map_err(|_| malformed())?.is_some() {
         return Err(beyond("an RSA key of more than two primes"));
     }
     if version > 1 {
@@ -122,20 +124,18 @@ impl RsaPrivateKey {
             return Err(inconsistent());
         }
         let (below_p, below_q) = (&p - &one, &q - &one);
-        let [dp, dq, qi] = match derived {
-            Some(derived) => derived,
-            None => {
-                context.budget.steps(POWER * p.bits())?;
-                // The inverse, if it is a prime; otherwise it is not, and the key is not one.
-                let inverse = (&q % &p).modpow(&(&below_p - &one), &p);
-                [&d % &below_p, &d % &below_q, inverse]
-            }
+        let [dp, dq, qi] = if let Some(derived) = derived {
+            derived
+        } else {
+            context.budget.steps(POWER * p.bits())?;
+            // The inverse, if it is a prime; otherwise it is not, and the key is not one.
+            let inverse = (&q % &p).modpow(&(&below_p - &one), &p);
+            [&d % &below_p, &d % &below_q, inverse]
         };
         let half = public.modulus.bits() / 2;
         let distance = if p > q { &p - &q } else { &q - &p };
-        let is_inverse = |of: &BigUint, below: &BigUint| {
-            *below == one || of * public.exponent % below == one
-        };
+        let is_inverse =
+            |of: &BigUint, below: &BigUint| *below == one || of * public.exponent % below == one;
         let is_consistent = &p * &q == public.modulus
             && d < public.modulus
             && dp < below_p
@@ -218,12 +218,16 @@ pub(super) fn read_ec(curve: Option<&[u32]>, der: &[u8]) -> Result<PrivateKey> {
     let mut key = Reader(der).enter(tag::SEQUENCE).ok_or_else(malformed)?;
     let version = key.small_integer().ok_or_else(malformed)?;
     let secret = key.content(tag::OCTET_STRING).ok_or_else(malformed)?;
-    let own = key.optional(tag::constructed(0)).ok_or_else(malformed)?;
-    let own = own.map(|mut own| own.oid().ok_or_else(malformed)).transpose()?;
-    let public = key.optional(tag::constructed(1)).ok_or_else(malformed)?;
-    public
-        .map(|mut public| public.bits().ok_or_else(malformed))
+    let own = key.loose_within(tag::constructed(0), tag::OBJECT_IDENTIFIER);
+    let own = own.map_err(|_| malformed())?;
+    let own = own
+        .map(|own| der::oid(own).ok_or_else(malformed))
         .transpose()?;
+    let public = key.loose_within(tag::constructed(1), tag::BIT_STRING);
+    let public = public.map_err(|_| malformed())?;
+    if public.is_some_and(|public| Bits::read(public).is_none()) {
+        return Err(malformed());
+    }
     if version != 1 {
         return Err(wrong(format!(
             "x509: unknown EC private key version {version}"
@@ -242,8 +246,7 @@ pub(super) fn read_ec(curve: Option<&[u32]>, der: &[u8]) -> Result<PrivateKey> {
     let secret = &secret[surplus..];
     let padding = vec![0; curve.size() - secret.len()];
     let secret = [padding.as_slice(), secret].concat();
-    let (x, y) = point(curve, &secret)
-        .ok_or_else(|| wrong("crypto/ecdsa: invalid private key"))?;
+    let (x, y) = point(curve, &secret).ok_or_else(|| wrong("crypto/ecdsa: invalid private key"))?;
     Ok(PrivateKey::Ec {
         curve,
         secret,

@@ -15,11 +15,20 @@ use crate::rego::builtins::Result;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::rego::builtins) enum PublicKey {
     Rsa(RsaPublicKey),
-    Ec { curve: Curve, x: Vec<u8>, y: Vec<u8> },
+    Ec {
+        curve: Curve,
+        x: Vec<u8>,
+        y: Vec<u8>,
+    },
     Ed25519(Vec<u8>),
     /// Agrees on keys and verifies nothing.
     X25519,
-    Dsa { p: BigInt, q: BigInt, g: BigInt, y: BigInt },
+    Dsa {
+        p: BigInt,
+        q: BigInt,
+        g: BigInt,
+        y: BigInt,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,14 +112,14 @@ impl<'d> KeyInfo<'d> {
                     .ok_or_else(|| wrong("x509: invalid ECDSA parameters"))?;
                 ec(curve_of(&curve)?, &key)
             }
-            ED25519 if !parameters.is_empty() => Err(wrong(
-                "x509: Ed25519 key encoded with illegal parameters",
-            )),
+            ED25519 if !parameters.is_empty() => {
+                Err(wrong("x509: Ed25519 key encoded with illegal parameters"))
+            }
             ED25519 if key.len() != 32 => Err(wrong("x509: wrong Ed25519 public key size")),
             ED25519 => Ok(PublicKey::Ed25519(key)),
-            X25519 if !parameters.is_empty() => Err(wrong(
-                "x509: X25519 key encoded with illegal parameters",
-            )),
+            X25519 if !parameters.is_empty() => {
+                Err(wrong("x509: X25519 key encoded with illegal parameters"))
+            }
             X25519 if key.len() != 32 => Err(wrong("crypto/ecdh: invalid public key")),
             X25519 => Ok(PublicKey::X25519),
             DSA => dsa(&key, parameters),
@@ -156,9 +165,10 @@ fn rsa(key: &[u8], parameters: &[u8]) -> Result<PublicKey> {
         .small_integer()
         .ok_or_else(|| wrong("x509: invalid RSA public exponent"))?;
     let modulus = modulus.to_biguint().filter(|modulus| modulus.bits() > 0);
-    let modulus =
-        modulus.ok_or_else(|| wrong("x509: RSA modulus is not a positive number"))?;
-    let exponent = u64::try_from(exponent).ok().filter(|exponent| *exponent > 0);
+    let modulus = modulus.ok_or_else(|| wrong("x509: RSA modulus is not a positive number"))?;
+    let exponent = u64::try_from(exponent)
+        .ok()
+        .filter(|exponent| *exponent > 0);
     let exponent =
         exponent.ok_or_else(|| wrong("x509: RSA public exponent is not a positive number"))?;
     Ok(PublicKey::Rsa(RsaPublicKey { modulus, exponent }))
@@ -194,7 +204,10 @@ fn dsa(key: &[u8], parameters: &[u8]) -> Result<PublicKey> {
         Some((p, q, parameters.integer()?))
     });
     let (p, q, g) = parameters.ok_or_else(|| wrong("x509: invalid DSA parameters"))?;
-    if [&p, &q, &g, &y].iter().any(|number| **number <= BigInt::ZERO) {
+    if [&p, &q, &g, &y]
+        .iter()
+        .any(|number| **number <= BigInt::ZERO)
+    {
         return Err(wrong("x509: zero or negative DSA parameter"));
     }
     Ok(PublicKey::Dsa { p, q, g, y })

@@ -3,14 +3,15 @@
 //! OPA reads them with Go's `encoding/asn1`, which has the rules of [`der`](super::der) for all that
 //! is in a usual request. What is in none is refused.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{
+    beyond,
     der::{Oid, Reader, tag},
     extensions::{ALTERNATIVE_NAMES, Extension, Names},
     name::Name,
     public_key::{self, Algorithm, KeyInfo},
-    beyond, show, signed, wrong,
+    show, signed, wrong,
 };
 use crate::rego::{
     builtins::{Context, Result},
@@ -38,7 +39,9 @@ pub(super) fn show(context: &mut Context<'_, '_>, der: &[u8]) -> Result<Value> {
     let version = body.small_integer().ok_or_else(wrong_structure)?;
     let subject = body.any().ok_or_else(wrong_structure)?;
     let key = body.element(tag::SEQUENCE).ok_or_else(wrong_structure)?;
-    let attributes = body.enter(tag::constructed(0)).ok_or_else(wrong_structure)?;
+    let attributes = body
+        .enter(tag::constructed(0))
+        .ok_or_else(wrong_structure)?;
     let key_info = KeyInfo::read(Reader(key.content))?;
     let key_algorithm = public_key::number(&key_info.algorithm.oid);
     let public_key = match key_algorithm {
@@ -49,9 +52,9 @@ pub(super) fn show(context: &mut Context<'_, '_>, der: &[u8]) -> Result<Value> {
     let extensions = extensions(attributes)?;
     let names = extensions
         .iter()
-        .filter(|extension| extension.oid == ALTERNATIVE_NAMES)
+        .find(|extension| extension.oid == ALTERNATIVE_NAMES)
         .map(|extension| Names::read(extension.value));
-    let names = names.last().transpose()?.unwrap_or_default();
+    let names = names.transpose()?.unwrap_or_default();
     let mut members = vec![
         ("Raw", show::base64(whole.all)),
         ("RawTBSCertificateRequest", show::base64(signed.all)),
@@ -77,9 +80,7 @@ pub(super) fn show(context: &mut Context<'_, '_>, der: &[u8]) -> Result<Value> {
         ("ExtraExtensions", Value::Null),
     ];
     members.extend(show::names(&names));
-    let members = members.into_iter();
-    let members = members.map(|(name, value)| (Value::from(name), value));
-    Ok(members.collect::<BTreeMap<_, _>>().into())
+    Ok(show::object_of(members))
 }
 
 /// The extensions that are asked for. Attributes that cannot be read are passed over.

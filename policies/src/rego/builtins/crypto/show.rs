@@ -7,7 +7,8 @@ use num_bigint::{BigInt, BigUint};
 use super::{
     certificate::Certificate,
     constraints::Subtrees,
-    extensions::{Extension, Names, dotted},
+    der::Oid,
+    extensions::{Extension, Extensions, Names, dotted},
     host,
     name::Name,
     public_key::PublicKey,
@@ -20,7 +21,12 @@ use crate::rego::{
 };
 
 /// An object of these members.
-pub(super) fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+pub(super) fn object<const N: usize>(members: [(&'static str, Value); N]) -> Value {
+    object_of(members)
+}
+
+/// The same, of any number.
+pub(super) fn object_of(members: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
     let members = members.into_iter();
     let members = members.map(|(name, value)| (Value::from(name), value));
     members.collect::<BTreeMap<_, _>>().into()
@@ -53,7 +59,11 @@ pub(super) fn natural(bytes: &[u8]) -> Result<Value> {
 }
 
 pub(super) fn oid(oid: &[u32]) -> Value {
-    oid.iter().copied().map(Value::from).collect::<Vec<_>>().into()
+    oid.iter()
+        .copied()
+        .map(Value::from)
+        .collect::<Vec<_>>()
+        .into()
 }
 
 /// Bytes as text: each that is no UTF-8 is replaced, as Go does.
@@ -63,21 +73,8 @@ fn lossy(bytes: &[u8]) -> Value {
 
 /// A certificate; `with_uris` has what OPA adds.
 pub(super) fn certificate(certificate: &Certificate<'_>, with_uris: bool) -> Result<Value> {
-    let extensions = &certificate.extensions;
-    let constraints = &extensions.constraints;
-    let optional = |bytes: Option<&[u8]>| bytes.map_or(Value::Null, base64);
-    let oids = |all: &[Vec<u32>]| list(all.iter().map(|one| oid(one)));
     let key = certificate.key.as_ref().map(public_key).transpose()?;
-    let mappings = extensions.policy_mappings.iter().map(|(issuer, subject)| {
-        object([
-            ("IssuerDomainPolicy", Value::from(dotted(issuer))),
-            ("SubjectDomainPolicy", Value::from(dotted(subject))),
-        ])
-    });
-    let policies = |shown: fn(&Vec<u32>) -> Value| match &extensions.policies {
-        Some(policies) => policies.iter().map(shown).collect::<Vec<_>>().into(),
-        None => Value::Null,
-    };
+    let signature_algorithm = certificate.signature_algorithm.number;
     let mut members = vec![
         ("Raw", base64(certificate.raw)),
         ("RawTBSCertificate", base64(certificate.raw_signed)),
@@ -85,11 +82,11 @@ pub(super) fn certificate(certificate: &Certificate<'_>, with_uris: bool) -> Res
         ("RawSubject", base64(certificate.raw_subject)),
         ("RawIssuer", base64(certificate.raw_issuer)),
         ("Signature", base64(&certificate.signature)),
+        ("SignatureAlgorithm", u64::from(signature_algorithm).into()),
         (
-            "SignatureAlgorithm",
-            u64::from(certificate.signature_algorithm.number).into(),
+            "PublicKeyAlgorithm",
+            u64::from(certificate.key_algorithm).into(),
         ),
-        ("PublicKeyAlgorithm", u64::from(certificate.key_algorithm).into()),
         ("PublicKey", key.unwrap_or(Value::Null)),
         ("Version", certificate.version.into()),
         ("SerialNumber", integer(certificate.serial.clone().into())?),
@@ -97,80 +94,100 @@ pub(super) fn certificate(certificate: &Certificate<'_>, with_uris: bool) -> Res
         ("Subject", name(&certificate.subject)),
         ("NotBefore", certificate.not_before.text().into()),
         ("NotAfter", certificate.not_after.text().into()),
-        ("KeyUsage", u64::from(extensions.key_usage).into()),
         ("Extensions", list(certificate.all.iter().map(extension))),
         ("ExtraExtensions", Value::Null),
-        ("UnhandledCriticalExtensions", oids(&extensions.unhandled)),
-        (
-            "ExtKeyUsage",
-            list(extensions.usages.iter().map(|usage| u64::from(*usage).into())),
-        ),
-        ("UnknownExtKeyUsage", oids(&extensions.other_usages)),
-        ("BasicConstraintsValid", extensions.has_basic.into()),
-        ("IsCA", extensions.is_authority.into()),
-        ("MaxPathLen", extensions.longest_path.into()),
-        (
-            "MaxPathLenZero",
-            (extensions.has_basic && extensions.longest_path == 0).into(),
-        ),
-        ("SubjectKeyId", optional(extensions.subject_key)),
-        ("AuthorityKeyId", optional(extensions.authority_key)),
-        ("OCSPServer", list(extensions.responders.iter().map(|uri| lossy(uri)))),
-        (
-            "IssuingCertificateURL",
-            list(extensions.issuers.iter().map(|uri| lossy(uri))),
-        ),
-        ("PermittedDNSDomainsCritical", constraints.is_critical.into()),
-        (
-            "CRLDistributionPoints",
-            list(extensions.distribution_points.iter().map(|uri| lossy(uri))),
-        ),
-        ("PolicyIdentifiers", policies(|policy| oid(policy))),
-        ("Policies", policies(|policy| dotted(policy).into())),
-        ("PolicyMappings", list(mappings)),
     ];
+    let extensions = &certificate.extensions;
+    members.extend(of_extensions(extensions));
+    members.extend(of_policies(extensions));
     members.extend(names(&extensions.names));
-    members.extend(subtrees(
-        [
-            "PermittedDNSDomains",
-            "PermittedIPRanges",
-            "PermittedEmailAddresses",
-            "PermittedURIDomains",
-        ],
-        &constraints.permitted,
+    let constraints = &extensions.constraints;
+    members.push((
+        "PermittedDNSDomainsCritical",
+        constraints.is_critical.into(),
     ));
-    members.extend(subtrees(
-        [
-            "ExcludedDNSDomains",
-            "ExcludedIPRanges",
-            "ExcludedEmailAddresses",
-            "ExcludedURIDomains",
-        ],
-        &constraints.excluded,
-    ));
-    for (name, is_nought, constraint) in [
-        ("InhibitAnyPolicy", "InhibitAnyPolicyZero", extensions.no_any_policy),
-        (
-            "InhibitPolicyMapping",
-            "InhibitPolicyMappingZero",
-            extensions.no_policy_mapping,
-        ),
-        (
-            "RequireExplicitPolicy",
-            "RequireExplicitPolicyZero",
-            extensions.explicit_policy,
-        ),
-    ] {
-        members.push((name, constraint.unwrap_or_default().into()));
-        members.push((is_nought, (constraint == Some(0)).into()));
-    }
+    members.extend(subtrees(PERMITTED, &constraints.permitted));
+    members.extend(subtrees(EXCLUDED, &constraints.excluded));
     if with_uris {
         let uris = extensions.names.uris.iter();
         members.push(("URIStrings", texts(uris.map(|uri| uri.text.as_str()))));
     }
-    let members = members.into_iter();
-    let members = members.map(|(name, value)| (Value::from(name), value));
-    Ok(members.collect::<BTreeMap<_, _>>().into())
+    Ok(object_of(members))
+}
+
+const PERMITTED: [&str; 4] = [
+    "PermittedDNSDomains",
+    "PermittedIPRanges",
+    "PermittedEmailAddresses",
+    "PermittedURIDomains",
+];
+
+const EXCLUDED: [&str; 4] = [
+    "ExcludedDNSDomains",
+    "ExcludedIPRanges",
+    "ExcludedEmailAddresses",
+    "ExcludedURIDomains",
+];
+
+/// What the extensions say, of which each has a member, there or not.
+fn of_extensions(extensions: &Extensions<'_>) -> [(&'static str, Value); 12] {
+    let optional = |bytes: Option<&[u8]>| bytes.map_or(Value::Null, base64);
+    let oids = |all: &[Oid]| list(all.iter().map(|one| oid(one)));
+    let uris = |all: &[&[u8]]| list(all.iter().map(|uri| lossy(uri)));
+    let usages = extensions.usages.iter();
+    let usages = usages.map(|usage| u64::from(*usage).into());
+    let is_nought = extensions.has_basic && extensions.longest_path == 0;
+    [
+        ("KeyUsage", u64::from(extensions.key_usage).into()),
+        ("UnhandledCriticalExtensions", oids(&extensions.unhandled)),
+        ("ExtKeyUsage", list(usages)),
+        ("UnknownExtKeyUsage", oids(&extensions.other_usages)),
+        ("BasicConstraintsValid", extensions.has_basic.into()),
+        ("IsCA", extensions.is_authority.into()),
+        ("MaxPathLen", extensions.longest_path.into()),
+        ("MaxPathLenZero", is_nought.into()),
+        ("SubjectKeyId", optional(extensions.subject_key)),
+        ("AuthorityKeyId", optional(extensions.authority_key)),
+        ("OCSPServer", uris(&extensions.responders)),
+        ("IssuingCertificateURL", uris(&extensions.issuers)),
+    ]
+}
+
+fn of_policies(extensions: &Extensions<'_>) -> [(&'static str, Value); 10] {
+    let points = extensions.distribution_points.iter();
+    let mappings = extensions.policy_mappings.iter().map(|(issuer, subject)| {
+        object([
+            ("IssuerDomainPolicy", Value::from(dotted(issuer))),
+            ("SubjectDomainPolicy", Value::from(dotted(subject))),
+        ])
+    });
+    // Of the list of identifiers Go makes one that is empty, not one that is not there.
+    let policies = extensions.policies.as_deref();
+    let identifiers = policies.map_or(Value::Null, |policies| {
+        policies
+            .iter()
+            .map(|policy| oid(policy))
+            .collect::<Vec<_>>()
+            .into()
+    });
+    let texts = policies.unwrap_or_default().iter();
+    let texts = texts.map(|policy| dotted(policy).into());
+    let number = |constraint: Option<i64>| constraint.unwrap_or_default().into();
+    let is_nought = |constraint: Option<i64>| Value::Bool(constraint == Some(0));
+    let (any, mapping) = (extensions.no_any_policy, extensions.no_policy_mapping);
+    let explicit = extensions.explicit_policy;
+    [
+        ("CRLDistributionPoints", list(points.map(|uri| lossy(uri)))),
+        ("PolicyIdentifiers", identifiers),
+        ("Policies", list(texts)),
+        ("PolicyMappings", list(mappings)),
+        ("InhibitAnyPolicy", number(any)),
+        ("InhibitAnyPolicyZero", is_nought(any)),
+        ("InhibitPolicyMapping", number(mapping)),
+        ("InhibitPolicyMappingZero", is_nought(mapping)),
+        ("RequireExplicitPolicy", number(explicit)),
+        ("RequireExplicitPolicyZero", is_nought(explicit)),
+    ]
 }
 
 /// For whom it is.
@@ -246,9 +263,10 @@ pub(super) fn extension(extension: &Extension<'_>) -> Value {
 /// A name: its attributes, and those that everybody uses by themselves.
 pub(super) fn name(name: &Name) -> Value {
     let last = |number| Value::from(name.all(number).last().unwrap_or_default());
-    let attributes = name.attributes.iter().map(|(kind, value)| {
-        object([("Type", oid(kind)), ("Value", value.as_str().into())])
-    });
+    let attributes = name
+        .attributes
+        .iter()
+        .map(|(kind, value)| object([("Type", oid(kind)), ("Value", value.as_str().into())]));
     object([
         ("CommonName", last(3)),
         ("SerialNumber", last(5)),

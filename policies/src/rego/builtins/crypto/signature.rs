@@ -1,14 +1,13 @@
 //! Signatures and what verifies them, by aws-lc-rs.
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1,
-    ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1, 
-    ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ED25519,
-    EcdsaVerificationAlgorithm, 
-    RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
-    RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA384,
-    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters,
-    RsaPssSaltLength, RsaPublicKeyComponents, UnparsedPublicKey,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1, ECDSA_P384_SHA256_ASN1,
+    ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1, ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1,
+    ECDSA_P521_SHA512_ASN1, ED25519, EcdsaVerificationAlgorithm,
+    RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+    RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPssSaltLength, RsaPublicKeyComponents,
+    UnparsedPublicKey,
 };
 
 use super::{
@@ -106,7 +105,9 @@ pub(in crate::rego::builtins) fn verify(
     message: &[u8],
     signature: &[u8],
 ) -> Result<bool> {
-    context.budget.steps(VERIFICATION + message.len() as u64 / 64)?;
+    context
+        .budget
+        .steps(VERIFICATION + message.len() as u64 / 64)?;
     match (key, scheme) {
         (PublicKey::Rsa(key), Scheme::Pkcs1(hash)) => {
             let parameters = match (hash, key.modulus.bits()) {
@@ -163,19 +164,17 @@ impl RsaPublicKey {
         }
     }
 
-    fn verify(
-        &self,
-        parameters: &RsaParameters,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<bool> {
+    fn verify(&self, parameters: &RsaParameters, message: &[u8], signature: &[u8]) -> Result<bool> {
         if self.is_refused_by_go() {
             return Ok(false);
         }
         if self.is_too_large() {
             return Err(beyond("an RSA key of more than 8192 bits"));
         }
-        Ok(self.components().verify(parameters, message, signature).is_ok())
+        Ok(self
+            .components()
+            .verify(parameters, message, signature)
+            .is_ok())
     }
 
     fn verify_pss(
@@ -211,7 +210,9 @@ impl RsaPublicKey {
         // forbidden by RFC 7518, and OPA takes it.
         let longest = u16::try_from(size).unwrap_or(u16::MAX) - hash.size() - 2;
         for length in 0..=longest {
-            context.budget.steps(VERIFICATION + message.len() as u64 / 64)?;
+            context
+                .budget
+                .steps(VERIFICATION + message.len() as u64 / 64)?;
             let parameters = parameters(RsaPssSaltLength::Custom(length));
             if self.verify(&parameters, message, signature)? {
                 return Ok(true);

@@ -64,16 +64,21 @@ impl Algorithm {
 
 /// The parameters of PSS, if they are those that everybody uses: one hash, and as much salt.
 fn pss(parameters: &[u8]) -> Option<(u8, Hash)> {
-    let is_plain = |of: &Identifier<'_>| of.parameters.is_empty() || of.parameters == [tag::NULL, 0];
+    let is_plain =
+        |of: &Identifier<'_>| of.parameters.is_empty() || of.parameters == [tag::NULL, 0];
     let mut parameters = Reader(parameters).enter(tag::SEQUENCE)?;
-    let hash = parameters.enter(tag::constructed(0))?.enter(tag::SEQUENCE)?;
+    let hash = parameters
+        .enter(tag::constructed(0))?
+        .enter(tag::SEQUENCE)?;
     let hash = Identifier::read(hash).ok()?;
-    let mask = parameters.enter(tag::constructed(1))?.enter(tag::SEQUENCE)?;
+    let mask = parameters
+        .enter(tag::constructed(1))?
+        .enter(tag::SEQUENCE)?;
     let mask = Identifier::read(mask).ok()?;
     let hash_of_mask = Reader(mask.parameters).enter(tag::SEQUENCE)?;
     let hash_of_mask = Identifier::read(hash_of_mask).ok()?;
     let salt = parameters.enter(tag::constructed(2))?.small_integer()?;
-    let trailer = match parameters.optional(tag::constructed(3))? {
+    let trailer = match parameters.optional(tag::constructed(3)).ok()? {
         None => 1,
         Some(mut trailer) => trailer.small_integer()?,
     };

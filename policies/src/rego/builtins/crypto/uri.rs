@@ -31,9 +31,8 @@ impl Uri {
     pub(super) fn read(text: &str) -> Result<Self> {
         let unusual = || beyond("a URI of a certificate is unusual");
         let invalid = |what| wrong(format!("x509: cannot parse URI {text:?}: {what}"));
-        let is_plain = |byte: u8| {
-            byte.is_ascii_alphanumeric() || b"-._~:/?#@!$&'()*+,;=".contains(&byte)
-        };
+        let is_plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#@!$&'()*+,;=".contains(&byte);
         if text.starts_with(':') {
             return Err(invalid("missing protocol scheme"));
         }

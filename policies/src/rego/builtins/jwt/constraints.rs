@@ -67,9 +67,7 @@ impl<'v> Constraints<'v> {
 fn time(constraint: &Value) -> Result<f64> {
     match number::as_f64(constraint) {
         None => Err(wrong("token time constraint: must be a number")),
-        Some(time) if time < 0.0 => {
-            Err(wrong("token time constraint: must not be negative"))
-        }
+        Some(time) if time < 0.0 => Err(wrong("token time constraint: must not be negative")),
         Some(time) => Ok(time),
     }
 }
@@ -120,7 +118,13 @@ fn verified(
         let signature = parts.signature(context)?;
         let message = parts.signed();
         context.charge_bytes(message.len())?;
-        if !is_signed(context, constraints, &header, message.as_bytes(), &signature)? {
+        if !is_signed(
+            context,
+            constraints,
+            &header,
+            message.as_bytes(),
+            &signature,
+        )? {
             return Ok(None);
         }
         let payload = parts.payload(context)?;

@@ -14,7 +14,7 @@ use aws_lc_rs::{
 };
 
 use super::{
-    Context, Result, algorithm, beyond,
+    Context, Fault, Result, algorithm, beyond,
     jwk::{self, Key, RsaNumbers},
     string, token,
     verify::{Family, of_hash},
@@ -25,7 +25,7 @@ use crate::rego::{
         bytes::{self, URL_UNPADDED},
         crypto::{
             private_key::{RsaPrivateKey, point},
-            public_key::RsaPublicKey,
+            public_key::{PublicKey, RsaPublicKey},
             signature::{Curve, Hash, SMALL},
         },
     },
@@ -61,31 +61,21 @@ pub(super) fn encode_sign_raw(context: &mut Context<'_, '_>, operands: &[Value])
     context.kept(operands, |context| signed(context, header, payload, key))
 }
 
-fn signed(
-    context: &mut Context<'_, '_>,
-    header: &str,
-    payload: &str,
-    key: &str,
-) -> Result<Value> {
+fn signed(context: &mut Context<'_, '_>, header: &str, payload: &str, key: &str) -> Result<Value> {
     let keys = jwk::parse(context, key)?;
     let key = keys
         .first()
         .ok_or_else(|| wrong("no keys found in JWK set"))?;
     let [name, kind] = parameters(context, header)?;
     let name = name.map_err(|why| wrong(format!("missing or invalid 'alg' header: {why}")))?;
-    let family =
-        algorithm(&name).ok_or_else(|| wrong(format!("unknown JWS algorithm: {name}")))?;
+    let family = algorithm(&name).ok_or_else(|| wrong(format!("unknown JWS algorithm: {name}")))?;
     let is_document = kind.is_err() || kind.is_ok_and(|kind| kind == "JWT");
     if is_document && token::document(context, payload)?.is_err() {
         return Err(wrong("type is JWT but payload is not JSON"));
     }
     context.charge_bytes(3 * (header.len() + payload.len()))?;
     let encode = |text: &[u8]| bytes::encode(text, URL_UNPADDED);
-    let message = [
-        encode(header.as_bytes()),
-        encode(payload.as_bytes()),
-    ]
-    .join(".");
+    let message = [encode(header.as_bytes()), encode(payload.as_bytes())].join(".");
     let signature = signature(context, &key.key, family, message.as_bytes())?;
     Ok(Value::from([message, encode(&signature)].join(".")))
 }
@@ -105,9 +95,11 @@ fn parameters(
         Err(_) if header.trim_ascii().is_empty() => {
             return Ok(failed("cannot parse empty string; unparsed tail: \"\""));
         }
-        // The library takes more for JSON than that.
-        Err(_) if header.trim_ascii().starts_with('{') && header.trim_ascii().ends_with('}') => {
-            return Err(beyond("a header is no JSON"));
+        // The library takes more for an object than that.
+        Err(fault)
+            if header.trim_ascii().starts_with('{') && is_loose(header.as_bytes(), fault) =>
+        {
+            return Err(beyond("a header is nearly JSON"));
         }
         Err(fault) => return Ok(failed(&fault.to_string())),
     };
@@ -137,6 +129,20 @@ fn parameters(
     Ok([name, kind].map(|one| one.unwrap_or_else(|| Err(String::new()))))
 }
 
+/// Whether what is no JSON may be some to a reader that looks closely at neither numbers nor what
+/// lies in strings.
+fn is_loose(text: &[u8], fault: json::Fault) -> bool {
+    let json::Fault::Unexpected { byte, at } = fault else {
+        return fault != json::Fault::End;
+    };
+    let before = &text[..at];
+    let in_escape = before.iter().rev().take(6).any(|byte| *byte == b'\\');
+    byte < b' '
+        || in_escape
+        || b"0123456789+-.eEiInN".contains(&byte)
+        || matches!(before.last(), Some(b'+' | b'-' | b'.' | b'e' | b'E'))
+}
+
 fn signature(
     context: &mut Context<'_, '_>,
     key: &Key,
@@ -145,8 +151,9 @@ fn signature(
 ) -> Result<Vec<u8>> {
     context.budget.steps(message.len() as u64 / 64)?;
     match (family, key) {
-        (Family::Hmac(hash), Key::Symmetric(secret)) => {
-            let key = hmac::Key::new(of_hash(hash), secret);
+        (Family::Hmac(hash), key) => {
+            let secret = secret(key).ok_or_else(mismatch)?;
+            let key = hmac::Key::new(of_hash(hash), &secret);
             Ok(hmac::sign(&key, message).as_ref().to_vec())
         }
         (Family::Pkcs1(hash), Key::Rsa { public, numbers }) => {
@@ -175,7 +182,21 @@ fn signature(
             let key = key.map_err(|_| beyond("a key of Ed25519 is unusual"))?;
             Ok(key.sign(message).as_ref().to_vec())
         }
-        _ => Err(wrong("invalid key type for the algorithm")),
+        _ => Err(mismatch()),
+    }
+}
+
+fn mismatch() -> Fault {
+    wrong("invalid key type for the algorithm")
+}
+
+/// The secret of a key. To OPA's library a key of Ed25519 is bytes, too, be it public or private.
+fn secret(key: &Key) -> Option<Vec<u8>> {
+    match key {
+        Key::Symmetric(secret) => Some(secret.clone()),
+        Key::Public(PublicKey::Ed25519(key)) => Some(key.clone()),
+        Key::Ed25519 { seed, public } => Some([seed.as_slice(), public].concat()),
+        _ => None,
     }
 }
 
@@ -226,7 +247,11 @@ fn ecdsa(curve: Curve, secret: &[u8], hash: Hash, message: &[u8]) -> Result<Vec<
         (Curve::P521, Hash::Sha256) => &ECDSA_P521_SHA256_FIXED_SIGNING,
         (Curve::P521, Hash::Sha384) => &ECDSA_P521_SHA384_FIXED_SIGNING,
         (Curve::P521, Hash::Sha512) => &ECDSA_P521_SHA512_FIXED_SIGNING,
-        _ => return Err(beyond("a signature by a curve and a hash that do not belong together")),
+        _ => {
+            return Err(beyond(
+                "a signature by a curve and a hash that do not belong together",
+            ));
+        }
     };
     // The point that is written takes no part.
     let (x, y) = point(curve, secret).ok_or_else(|| wrong("ecdsa: invalid private key"))?;

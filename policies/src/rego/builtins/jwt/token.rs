@@ -91,8 +91,8 @@ impl Header {
                 "cty" => &mut read.content_type,
                 "typ" => &mut String::new(),
                 "crit" => {
-                    let critical = value::elements(parameter)
-                        .ok_or_else(|| wrong("crit: must be a list"))?;
+                    let critical =
+                        value::elements(parameter).ok_or_else(|| wrong("crit: must be a list"))?;
                     let names = critical.iter().map_while(|name| match name {
                         Value::String(name) => Some(name.to_string()),
                         _ => None,
@@ -197,6 +197,8 @@ pub(super) fn document(
         Err(fault @ (json::Fault::Unexpected { .. } | json::Fault::End)) => {
             Ok(Err(fault.to_string()))
         }
-        Err(_) => Err(beyond("a document has larger numbers, or is deeper, than is read")),
+        Err(_) => Err(beyond(
+            "a document has larger numbers, or is deeper, than is read",
+        )),
     }
 }

@@ -42,7 +42,14 @@ pub(super) fn verify(
         let Key::Public(key) = key else {
             return Ok(false);
         };
-        is_signed(context, key, family, Lengths::Any, signed.as_bytes(), &signature)
+        is_signed(
+            context,
+            key,
+            family,
+            Lengths::Any,
+            signed.as_bytes(),
+            &signature,
+        )
     })?;
     Ok(Value::Bool(is_valid))
 }
