@@ -7,7 +7,7 @@ mod written;
 
 use num_bigint::BigUint;
 
-use super::{Context, Result, algorithm, beyond, token, wrong};
+use super::{Context, Result, algorithm, token, wrong};
 use crate::rego::{
     builtins::crypto::{
         Certificate, pem,

@@ -53,7 +53,11 @@ impl Members {
     }
 }
 
-fn key(context: &mut Context<'_, '_>, members: &[(String, &[u8])]) -> Result<VerificationKey> {
+/// Reads a key.
+pub(super) fn read(
+    context: &mut Context<'_, '_>,
+    members: &[(String, &[u8])],
+) -> Result<VerificationKey> {
     let mut key_type = String::new();
     for (name, written) in members {
         if is_named(name, "kty") {
