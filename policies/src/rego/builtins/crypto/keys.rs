@@ -95,11 +95,15 @@ pub(super) fn parse_keypair(context: &mut Context<'_, '_>, operands: &[Value]) -
     let key = key.ok_or_else(|| wrong("tls: failed to find any PEM data in key input"))?;
     let leaf = Certificate::read(context, first)?;
     let key = of_any_form(context, &key)?;
-    match (&leaf.key, key.public()) {
-        (
-            Some(own @ (PublicKey::Rsa(_) | PublicKey::Ec { .. } | PublicKey::Ed25519(_))),
-            public,
-        ) => {
+    let public = key.public();
+    let kind = std::mem::discriminant::<PublicKey>;
+    match &leaf.key {
+        Some(own @ (PublicKey::Rsa(_) | PublicKey::Ec { .. } | PublicKey::Ed25519(_))) => {
+            if kind(own) != kind(&public) {
+                return Err(wrong(
+                    "tls: private key type does not match public key type",
+                ));
+            }
             if *own != public {
                 return Err(wrong("tls: private key does not match public key"));
             }

@@ -30,7 +30,7 @@ use crate::rego::{
         },
     },
     value::{
-        Value,
+        self, Value,
         json::{self, Parts},
     },
 };
@@ -119,7 +119,11 @@ fn parameters(
                 let text = str::from_utf8(written).unwrap_or_default();
                 match token::document(context, text)? {
                     Ok(Value::String(text)) => Ok(text.to_string()),
-                    _ => Err("value doesn't contain string".to_owned()),
+                    Ok(other) => {
+                        let kind = value::kind(&other).name();
+                        Err(format!("value doesn't contain string; it contains {kind}"))
+                    }
+                    Err(_) => Err("value doesn't contain string".to_owned()),
                 }
             }
         });
