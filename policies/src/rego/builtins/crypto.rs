@@ -20,6 +20,7 @@ mod keys;
 mod mailbox;
 mod name;
 pub(super) mod pem;
+mod permission;
 pub(super) mod private_key;
 pub(super) mod public_key;
 mod purpose;

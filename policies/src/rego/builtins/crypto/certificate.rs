@@ -7,7 +7,7 @@ use super::{
     extensions::{self, Extension, Extensions},
     instant::Instant,
     name::Name,
-    public_key::{self, Algorithm, KeyInfo, PublicKey},
+    public_key::{self, Algorithm, KEY, KeyInfo, PublicKey},
     signed, wrong,
 };
 use crate::rego::builtins::{Context, Result};
@@ -65,6 +65,7 @@ impl<'d> Certificate<'d> {
         let outer = outer.ok_or_else(|| malformed("certificate"))?;
         // A member is two bytes at least, and what is held of it is some words.
         context.charge_members(outer.all.len() / 2)?;
+        context.budget.steps(KEY)?;
         let mut whole = Reader(outer.content);
         let signed = whole.element(tag::SEQUENCE);
         let signed = signed.ok_or_else(|| malformed("tbs certificate"))?;

@@ -1,7 +1,9 @@
 //! Chains of certificates, as Go's `crypto/x509` finds and judges them.
 
+use std::collections::BTreeSet;
+
 use super::{
-    beyond, certificate::Certificate, constraints, extensions::ALTERNATIVE_NAMES, host,
+    beyond, certificate::Certificate, extensions::ALTERNATIVE_NAMES, host, permission,
     purpose::Purpose, signature,
 };
 use crate::rego::builtins::{Context, Result};
@@ -45,7 +47,7 @@ pub(super) fn verified<'c, 'd>(
     for chain in chains {
         if has_policies(&chain)?
             && is_for(&chain, &purpose.usages)
-            && constraints::keeps_to(&chain)?
+            && permission::keeps_to(context, &chain)?
         {
             return Ok(Some(chain));
         }
@@ -55,13 +57,11 @@ pub(super) fn verified<'c, 'd>(
 
 /// Each of them once.
 fn distinct<'c, 'd>(certificates: &'c [Certificate<'d>]) -> Vec<&'c Certificate<'d>> {
-    let mut distinct: Vec<&Certificate<'d>> = Vec::new();
-    for certificate in certificates {
-        if !distinct.iter().any(|one| one.raw == certificate.raw) {
-            distinct.push(certificate);
-        }
-    }
-    distinct
+    let mut seen = BTreeSet::new();
+    let certificates = certificates.iter();
+    certificates
+        .filter(|certificate| seen.insert(certificate.raw))
+        .collect()
 }
 
 /// Whether all of a certificate is known, and the time is between its times.

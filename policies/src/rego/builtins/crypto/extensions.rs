@@ -1,5 +1,7 @@
 //! What extensions say, as Go reads those that it knows.
 
+use std::collections::BTreeSet;
+
 use super::{
     beyond,
     constraints::Constraints,
@@ -131,7 +133,7 @@ impl<'d> Extensions<'d> {
             }
             ALTERNATIVE_NAMES => {
                 self.names = Names::read(extension.value)?;
-                return Ok(!self.names.is_empty());
+                return Ok(self.names.count() > 0);
             }
             [2, 5, 29, 19] => {
                 self.has_basic = true;
@@ -273,11 +275,10 @@ impl<'d> Names<'d> {
         Ok(names)
     }
 
-    fn is_empty(&self) -> bool {
-        self.hosts.is_empty()
-            && self.mailboxes.is_empty()
-            && self.addresses.is_empty()
-            && self.uris.is_empty()
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        let texts = self.hosts.len() + self.mailboxes.len() + self.uris.len();
+        (texts + self.addresses.len()) as u64
     }
 }
 
@@ -358,7 +359,7 @@ fn policy(bytes: &[u8]) -> Result<Option<Oid>> {
 }
 
 fn policies(mut value: Reader<'_>) -> Result<Option<Vec<Oid>>> {
-    let mut policies = Vec::new();
+    let (mut policies, mut seen) = (Vec::new(), BTreeSet::new());
     let Some(mut value) = value.enter(tag::SEQUENCE) else {
         return Ok(None);
     };
@@ -368,7 +369,7 @@ fn policies(mut value: Reader<'_>) -> Result<Option<Vec<Oid>>> {
         let Some(oid) = oid.map(policy).transpose()?.flatten() else {
             return Ok(None);
         };
-        if policies.contains(&oid) {
+        if !seen.insert(oid.clone()) {
             return Ok(None);
         }
         policies.push(oid);

@@ -24,6 +24,7 @@ const EXTENSIONS: &[u32] = &[1, 2, 840, 113_549, 1, 9, 14];
 /// A request, as Go writes it in JSON.
 pub(super) fn show(context: &mut Context<'_, '_>, der: &[u8]) -> Result<Value> {
     context.charge_members(der.len() / 2)?;
+    context.budget.steps(public_key::KEY)?;
     let wrong_structure = || wrong("asn1: structure error: the request is malformed");
     let mut outer = Reader(der);
     let whole = outer.element(tag::SEQUENCE).ok_or_else(wrong_structure)?;

@@ -38,6 +38,7 @@ pub(super) fn verify(
     let header = token.header(context)?;
     let header = Header::read(&header)?;
     let signed = token.signed();
+    context.charge_bytes(signed.len())?;
     let is_valid = any(&header, &keys, |key| {
         let Key::Public(key) = key else {
             return Ok(false);

@@ -13,7 +13,7 @@ use crate::rego::{
         crypto::{
             Certificate,
             private_key::public_of_seed,
-            public_key::{self, PublicKey, RsaPublicKey},
+            public_key::{self, KEY, PublicKey, RsaPublicKey},
             signature::Curve,
         },
     },
@@ -58,6 +58,7 @@ pub(super) fn read(
     context: &mut Context<'_, '_>,
     members: &[(String, &[u8])],
 ) -> Result<VerificationKey> {
+    context.budget.steps(KEY)?;
     let mut key_type = String::new();
     for (name, written) in members {
         if is_named(name, "kty") {
