@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 mod bodies;
 mod calls;
 pub(crate) mod documents;
+mod keys;
 mod rules;
 mod terms;
 
@@ -110,18 +111,7 @@ pub(crate) fn case(random: &mut Random) -> Case {
     let faults = if random.percent(25) { 12 } else { 0 };
     let strict = random.percent(4);
     let strict_errors = random.percent(5);
-    let mut writer = Writer {
-        random,
-        version,
-        packages: Vec::new(),
-        rules: Vec::new(),
-        current: 0,
-        scope: Vec::new(),
-        fresh: 0,
-        dialect: Dialect::default(),
-        wild: false,
-        faults,
-    };
+    let mut writer = Writer::new(random, version, faults);
     let modules = writer.modules();
     let queries = writer.queries();
     let count = 1 + random.below(3);
@@ -134,6 +124,47 @@ pub(crate) fn case(random: &mut Random) -> Case {
         data: documents::data(random),
         strict,
         strict_errors,
+    }
+}
+
+/// Calls in a policy that has only these.
+const CALLS: usize = 12;
+
+/// A policy of calls of functions whose names begin so.
+pub(crate) fn calls_alone(random: &mut Random, names: &[String]) -> Case {
+    let strict_errors = random.percent(30);
+    let mut writer = Writer::new(random, Version::V1, 0);
+    let mut module = "package t\n\n".to_owned();
+    for number in 0..CALLS {
+        let call = writer.call_of(names);
+        let _ = writeln!(module, "r{number} := {call}\n");
+    }
+    let queries = (0..CALLS).map(|number| format!("x = data.t.r{number}"));
+    Case {
+        version: Version::V1,
+        modules: vec![module],
+        queries: queries.collect(),
+        inputs: vec![documents::input(random)],
+        data: documents::data(random),
+        strict: false,
+        strict_errors,
+    }
+}
+
+impl<'r> Writer<'r> {
+    fn new(random: &'r mut Random, version: Version, faults: usize) -> Self {
+        Self {
+            random,
+            version,
+            packages: Vec::new(),
+            rules: Vec::new(),
+            current: 0,
+            scope: Vec::new(),
+            fresh: 0,
+            dialect: Dialect::default(),
+            wild: false,
+            faults,
+        }
     }
 }
 

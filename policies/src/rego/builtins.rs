@@ -13,10 +13,12 @@ mod bytes;
 mod casts;
 mod cidr;
 mod collections;
+mod crypto;
 mod did;
 mod encoding;
 mod format;
 mod glob;
+mod jwt;
 mod memory;
 mod numbers;
 mod operators;
@@ -214,10 +216,12 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         casts::FUNCTIONS,
         cidr::FUNCTIONS,
         collections::FUNCTIONS,
+        crypto::FUNCTIONS,
         did::FUNCTIONS,
         encoding::FUNCTIONS,
         format::FUNCTIONS,
         glob::FUNCTIONS,
+        jwt::FUNCTIONS,
         numbers::FUNCTIONS,
         operators::FUNCTIONS,
         parts::FUNCTIONS,

@@ -94,11 +94,11 @@ impl Random {
 }
 
 impl Context<'_, '_> {
-    /// What was drawn for these operands before, or a new draw.
-    fn drawn(
+    /// What was made of these operands before, or is made now and kept.
+    pub(super) fn kept(
         &mut self,
         operands: &[Value],
-        draw: impl FnOnce(&mut Random) -> Value,
+        make: impl FnOnce(&mut Self) -> Result<Value>,
     ) -> Result<Value> {
         let drawn = &self.surroundings.drawn;
         self.budget.steps(drawn.len() as u64)?;
@@ -106,10 +106,21 @@ impl Context<'_, '_> {
             return Ok(value.clone());
         }
         self.budget.charge(4 * VALUE_SIZE)?;
-        let value = draw(&mut self.surroundings.random);
+        let value = make(self)?;
         let entry = (operands.to_vec(), value.clone());
         self.surroundings.drawn.push(entry);
         Ok(value)
+    }
+
+    /// What was drawn for these operands before, or a new draw.
+    fn drawn(
+        &mut self,
+        operands: &[Value],
+        draw: impl FnOnce(&mut Random) -> Value,
+    ) -> Result<Value> {
+        self.kept(operands, |context| {
+            Ok(draw(&mut context.surroundings.random))
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod did;
 mod edges;
+pub(super) mod opa;
 
 use rstest::rstest;
 

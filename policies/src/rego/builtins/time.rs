@@ -1,6 +1,6 @@
 //! Times. Go's `time` is what OPA has; calendars and zones are jiff's.
 
-mod calendar;
+pub(super) mod calendar;
 pub(super) mod duration;
 mod layout;
 mod parse;
