@@ -16,6 +16,7 @@ mod collections;
 mod encoding;
 mod format;
 mod glob;
+mod globs;
 mod numbers;
 mod operators;
 mod parts;
@@ -30,8 +31,10 @@ mod subset;
 mod template;
 mod time;
 mod units;
+mod uri;
 mod urlquery;
 mod uuid;
+mod yaml;
 
 #[cfg(test)]
 mod tests;
@@ -183,6 +186,7 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         encoding::FUNCTIONS,
         format::FUNCTIONS,
         glob::FUNCTIONS,
+        globs::FUNCTIONS,
         numbers::FUNCTIONS,
         operators::FUNCTIONS,
         parts::FUNCTIONS,
@@ -196,8 +200,10 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         template::FUNCTIONS,
         time::FUNCTIONS,
         units::FUNCTIONS,
+        uri::FUNCTIONS,
         urlquery::FUNCTIONS,
         uuid::FUNCTIONS,
+        yaml::FUNCTIONS,
     ];
     let ours = ours
         .into_iter()

@@ -13,16 +13,11 @@ use crate::rego::{
     value::{self, Value, number},
 };
 
-const YAML: &str = "OPA's YAML has rules of its own, which are not known here";
-
 /// Functions of OPA that are not here.
 pub(super) const REFUSED: &[(&str, u8, &str)] = &[
     ("http.send", 1, "policies make no network calls"),
     ("net.lookup_ip_addr", 1, "policies make no network calls"),
     ("opa.runtime", 0, "there is no OPA runtime"),
-    ("yaml.is_valid", 1, YAML),
-    ("yaml.marshal", 1, YAML),
-    ("yaml.unmarshal", 1, YAML),
 ];
 
 /// Names and arities of what regorus has.

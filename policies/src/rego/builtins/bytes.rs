@@ -113,6 +113,11 @@ fn decode_of_url(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Va
     as_text("base64url.decode", decode(text.as_bytes(), URL)?)
 }
 
+/// The bytes that a text in base64 stands for.
+pub(super) fn decode_standard(text: &str) -> Result<Vec<u8>> {
+    decode(text.as_bytes(), STANDARD)
+}
+
 /// The bytes that a padded text in base64 stands for. Ends of lines count nowhere, and bits that are
 /// left over may be any.
 fn decode(text: &[u8], last: [u8; 2]) -> Result<Vec<u8>> {

@@ -13,6 +13,8 @@ use self::directive::Directive;
 use super::{Context, Function, Result, refused, string, wrong_type};
 use crate::rego::value::{self, Kind, Value, number, text};
 
+pub(super) use float::magnitude;
+
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[("sprintf", 2, sprintf)];
 
 /// The widest field that an operand may ask for, and the largest number to which Go adds one more

@@ -1,6 +1,7 @@
 //! Builtins of ours, in tables. The expected results are OPA's.
 
 mod edges;
+mod vectors;
 
 use rstest::rstest;
 
