@@ -1,14 +1,12 @@
 //! Builtin functions.
 //!
-//! A function is regorus's, ours, or refused: ours where regorus differs from OPA, has no bound on
-//! what it builds, or has none at all. A policy that calls a refused one is refused when it is
-//! applied, with the reason.
+//! A function is here, or it is refused. A policy that calls a refused one is refused when it is
+//! applied, with the reason and what to do instead.
 //!
 //! Functions get values that are defined, and return a value, [`Value::Undefined`], or a
 //! fault, which is undefined too unless the evaluation is strict.
 
 mod aggregates;
-mod bridge;
 mod bytes;
 mod casts;
 mod cidr;
@@ -17,12 +15,17 @@ mod encoding;
 mod format;
 mod glob;
 mod globs;
+mod letters;
 mod numbers;
+mod objects;
 mod operators;
 mod parts;
+mod patch;
 mod paths;
 mod pattern;
+mod refused;
 mod regex;
+mod render;
 mod request;
 mod schema;
 mod semver;
@@ -41,6 +44,7 @@ mod tests;
 
 use std::sync::LazyLock;
 
+pub use refused::Refusal;
 pub use request::Surroundings;
 
 use super::{
@@ -164,8 +168,7 @@ impl Context<'_, '_> {
 #[derive(Debug, Clone, Copy)]
 enum Implementation {
     Ours(Function),
-    Regorus,
-    Refused(&'static str),
+    Refused(Refusal),
 }
 
 #[derive(Debug)]
@@ -188,10 +191,13 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         glob::FUNCTIONS,
         globs::FUNCTIONS,
         numbers::FUNCTIONS,
+        objects::FUNCTIONS,
         operators::FUNCTIONS,
         parts::FUNCTIONS,
+        patch::FUNCTIONS,
         regex::FUNCTIONS,
         paths::FUNCTIONS,
+        render::FUNCTIONS,
         request::FUNCTIONS,
         schema::FUNCTIONS,
         semver::FUNCTIONS,
@@ -213,23 +219,13 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
             arity: *arity,
             implementation: Implementation::Ours(*function),
         });
-    let regorus = bridge::functions().map(|(name, arity)| Builtin {
-        name,
-        arity,
-        implementation: Implementation::Regorus,
-    });
-    let refused = bridge::REFUSED.iter().map(|(name, arity, reason)| Builtin {
-        name,
-        arity: *arity,
-        implementation: Implementation::Refused(reason),
-    });
-    let missing = signatures::all().map(|signature| Builtin {
+    let others = signatures::all().map(|signature| Builtin {
         name: signature.name,
         arity: u8::try_from(signature.arguments.len()).unwrap_or(u8::MAX),
-        implementation: Implementation::Refused("it is not there yet"),
+        implementation: Implementation::Refused(refused::of(signature.name)),
     });
-    // Where there are several, the first counts.
-    let all = ours.chain(refused).chain(regorus).chain(missing);
+    // Where there are two, the first counts.
+    let all = ours.chain(others);
     let mut table: Vec<Builtin> = all.collect();
     table.sort_by_key(|builtin| builtin.name);
     table.dedup_by_key(|builtin| builtin.name);
@@ -261,11 +257,17 @@ pub fn arity(builtin: BuiltinId) -> u8 {
 }
 
 /// Why a function cannot be called, if it cannot.
-pub fn refusal(builtin: BuiltinId) -> Option<&'static str> {
+pub fn refusal(builtin: BuiltinId) -> Option<Refusal> {
     match builtin.get().implementation {
-        Implementation::Refused(reason) => Some(reason),
-        _ => None,
+        Implementation::Refused(refusal) => Some(refusal),
+        Implementation::Ours(_) => None,
     }
+}
+
+/// Whether the compiler has something else in the place of a function, so that there is nothing to
+/// call.
+pub fn is_compiled(name: &str) -> bool {
+    refused::COMPILED.contains(&name)
 }
 
 /// Calls a function.
@@ -281,10 +283,7 @@ pub(crate) fn call(
     } = builtin.get();
     match implementation {
         Implementation::Ours(function) => function(context, operands),
-        Implementation::Regorus => bridge::call(name, context, operands),
-        Implementation::Refused(reason) => {
-            Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))
-        }
+        Implementation::Refused(refusal) => Err(self::refused(name, refusal.reason)),
     }
 }
 

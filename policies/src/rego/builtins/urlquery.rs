@@ -24,7 +24,8 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     ("urlquery.encode_object", 1, encode_object),
 ];
 
-fn escape(text: &str) -> String {
+/// A text as a part of a query.
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

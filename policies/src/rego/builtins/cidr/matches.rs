@@ -15,7 +15,7 @@ pub(super) fn contains_matches(context: &mut Context<'_, '_>, operands: &[Value]
     for network in networks {
         let (network, place) = network?;
         for other in &others {
-            let (other, other_place) = other.as_ref().map_err(|fault| fault.clone())?;
+            let (other, other_place) = other.as_ref().map_err(|fault| *fault)?;
             context.charge_members(3)?;
             if is_within(&[network.clone(), (*other).clone()])? {
                 matches.insert(Value::from(vec![place.clone(), other_place.clone()]));
@@ -54,7 +54,7 @@ fn network(element: &Value) -> Option<&Value> {
 }
 
 /// An element of this operand is no network.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct ElementFault(usize);
 
 impl From<ElementFault> for Fault {

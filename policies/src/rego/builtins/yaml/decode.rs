@@ -284,15 +284,14 @@ impl<'c, 'x, 'q> Decoder<'c, 'x, 'q> {
         taken: Option<&mut BTreeSet<Key>>,
     ) -> Result<()> {
         let mut own = BTreeSet::new();
-        let taken = match taken {
-            Some(taken) => taken,
-            None => {
-                for key in parent.iter().step_by(2) {
-                    let key = self.node(*key)?;
-                    own.insert(Key::of(key)?);
-                }
-                &mut own
+        let taken = if let Some(taken) = taken {
+            taken
+        } else {
+            for key in parent.iter().step_by(2) {
+                let key = self.node(*key)?;
+                own.insert(Key::of(key)?);
             }
+            &mut own
         };
         let nodes = self.nodes;
         match &nodes.get(merged).kind {

@@ -257,9 +257,6 @@ fn style(text: &str, is_simple_key: bool) -> Style {
         Style::Double
     };
     let shape = Shape::of(text);
-    if is_simple_key && shape.has_breaks {
-        wanted = Style::Double;
-    }
     if wanted == Style::Plain && !shape.can_be_plain {
         wanted = Style::Single;
     }
@@ -273,11 +270,25 @@ fn style(text: &str, is_simple_key: bool) -> Style {
 
 /// What older YAML takes for a boolean or a number.
 fn is_remnant(text: &str) -> bool {
-    match text {
-        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => true,
-        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => true,
-        text => is_base_sixty(text),
-    }
+    let is_boolean = matches!(
+        text,
+        "y" | "Y"
+            | "yes"
+            | "Yes"
+            | "YES"
+            | "on"
+            | "On"
+            | "ON"
+            | "n"
+            | "N"
+            | "no"
+            | "No"
+            | "NO"
+            | "off"
+            | "Off"
+            | "OFF"
+    );
+    is_boolean || is_base_sixty(text)
 }
 
 /// `1:30`, `-20:15.5`
@@ -298,8 +309,7 @@ fn is_base_sixty(text: &str) -> bool {
     };
     let (last, fraction) = last.split_once('.').unwrap_or((last, ""));
     let is_sixtieth = |part: &str| match part.as_bytes() {
-        [digit] => digit.is_ascii_digit(),
-        [b'0'..=b'5', digit] => digit.is_ascii_digit(),
+        [digit] | [b'0'..=b'5', digit] => digit.is_ascii_digit(),
         _ => false,
     };
     is_sixtieth(last) && between.iter().all(|part| is_sixtieth(part)) && is_digits(fraction)
@@ -307,7 +317,6 @@ fn is_base_sixty(text: &str) -> bool {
 
 #[derive(Debug)]
 struct Shape {
-    has_breaks: bool,
     can_be_plain: bool,
     can_be_single: bool,
     can_be_literal: bool,
@@ -316,7 +325,6 @@ struct Shape {
 impl Shape {
     fn of(text: &str) -> Self {
         let mut shape = Self {
-            has_breaks: text.contains(is_break),
             can_be_plain: true,
             can_be_single: true,
             can_be_literal: !text.is_empty() && !text.ends_with(' '),
@@ -326,7 +334,7 @@ impl Shape {
             || text.starts_with("...")
             || text.starts_with(is_margin)
             || text.ends_with(is_margin)
-            || shape.has_breaks
+            || text.contains(is_break)
         {
             shape.can_be_plain = false;
         }

@@ -34,7 +34,7 @@ pub(super) fn normalise(
             Kind::Mapping(content) => {
                 let content = content.clone();
                 let content = collapse_merges(nodes, content);
-                let content = last_of_each(context, nodes, content)?;
+                let content = last_of_each(context, nodes, &content)?;
                 open.extend(content.iter().rev());
                 nodes.get_mut(id).kind = Kind::Mapping(content);
             }
@@ -79,7 +79,7 @@ fn collapse_merges(nodes: &mut Nodes, content: Vec<NodeId>) -> Vec<NodeId> {
 fn last_of_each(
     context: &mut Context<'_, '_>,
     nodes: &Nodes,
-    content: Vec<NodeId>,
+    content: &[NodeId],
 ) -> Result<Vec<NodeId>> {
     let mut places: HashMap<String, usize> = HashMap::with_capacity(content.len() / 2);
     let mut kept: Vec<NodeId> = Vec::with_capacity(content.len());

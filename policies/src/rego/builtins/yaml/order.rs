@@ -1,10 +1,9 @@
 //! The order of keys in what is written: numbers within them count as numbers.
 
-use std::{collections::BTreeMap, sync::LazyLock};
-
-use regex::Regex;
+use std::collections::BTreeMap;
 
 use super::{Context, Result, decode::Document, refused};
+use crate::rego::builtins::letters::{is_digit, is_letter};
 
 /// Members in go-yaml's order, which is none for some keys: then there is no one text.
 pub(super) fn sorted<'d>(
@@ -87,26 +86,4 @@ fn number(start: i64, digits: &[char]) -> (i64, usize) {
         let digit = i64::from(u32::from(*digit)) - i64::from(u32::from('0'));
         (number.wrapping_mul(10).wrapping_add(digit), length + 1)
     })
-}
-
-fn is_digit(character: char) -> bool {
-    static DIGIT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{Nd}$").ok());
-    if character.is_ascii() {
-        return character.is_ascii_digit();
-    }
-    is_of(&DIGIT, character)
-}
-
-fn is_letter(character: char) -> bool {
-    static LETTER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{L}$").ok());
-    if character.is_ascii() {
-        return character.is_ascii_alphabetic();
-    }
-    is_of(&LETTER, character)
-}
-
-fn is_of(class: &Option<Regex>, character: char) -> bool {
-    let mut bytes = [0; 4];
-    let text = &*character.encode_utf8(&mut bytes);
-    class.as_ref().is_some_and(|class| class.is_match(text))
 }
