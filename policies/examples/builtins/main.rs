@@ -78,7 +78,10 @@ fn document() -> String {
         .filter(|(_, names)| !names.is_empty())
     {
         // Writing to a string does not fail.
-        let _ = write!(document, "\n## {title}\n\n| function | status |\n|---|---|\n");
+        let _ = write!(
+            document,
+            "\n## {title}\n\n| function | status |\n|---|---|\n"
+        );
         for name in names {
             let _ = writeln!(document, "{}", row(name));
         }

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 mod bodies;
 mod calls;
 pub(crate) mod documents;
+mod operands;
 mod rules;
 mod terms;
 
@@ -102,28 +103,39 @@ struct Writer<'r> {
 
 /// A policy with queries and inputs.
 pub(crate) fn case(random: &mut Random) -> Case {
-    let version = if random.percent(20) {
-        Version::V0
-    } else {
-        Version::V1
-    };
+    if random.percent(25) {
+        return case_of_calls(random);
+    }
     let faults = if random.percent(25) { 12 } else { 0 };
-    let strict = random.percent(4);
-    let strict_errors = random.percent(5);
-    let mut writer = Writer {
-        random,
-        version,
-        packages: Vec::new(),
-        rules: Vec::new(),
-        current: 0,
-        scope: Vec::new(),
-        fresh: 0,
-        dialect: Dialect::default(),
-        wild: false,
-        faults,
-    };
+    let mut writer = Writer::new(random, faults);
     let modules = writer.modules();
     let queries = writer.queries();
+    let version = writer.version;
+    finish(random, version, modules, queries)
+}
+
+/// A policy with nothing but calls of builtin functions.
+pub(crate) fn case_of_calls(random: &mut Random) -> Case {
+    let mut writer = Writer::new(random, 0);
+    let (module, queries) = writer.module_of_calls();
+    let version = writer.version;
+    let case = finish(random, version, vec![module], queries);
+    let base = case.data.strip_prefix('{').unwrap_or("}");
+    let comma = if base == "}" { "" } else { ", " };
+    Case {
+        data: format!("{{\"anything\": {}{comma}{base}", operands::DOCUMENTS),
+        ..case
+    }
+}
+
+fn finish(
+    random: &mut Random,
+    version: Version,
+    modules: Vec<String>,
+    queries: Vec<String>,
+) -> Case {
+    let strict = random.percent(4);
+    let strict_errors = random.percent(5);
     let count = 1 + random.below(3);
     let inputs = (0..count).map(|_| documents::input(random)).collect();
     Case {
@@ -134,6 +146,28 @@ pub(crate) fn case(random: &mut Random) -> Case {
         data: documents::data(random),
         strict,
         strict_errors,
+    }
+}
+
+impl<'r> Writer<'r> {
+    fn new(random: &'r mut Random, faults: usize) -> Self {
+        let version = if random.percent(20) {
+            Version::V0
+        } else {
+            Version::V1
+        };
+        Self {
+            random,
+            version,
+            packages: Vec::new(),
+            rules: Vec::new(),
+            current: 0,
+            scope: Vec::new(),
+            fresh: 0,
+            dialect: Dialect::default(),
+            wild: false,
+            faults,
+        }
     }
 }
 

@@ -26,11 +26,11 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
 
 /// The parts of a reference, without their escapes, which can have been any bytes.
 #[derive(Debug, Default)]
-struct Reference {
-    scheme: String,
+pub(super) struct Reference {
+    pub(super) scheme: String,
     /// With the port.
     host: Vec<u8>,
-    path: Vec<u8>,
+    pub(super) path: Vec<u8>,
     /// As it was written, if Go would have written it otherwise.
     raw_path: String,
     raw_query: String,
@@ -47,7 +47,8 @@ enum Place {
 }
 
 impl Reference {
-    fn of(text: &str) -> Option<Self> {
+    /// What a text refers to; nothing if it is no reference.
+    pub(super) fn of(text: &str) -> Option<Self> {
         let (text, fragment) = text.split_once('#').unwrap_or((text, ""));
         let mut reference = Self::without_fragment(text)?;
         reference.fragment = unescape(fragment, Place::Elsewhere)?;

@@ -8,8 +8,13 @@ use crate::rego::builtins::tests::applied;
 #[rstest]
 #[case(include_str!("vectors/cidr.txt"))]
 #[case(include_str!("vectors/collections.txt"))]
+#[case(include_str!("vectors/formats.txt"))]
 #[case(include_str!("vectors/globs.txt"))]
+#[case(include_str!("vectors/json_patch.txt"))]
 #[case(include_str!("vectors/render.txt"))]
+#[case(include_str!("vectors/schema.txt"))]
+#[case(include_str!("vectors/semver.txt"))]
+#[case(include_str!("vectors/time.txt"))]
 #[case(include_str!("vectors/uri.txt"))]
 #[case(include_str!("vectors/yaml.txt"))]
 fn answers_as_opa_does(#[case] vectors: &str) {
