@@ -115,10 +115,11 @@ lint: tools helm ## formats, lints, dependencies, scripts, the chart, and whethe
 	$(MAKE) --no-print-directory gen CHECK=--check
 
 .PHONY: gen
-gen: ## write the generated files: CRDs, OpenAPI, the chart's documentation, agreement with OPA
+gen: ## write the generated files: CRDs, OpenAPI, the chart's documentation, builtins, agreement with OPA
 	cargo run --locked -q -p portcullis-crds --bin crdgen -- $(CHECK) charts/portcullis/templates/crds
 	cargo run --locked -q -p portcullis-webhook --bin openapigen -- $(CHECK) docs/openapi.json
 	charts/readme $(CHECK)
+	cargo run --locked -q -p portcullis-policies --example builtins -- $(CHECK) docs/rego-builtins.md
 	$(call conformance,--brief $(CHECK))
 
 .PHONY: image

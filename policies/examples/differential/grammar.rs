@@ -10,6 +10,7 @@ mod bodies;
 mod calls;
 pub(crate) mod documents;
 mod keys;
+mod operands;
 mod rules;
 mod terms;
 
@@ -103,17 +104,39 @@ struct Writer<'r> {
 
 /// A policy with queries and inputs.
 pub(crate) fn case(random: &mut Random) -> Case {
-    let version = if random.percent(20) {
-        Version::V0
-    } else {
-        Version::V1
-    };
+    if random.percent(25) {
+        return case_of_calls(random, &[]);
+    }
     let faults = if random.percent(25) { 12 } else { 0 };
-    let strict = random.percent(4);
-    let strict_errors = random.percent(5);
-    let mut writer = Writer::new(random, version, faults);
+    let mut writer = Writer::new(random, faults);
     let modules = writer.modules();
     let queries = writer.queries();
+    let version = writer.version;
+    finish(random, version, modules, queries)
+}
+
+/// A policy with nothing but calls of builtin functions: of those whose names begin so, or of all.
+pub(crate) fn case_of_calls(random: &mut Random, names: &[String]) -> Case {
+    let mut writer = Writer::new(random, 0);
+    let (module, queries) = writer.module_of_calls(names);
+    let version = writer.version;
+    let case = finish(random, version, vec![module], queries);
+    let base = case.data.strip_prefix('{').unwrap_or("}");
+    let comma = if base == "}" { "" } else { ", " };
+    Case {
+        data: format!("{{\"anything\": {}{comma}{base}", operands::DOCUMENTS),
+        ..case
+    }
+}
+
+fn finish(
+    random: &mut Random,
+    version: Version,
+    modules: Vec<String>,
+    queries: Vec<String>,
+) -> Case {
+    let strict = random.percent(4);
+    let strict_errors = random.percent(5);
     let count = 1 + random.below(3);
     let inputs = (0..count).map(|_| documents::input(random)).collect();
     Case {
@@ -127,32 +150,13 @@ pub(crate) fn case(random: &mut Random) -> Case {
     }
 }
 
-/// Calls in a policy that has only these.
-const CALLS: usize = 12;
-
-/// A policy of calls of functions whose names begin so.
-pub(crate) fn calls_alone(random: &mut Random, names: &[String]) -> Case {
-    let strict_errors = random.percent(30);
-    let mut writer = Writer::new(random, Version::V1, 0);
-    let mut module = "package t\n\n".to_owned();
-    for number in 0..CALLS {
-        let call = writer.call_of(names);
-        let _ = writeln!(module, "r{number} := {call}\n");
-    }
-    let queries = (0..CALLS).map(|number| format!("x = data.t.r{number}"));
-    Case {
-        version: Version::V1,
-        modules: vec![module],
-        queries: queries.collect(),
-        inputs: vec![documents::input(random)],
-        data: documents::data(random),
-        strict: false,
-        strict_errors,
-    }
-}
-
 impl<'r> Writer<'r> {
-    fn new(random: &'r mut Random, version: Version, faults: usize) -> Self {
+    fn new(random: &'r mut Random, faults: usize) -> Self {
+        let version = if random.percent(20) {
+            Version::V0
+        } else {
+            Version::V1
+        };
         Self {
             random,
             version,

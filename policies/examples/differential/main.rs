@@ -191,7 +191,7 @@ fn is_equal(case: &Case, ours: &Verdict, theirs: &Verdict) -> bool {
 fn make(corpus: Option<&Corpus>, options: &Options, number: u64) -> Case {
     let mut random = Random::of_case(options.seed, number);
     if !options.only.is_empty() {
-        return grammar::calls_alone(&mut random, &options.only);
+        return grammar::case_of_calls(&mut random, &options.only);
     }
     match corpus {
         Some(corpus) if random.percent(40) => corpus.mutated(&mut random),

@@ -1,14 +1,13 @@
 //! Builtin functions.
 //!
-//! A function is regorus's, ours, or refused: ours where regorus differs from OPA, has no bound on
-//! what it builds, or has none at all. A policy that calls a refused one is refused when it is
-//! applied, with the reason; so is one that calls what needs a power which it has not.
+//! A function is here, or it is refused. A policy that calls a refused one is refused when it is
+//! applied, with the reason and what to do instead; so is one that calls what needs a power which it
+//! has not.
 //!
 //! Functions get values that are defined, and return a value, [`Value::Undefined`], or a
 //! fault, which is undefined too unless the evaluation is strict.
 
 mod aggregates;
-mod bridge;
 mod bytes;
 mod casts;
 mod cidr;
@@ -18,15 +17,21 @@ mod did;
 mod encoding;
 mod format;
 mod glob;
+mod globs;
 mod jwt;
+mod letters;
 mod memory;
 mod numbers;
+mod objects;
 mod operators;
 mod outside;
 mod parts;
+mod patch;
 mod paths;
 mod pattern;
+mod refused;
 mod regex;
+mod render;
 mod request;
 mod schema;
 mod semver;
@@ -35,8 +40,10 @@ mod subset;
 mod template;
 mod time;
 mod units;
+mod uri;
 mod urlquery;
 mod uuid;
+mod yaml;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +52,7 @@ use std::sync::LazyLock;
 
 pub(crate) use glob::glob_match;
 pub use outside::Network;
+pub use refused::Refusal;
 pub use request::Surroundings;
 
 use super::{
@@ -177,17 +185,23 @@ enum Power {
 #[derive(Debug, Clone, Copy)]
 pub struct Withheld {
     /// Why it asks no hosts.
-    pub network: Option<&'static str>,
+    pub network: Option<Refusal>,
     /// Why it has no memory.
-    pub memory: Option<&'static str>,
+    pub memory: Option<Refusal>,
 }
 
 impl Default for Withheld {
     /// For what is evaluated without an administrator who allows anything.
     fn default() -> Self {
         Self {
-            network: Some("policies make no network calls"),
-            memory: Some("there is no memory here"),
+            network: Some(Refusal {
+                reason: "policies make no network calls",
+                remedy: "give the policy what it needs as data",
+            }),
+            memory: Some(Refusal {
+                reason: "there is no memory here",
+                remedy: "evaluate the policy where it is served",
+            }),
         }
     }
 }
@@ -197,8 +211,7 @@ impl Default for Withheld {
 enum Implementation {
     Ours(Function),
     Powered(Power, Function),
-    Regorus,
-    Refused(&'static str),
+    Refused(Refusal),
 }
 
 #[derive(Debug)]
@@ -221,12 +234,16 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         encoding::FUNCTIONS,
         format::FUNCTIONS,
         glob::FUNCTIONS,
+        globs::FUNCTIONS,
         jwt::FUNCTIONS,
         numbers::FUNCTIONS,
+        objects::FUNCTIONS,
         operators::FUNCTIONS,
         parts::FUNCTIONS,
+        patch::FUNCTIONS,
         regex::FUNCTIONS,
         paths::FUNCTIONS,
+        render::FUNCTIONS,
         request::FUNCTIONS,
         schema::FUNCTIONS,
         semver::FUNCTIONS,
@@ -235,8 +252,10 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         template::FUNCTIONS,
         time::FUNCTIONS,
         units::FUNCTIONS,
+        uri::FUNCTIONS,
         urlquery::FUNCTIONS,
         uuid::FUNCTIONS,
+        yaml::FUNCTIONS,
     ];
     let ours = ours
         .into_iter()
@@ -255,27 +274,13 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
             arity: *arity,
             implementation: Implementation::Powered(*power, *function),
         });
-    let regorus = bridge::functions().map(|(name, arity)| Builtin {
-        name,
-        arity,
-        implementation: Implementation::Regorus,
-    });
-    let refused = bridge::REFUSED.iter().map(|(name, arity, reason)| Builtin {
-        name,
-        arity: *arity,
-        implementation: Implementation::Refused(reason),
-    });
-    let missing = signatures::all().map(|signature| Builtin {
+    let others = signatures::all().map(|signature| Builtin {
         name: signature.name,
         arity: u8::try_from(signature.arguments.len()).unwrap_or(u8::MAX),
-        implementation: Implementation::Refused("it is not there yet"),
+        implementation: Implementation::Refused(refused::of(signature.name)),
     });
-    // Where there are several, the first counts.
-    let all = ours
-        .chain(powered)
-        .chain(refused)
-        .chain(regorus)
-        .chain(missing);
+    // Where there are two, the first counts.
+    let all = ours.chain(powered).chain(others);
     let mut table: Vec<Builtin> = all.collect();
     table.sort_by_key(|builtin| builtin.name);
     table.dedup_by_key(|builtin| builtin.name);
@@ -307,18 +312,38 @@ pub fn arity(builtin: BuiltinId) -> u8 {
 }
 
 /// Why a function cannot be called, if it cannot, where nothing outside is allowed.
-pub fn refusal(builtin: BuiltinId) -> Option<&'static str> {
+pub fn refusal(builtin: BuiltinId) -> Option<Refusal> {
     refusal_of(builtin, Withheld::default())
 }
 
 /// Why a function cannot be called by a policy from which these powers are withheld, if it cannot.
-pub(crate) fn refusal_of(builtin: BuiltinId, withheld: Withheld) -> Option<&'static str> {
+pub(crate) fn refusal_of(builtin: BuiltinId, withheld: Withheld) -> Option<Refusal> {
     match builtin.get().implementation {
-        Implementation::Refused(reason) => Some(reason),
+        Implementation::Refused(refusal) => Some(refusal),
         Implementation::Powered(Power::Network, _) => withheld.network,
         Implementation::Powered(Power::Memory, _) => withheld.memory,
-        Implementation::Ours(_) | Implementation::Regorus => None,
+        Implementation::Ours(_) => None,
     }
+}
+
+/// What a policy needs to call a function, if anything.
+pub fn condition(builtin: BuiltinId) -> Option<&'static str> {
+    match builtin.get().implementation {
+        Implementation::Powered(Power::Network, _) => Some(
+            "for hosts that the policy names and the administrator allows, never in a policy that \
+             judges at admission",
+        ),
+        Implementation::Powered(Power::Memory, _) => {
+            Some("never in a policy that judges at admission")
+        }
+        Implementation::Ours(_) | Implementation::Refused(_) => None,
+    }
+}
+
+/// Whether the compiler has something else in the place of a function, so that there is nothing to
+/// call.
+pub fn is_compiled(name: &str) -> bool {
+    refused::COMPILED.contains(&name)
 }
 
 /// Calls a function.
@@ -336,10 +361,7 @@ pub(crate) fn call(
         Implementation::Ours(function) | Implementation::Powered(_, function) => {
             function(context, operands)
         }
-        Implementation::Regorus => bridge::call(name, context, operands),
-        Implementation::Refused(reason) => {
-            Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))
-        }
+        Implementation::Refused(refusal) => Err(self::refused(name, refusal.reason)),
     }
 }
 

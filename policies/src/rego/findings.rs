@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::builtins::Refusal;
 use super::source::{ErrorCode, Fault, Span};
 
 /// Most faults that are reported at once, as OPA's. A person mends a few and applies again.
@@ -131,6 +132,13 @@ impl Findings {
     /// What is Rego, but beyond this compiler.
     pub fn unsupported(&mut self, span: Span, what: &str) {
         self.compile(Stage::Support, span, format!("not supported: {what}"));
+    }
+
+    /// A function that is Rego, and is not here.
+    pub fn refused(&mut self, span: Span, name: &str, refusal: Refusal) {
+        let message = format!("not supported: the function `{name}`: {}", refusal.reason);
+        let fault = Fault::new(ErrorCode::Compile, span, message);
+        self.keep(Stage::Support, fault.with_remedy(refusal.remedy));
     }
 
     /// How much has been found until now.

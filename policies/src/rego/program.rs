@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use super::{
     bounds,
-    builtins::{Network, Surroundings, Withheld},
+    builtins::{Network, Refusal, Surroundings, Withheld},
     compile::{Options, compile},
     entrypoint::Entrypoint,
     execute::{self, Error, ErrorKind, Limits, Question},
@@ -212,14 +212,28 @@ fn compile_here(definition: &Definition, imports: &[Arc<Policy>]) -> Result<Prog
 /// What the policy may not do, and why.
 fn withheld(definition: &Definition) -> Withheld {
     let at_admission = definition.admission.is_some();
+    let refusal = |reason, remedy| Some(Refusal { reason, remedy });
     Withheld {
         network: if at_admission {
-            Some("a policy that judges at admission reaches no network")
+            refusal(
+                "a policy that judges at admission reaches no network",
+                "give the policy what it needs as data, or remove `admission`",
+            )
         } else if definition.hosts.is_empty() {
-            Some("the policy's `network.hosts` names no host")
+            refusal(
+                "the policy's `network.hosts` names no host",
+                "name the hosts there, and have the administrator allow them",
+            )
         } else {
             None
         },
-        memory: at_admission.then_some("a policy that judges at admission has no memory"),
+        memory: if at_admission {
+            refusal(
+                "a policy that judges at admission has no memory",
+                "give the policy what it needs as data, or remove `admission`",
+            )
+        } else {
+            None
+        },
     }
 }

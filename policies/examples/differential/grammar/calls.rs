@@ -8,33 +8,51 @@ use portcullis_policies::rego::check::signatures::{self, Signature};
 use portcullis_policies::rego::check::types::Type;
 use portcullis_policies::rego::value::text::literal;
 
-use super::{Kind, Writer};
+use super::{Kind, Writer, operands};
 
-/// What has another result at each evaluation, and what needs more than a small document.
-const LEFT_OUT: [&str; 8] = [
-    "external.http.header",
+/// Functions whose results cannot be compared, by what their names begin with.
+const LEFT_OUT: [&str; 9] = [
+    // OPA does not have them.
+    "did_to_url",
+    "external.",
     "get_header",
+    "url_to_did",
+    // They are in policies that are compiled already.
+    "internal.",
+    // They are other ones at each evaluation.
     "rand.intn",
     "uuid.rfc4122",
-    "internal.",
-    "trace",
+    // They give nothing.
+    "assign",
     "print",
-    "walk",
 ];
+
+/// Calls in one policy.
+const CALLS: usize = 10;
 
 /// The functions that are called, in the order of their names.
 static FUNCTIONS: LazyLock<Vec<&'static Signature>> = LazyLock::new(|| {
     let mut functions: Vec<_> = signatures::all()
         .filter(|signature| {
-            let available = builtins::lookup(signature.name)
-                .is_some_and(|builtin| builtins::refusal(builtin).is_none());
+            let available = builtins::is_compiled(signature.name)
+                || builtins::lookup(signature.name)
+                    .is_some_and(|builtin| builtins::refusal(builtin).is_none());
             let left_out = LEFT_OUT.iter().any(|name| signature.name.starts_with(name));
-            available && !left_out && signature.result.is_some()
+            available && !left_out
         })
         .collect();
     functions.sort_by_key(|signature| signature.name);
     functions
 });
+
+/// A call. Of a token only what is signed can be compared, because some signatures are random.
+fn call(name: &str, arguments: &[String]) -> String {
+    let call = format!("{name}({})", arguments.join(", "));
+    if name.starts_with("io.jwt.encode_sign") {
+        return format!("io.jwt.decode({call})[1]");
+    }
+    call
+}
 
 impl Writer<'_> {
     /// A call whose result is of a kind.
@@ -42,6 +60,8 @@ impl Writer<'_> {
         let functions: Vec<&Signature> = FUNCTIONS
             .iter()
             .filter(|signature| self.version == Version::V0 || !signature.deprecated)
+            // What has several results, or none for what it is given, belongs into a body.
+            .filter(|signature| !signature.relation)
             .filter(|signature| {
                 kind == Kind::Any
                     || signature
@@ -55,37 +75,51 @@ impl Writer<'_> {
             return self.document(kind);
         }
         let signature = functions[self.random.below(functions.len())];
-        self.call(signature, depth)
+        let arguments = self.arguments(signature, depth);
+        call(signature.name, &arguments)
     }
 
-    /// A call of one of the functions whose names begin so.
-    pub(super) fn call_of(&mut self, names: &[String]) -> String {
-        let is_wanted = |signature: &&&Signature| {
-            names
-                .iter()
-                .any(|name| signature.name.starts_with(name.as_str()))
+    /// A module with nothing but calls, each in a rule of its own, and a query for each: of the
+    /// functions whose names begin so, or of all.
+    pub(super) fn module_of_calls(&mut self, names: &[String]) -> (String, Vec<String>) {
+        let is_wanted = |name: &str| {
+            names.is_empty() || names.iter().any(|start| name.starts_with(start.as_str()))
         };
-        let functions: Vec<&Signature> = FUNCTIONS.iter().filter(is_wanted).copied().collect();
-        if functions.is_empty() {
-            return "null".to_owned();
+        let functions: Vec<&Signature> = FUNCTIONS
+            .iter()
+            .filter(|signature| self.version == Version::V0 || !signature.deprecated)
+            .filter(|signature| is_wanted(signature.name))
+            .copied()
+            .collect();
+        let mut module = "package t\n".to_owned();
+        let mut queries = Vec::new();
+        for number in 0..CALLS {
+            let signature = functions[self.random.below(functions.len())];
+            let mut arguments = self.arguments(signature, 1);
+            for argument in &mut arguments {
+                if self.percent(15) {
+                    *argument = self.pick(operands::ANYTHING).to_owned();
+                }
+            }
+            let (name, called) = (signature.name, call(signature.name, &arguments));
+            let arguments = arguments.join(", ");
+            let rule = match (signature.relation, self.version) {
+                (false, _) => format!("c{number} := {called}"),
+                (true, Version::V0) => format!("c{number}[x] {{ {name}({arguments}, x) }}"),
+                (true, _) => format!("c{number} contains x if {name}({arguments}, x)"),
+            };
+            module.push_str(&rule);
+            module.push('\n');
+            queries.push(format!("x = data.t.c{number}"));
         }
-        let signature = functions[self.random.below(functions.len())];
-        self.call(signature, 0)
+        (module, queries)
     }
 
-    fn call(&mut self, signature: &Signature, depth: usize) -> String {
-        let arguments: Vec<String> = signature
-            .arguments
-            .iter()
-            .enumerate()
+    fn arguments(&mut self, signature: &Signature, depth: usize) -> Vec<String> {
+        let arguments = signature.arguments.iter().enumerate();
+        arguments
             .map(|(at, argument)| self.argument(signature.name, at, argument, depth))
-            .collect();
-        let call = format!("{}({})", signature.name, arguments.join(", "));
-        // Some signatures are random.
-        if signature.name.starts_with("io.jwt.encode_sign") {
-            return format!("io.jwt.decode({call})[1]");
-        }
-        call
+            .collect()
     }
 
     fn argument(&mut self, name: &str, at: usize, argument: &Type, depth: usize) -> String {
@@ -97,9 +131,9 @@ impl Writer<'_> {
             return text;
         }
         if self.percent(75)
-            && let Some(text) = self.of_function(name, at)
+            && let Some(choices) = operands::of_function(name, at)
         {
-            return text;
+            return self.pick(choices).to_owned();
         }
         self.of_type(argument, depth)
     }
@@ -165,283 +199,6 @@ impl Writer<'_> {
         };
         self.term(kind, depth)
     }
-
-    /// Arguments that a function can do something with.
-    #[expect(clippy::too_many_lines, reason = "it is a table")]
-    fn of_function(&mut self, name: &str, at: usize) -> Option<String> {
-        let (family, _) = name.split_once('.').unwrap_or((name, ""));
-        let choices: &[&str] = match (family, name, at) {
-            ("regex", name, at) | (name @ "re_match", _, at)
-                if name != "regex.template_match" && at == usize::from(name == "regex.replace") =>
-            {
-                &[
-                    "\"a\"",
-                    "\"^a\"",
-                    "\"[a-c]+\"",
-                    "\"(a)(b)?\"",
-                    "`\\d+`",
-                    "`\\w`",
-                    "\".\"",
-                    "\"\"",
-                    "\"a|b\"",
-                    "`^\\s*$`",
-                    "\"(?i)B\"",
-                    "\"(\"",
-                    "\"a{2,3}\"",
-                    "`\\bx`",
-                    "\"[^a]\"",
-                    "`\\pL`",
-                ]
-            }
-            (_, "regex.replace", 2) => &[
-                "\"x\"",
-                "\"$1\"",
-                "\"${1}y\"",
-                "\"\"",
-                "\"$0$0\"",
-                "\"$name\"",
-            ],
-            ("regex", _, _) => &[
-                "\"ab\"", "\"aab1\"", "\"\"", "\"a b\"", "input.s", "-1", "2",
-            ],
-            ("glob", _, 0) => &[
-                "\"*.b\"",
-                "\"a*\"",
-                "\"{a,b}\"",
-                "\"[a-c]\"",
-                "\"?\"",
-                "\"**\"",
-                "\"a.*\"",
-                "\"[!a]\"",
-            ],
-            ("glob", _, 1) => &["[\".\"]", "[]", "null", "[\"/\"]", "[\":\", \".\"]"],
-            ("net", _, _) => &[
-                "\"10.0.0.0/30\"",
-                "\"10.0.0.1\"",
-                "\"10.0.0.1/32\"",
-                "\"192.168.0.0/29\"",
-                "\"::1\"",
-                "\"2001:db8::/126\"",
-                "[\"10.0.0.0/30\", \"10.0.0.1\"]",
-                "{\"10.0.0.0/31\", \"10.0.0.2/31\"}",
-                "\"x\"",
-                "\"010.0.0.1\"",
-            ],
-            ("semver", _, _) => &[
-                "\"1.2.3\"",
-                "\"1.2.3-rc.1\"",
-                "\"1.2.4+b\"",
-                "\"v1.2.3\"",
-                "\"1.2\"",
-                "\"1.2.3-rc.2\"",
-                "\"01.2.3\"",
-            ],
-            ("time", "time.parse_ns", 0) => &[
-                "\"2006-01-02\"",
-                "\"2006-01-02T15:04:05Z07:00\"",
-                "\"RFC3339\"",
-                "\"Jan _2 15:04\"",
-                "\"Mon, 02 Jan 2006\"",
-            ],
-            ("time", "time.parse_ns" | "time.parse_rfc3339_ns", _) => &[
-                "\"2024-02-29\"",
-                "\"2024-02-29T12:00:00Z\"",
-                "\"2024-02-29T12:00:00.123456789+02:00\"",
-                "\"2023-02-29\"",
-                "\"Feb 29 12:00\"",
-                "\"Thu, 29 Feb 2024\"",
-                "\"1600-01-01T00:00:00Z\"",
-                "\"2024-02-29t12:00:00z\"",
-            ],
-            ("time", "time.parse_duration_ns", _) => &[
-                "\"1h30m\"",
-                "\"1.5s\"",
-                "\"-2ms\"",
-                "\"1d\"",
-                "\"\"",
-                "\"1us\"",
-            ],
-            ("time", "time.add_date", 1..) => &["1", "-1", "0", "13", "2"],
-            ("time", _, _) => &[
-                "1700000000000000000",
-                "0",
-                "-1",
-                "[1709164800000000000, \"Europe/Berlin\"]",
-                "[0, \"America/New_York\"]",
-                "[1700000000000000000, \"UTC\", \"RFC1123\"]",
-                "[1700000000000000000, \"\", \"2006-01-02\"]",
-                "1.5",
-                "[0, \"Nowhere\"]",
-                "time.now_ns()",
-            ],
-            ("units", _, _) => &[
-                "\"10Ki\"",
-                "\"1.5G\"",
-                "\"100m\"",
-                "\"1e3\"",
-                "\"10 Mi\"",
-                "\"5k\"",
-                "\"1MB\"",
-                "\"\"",
-                "\"-1K\"",
-                "\"0.5gib\"",
-            ],
-            ("base64" | "base64url" | "hex", _, _) => &[
-                "\"aGk=\"", "\"aGk\"", "\"6869\"", "\"zz\"", "\"\"", "\"__-_\"", "\"é\"", "input.s",
-            ],
-            ("json", "json.unmarshal" | "json.is_valid", _) => &[
-                "`{\"a\": [1, 2.50]}`",
-                "\"[1\"",
-                "\"1e400\"",
-                "`\"\\u00e9\"`",
-                "\"null\"",
-                "\" 1 \"",
-                "\"{} x\"",
-                "`{\"a\":1,\"a\":2}`",
-            ],
-            ("json", "json.patch", 1) => &[
-                "[{\"op\": \"add\", \"path\": \"/a\", \"value\": 1}]",
-                "[{\"op\": \"remove\", \"path\": \"a/b\"}]",
-                "[{\"op\": \"replace\", \"path\": [\"a\"], \"value\": {}}]",
-                "[{\"op\": \"add\", \"path\": \"/c/-\", \"value\": 3}]",
-                "[{\"op\": \"move\", \"from\": \"/a\", \"path\": \"/z\"}]",
-                "[{\"op\": \"copy\", \"from\": \"/a\", \"path\": \"/b\"}]",
-                "[{\"op\": \"test\", \"path\": \"/a\", \"value\": 1}]",
-                "[{\"op\": \"x\", \"path\": \"\"}]",
-                "[{\"op\": \"add\", \"path\": \"\", \"value\": 1}]",
-                "[]",
-            ],
-            ("json", "json.filter" | "json.remove", 1) => &[
-                "[\"a\"]",
-                "{\"a/b\", \"c/0\"}",
-                "[[\"a\"], \"b\"]",
-                "[\"\"]",
-                "[\"/a\"]",
-                "[\"o/a\", \"o/b\"]",
-                "[\"c/1\"]",
-                "[]",
-            ],
-            ("json", "json.patch" | "json.filter" | "json.remove", 0) => &[
-                "input",
-                "input.o",
-                "{\"a\": {\"b\": 1}, \"c\": [1, 2]}",
-                "{\"a\": [{\"b\": 1}, {1}]}",
-            ],
-            ("urlquery", _, _) => &[
-                "\"a=1&b=2&a=3\"",
-                "\"a%20b+c\"",
-                "\"%zz\"",
-                "\"a b&=\"",
-                "{\"a\": [\"1\", \"2\"], \"b c\": \"d\"}",
-                "{\"a\": {\"x\", \"y\"}}",
-            ],
-            ("uri", _, _) => &[
-                "\"http://u:p@h:80/p?q=1#f\"",
-                "\"x\"",
-                "\"://\"",
-                "\"mailto:a@b\"",
-                "\"/a%20b\"",
-                "\"http://[::1]/\"",
-            ],
-            ("uuid", _, _) => &[
-                "\"00000000-0000-1000-8000-000000000000\"",
-                "\"f47ac10b-58cc-4372-a567-0e02b2c3d479\"",
-                "\"x\"",
-                "\"{f47ac10b-58cc-4372-a567-0e02b2c3d479}\"",
-            ],
-            ("graph", _, 0) => &[
-                "{\"a\": [\"b\"], \"b\": {\"c\"}, \"c\": []}",
-                "{\"a\": {\"a\"}}",
-                "{}",
-                "{1: [2], 2: [1, 3], 3: []}",
-                "{\"a\": [\"b\", \"c\"], \"b\": [\"a\"]}",
-            ],
-            ("graph", _, _) => &["[\"a\"]", "{\"a\", \"b\"}", "[1]", "[]", "[\"z\"]"],
-            (_, "sprintf", 0) => &[
-                "\"%v\"",
-                "\"%d\"",
-                "\"%s-%v\"",
-                "\"%5.2f|\"",
-                "\"%x\"",
-                "\"%q\"",
-                "\"%t\"",
-                "\"%\"",
-                "\"%-4d|\"",
-                "\"%05d\"",
-                "\"%e\"",
-                "\"%g\"",
-                "\"%+v\"",
-                "\"%T\"",
-                "\"%[2]v\"",
-                "\"%6s|\"",
-                "\"%.1s\"",
-                "\"%c\"",
-                "\"%b\"",
-                "\"%o\"",
-                "\"%#v\"",
-                "\"%U\"",
-                "\"%X\"",
-            ],
-            (_, "format_int", 1) => &["2", "8", "10", "16", "3"],
-            (_, "to_number", _) => &[
-                "\"1\"",
-                "\"1.50\"",
-                "\"1e3\"",
-                "\"0x10\"",
-                "\"abc\"",
-                "true",
-                "null",
-                "\" 1\"",
-                "\"-0\"",
-                "\"+1\"",
-                "\"1_000\"",
-                "\"Inf\"",
-                "\".5\"",
-            ],
-            (_, "numbers.range" | "numbers.range_step", _) => {
-                &["1", "3", "-2", "10", "0", "2", "1.5", "1.0"]
-            }
-            (_, "bits.lsh" | "bits.rsh", 1) => &["0", "1", "3", "64", "-1"],
-            (_, "round" | "ceil" | "floor" | "abs", _) => &[
-                "0.5",
-                "-0.5",
-                "1.5",
-                "2.5",
-                "-1.5",
-                "100000000000000000000",
-                "0.49999999999999999999",
-                "-7.3",
-                "0.00001",
-                "input.n",
-            ],
-            (_, "substring", 1..) => &["0", "1", "-1", "2", "100", "1.5"],
-            (_, "strings.render_template", 0) => &[
-                "\"{{.a}}\"",
-                "\"x\"",
-                "\"{{range .a}}{{.}},{{end}}\"",
-                "\"{{if .b}}y{{else}}n{{end}}\"",
-            ],
-            (_, "trim" | "trim_left" | "trim_right", 1) => {
-                &["\"a\"", "\" \"", "\"ab\"", "\"\"", "\"é\""]
-            }
-            (
-                _,
-                "cast_array" | "cast_set" | "cast_object" | "cast_string" | "cast_boolean"
-                | "cast_null",
-                _,
-            ) => &[
-                "[1, 1]",
-                "{1}",
-                "\"a\"",
-                "true",
-                "null",
-                "{\"a\": 1}",
-                "input.xs",
-            ],
-            _ => return None,
-        };
-        Some(self.pick(choices).to_owned())
-    }
 }
 
 /// Whether a function that gives this type is wanted for a kind.
@@ -455,5 +212,36 @@ fn gives(result: &Type, kind: Kind) -> bool {
         Type::Object(..) => kind == Kind::Object,
         Type::Any(of) => of.iter().any(|one| gives(one, kind)),
         Type::Null | Type::Function(..) | Type::Unknown => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use portcullis_policies::rego::{builtins, check::signatures};
+
+    use super::LEFT_OUT;
+    use crate::{grammar, random::Random};
+
+    #[test]
+    fn every_function_that_can_be_compared_is_called() {
+        let mut missing: BTreeSet<&str> = signatures::all()
+            .map(|signature| signature.name)
+            .filter(|name| !LEFT_OUT.iter().any(|left_out| name.starts_with(left_out)))
+            .filter(|name| {
+                let refusal = builtins::lookup(name).and_then(builtins::refusal);
+                refusal.is_none() || builtins::is_compiled(name)
+            })
+            .collect();
+        for number in 0..3000 {
+            let case = grammar::case_of_calls(&mut Random::of_case(1, number), &[]);
+            let called = |name: &&str| {
+                let call = format!(" {name}(");
+                !case.modules.iter().any(|module| module.contains(&call))
+            };
+            missing.retain(|name| called(&name));
+        }
+        assert!(missing.is_empty(), "{missing:?}");
     }
 }

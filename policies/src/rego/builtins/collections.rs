@@ -1,4 +1,4 @@
-//! Functions of objects and graphs.
+//! Functions of arrays, sets and graphs.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,15 @@ use crate::rego::value::{self, Value, is_defined, order};
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     ("array.flatten", 1, flatten),
+    ("array.reverse", 1, |context, operands| {
+        let elements =
+            value::elements(&operands[0]).ok_or_else(|| wrong_type(1, "array", &operands[0]))?;
+        context.charge_members(elements.len())?;
+        Ok(elements.iter().rev().cloned().collect::<Vec<_>>().into())
+    }),
+    ("graph.reachable", 2, reachable),
     ("graph.reachable_paths", 2, reachable_paths),
-    ("object.get", 3, object_get),
+    ("intersection", 1, intersection),
     ("set_diff", 2, |context, operands| match operands {
         [Value::Set(left), Value::Set(right)] => {
             context.charge_members(left.len())?;
@@ -18,18 +25,6 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
         operands => Err(wrong_type(1, "set", &operands[0])),
     }),
 ];
-
-/// A member, or what an array of keys leads to.
-fn object_get(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
-    let Value::Object(object) = &operands[0] else {
-        return Err(wrong_type(1, "object", &operands[0]));
-    };
-    let found = match value::elements(&operands[1]) {
-        Some(path) => path.iter().try_fold(&operands[0], value::get),
-        None => object.get(&operands[1]),
-    };
-    Ok(found.unwrap_or(&operands[2]).clone())
-}
 
 /// The elements, with those of elements that are arrays in their places.
 fn flatten(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
@@ -42,6 +37,49 @@ fn flatten(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
         flat.extend_from_slice(inner);
     }
     Ok(Value::from(flat))
+}
+
+/// The members that all sets have.
+fn intersection(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    let Value::Set(sets) = &operands[0] else {
+        return Err(wrong_type(1, "set", &operands[0]));
+    };
+    let mut common: Option<Value> = None;
+    for set in order::members(sets) {
+        let Value::Set(members) = set else {
+            return Err(wrong_type(1, "set", set));
+        };
+        common = Some(match common {
+            Some(Value::Set(common)) => {
+                context.charge_members(common.len().min(members.len()))?;
+                common.intersection(members).into_value()
+            }
+            _ => set.clone(),
+        });
+    }
+    Ok(common.unwrap_or_else(Value::new_set))
+}
+
+/// The vertices of the graph that edges lead to from the initial ones.
+fn reachable(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    let graph = &operands[0];
+    if !matches!(graph, Value::Object(_)) {
+        return Err(wrong_type(1, "object", graph));
+    }
+    let mut open = members(operands, 1)?;
+    let mut reached = BTreeSet::new();
+    while let Some(vertex) = open.pop() {
+        context.budget.steps(1)?;
+        let Some(edges) = value::get(graph, vertex) else {
+            continue;
+        };
+        if reached.insert(vertex.clone()) {
+            let next = neighbours(edges);
+            context.charge_members(1 + next.len())?;
+            open.extend(next);
+        }
+    }
+    Ok(reached.into())
 }
 
 /// Every path from the initial vertices to where it ends or would come back to itself.

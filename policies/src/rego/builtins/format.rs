@@ -13,6 +13,8 @@ use self::directive::Directive;
 use super::{Context, Function, Result, refused, string, wrong_type};
 use crate::rego::value::{self, Kind, Value, number, text};
 
+pub(super) use float::magnitude;
+
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[("sprintf", 2, sprintf)];
 
 /// The widest field that an operand may ask for, and the largest number to which Go adds one more
@@ -25,12 +27,19 @@ const MAX_BITS: u64 = 1024;
 
 /// An operand, as Go would hold it.
 #[derive(Debug)]
-enum Operand<'v> {
+pub(super) enum Operand<'v> {
     Integer(i64),
     /// An integer beyond 64 bits.
     Big(BigInt),
     Float(f64),
     Text(Cow<'v, str>),
+    /// Another of the same kind, of a type with a name of its own. This and what follows is for
+    /// templates: `sprintf` has no such operands.
+    Named(Box<Operand<'v>>, &'static str),
+    Boolean(bool),
+    Nothing,
+    /// A collection, as it is written without any flags.
+    Collection(String, &'static str),
 }
 
 impl<'v> Operand<'v> {
@@ -64,6 +73,9 @@ impl<'v> Operand<'v> {
             Self::Big(_) => "*big.Int",
             Self::Float(_) => "float64",
             Self::Text(_) => "string",
+            Self::Named(_, name) | Self::Collection(_, name) => name,
+            Self::Boolean(_) => "bool",
+            Self::Nothing => "<nil>",
         }
     }
 }
@@ -76,9 +88,18 @@ fn sprintf(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
         .iter()
         .map(Operand::of)
         .collect();
+    formatted(context, format, &arguments?).map(Value::from)
+}
+
+/// A format with its operands put in.
+pub(super) fn formatted(
+    context: &mut Context<'_, '_>,
+    format: &str,
+    arguments: &[Operand<'_>],
+) -> Result<String> {
     let mut formatter = Formatter {
         rest: format,
-        arguments: &arguments?,
+        arguments,
         next: 0,
         reordered: false,
         is_index_good: true,
@@ -91,7 +112,7 @@ fn sprintf(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
         }
     }
     formatter.complain_about_extra(context)?;
-    Ok(Value::from(formatter.result))
+    Ok(formatter.result)
 }
 
 /// The state of one `sprintf`.
@@ -204,7 +225,7 @@ impl Formatter<'_> {
         let room = [directive.width, directive.precision].into_iter().flatten();
         context.charge_bytes(room.sum())?;
         directive::write(&mut self.result, directive, verb, argument)
-            .ok_or_else(|| refused("sprintf", "addresses are known to nobody"))
+            .map_err(|reason| refused("sprintf", reason))
     }
 
     fn complain(&mut self, verb: char, about: &str) {
@@ -245,6 +266,10 @@ impl Formatter<'_> {
     fn measure(&mut self) -> Option<i64> {
         let argument = self.arguments.get(self.next)?;
         self.next += 1;
+        let argument = match argument {
+            Operand::Named(argument, _) => argument,
+            argument => argument,
+        };
         match argument {
             Operand::Integer(integer) => {
                 Some(*integer).filter(|integer| integer.unsigned_abs() <= MAX_WIDTH as u64)
@@ -277,6 +302,9 @@ impl Formatter<'_> {
                 self.result.push_str(", ");
             }
             self.result.push_str(argument.type_name());
+            if matches!(argument, Operand::Nothing) {
+                continue;
+            }
             self.result.push('=');
             self.write(context, Directive::default(), 'v', argument)?;
         }

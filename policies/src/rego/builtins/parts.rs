@@ -12,11 +12,24 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     ("lower", 1, |context, operands| {
         cased(context, operands, lowered)
     }),
-    ("object.keys", 1, keys),
     ("substring", 3, substring),
+    ("trim", 2, |_, operands| {
+        trimmed(operands, |text, is_cut| text.trim_matches(is_cut))
+    }),
+    ("trim_left", 2, |_, operands| {
+        trimmed(operands, |text, is_cut| text.trim_start_matches(is_cut))
+    }),
     ("trim_prefix", 2, |_, operands| {
         let (text, prefix) = (string(operands, 0)?, string(operands, 1)?);
         Ok(part(operands, text.strip_prefix(prefix)))
+    }),
+    ("trim_right", 2, |_, operands| {
+        trimmed(operands, |text, is_cut| text.trim_end_matches(is_cut))
+    }),
+    ("trim_space", 1, |_, operands| {
+        // What Go takes for white space is what Unicode does.
+        let text = string(operands, 0)?;
+        Ok(shortened(operands, text, text.trim()))
     }),
     ("trim_suffix", 2, |_, operands| {
         let (text, suffix) = (string(operands, 0)?, string(operands, 1)?);
@@ -55,14 +68,6 @@ fn slice(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     Ok(Value::from(elements[start..stop].to_vec()))
 }
 
-fn keys(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
-    let Value::Object(object) = &operands[0] else {
-        return Err(wrong_type(1, "object", &operands[0]));
-    };
-    context.charge_members(object.len())?;
-    Ok(object.keys().cloned().collect::<BTreeSet<_>>().into())
-}
-
 fn union(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let Value::Set(sets) = &operands[0] else {
         return Err(wrong_type(1, "set", &operands[0]));
@@ -96,6 +101,18 @@ fn substring(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
         Err(_) => rest,
     };
     Ok(Value::from(kept))
+}
+
+/// The first operand without characters of the second at its ends.
+fn trimmed(operands: &[Value], trim: for<'t> fn(&'t str, &[char]) -> &'t str) -> Result<Value> {
+    let (text, characters) = (string(operands, 0)?, string(operands, 1)?);
+    let characters: Vec<char> = characters.chars().collect();
+    Ok(shortened(operands, text, trim(text, &characters)))
+}
+
+/// The first operand, which is this text, or what is left of it.
+fn shortened(operands: &[Value], text: &str, rest: &str) -> Value {
+    part(operands, (rest.len() < text.len()).then_some(rest))
 }
 
 /// A part of the first operand; without one, all of it.

@@ -69,7 +69,7 @@ fn insert(place: &mut BTreeMap<Value, Paths>, parts: &[Value]) {
 }
 
 /// The parts of a path: of a JSON pointer, whose first `/` may be missing, or of an array.
-fn parts(path: &Value) -> Result<Vec<Value>> {
+pub(super) fn parts(path: &Value) -> Result<Vec<Value>> {
     match path {
         Value::String(text) if text.is_empty() => Ok(Vec::new()),
         Value::String(text) => Ok(text

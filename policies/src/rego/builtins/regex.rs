@@ -9,6 +9,8 @@ use super::{Context, Fault, Function, Result, integer, pattern, refused, string}
 use crate::rego::value::Value;
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
+    // The name that `regex.match` had.
+    ("re_match", 2, is_match),
     (
         "regex.find_all_string_submatch_n",
         3,
@@ -25,14 +27,16 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
             Err(fault) => Err(fault),
         }
     }),
-    ("regex.match", 2, |_, operands| {
-        let (expression, text) = (string(operands, 0)?, string(operands, 1)?);
-        with(expression, |regex| Ok(Value::Bool(regex.is_match(text))))
-    }),
+    ("regex.match", 2, is_match),
     ("regex.replace", 3, replace),
     ("regex.split", 2, split),
     ("regex.template_match", 4, template_match),
 ];
+
+fn is_match(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    let (expression, text) = (string(operands, 0)?, string(operands, 1)?);
+    with(expression, |regex| Ok(Value::Bool(regex.is_match(text))))
+}
 
 /// How many expressions a thread keeps. Policies have them as constants, mostly.
 const MOST_KEPT: usize = 128;

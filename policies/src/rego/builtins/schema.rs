@@ -5,8 +5,11 @@
 //! ```
 //!
 //! OPA goes through properties in no order; here they are in that of their names. What refers to
-//! other schemas (`$ref`, `$id`, `id`, `$schema`) and `format` is refused when it is met.
+//! other schemas (`$ref`, `$id`, `id`), draft 4 and addresses of mail are refused when they are met.
 
+mod draft;
+mod format;
+mod limits;
 mod numbers;
 mod outcome;
 mod parse;

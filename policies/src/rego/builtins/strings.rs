@@ -28,13 +28,30 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
         }
         Ok(Value::from(quoted))
     }),
+    ("indexof", 2, |context, operands| {
+        let first = places(context, operands, 1)?.pop();
+        Ok(first.unwrap_or_else(|| Value::from(-1)))
+    }),
+    ("indexof_n", 2, |context, operands| {
+        places(context, operands, usize::MAX).map(Value::from)
+    }),
     ("replace", 3, replace),
     ("split", 2, split),
     ("strings.replace_n", 2, replace_n),
+    // A note for whoever traces the evaluation, which nobody does here.
+    ("trace", 1, |_, operands| {
+        string(operands, 0).map(|_| Value::Bool(true))
+    }),
     ("startswith", 2, |_, operands| {
         Ok(Value::Bool(
             string(operands, 0)?.starts_with(string(operands, 1)?),
         ))
+    }),
+    ("strings.any_prefix_match", 2, |context, operands| {
+        any_match(context, operands, |text, affix| text.starts_with(affix))
+    }),
+    ("strings.any_suffix_match", 2, |context, operands| {
+        any_match(context, operands, |text, affix| text.ends_with(affix))
     }),
     ("strings.count", 2, |_, operands| {
         let (text, part) = (string(operands, 0)?, string(operands, 1)?);
@@ -43,6 +60,11 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
             part => text.matches(part).count(),
         };
         Ok(Value::from(count))
+    }),
+    ("strings.reverse", 1, |context, operands| {
+        let text = string(operands, 0)?;
+        context.charge_bytes(text.len())?;
+        Ok(Value::from(text.chars().rev().collect::<String>()))
     }),
     ("strings.split_n", 3, |context, operands| {
         let Value::Array(parts) = split(context, operands)? else {
@@ -61,6 +83,65 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
         Ok(Value::from(kept.to_vec()))
     }),
 ];
+
+/// The first places where a text has a part, in characters. One can be within another.
+fn places(context: &mut Context<'_, '_>, operands: &[Value], most: usize) -> Result<Vec<Value>> {
+    let (text, part) = (string(operands, 0)?, string(operands, 1)?);
+    if part.is_empty() {
+        return Err(Fault::Value("empty search character".to_owned()));
+    }
+    let (mut rest, mut before) = (text, 0);
+    let mut places = Vec::new();
+    context.charge_bytes(text.len())?;
+    while let Some(at) = rest.find(part).filter(|_| places.len() < most) {
+        // To look for a part takes as long as the part is.
+        context.charge_bytes(part.len())?;
+        context.charge_members(1)?;
+        let (skipped, found) = rest.split_at(at);
+        before += skipped.chars().count();
+        places.push(Value::from(before));
+        let mut characters = found.chars();
+        characters.next();
+        (rest, before) = (characters.as_str(), before + 1);
+    }
+    Ok(places)
+}
+
+/// Whether one of some texts begins or ends with one of others.
+fn any_match(
+    context: &mut Context<'_, '_>,
+    operands: &[Value],
+    matches: fn(&str, &str) -> bool,
+) -> Result<Value> {
+    let (searched, affixes) = (texts(operands, 0)?, texts(operands, 1)?);
+    let mut found = false;
+    for text in searched {
+        context.budget.steps(affixes.len() as u64)?;
+        found = found || affixes.iter().any(|affix| matches(text, affix));
+    }
+    Ok(Value::Bool(found))
+}
+
+/// A text, or those of an array or a set.
+fn texts(operands: &[Value], at: usize) -> Result<Vec<&str>> {
+    if let Value::String(text) = &operands[at] {
+        return Ok(vec![text]);
+    }
+    let members = members(operands, at)
+        .map_err(|_| wrong_type(at + 1, "one of {string, set, array}", &operands[at]))?;
+    let text = |member: &&Value| member.as_string().is_ok();
+    if let Some(other) = members.iter().find(|member| !text(member)) {
+        let (kind, found) = (value::kind(&operands[at]).name(), value::kind(other).name());
+        return Err(Fault::Type(format!(
+            "operand {} must be {kind} of strings but got {kind} containing {found}",
+            at + 1
+        )));
+    }
+    let texts = members
+        .into_iter()
+        .filter_map(|member| member.as_string().ok());
+    Ok(texts.map(|text| &**text).collect())
+}
 
 fn concat(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let separator = string(operands, 0)?;

@@ -1,8 +1,10 @@
 //! Builtins of ours, in tables. The expected results are OPA's.
 
+mod bounds;
 mod did;
 mod edges;
 pub(super) mod opa;
+mod vectors;
 
 use rstest::rstest;
 

@@ -158,6 +158,11 @@ fn numbers(numbers: &[i64]) -> Value {
     Value::from(numbers)
 }
 
+/// Whether a text is a time of a layout.
+pub(super) fn is_of(layout: &str, text: &str) -> bool {
+    parse::parse(layout, text).is_ok()
+}
+
 fn parsed(layout: &str, text: &str) -> Result<Value> {
     let (unix, nanosecond) = parse::parse(layout, text)?;
     calendar::nanoseconds(unix, nanosecond).map(Value::from)

@@ -59,9 +59,6 @@ pub enum ErrorKind {
         /// Why.
         message: String,
     },
-    /// A builtin function panicked.
-    #[error("the builtin function {0} failed unexpectedly")]
-    Panicked(&'static str),
     /// A number with more digits than there is room for.
     #[error("a number would have more than {} digits", MAX_DIGITS)]
     Digits,
@@ -90,9 +87,7 @@ impl ErrorKind {
             | Self::TemplateConflict => "eval_conflict_error",
             Self::Builtin { is_type: true, .. } => "eval_type_error",
             Self::Builtin { is_type: false, .. } => "eval_builtin_error",
-            Self::Refused { .. } | Self::Outside { .. } | Self::Panicked(_) => {
-                "eval_internal_error"
-            }
+            Self::Refused { .. } | Self::Outside { .. } => "eval_internal_error",
             Self::Digits | Self::Steps(_) | Self::Depth(_) | Self::Memory(_) | Self::Timeout(_) => {
                 "eval_cancel_error"
             }

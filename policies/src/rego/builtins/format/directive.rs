@@ -24,16 +24,37 @@ pub(super) struct Directive {
     pub(super) precision: Option<usize>,
 }
 
-/// Writes an operand. `None` if Go writes what is known to nobody else.
+/// Writes an operand. The error says why what Go writes is not known.
 pub(super) fn write(
     result: &mut String,
     directive: Directive,
     verb: char,
     operand: &Operand<'_>,
-) -> Option<()> {
-    let known = match (verb, operand) {
+) -> Result<(), &'static str> {
+    if !is_written(result, directive, verb, operand)? {
+        result.push_str("%!");
+        result.push(verb);
+        result.push('(');
+        result.push_str(operand.type_name());
+        if !matches!(operand, Operand::Nothing) {
+            result.push('=');
+            write(result, directive, 'v', operand)?;
+        }
+        result.push(')');
+    }
+    Ok(())
+}
+
+/// Writes an operand. `false` if it is not written with this verb.
+fn is_written(
+    result: &mut String,
+    directive: Directive,
+    verb: char,
+    operand: &Operand<'_>,
+) -> Result<bool, &'static str> {
+    Ok(match (verb, operand) {
         // The address of a pointer, and what is behind it.
-        ('p' | 'w', Operand::Big(_)) => return None,
+        ('p' | 'w', Operand::Big(_)) => return Err("addresses are known to nobody"),
         ('T', operand) => {
             directive.text(result, operand.type_name());
             true
@@ -45,17 +66,24 @@ pub(super) fn write(
         (verb, Operand::Integer(integer)) => directive.integer(result, verb, *integer),
         (verb, Operand::Float(float)) => directive.float(result, verb, *float),
         (verb, Operand::Text(text)) => directive.string(result, verb, text),
-    };
-    if !known {
-        result.push_str("%!");
-        result.push(verb);
-        result.push('(');
-        result.push_str(operand.type_name());
-        result.push('=');
-        write(result, directive, 'v', operand)?;
-        result.push(')');
-    }
-    Some(())
+        (verb, Operand::Named(operand, _)) => is_written(result, directive, verb, operand)?,
+        ('t' | 'v', Operand::Boolean(truth)) => {
+            directive.pad(result, if *truth { "true" } else { "false" });
+            true
+        }
+        ('v', Operand::Nothing) => {
+            directive.pad(result, "<nil>");
+            true
+        }
+        (_, Operand::Boolean(_) | Operand::Nothing) => false,
+        ('v', Operand::Collection(text, _)) if directive == Directive::default() => {
+            result.push_str(text);
+            true
+        }
+        (_, Operand::Collection(..)) => {
+            return Err("of collections, only what `%v` writes is known");
+        }
+    })
 }
 
 impl Directive {

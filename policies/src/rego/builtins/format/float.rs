@@ -9,7 +9,11 @@ const MOST_DIGITS: usize = 1100;
 const MANTISSA_BITS: u32 = 52;
 
 /// The text of a float's magnitude. Without a precision, as many digits as name it.
-pub(super) fn magnitude(float: f64, verb: char, precision: Option<usize>) -> String {
+pub(in crate::rego::builtins) fn magnitude(
+    float: f64,
+    verb: char,
+    precision: Option<usize>,
+) -> String {
     let float = float.abs();
     match verb {
         'b' => binary(float),

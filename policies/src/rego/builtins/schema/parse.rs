@@ -1,6 +1,6 @@
 //! Schemas: what they say, and what is wrong with them.
 
-use super::{Context, Fault, Result, canonical, refused};
+use super::{Context, Fault, Result, canonical, draft::Draft, format::Format, limits, refused};
 use crate::rego::{
     builtins::{call, lookup},
     value::{Value, elements, number},
@@ -26,6 +26,7 @@ pub(super) struct Schema {
     pub(super) exclusive_maximum: Option<Value>,
     pub(super) length: Between,
     pub(super) pattern: Option<String>,
+    pub(super) format: Option<Format>,
     pub(super) property_count: Between,
     pub(super) required: Vec<String>,
     pub(super) item_count: Between,
@@ -73,10 +74,6 @@ pub(super) enum Items {
     Each(Vec<Schema>),
 }
 
-const TYPES: [&str; 7] = [
-    "array", "boolean", "integer", "number", "null", "object", "string",
-];
-
 /// Reads a schema. What is wrong with it is a [`Fault::Value`].
 pub(super) fn schema(
     name: &'static str,
@@ -89,10 +86,16 @@ pub(super) fn schema(
     if has_address(document) {
         return Err(refused(name, BEYOND));
     }
-    Parser { name, context }.schema(document)
+    let draft = Draft::of(name, document)?;
+    let mut parser = Parser {
+        name,
+        context,
+        draft,
+    };
+    parser.schema(document)
 }
 
-const BEYOND: &str = "schemas with `$ref`, `$id`, `id`, `$schema` or `format` are not known";
+const BEYOND: &str = "schemas with `$ref`, `$id` or `id` are not known";
 
 /// Whether a part says how it is referred to: two with the same address are a fault in OPA.
 fn has_address(document: &Value) -> bool {
@@ -109,23 +112,24 @@ fn has_address(document: &Value) -> bool {
 struct Parser<'p, 'c, 'q> {
     name: &'static str,
     context: &'p mut Context<'c, 'q>,
+    draft: Draft,
 }
 
-fn wrong(message: impl Into<String>) -> Fault {
+pub(super) fn wrong(message: impl Into<String>) -> Fault {
     Fault::Value(message.into())
 }
 
-fn invalid_type(expected: &str, given: &str) -> Fault {
+pub(super) fn invalid_type(expected: &str, given: &str) -> Fault {
     wrong(format!(
         "Invalid type. Expected: {expected}, given: {given}"
     ))
 }
 
-fn must_be(keyword: &str, what: &str) -> Fault {
+pub(super) fn must_be(keyword: &str, what: &str) -> Fault {
     wrong(format!("{keyword} must be of {what}"))
 }
 
-fn text(document: &Value) -> Option<&str> {
+pub(super) fn text(document: &Value) -> Option<&str> {
     match document {
         Value::String(text) => Some(text),
         _ => None,
@@ -133,7 +137,7 @@ fn text(document: &Value) -> Option<&str> {
 }
 
 /// A keyword's value.
-fn keyword<'v>(document: &'v Value, keyword: &str) -> Option<&'v Value> {
+pub(super) fn keyword<'v>(document: &'v Value, keyword: &str) -> Option<&'v Value> {
     match document {
         Value::Object(object) => object.get(&Value::from(keyword)),
         _ => None,
@@ -166,7 +170,7 @@ impl Parser<'_, '_, '_> {
         if !matches!(document, Value::Object(_)) {
             return Err(wrong("Expected: Valid Schema, given: Invalid JSON"));
         }
-        let beyond = ["$ref", "$id", "id", "$schema", "format"];
+        let beyond = ["$ref", "$id", "id"];
         if beyond.iter().any(|word| keyword(document, word).is_some()) {
             return Err(refused(self.name, BEYOND));
         }
@@ -177,10 +181,10 @@ impl Parser<'_, '_, '_> {
             }
         }
         let mut schema = Schema::default();
-        types(document, &mut schema)?;
+        limits::types(document, &mut schema)?;
         self.of_objects(document, &mut schema)?;
         self.of_arrays(document, &mut schema)?;
-        numbers(document, &mut schema)?;
+        limits::numbers(self.draft, document, &mut schema)?;
         self.counts(document, &mut schema)?;
         self.values(document, &mut schema)?;
         self.combinations(document, &mut schema)?;
@@ -297,6 +301,10 @@ impl Parser<'_, '_, '_> {
             }
             schema.pattern = Some(pattern.to_owned());
         }
+        if let Some(format) = keyword(document, "format") {
+            let format = text(format).ok_or_else(|| invalid_type("string", "format"))?;
+            schema.format = Format::named(self.name, format)?;
+        }
         schema.property_count = self.between(document, "minProperties", "maxProperties")?;
         for name in list(document, "required")?.unwrap_or_default() {
             let name = text(name).ok_or_else(|| invalid_type("string", "required"))?;
@@ -385,6 +393,9 @@ impl Parser<'_, '_, '_> {
             ("else", &mut schema.alternative),
         ];
         for (word, place) in single {
+            if self.draft == Draft::Six && word != "not" {
+                continue;
+            }
             if let Some(document) = keyword(document, word) {
                 if !is_schema(document) {
                     return Err(must_be(word, "an object"));
@@ -396,7 +407,7 @@ impl Parser<'_, '_, '_> {
     }
 
     fn is_pattern(&mut self, pattern: &str) -> Result<bool> {
-        let is_valid = lookup("regex.is_valid").expect("regorus knows regular expressions");
+        let is_valid = lookup("regex.is_valid").expect("it is in a table of ours");
         let valid = call(is_valid, self.context, &[Value::from(pattern)])?;
         Ok(valid == Value::Bool(true))
     }
@@ -414,80 +425,4 @@ fn list<'v>(document: &'v Value, word: &str) -> Result<Option<&'v [Value]>> {
             None => Err(must_be(word, "an array")),
         },
     }
-}
-
-fn types(document: &Value, schema: &mut Schema) -> Result<()> {
-    let Some(types) = keyword(document, "type") else {
-        return Ok(());
-    };
-    let listed = match elements(types) {
-        Some(listed) => listed,
-        None => std::slice::from_ref(types),
-    };
-    for name in listed {
-        let fault = || invalid_type("type", "string/Array Of Strings");
-        let name = text(name).ok_or_else(fault)?;
-        if !TYPES.contains(&name) {
-            let valid = TYPES.join(" ");
-            return Err(wrong(format!(
-                "has a primitive type that is NOT VALID -- given: /{name}/ Expected valid values \
-                 are:[{valid}]"
-            )));
-        }
-        if schema.types.iter().any(|other| other == name) {
-            return Err(wrong(format!("{name} type is duplicated")));
-        }
-        schema.types.push(name.to_owned());
-    }
-    Ok(())
-}
-
-fn numbers(document: &Value, schema: &mut Schema) -> Result<()> {
-    if let Some(multiple) = keyword(document, "multipleOf") {
-        if !number::is_number(multiple) {
-            return Err(invalid_type("Number", "multipleOf"));
-        }
-        if number::compare(multiple, &Value::from(0)).is_le() {
-            return Err(wrong("multipleOf must be strictly greater than 0"));
-        }
-        schema.multiple_of = Some(multiple.clone());
-    }
-    limit(
-        document,
-        ["minimum", "exclusiveMinimum"],
-        &mut schema.minimum,
-        &mut schema.exclusive_minimum,
-    )?;
-    limit(
-        document,
-        ["maximum", "exclusiveMaximum"],
-        &mut schema.maximum,
-        &mut schema.exclusive_maximum,
-    )
-}
-
-/// A limit, and one that does not belong to what is allowed: a number, or whether the other one is.
-fn limit(
-    document: &Value,
-    [word, exclusive_word]: [&str; 2],
-    limit: &mut Option<Value>,
-    exclusive: &mut Option<Value>,
-) -> Result<()> {
-    if let Some(value) = keyword(document, word) {
-        if !number::is_number(value) {
-            return Err(must_be(word, "a Number"));
-        }
-        *limit = Some(value.clone());
-    }
-    match keyword(document, exclusive_word) {
-        Some(Value::Bool(_)) if limit.is_none() => {
-            let message = format!("{exclusive_word} cannot be used without {word}");
-            return Err(wrong(message));
-        }
-        Some(Value::Bool(true)) => *exclusive = limit.take(),
-        None | Some(Value::Bool(false)) => {}
-        Some(value) if number::is_number(value) => *exclusive = Some(value.clone()),
-        Some(_) => return Err(invalid_type("boolean/number", exclusive_word)),
-    }
-    Ok(())
 }

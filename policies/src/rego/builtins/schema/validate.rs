@@ -424,6 +424,12 @@ impl Validator<'_, '_, '_> {
             let message = format!("{field} must be one of the following: {allowed}");
             outcome.add(self.context, "enum", place, message)?;
         }
+        if let (Some(format), Value::String(text)) = (schema.format, document)
+            && !format.is_of(self.context, text)?
+        {
+            let message = format!("Does not match format '{}'", format.name());
+            outcome.add(self.context, "format", place, message)?;
+        }
         outcome.score += 1;
         Ok(())
     }
@@ -436,7 +442,7 @@ impl Validator<'_, '_, '_> {
     }
 
     fn matches(&mut self, pattern: &str, text: &str) -> Result<bool> {
-        let matches = lookup("regex.match").expect("regorus knows regular expressions");
+        let matches = lookup("regex.match").expect("it is in a table of ours");
         let operands = [Value::from(pattern), Value::from(text)];
         Ok(call(matches, self.context, &operands)? == Value::Bool(true))
     }

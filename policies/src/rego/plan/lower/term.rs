@@ -169,10 +169,10 @@ impl Lowering<'_> {
             Callee::Builtin(name) => {
                 let id = builtins::lookup(name)?;
                 // Where something stands in for it, a call without that ends the evaluation.
-                if let Some(reason) = builtins::refusal_of(id, self.withheld)
+                if let Some(refusal) = builtins::refusal_of(id, self.withheld)
                     && !self.replaced.targets.contains(name)
                 {
-                    self.unsupported(span, &format!("the function `{name}`: {reason}"));
+                    self.findings.refused(span, name, refusal);
                     return None;
                 }
                 Some(ir::Callee::Builtin(id))
