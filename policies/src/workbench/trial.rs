@@ -75,13 +75,13 @@ impl Suite<'_> {
             }
         };
         let failed = if test.has_cases {
-            outcome::cases(&value, &cases, None).0
+            outcome::cases(&test.location, &value, &cases, None).0
         } else {
             value != Value::Bool(true)
         };
         let explanation = failed.then(|| self.explain(entry, trial));
         let found = if test.has_cases {
-            outcome::cases(&value, &cases, explanation.as_ref()).1
+            outcome::cases(&test.location, &value, &cases, explanation.as_ref()).1
         } else {
             std::collections::BTreeMap::new()
         };

@@ -187,13 +187,17 @@ pub struct Explainer {
 struct Entry {
     rule: String,
     span: Span,
-    names: Box<[(Slot, Box<str>)]>,
+    names: Names,
+    /// Those that only inner blocks bind.
+    inner_names: Names,
     /// Where the steps of the body are.
     steps: Steps,
     takes: bool,
     solutions: Vec<Solution>,
     more: usize,
     default: Option<String>,
+    /// The condition within an inner block that failed last.
+    inner: Option<(Span, Vec<Named>)>,
     /// The furthest condition that held.
     held: Option<usize>,
     /// The furthest condition that failed.
@@ -203,6 +207,9 @@ struct Entry {
     reason: Reason,
     asked: Vec<Self>,
 }
+
+/// Variables with their slots.
+type Names = Box<[(Slot, Box<str>)]>;
 
 /// A condition that failed: its number, its place, and what it mentions.
 type Furthest = (usize, Span, Vec<Named>);
@@ -235,6 +242,8 @@ impl Entry {
             rule: path_name(&rule.path),
             span: definition.span,
             names: definition.names.clone(),
+            inner_names: definition.inner_names.clone(),
+            inner: None,
             steps: Steps::new(&definition.body.steps),
             takes: false,
             solutions: Vec::new(),
@@ -330,7 +339,11 @@ impl Observer for Explainer {
 
     fn holds(&mut self, step: &Step) {
         if let Some(entry) = self.current() {
-            entry.held = entry.held.max(entry.steps.number(step));
+            let number = entry.steps.number(step);
+            if number.is_some() {
+                entry.inner = None;
+            }
+            entry.held = entry.held.max(number);
             if begins_case(step) && entry.cases.len() < MAX_CASES {
                 entry.cases.push(None);
             }
@@ -339,9 +352,17 @@ impl Observer for Explainer {
 
     fn fails(&mut self, step: &Step, view: View<'_>) {
         let Some(entry) = self.current() else { return };
+        let is_every = matches!(step.kind, StepKind::Every(_));
         let Some(number) = entry.steps.number(step) else {
+            // Of `every` within `every`, the condition that failed is the innermost.
+            if !is_every || entry.inner.is_none() {
+                let names = entry.inner_names.iter().chain(&entry.names);
+                let names: Names = names.cloned().collect();
+                entry.inner = Some((step.span, mentions::of(step, &names, view)));
+            }
             return;
         };
+        let inner = entry.inner.take().filter(|_| is_every);
         let is_further = |failed: &Option<Furthest>| {
             failed
                 .as_ref()
@@ -352,8 +373,9 @@ impl Observer for Explainer {
         if !of_all && !of_case {
             return;
         }
-        let values = mentions::of(step, &entry.names, view);
-        let failed = Some((number, step.span, values));
+        let (span, values) =
+            inner.unwrap_or_else(|| (step.span, mentions::of(step, &entry.names, view)));
+        let failed = Some((number, span, values));
         if of_case && let Some(case) = entry.cases.last_mut() {
             case.clone_from(&failed);
         }
@@ -402,6 +424,8 @@ impl Observer for Explainer {
             rule: path_name(&rule.path),
             span: default.span,
             names: Box::default(),
+            inner_names: Box::default(),
+            inner: None,
             steps: Steps::new(&[]),
             takes: true,
             solutions: Vec::new(),
