@@ -80,6 +80,7 @@ fn are_answered_like_opa(
 #[case(&["data.bad.x", "-d", "bad.rego"])]
 #[case(&["data.conflict.x", "-d", "conflict.rego"])]
 #[case(&["to_number(\"x\")", "--strict-builtin-errors"])]
+#[case(&["x := 0; 1 / x", "--strict-builtin-errors"])]
 #[case(&["print(x)"])]
 fn faults_are_those_of_opa(#[case] arguments: &[&str]) {
     let root = TempDir::new().unwrap();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     look::{self, Look, Seen},
-    material::{self, Material, apart, fault, report},
+    material::{self, Material, apart, fault, located, report},
 };
 use crate::{
     Diagnostic, Diagnostics, Document, RegoVersion,
@@ -124,7 +124,10 @@ impl Material {
         let solution = |found: Value| asked.solution(&found, &entry.conditions, sources);
         let solutions = match result {
             Ok(found) => Ok(found.into_iter().map(solution).collect()),
-            Err(error) => Err(fault(sources, &error)),
+            Err(error) => {
+                let error = located(plan, entry, self.evaluation(setting), *error);
+                Err(fault(sources, &error))
+            }
         };
         Answer {
             solutions,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     look::Look,
-    material::fault,
+    material::{fault, located},
     outcome::{self, Outcome, Verdict},
     query::{Limits, Setting},
     suite::{Suite, Test},
@@ -161,9 +161,11 @@ impl Suite<'_> {
         };
         let first = |values: Vec<Value>| values.into_iter().next().unwrap_or(Value::Undefined);
         Evaluated {
-            result: result
-                .map(first)
-                .map_err(|error| fault(&self.material.sources, &error)),
+            result: result.map(first).map_err(|error| {
+                let question = self.material.evaluation(&setting);
+                let error = located(&self.plan, entry, question, *error);
+                fault(&self.material.sources, &error)
+            }),
             record,
         }
     }

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use portcullis_policies::workbench::{Case, Failure, Verdict};
 
-use super::Result;
+use super::Tested;
 use crate::directory::printable;
 
 /// One test case.
@@ -30,7 +30,7 @@ enum State {
 }
 
 /// All results.
-pub(super) fn report(results: &[Result]) -> String {
+pub(super) fn report(results: &[Tested]) -> String {
     let mut suites: BTreeMap<&str, Vec<Reported>> = BTreeMap::new();
     for result in results {
         let suite = suites.entry(&result.test.package).or_default();
@@ -72,7 +72,7 @@ fn sums<'r>(cases: impl Iterator<Item = &'r Reported>) -> String {
 
 /// The test cases of a result. The time and what was printed are those of all cases, and so the
 /// first one's.
-fn reported(result: &Result) -> Vec<Reported> {
+fn reported(result: &Tested) -> Vec<Reported> {
     let outcome = &result.outcome;
     let case = |name: String, state: State| Reported {
         name,

@@ -175,8 +175,12 @@ fn errors_of_the_evaluation() {
     strict.input = Some(crate::Document::read(r#"{"x": 1}"#).unwrap());
     assert_eq!(shown(&material.ask(&divide, &strict).unwrap()), "undefined");
     strict.strict_errors = true;
-    let error = shown(&material.ask(&divide, &strict).unwrap());
-    assert_eq!(error, "eval_builtin_error: div: divide by zero");
+    let answer = material.ask(&divide, &strict).unwrap();
+    insta::assert_snapshot!(answer.solutions.unwrap_err(), @r"
+    <query>:1:1: eval_builtin_error: div: divide by zero
+      | 1 / (input.x - input.x)
+      | ^^^^^^^^^^^^^^^^^^^^^^^
+    ");
     strict.limits.time = Some(std::time::Duration::ZERO);
     let endless = query(
         "count([1 | some i in numbers.range(1, 1000); some j in numbers.range(1, 1000); i == j])",

@@ -10,7 +10,7 @@ use crate::workbench::{Case, Failure, Filter, Outcome, Test, Trial, Verdict};
 
 fn trial() -> Trial {
     Trial {
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         now: Timestamp::UNIX_EPOCH,
         seed: 1,
         coverage: false,
