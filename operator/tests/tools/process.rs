@@ -2,8 +2,9 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use serde_json::Value as Json;
@@ -52,6 +53,22 @@ pub(crate) fn opa(folder: &Path, arguments: &[&str]) -> Ran {
     Ran::of(
         ran.expect("`opa` must be on the PATH: `make opa` builds it into ~/.cache/portcullis/bin"),
     )
+}
+
+/// Runs a program in a folder, with a text as its standard input.
+pub(crate) fn tell(program: &str, folder: &Path, arguments: &[&str], text: &str) -> Ran {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program must start");
+    let mut stdin = child.stdin.take().expect("it was piped");
+    stdin.write_all(text.as_bytes()).unwrap();
+    drop(stdin);
+    Ran::of(child.wait_with_output().unwrap())
 }
 
 /// Writes files below `root`.

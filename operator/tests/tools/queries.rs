@@ -3,7 +3,7 @@
 use rstest::rstest;
 use tempfile::TempDir;
 
-use crate::process::{opa, portcullis, write};
+use crate::process::{PORTCULLIS, opa, portcullis, tell, write};
 
 const QUERIES: &[&str] = &[
     "x > 1; x = 2",
@@ -175,4 +175,18 @@ fn coverage_is_that_of_opa() {
     let theirs = opa(root.path(), &arguments);
     let ours = portcullis(root.path(), &arguments);
     assert_eq!(lines(ours.json()), lines(theirs.json()));
+}
+
+/// The query or the input comes from standard input.
+#[rstest]
+#[case(&["--stdin", "-i", "input.json"], "x := input.x\ny := 1")]
+#[case(&["-I", "input.x"], r#"{"x": 8}"#)]
+#[case(&["-I", "input.x"], "x: 8\n")]
+fn standard_input(#[case] arguments: &[&str], #[case] text: &str) {
+    let root = TempDir::new().unwrap();
+    write(root.path(), &[("input.json", r#"{"x": 7}"#)]);
+    let arguments = [&["eval"], arguments].concat();
+    let theirs = tell("opa", root.path(), &arguments, text);
+    let ours = tell(PORTCULLIS, root.path(), &arguments, text);
+    assert_eq!(ours, theirs);
 }

@@ -60,13 +60,6 @@ pub enum Failure {
     Value(Location, String),
 }
 
-impl Outcome {
-    /// Whether it passed, or was skipped.
-    pub fn is_good(&self) -> bool {
-        matches!(self.verdict, Verdict::Pass | Verdict::Skip)
-    }
-}
-
 /// What the test at a place, which has cases, makes of its value and of the cases that were begun.
 pub(super) fn cases(
     place: &Location,

@@ -34,7 +34,7 @@ fn setting(input: &str) -> Setting {
         input: Some(input),
         now: Timestamp::UNIX_EPOCH,
         seed: 1,
-        limits: super::Limits::default(),
+        timeout: None,
         strict_errors: false,
         look: Look::default(),
     }

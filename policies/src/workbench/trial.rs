@@ -11,7 +11,7 @@ use super::{
     look::Look,
     material::{fault, located},
     outcome::{self, Outcome, Verdict},
-    query::{Limits, Setting},
+    query::Setting,
     suite::{Suite, Test},
 };
 use crate::{
@@ -143,9 +143,7 @@ impl Suite<'_> {
             input: None,
             now: trial.now,
             seed: trial.seed,
-            limits: Limits {
-                time: Some(trial.timeout),
-            },
+            timeout: Some(trial.timeout),
             strict_errors: false,
             look: Look::default(),
         };
@@ -185,6 +183,13 @@ fn refused(test: &Test) -> Verdict {
 }
 
 impl Outcome {
+    /// There was no thread to run a test on.
+    pub(super) fn not_run() -> Self {
+        let fault = Diagnostic::new("internal_error", "there is no thread to run the test on");
+        let remedy = "run fewer tests at once, with `--parallel`";
+        Self::bare(Verdict::Error(fault.with_remedy(remedy)), Duration::ZERO)
+    }
+
     fn bare(verdict: Verdict, duration: Duration) -> Self {
         Self {
             verdict,

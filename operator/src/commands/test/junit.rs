@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use portcullis_policies::workbench::{Case, Failure, Verdict};
 
 use super::Tested;
-use crate::directory::printable;
+use crate::{directory::printable, presentation::printable_lines};
 
 /// One test case.
 struct Reported {
@@ -155,7 +155,7 @@ impl Reported {
             "" => String::new(),
             printed => format!(
                 "      <system-out>{}</system-out>\n",
-                escaped(&printable(printed))
+                escaped(&printable_lines(printed))
             ),
         };
         if inside.is_empty() && printed.is_empty() {

@@ -27,6 +27,7 @@
 //! Definitions, rules within each other, solutions, variables and the text of values are limited, by
 //! the constants below. What is left out is counted.
 
+mod failures;
 mod mentions;
 mod render;
 mod shown;
@@ -71,20 +72,6 @@ pub struct Explanation {
     pub rules: Vec<Tried>,
     /// How many more were tried than are shown.
     pub omitted: usize,
-}
-
-impl Explanation {
-    /// Leaves out what holds, and asked for nothing that does not.
-    pub fn keep_failures(&mut self) {
-        keep_failures(&mut self.rules);
-    }
-}
-
-fn keep_failures(rules: &mut Vec<Tried>) {
-    rules.retain_mut(|tried| {
-        keep_failures(&mut tried.asked);
-        !tried.asked.is_empty() || matches!(tried.outcome, Outcome::Fails(_))
-    });
 }
 
 /// One definition of a rule that was tried.
@@ -196,7 +183,9 @@ struct Entry {
     solutions: Vec<Solution>,
     more: usize,
     default: Option<String>,
-    /// The condition within an inner block that failed last.
+    /// The condition that is looked at is `every`.
+    every: bool,
+    /// The condition within `every` that failed last.
     inner: Option<(Span, Vec<Named>)>,
     /// The furthest condition that held.
     held: Option<usize>,
@@ -243,6 +232,7 @@ impl Entry {
             span: definition.span,
             names: definition.names.clone(),
             inner_names: definition.inner_names.clone(),
+            every: false,
             inner: None,
             steps: Steps::new(&definition.body.steps),
             takes: false,
@@ -337,13 +327,18 @@ impl Observer for Explainer {
         }
     }
 
+    fn looks_at(&mut self, step: &Step) {
+        if let Some(entry) = self.current()
+            && entry.steps.number(step).is_some()
+        {
+            entry.every = matches!(step.kind, StepKind::Every(_));
+            entry.inner = None;
+        }
+    }
+
     fn holds(&mut self, step: &Step) {
         if let Some(entry) = self.current() {
-            let number = entry.steps.number(step);
-            if number.is_some() {
-                entry.inner = None;
-            }
-            entry.held = entry.held.max(number);
+            entry.held = entry.held.max(entry.steps.number(step));
             if begins_case(step) && entry.cases.len() < MAX_CASES {
                 entry.cases.push(None);
             }
@@ -355,7 +350,7 @@ impl Observer for Explainer {
         let is_every = matches!(step.kind, StepKind::Every(_));
         let Some(number) = entry.steps.number(step) else {
             // Of `every` within `every`, the condition that failed is the innermost.
-            if !is_every || entry.inner.is_none() {
+            if entry.every && (!is_every || entry.inner.is_none()) {
                 let names = entry.inner_names.iter().chain(&entry.names);
                 let names: Names = names.cloned().collect();
                 entry.inner = Some((step.span, mentions::of(step, &names, view)));
@@ -425,6 +420,7 @@ impl Observer for Explainer {
             span: default.span,
             names: Box::default(),
             inner_names: Box::default(),
+            every: false,
             inner: None,
             steps: Steps::new(&[]),
             takes: true,

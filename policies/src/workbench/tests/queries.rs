@@ -181,7 +181,7 @@ fn errors_of_the_evaluation() {
       | 1 / (input.x - input.x)
       | ^^^^^^^^^^^^^^^^^^^^^^^
     ");
-    strict.limits.time = Some(std::time::Duration::ZERO);
+    strict.timeout = Some(std::time::Duration::ZERO);
     let endless = query(
         "count([1 | some i in numbers.range(1, 1000); some j in numbers.range(1, 1000); i == j])",
     );
