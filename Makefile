@@ -54,7 +54,7 @@ run: ## build and start `portcullis serve` on the shipped library
 	cargo run --locked --release -p portcullis-operator -- serve
 
 .PHONY: check
-check: tools ## the quick loop: format, lints, unit and integration tests; no cluster
+check: tools opa ## the quick loop: format, lints, unit and integration tests; no cluster
 	cargo fmt --all --check
 	cargo clippy $(WITHOUT_CLUSTER) --all-targets -- -D warnings
 	cargo nextest run $(WITHOUT_CLUSTER)

@@ -25,7 +25,7 @@ pub fn clean(text: &str) -> String {
 }
 
 /// Control characters, line separators, and the marks that change the direction of the text.
-pub(crate) fn is_hostile(c: char) -> bool {
+pub fn is_hostile(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

@@ -25,7 +25,7 @@ pub use look::{Look, Seen};
 pub use material::{Material, Source, glob};
 pub use outcome::{Case, Failure, Outcome, Verdict};
 pub use profile::{Cost, Profile};
-pub use query::{Answer, Expression, Limits, Query, Setting, Solution};
+pub use query::{Answer, Expression, QUERY, Query, Setting, Solution};
 pub use suite::{Filter, Suite, Test};
 pub use trial::{Bench, Trial};
 

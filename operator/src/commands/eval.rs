@@ -13,7 +13,7 @@ use std::{
 use anyhow::Context as _;
 use portcullis_policies::{
     Diagnostic, Diagnostics, Document, Timestamp,
-    workbench::{Answer, Limits, Look, Material, Query, Setting},
+    workbench::{Answer, Look, Material, Query, Setting},
 };
 
 pub use arguments::{Arguments, Explain, Format};
@@ -99,9 +99,7 @@ impl Plan {
                 input: None,
                 now: Timestamp::now(),
                 seed: seed(),
-                limits: Limits {
-                    time: (!arguments.timeout.is_zero()).then_some(arguments.timeout),
-                },
+                timeout: (!arguments.timeout.is_zero()).then_some(arguments.timeout),
                 strict_errors: arguments.strict_builtin_errors,
                 look: Look {
                     coverage: arguments.coverage,

@@ -37,7 +37,7 @@ const BENCH_TIME: Duration = Duration::from_secs(1);
 
 /// What became of a test, and how fast it is.
 #[derive(Clone, Debug)]
-struct Result {
+struct Tested {
     test: Test,
     outcome: Outcome,
     bench: Option<Bench>,
@@ -164,7 +164,7 @@ impl Plan {
         }
     }
 
-    fn material(&self) -> std::result::Result<Material, Vec<Diagnostic>> {
+    fn material(&self) -> Result<Material, Vec<Diagnostic>> {
         let loaded = self.load.run()?;
         Material::read(loaded.sources, &loaded.data, false).map_err(|faults| all(&faults))
     }
@@ -195,7 +195,7 @@ impl Plan {
         };
         let mut results = Vec::new();
         let mut printed = Ok(());
-        let mut take = |result: Result| {
+        let mut take = |result: Tested| {
             if let (Some(printer), Ok(())) = (&mut printer, &printed) {
                 printed = printer.result(&result, out);
             }
@@ -216,14 +216,14 @@ impl Plan {
         Ok(self.status(&results))
     }
 
-    fn each(&self, suite: &Suite<'_>, take: &mut impl FnMut(Result)) {
+    fn each(&self, suite: &Suite<'_>, take: &mut impl FnMut(Tested)) {
         let trial = self.trial();
         if self.bench {
             // One after the other, so that none slows another down.
             for test in suite.tests() {
                 let (outcome, bench) = suite.bench(test, &trial, BENCH_TIME);
                 let test = test.clone();
-                take(Result {
+                take(Tested {
                     test,
                     outcome,
                     bench,
@@ -232,7 +232,7 @@ impl Plan {
             return;
         }
         suite.run(self.threads, &trial, |test, outcome| {
-            take(Result {
+            take(Tested {
                 test: test.clone(),
                 outcome,
                 bench: None,
@@ -244,15 +244,15 @@ impl Plan {
     fn covered(&self, suite: &Suite<'_>, out: &mut impl Write) -> io::Result<Status> {
         let mut results = Vec::new();
         let report = suite.run(self.threads, &self.trial(), |test, outcome| {
-            results.push(Result {
+            results.push(Tested {
                 test: test.clone(),
                 outcome,
                 bench: None,
             });
         });
         let is_bad =
-            |result: &&Result| matches!(result.outcome.verdict, Verdict::Fail | Verdict::Error(_));
-        let bad: Vec<Result> = results.iter().filter(is_bad).cloned().collect();
+            |result: &&Tested| matches!(result.outcome.verdict, Verdict::Fail | Verdict::Error(_));
+        let bad: Vec<Tested> = results.iter().filter(is_bad).cloned().collect();
         if !bad.is_empty() {
             // As in OPA, nothing is covered by tests that fail.
             let mut printer = pretty::Printer::new(self.verbose, false);
@@ -291,8 +291,8 @@ impl Plan {
         }
     }
 
-    fn status(&self, results: &[Result]) -> Status {
-        let is_well = |result: &Result| match result.outcome.verdict {
+    fn status(&self, results: &[Tested]) -> Status {
+        let is_well = |result: &Tested| match result.outcome.verdict {
             Verdict::Pass => true,
             Verdict::Skip => self.skipped_is_well,
             Verdict::Fail | Verdict::Error(_) => false,

@@ -196,8 +196,13 @@ async fn a_policy_asks_a_server() {
     let decision = off_the_reactor(move || {
         let entry = Entry {
             object: ObjectKey::new("ClusterPolicy", None, "it"),
-            policy: Arc::new(Policy::compile_within(definition, Arc::new(network))),
+            policy: Arc::new(Policy::compile_within(
+                definition,
+                &|_| None,
+                Arc::new(network),
+            )),
             locks: Vec::new(),
+            imported_locks: Vec::new(),
         };
         let request = Request {
             id: Arc::from("id"),

@@ -6,7 +6,7 @@ mod time;
 
 use std::fmt::Write as _;
 
-use portcullis_policies::Diagnostic;
+use portcullis_policies::{Diagnostic, text::is_hostile, workbench::QUERY};
 use serde::Serialize;
 
 pub(crate) use json::{compact, pretty};
@@ -18,7 +18,7 @@ use crate::directory::printable;
 /// Text for a terminal, line by line, without what a file could forge beside it.
 pub(crate) fn printable_lines(text: &str) -> String {
     let lines = text.split('\n').map(|line| {
-        let visible = |c: char| if c != '\t' && c.is_control() { ' ' } else { c };
+        let visible = |c: char| if c != '\t' && is_hostile(c) { ' ' } else { c };
         line.chars().map(visible).collect::<String>()
     });
     let mut shown = lines.collect::<Vec<_>>().join("\n");
@@ -73,7 +73,7 @@ impl<'f> From<&'f Diagnostic> for Fault<'f> {
 impl From<&portcullis_policies::Location> for Place {
     fn from(location: &portcullis_policies::Location) -> Self {
         // OPA has no name for the query.
-        let is_query = location.file.starts_with('<');
+        let is_query = location.file == QUERY;
         Self {
             file: if is_query {
                 String::new()

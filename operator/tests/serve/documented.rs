@@ -1,17 +1,14 @@
 //! What docs/serve.md and docs/api.md show is what happens: their commands are run as they stand
 //! there, one after the other, and what they print is compared with what they are said to print.
 
-use std::{ffi::OsStr, fs, path::Path, process::Command};
+use std::{ffi::OsStr, path::Path, process::Command};
 
 use tempfile::TempDir;
 
-use crate::process::{PORTCULLIS, Server};
-
-/// A command, and what it prints.
-struct Example {
-    command: String,
-    expected: String,
-}
+use crate::{
+    document::{Example, document, examples, is_like},
+    process::{PORTCULLIS, Server},
+};
 
 #[test]
 fn serving_is_what_is_shown() {
@@ -65,19 +62,6 @@ fn the_evaluation_api_is_what_is_shown() {
     }
 }
 
-/// Whether a text is like a pattern in which `…` stands for anything.
-fn is_like(text: &str, pattern: &str) -> bool {
-    let Some((first, rest)) = pattern.split_once('…') else {
-        return text == pattern;
-    };
-    let (middle, last) = rest.rsplit_once('…').unwrap_or(("", rest));
-    let inner = text
-        .strip_prefix(first)
-        .and_then(|text| text.strip_suffix(last));
-    let skip = |text, part| Some(str::split_once(text, part)?.1);
-    inner.is_some_and(|inner| middle.split('…').try_fold(inner, skip).is_some())
-}
-
 /// The document shows the fault as the log tells it.
 fn check_fault(server: &Server) {
     let document = document("serve.md");
@@ -116,30 +100,4 @@ fn as_documented(printed: &str, server: &Server) -> String {
         .replace(&server.admin, "127.0.0.1:8080")
         .trim_end()
         .to_owned()
-}
-
-fn document(name: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
-    let path = folder.join(name);
-    fs::read_to_string(path).expect("the document must be there")
-}
-
-/// The lines of all blocks of the document's console: commands behind `$ `, and what they print.
-fn examples(document: &str) -> Vec<Example> {
-    let blocks = document.split("```console\n").skip(1);
-    let blocks = blocks.filter_map(|block| Some(block.split_once("```")?.0));
-    let mut examples: Vec<Example> = Vec::new();
-    for line in blocks.flat_map(str::lines) {
-        if let Some(command) = line.strip_prefix("$ ") {
-            let command = command.to_owned();
-            examples.push(Example {
-                command,
-                expected: String::new(),
-            });
-        } else if let Some(example) = examples.last_mut() {
-            example.expected += line;
-            example.expected.push('\n');
-        }
-    }
-    examples
 }

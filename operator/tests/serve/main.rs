@@ -6,6 +6,8 @@
     reason = "a panic fails the test and says where"
 )]
 
+#[path = "../shared/document.rs"]
+mod document;
 mod documented;
 mod endings;
 mod help;

@@ -6,10 +6,11 @@ use crate::{
         ast::{Module, Version},
         builtins::glob_match,
         compile::Options,
-        execute::{Error, ErrorKind},
+        execute::{self, Error, ErrorKind, Observer, Question as Evaluation},
         named_by_keywords, on_large_stack, parse,
+        plan::ir::{Entry, Plan, Step},
         shared::{self, Shared},
-        source::{Fault, FileId, Sources},
+        source::{Fault, FileId, Sources, Span},
         value::Value,
     },
 };
@@ -163,6 +164,36 @@ pub(super) fn report(sources: &Sources, faults: &[Fault]) -> Diagnostics {
         let message = "the compiler did not say what is wrong";
         Diagnostic::new("internal_error", message).into()
     })
+}
+
+/// An error with its place. One that does not know its place, such as that of an operator, happened
+/// in the condition that was looked at last: it is evaluated once more to see which that is.
+pub(super) fn located(
+    plan: &Plan,
+    entry: &Entry,
+    evaluation: Evaluation<'_>,
+    mut error: Error,
+) -> Error {
+    // What took too long is not done again.
+    if error.span.is_none() && error.kind.code() != CANCELLED {
+        let mut last = Last::default();
+        let (_, _) = execute::record(plan, entry, evaluation, &mut last);
+        error.span = last.0;
+    }
+    error
+}
+
+/// The code of errors that say that a limit was reached.
+const CANCELLED: &str = "eval_cancel_error";
+
+/// The place of the condition that was looked at last.
+#[derive(Default)]
+struct Last(Option<Span>);
+
+impl Observer for Last {
+    fn looks_at(&mut self, step: &Step) {
+        self.0 = Some(step.span);
+    }
 }
 
 /// An error of an evaluation as it is shown.

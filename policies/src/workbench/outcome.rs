@@ -60,21 +60,15 @@ pub enum Failure {
     Value(Location, String),
 }
 
-impl Outcome {
-    /// Whether it passed, or was skipped.
-    pub fn is_good(&self) -> bool {
-        matches!(self.verdict, Verdict::Pass | Verdict::Skip)
-    }
-}
-
-/// What a test with cases makes of its value, and of the cases that were begun.
+/// What the test at a place, which has cases, makes of its value and of the cases that were begun.
 pub(super) fn cases(
+    place: &Location,
     value: &Value,
     begun: &[Value],
     explanation: Option<&Explanation>,
 ) -> (bool, BTreeMap<String, Case>) {
     let (mut fail, mut found) = match value {
-        Value::Object(_) => members(value),
+        Value::Object(_) => members(place, value),
         _ => (true, BTreeMap::new()),
     };
     let tried = explanation.and_then(|explanation| explanation.rules.first());
@@ -92,23 +86,25 @@ pub(super) fn cases(
 }
 
 /// The cases that hold, and those whose value is not `true`.
-fn members(value: &Value) -> (bool, BTreeMap<String, Case>) {
+fn members(place: &Location, value: &Value) -> (bool, BTreeMap<String, Case>) {
     let Value::Object(object) = value else {
         return (false, BTreeMap::new());
     };
     let case = |(key, value): (&Value, &Value)| {
         let case = match value {
             Value::Object(_) => {
-                let (fail, cases) = members(value);
+                let (fail, cases) = members(place, value);
                 Case {
                     fail,
                     failure: None,
                     cases,
                 }
             }
+            Value::Bool(true) | Value::Null => Case::default(),
             value => Case {
-                fail: !matches!(value, Value::Bool(true) | Value::Null),
-                ..Case::default()
+                fail: true,
+                failure: Some(Failure::Value(place.clone(), shown(value))),
+                cases: BTreeMap::new(),
             },
         };
         (json::key_text(key), case)
@@ -122,18 +118,18 @@ fn begin(cases: &mut BTreeMap<String, Case>, keys: &[String], failure: Option<&F
     let Some((key, rest)) = keys.split_first() else {
         return true;
     };
+    if rest.is_empty() {
+        let case = cases.entry(key.clone()).or_insert_with(|| Case {
+            fail: true,
+            failure: failure.cloned().map(Box::new).map(Failure::Condition),
+            cases: BTreeMap::new(),
+        });
+        return case.fail;
+    }
     let case = cases.entry(key.clone()).or_insert_with(|| Case {
         fail: true,
         ..Case::default()
     });
-    if rest.is_empty() {
-        if case.fail
-            && let Some(failure) = failure
-        {
-            case.failure = Some(Failure::Condition(Box::new(failure.clone())));
-        }
-        return case.fail;
-    }
     let fail = begin(&mut case.cases, rest, failure);
     case.fail |= fail;
     fail

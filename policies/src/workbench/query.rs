@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     look::{self, Look, Seen},
-    material::{self, Material, apart, fault, report},
+    material::{self, Material, apart, fault, located, report},
 };
 use crate::{
     Diagnostic, Diagnostics, Document, RegoVersion,
@@ -23,8 +23,8 @@ use crate::{
     },
 };
 
-/// How a query is called in messages.
-const NAME: &str = "<query>";
+/// How a query is called in messages, where a module has the name of its file.
+pub const QUERY: &str = "<query>";
 
 /// A query, and what its names mean.
 #[derive(Clone, Debug, Default)]
@@ -48,19 +48,13 @@ pub struct Setting {
     pub now: Timestamp,
     /// The seed of random numbers.
     pub seed: u64,
-    /// What may be used up.
-    pub limits: Limits,
+    /// Longest time of the evaluation; any, if there is none. Memory and depth are bounded as they are
+    /// for a policy.
+    pub timeout: Option<Duration>,
     /// Whether a builtin's error is one, instead of undefined.
     pub strict_errors: bool,
     /// What is looked at.
     pub look: Look,
-}
-
-/// What an evaluation may use up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Time; any, if there is none.
-    pub time: Option<Duration>,
 }
 
 /// What a query gives.
@@ -102,7 +96,7 @@ impl Material {
         apart("evaluate the query", || {
             let mut sources = self.sources.clone();
             let asked = Asked::read(query, &mut sources)?;
-            let question = Question::conditions(NAME, asked.body.clone(), asked.module.clone());
+            let question = Question::conditions(QUERY, asked.body.clone(), asked.module.clone());
             let options = self.options(true);
             let plan = compile(&self.modules, &[question], options)
                 .map_err(|faults| report(&sources, &faults))?;
@@ -124,7 +118,10 @@ impl Material {
         let solution = |found: Value| asked.solution(&found, &entry.conditions, sources);
         let solutions = match result {
             Ok(found) => Ok(found.into_iter().map(solution).collect()),
-            Err(error) => Err(fault(sources, &error)),
+            Err(error) => {
+                let error = located(plan, entry, self.evaluation(setting), *error);
+                Err(fault(sources, &error))
+            }
         };
         Answer {
             solutions,
@@ -141,7 +138,7 @@ impl Material {
             data: self.data.clone(),
             surroundings: Surroundings::new(setting.now.as_nanosecond(), None, setting.seed),
             limits: execute::Limits {
-                time: setting.limits.time,
+                time: setting.timeout,
                 // Who asks by hand can wait, and end it.
                 steps: u64::MAX,
                 ..execute::Limits::default()
@@ -166,7 +163,7 @@ impl Asked {
             (package, imports) => Some(module(package.as_deref(), imports, version, sources)?),
         };
         let version = module.as_ref().map_or(version, |module| module.version);
-        let file = sources.add(NAME, query.text.as_str());
+        let file = sources.add(QUERY, query.text.as_str());
         let body = parse::parse_query(file, &query.text, version)
             .map_err(|faults| report(sources, &faults))?;
         if body.is_empty() {

@@ -179,6 +179,7 @@ impl Suite<'_> {
         let next = AtomicUsize::new(0);
         let (sender, results) = mpsc::channel();
         let mut coverage = Coverage::default();
+        let mut told = 0;
         thread::scope(|scope| {
             for _ in 0..threads.clamp(1, self.tests.len().max(1)) {
                 let sender = sender.clone();
@@ -205,7 +206,6 @@ impl Suite<'_> {
             }
             drop(sender);
             let mut waiting = BTreeMap::new();
-            let mut told = 0;
             for (at, (outcome, covered)) in results {
                 coverage.add(covered);
                 waiting.insert(at, outcome);
@@ -215,6 +215,9 @@ impl Suite<'_> {
                 }
             }
         });
+        for test in &self.tests[told..] {
+            tell(test, Outcome::not_run());
+        }
         trial
             .coverage
             .then(|| coverage.report(&self.plan, &self.material.sources))

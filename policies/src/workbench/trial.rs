@@ -9,9 +9,9 @@ use jiff::Timestamp;
 
 use super::{
     look::Look,
-    material::fault,
+    material::{fault, located},
     outcome::{self, Outcome, Verdict},
-    query::{Limits, Setting},
+    query::Setting,
     suite::{Suite, Test},
 };
 use crate::{
@@ -75,13 +75,13 @@ impl Suite<'_> {
             }
         };
         let failed = if test.has_cases {
-            outcome::cases(&value, &cases, None).0
+            outcome::cases(&test.location, &value, &cases, None).0
         } else {
             value != Value::Bool(true)
         };
         let explanation = failed.then(|| self.explain(entry, trial));
         let found = if test.has_cases {
-            outcome::cases(&value, &cases, explanation.as_ref()).1
+            outcome::cases(&test.location, &value, &cases, explanation.as_ref()).1
         } else {
             std::collections::BTreeMap::new()
         };
@@ -143,9 +143,7 @@ impl Suite<'_> {
             input: None,
             now: trial.now,
             seed: trial.seed,
-            limits: Limits {
-                time: Some(trial.timeout),
-            },
+            timeout: Some(trial.timeout),
             strict_errors: false,
             look: Look::default(),
         };
@@ -161,9 +159,11 @@ impl Suite<'_> {
         };
         let first = |values: Vec<Value>| values.into_iter().next().unwrap_or(Value::Undefined);
         Evaluated {
-            result: result
-                .map(first)
-                .map_err(|error| fault(&self.material.sources, &error)),
+            result: result.map(first).map_err(|error| {
+                let question = self.material.evaluation(&setting);
+                let error = located(&self.plan, entry, question, *error);
+                fault(&self.material.sources, &error)
+            }),
             record,
         }
     }
@@ -183,6 +183,13 @@ fn refused(test: &Test) -> Verdict {
 }
 
 impl Outcome {
+    /// There was no thread to run a test on.
+    pub(super) fn not_run() -> Self {
+        let fault = Diagnostic::new("internal_error", "there is no thread to run the test on");
+        let remedy = "run fewer tests at once, with `--parallel`";
+        Self::bare(Verdict::Error(fault.with_remedy(remedy)), Duration::ZERO)
+    }
+
     fn bare(verdict: Verdict, duration: Duration) -> Self {
         Self {
             verdict,

@@ -95,8 +95,7 @@ pub struct Arguments {
     pub coverage: bool,
 
     /// Say why rules hold or do not hold: all that were tried, or those that do not hold.
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t, num_args = 0..=1,
-          require_equals = true, default_missing_value = "full")]
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     pub explain: Explain,
 
     /// The language's version.
@@ -139,7 +138,7 @@ Examples:
   portcullis eval 'x := 1; y := 2; x < y'
   portcullis eval -d policies/ -i input.json data.example.allow
   portcullis eval -b policies/ -i input.json -f pretty 'data.example.deny[message]'
-  portcullis eval -d policies/ -i input.json --explain=fails -f pretty data.example.allow
+  portcullis eval -d policies/ -i input.json --explain fails -f pretty data.example.allow
   portcullis eval -d data.json -f raw 'data.names[_]'
   kubectl get pod web -o json | portcullis eval -I -d policies/ --fail-defined 'data.example.deny[_]'
 

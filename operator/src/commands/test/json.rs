@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use portcullis_policies::workbench::{Case, Failure, Named, Verdict};
 use serde::Serialize;
 
-use super::Result;
+use super::Tested;
 use crate::presentation::{self, Fault, Place};
 
 /// A result. What OPA does not have is `failure`: the condition that did not hold.
@@ -74,7 +74,7 @@ fn is_false(holds: &bool) -> bool {
 }
 
 /// All results in one array.
-pub(super) fn report(results: &[Result]) -> serde_json::Result<String> {
+pub(super) fn report(results: &[Tested]) -> serde_json::Result<String> {
     presentation::pretty(&results.iter().map(written).collect::<Vec<_>>())
 }
 
@@ -84,7 +84,7 @@ pub(super) fn report(results: &[Result]) -> serde_json::Result<String> {
     clippy::cast_precision_loss,
     reason = "a measurement of a second has fewer nanoseconds than 2^52"
 )]
-fn written(result: &Result) -> Written<'_> {
+fn written(result: &Tested) -> Written<'_> {
     let outcome = &result.outcome;
     let printed = &outcome.printed;
     Written {

@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use portcullis_policies::workbench::{Case, Failure, Verdict};
 
-use super::Result;
-use crate::directory::printable;
+use super::Tested;
+use crate::{directory::printable, presentation::printable_lines};
 
 /// One test case.
 struct Reported {
@@ -30,7 +30,7 @@ enum State {
 }
 
 /// All results.
-pub(super) fn report(results: &[Result]) -> String {
+pub(super) fn report(results: &[Tested]) -> String {
     let mut suites: BTreeMap<&str, Vec<Reported>> = BTreeMap::new();
     for result in results {
         let suite = suites.entry(&result.test.package).or_default();
@@ -72,7 +72,7 @@ fn sums<'r>(cases: impl Iterator<Item = &'r Reported>) -> String {
 
 /// The test cases of a result. The time and what was printed are those of all cases, and so the
 /// first one's.
-fn reported(result: &Result) -> Vec<Reported> {
+fn reported(result: &Tested) -> Vec<Reported> {
     let outcome = &result.outcome;
     let case = |name: String, state: State| Reported {
         name,
@@ -155,7 +155,7 @@ impl Reported {
             "" => String::new(),
             printed => format!(
                 "      <system-out>{}</system-out>\n",
-                escaped(&printable(printed))
+                escaped(&printable_lines(printed))
             ),
         };
         if inside.is_empty() && printed.is_empty() {

@@ -8,7 +8,7 @@ use std::{
 
 use portcullis_policies::workbench::{Bench, Case, Failure, Verdict};
 
-use super::Result;
+use super::Tested;
 use crate::{
     directory::printable,
     presentation::{printable_lines, time},
@@ -37,7 +37,7 @@ impl Printer {
     }
 
     /// Prints a result, if it is worth it.
-    pub(super) fn result(&mut self, result: &Result, out: &mut impl Write) -> io::Result<()> {
+    pub(super) fn result(&mut self, result: &Tested, out: &mut impl Write) -> io::Result<()> {
         let passed = result.outcome.verdict == Verdict::Pass;
         if let (true, Some(bench)) = (passed, &result.bench) {
             self.begun = true;
@@ -78,9 +78,9 @@ impl Printer {
     }
 
     /// Prints all that was tried by those that failed, and the sums.
-    pub(super) fn end(self, results: &[Result], out: &mut impl Write) -> io::Result<()> {
+    pub(super) fn end(self, results: &[Tested], out: &mut impl Write) -> io::Result<()> {
         // What cases lack stands with them.
-        let failed = |result: &&Result| {
+        let failed = |result: &&Tested| {
             result.outcome.explanation.is_some() && result.outcome.cases.is_empty()
         };
         if self.verbose && results.iter().any(|result| failed(&result)) {
@@ -111,7 +111,7 @@ impl Printer {
         Ok(())
     }
 
-    fn benchmark(&self, result: &Result, bench: &Bench) -> String {
+    fn benchmark(&self, result: &Tested, bench: &Bench) -> String {
         let mut name = result.test.full_name();
         if self.go {
             let parts = name.split(['.', '_']).map(|part| {
@@ -138,7 +138,7 @@ const RULE: &str =
     "--------------------------------------------------------------------------------";
 
 /// `data.a.test_b: FAIL (1.2ms)`
-fn line(result: &Result) -> String {
+fn line(result: &Tested) -> String {
     let name = result.test.full_name();
     let took = time(result.outcome.duration);
     match &result.outcome.verdict {
@@ -198,7 +198,7 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, result: &Result) {
+    fn add(&mut self, result: &Tested) {
         match &result.outcome.verdict {
             Verdict::Skip => self.skip += 1,
             Verdict::Error(_) => self.error += 1,

@@ -68,12 +68,18 @@ impl<'a> Checker<'a> {
     /// The arguments of a `print`.
     fn printed(&mut self, expr: &Expr, safe: &VarSet) {
         let mut told = HashSet::new();
-        for term in vars::terms_of(expr) {
-            vars::term(term, &mut |var| {
+        let arguments = vars::terms_of(expr).into_iter();
+        let arguments = arguments.flat_map(|term| match &term.kind {
+            TermKind::Array(arguments) => &arguments[..],
+            _ => std::slice::from_ref(term),
+        });
+        for argument in arguments {
+            vars::term(argument, &mut |var| {
                 let variable = &self.variables[var.index()];
                 if !variable.is_generated() && !safe.contains(var) && told.insert(var) {
                     let message = format!("var {} is undeclared", variable.shown());
-                    self.findings.compile(Stage::Templates, expr.span, message);
+                    self.findings
+                        .compile(Stage::Templates, argument.span, message);
                 }
             });
         }

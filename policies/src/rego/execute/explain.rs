@@ -27,6 +27,7 @@
 //! Definitions, rules within each other, solutions, variables and the text of values are limited, by
 //! the constants below. What is left out is counted.
 
+mod failures;
 mod mentions;
 mod render;
 mod shown;
@@ -71,20 +72,6 @@ pub struct Explanation {
     pub rules: Vec<Tried>,
     /// How many more were tried than are shown.
     pub omitted: usize,
-}
-
-impl Explanation {
-    /// Leaves out what holds, and asked for nothing that does not.
-    pub fn keep_failures(&mut self) {
-        keep_failures(&mut self.rules);
-    }
-}
-
-fn keep_failures(rules: &mut Vec<Tried>) {
-    rules.retain_mut(|tried| {
-        keep_failures(&mut tried.asked);
-        !tried.asked.is_empty() || matches!(tried.outcome, Outcome::Fails(_))
-    });
 }
 
 /// One definition of a rule that was tried.
@@ -187,13 +174,19 @@ pub struct Explainer {
 struct Entry {
     rule: String,
     span: Span,
-    names: Box<[(Slot, Box<str>)]>,
+    names: Names,
+    /// Those that only inner blocks bind.
+    inner_names: Names,
     /// Where the steps of the body are.
     steps: Steps,
     takes: bool,
     solutions: Vec<Solution>,
     more: usize,
     default: Option<String>,
+    /// The condition that is looked at is `every`.
+    every: bool,
+    /// The condition within `every` that failed last.
+    inner: Option<(Span, Vec<Named>)>,
     /// The furthest condition that held.
     held: Option<usize>,
     /// The furthest condition that failed.
@@ -203,6 +196,9 @@ struct Entry {
     reason: Reason,
     asked: Vec<Self>,
 }
+
+/// Variables with their slots.
+type Names = Box<[(Slot, Box<str>)]>;
 
 /// A condition that failed: its number, its place, and what it mentions.
 type Furthest = (usize, Span, Vec<Named>);
@@ -235,6 +231,9 @@ impl Entry {
             rule: path_name(&rule.path),
             span: definition.span,
             names: definition.names.clone(),
+            inner_names: definition.inner_names.clone(),
+            every: false,
+            inner: None,
             steps: Steps::new(&definition.body.steps),
             takes: false,
             solutions: Vec::new(),
@@ -328,6 +327,15 @@ impl Observer for Explainer {
         }
     }
 
+    fn looks_at(&mut self, step: &Step) {
+        if let Some(entry) = self.current()
+            && entry.steps.number(step).is_some()
+        {
+            entry.every = matches!(step.kind, StepKind::Every(_));
+            entry.inner = None;
+        }
+    }
+
     fn holds(&mut self, step: &Step) {
         if let Some(entry) = self.current() {
             entry.held = entry.held.max(entry.steps.number(step));
@@ -339,9 +347,17 @@ impl Observer for Explainer {
 
     fn fails(&mut self, step: &Step, view: View<'_>) {
         let Some(entry) = self.current() else { return };
+        let is_every = matches!(step.kind, StepKind::Every(_));
         let Some(number) = entry.steps.number(step) else {
+            // Of `every` within `every`, the condition that failed is the innermost.
+            if entry.every && (!is_every || entry.inner.is_none()) {
+                let names = entry.inner_names.iter().chain(&entry.names);
+                let names: Names = names.cloned().collect();
+                entry.inner = Some((step.span, mentions::of(step, &names, view)));
+            }
             return;
         };
+        let inner = entry.inner.take().filter(|_| is_every);
         let is_further = |failed: &Option<Furthest>| {
             failed
                 .as_ref()
@@ -352,8 +368,9 @@ impl Observer for Explainer {
         if !of_all && !of_case {
             return;
         }
-        let values = mentions::of(step, &entry.names, view);
-        let failed = Some((number, step.span, values));
+        let (span, values) =
+            inner.unwrap_or_else(|| (step.span, mentions::of(step, &entry.names, view)));
+        let failed = Some((number, span, values));
         if of_case && let Some(case) = entry.cases.last_mut() {
             case.clone_from(&failed);
         }
@@ -402,6 +419,9 @@ impl Observer for Explainer {
             rule: path_name(&rule.path),
             span: default.span,
             names: Box::default(),
+            inner_names: Box::default(),
+            every: false,
+            inner: None,
             steps: Steps::new(&[]),
             takes: true,
             solutions: Vec::new(),

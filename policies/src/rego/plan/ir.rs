@@ -242,6 +242,8 @@ pub struct Definition {
     pub value: Term,
     /// The variables that people named, in the order of the source. For explanations.
     pub names: Box<[(Slot, Box<str>)]>,
+    /// Those of them that only a block within the body binds, such as that of `every`.
+    pub inner_names: Box<[(Slot, Box<str>)]>,
     /// `else`: tried when this definition has no solution, with the same arguments.
     pub otherwise: Option<Box<Definition>>,
     /// Where the head stands.

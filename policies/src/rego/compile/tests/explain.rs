@@ -299,7 +299,7 @@ q if r with input.a as 3
 policy.rego:3:1: data.a.q does not hold
       |
     3 | q if r with input.a as 3
-      | ^
+      |      ^^^^^^^^^^^^^^^^^^^
   policy.rego:2:1: data.a.r does not hold
         |
       2 | r if input.a == 2
@@ -327,7 +327,8 @@ q if every x in input.xs { x > 1 }
 policy.rego:2:1: data.a.q does not hold
       |
     2 | q if every x in input.xs { x > 1 }
-      |      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |                            ^^^^^
+    x = 1
 
 r := 1
 q := [r, r]

@@ -157,6 +157,7 @@ pub(super) fn definition(value: Term, steps: Vec<StepKind>) -> Definition {
         member: false,
         value,
         names: Box::default(),
+        inner_names: Box::default(),
         otherwise: None,
         span: Span::default(),
     }

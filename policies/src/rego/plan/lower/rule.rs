@@ -165,24 +165,23 @@ impl Lowering<'_> {
             path: path.into(),
             member: is_object && definition.is_set(),
             value,
-            names: self.names(),
+            names: self.names(true),
+            inner_names: self.names(false),
             otherwise: None,
             span: definition.span,
         }
     }
 
-    /// The variables that people named, with their slots.
-    fn names(&self) -> Box<[(Slot, Box<str>)]> {
-        let named = self.variables.iter().zip(&self.slots);
-        let bound = (0..).map(|index| self.bound.contains(core::Var(index)));
-        // What only a comprehension or another block binds is not bound at the end of the body.
+    /// The variables that people named, with their slots: those that are bound at the end of the
+    /// body, or those that only a comprehension or another block binds.
+    fn names(&self, outer: bool) -> Box<[(Slot, Box<str>)]> {
+        let named = (0..).map(core::Var).zip(self.variables);
         let named = named
-            .zip(bound)
-            .filter(|((variable, _), bound)| *bound && variable.is_named());
-        named
-            .map(|(named, _)| named)
-            .filter_map(|(variable, slot)| Some(((*slot)?, (*variable.name).into())))
-            .collect()
+            .filter(|(var, variable)| variable.is_named() && self.bound.contains(*var) == outer);
+        let slot = |(var, variable): (core::Var, &core::Variable)| {
+            Some((self.slots[var.index()]?, (*variable.name).into()))
+        };
+        named.filter_map(slot).collect()
     }
 
     /// The patterns of the arguments, which lie in the first slots; of some, nothing is asked.
