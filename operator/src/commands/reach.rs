@@ -16,7 +16,8 @@ pub struct ReachArguments {
         long,
         value_name = "HOST",
         value_delimiter = ',',
-        env = "PORTCULLIS_ALLOW_HOSTS"
+        env = "PORTCULLIS_ALLOW_HOSTS",
+        hide_env_values = true
     )]
     pub allow_hosts: Vec<HostPattern>,
 }

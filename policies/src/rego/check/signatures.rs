@@ -1,5 +1,6 @@
-//! What builtin functions take and give: OPA's declarations and ours (`get_header` and
-//! `external.http.header`), one a line in `signatures.txt`.
+//! What builtin functions take and give: OPA's declarations, and ours of what the TSA policy service
+//! has besides (`get_header`, `did_to_url`, `cache.get` and their like), one a line in
+//! `signatures.txt`.
 //!
 //! ```text
 //! concat(string, (array[string] | set[string])) -> string
