@@ -81,11 +81,17 @@ impl Writer<'_> {
             .map(|(at, argument)| self.argument(signature.name, at, argument, depth))
             .collect();
         let call = format!("{}({})", signature.name, arguments.join(", "));
-        // Some signatures are random.
-        if signature.name.starts_with("io.jwt.encode_sign") {
+        // Some signatures are random, and can only be verified.
+        let key = match signature.name {
+            "io.jwt.encode_sign" => format!("json.marshal({})", arguments[2]),
+            "io.jwt.encode_sign_raw" => arguments[2].clone(),
+            _ => return call,
+        };
+        if self.percent(40) {
             return format!("io.jwt.decode({call})[1]");
         }
-        call
+        let audience = self.pick(&["", ", \"aud\": \"you\""]);
+        format!("io.jwt.decode_verify({call}, {{\"cert\": {key}, \"time\": 1500000000{audience}}})")
     }
 
     fn argument(&mut self, name: &str, at: usize, argument: &Type, depth: usize) -> String {
