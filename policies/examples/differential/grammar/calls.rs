@@ -45,15 +45,6 @@ static FUNCTIONS: LazyLock<Vec<&'static Signature>> = LazyLock::new(|| {
     functions
 });
 
-/// A call. Of a token only what is signed can be compared, because some signatures are random.
-fn call(name: &str, arguments: &[String]) -> String {
-    let call = format!("{name}({})", arguments.join(", "));
-    if name.starts_with("io.jwt.encode_sign") {
-        return format!("io.jwt.decode({call})[1]");
-    }
-    call
-}
-
 impl Writer<'_> {
     /// A call whose result is of a kind.
     pub(super) fn builtin_call(&mut self, kind: Kind, depth: usize) -> String {
@@ -76,7 +67,7 @@ impl Writer<'_> {
         }
         let signature = functions[self.random.below(functions.len())];
         let arguments = self.arguments(signature, depth);
-        call(signature.name, &arguments)
+        self.call(signature.name, &arguments)
     }
 
     /// A module with nothing but calls, each in a rule of its own, and a query for each: of the
@@ -101,7 +92,7 @@ impl Writer<'_> {
                     self.pick(operands::ANYTHING).clone_into(argument);
                 }
             }
-            let (name, called) = (signature.name, call(signature.name, &arguments));
+            let (name, called) = (signature.name, self.call(signature.name, &arguments));
             let arguments = arguments.join(", ");
             let rule = match (signature.relation, self.version) {
                 (false, _) => format!("c{number} := {called}"),
@@ -113,6 +104,21 @@ impl Writer<'_> {
             queries.push(format!("x = data.t.c{number}"));
         }
         (module, queries)
+    }
+
+    fn call(&mut self, name: &str, arguments: &[String]) -> String {
+        let call = format!("{name}({})", arguments.join(", "));
+        // Some signatures are random, and can only be verified.
+        let key = match name {
+            "io.jwt.encode_sign" => format!("json.marshal({})", arguments[2]),
+            "io.jwt.encode_sign_raw" => arguments[2].clone(),
+            _ => return call,
+        };
+        if self.percent(40) {
+            return format!("io.jwt.decode({call})[1]");
+        }
+        let audience = self.pick(&["", ", \"aud\": \"you\""]);
+        format!("io.jwt.decode_verify({call}, {{\"cert\": {key}, \"time\": 1500000000{audience}}})")
     }
 
     fn arguments(&mut self, signature: &Signature, depth: usize) -> Vec<String> {

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! text ─ pem, base64 ─▶ DER ─ der ─▶ certificate, request, private_key ─ show, keys ─▶ Value
-//!                                      └─ chain, constraints, host: verified
+//!                                      └─ chain ─ host, permission: verified
 //! ```
 
 mod certificate;

@@ -36,8 +36,8 @@ pub struct Surroundings<'q> {
     pub headers: Option<&'q Headers>,
     /// What random numbers are made from. The same seed gives the same numbers.
     pub random: Random,
-    /// What has been drawn: within one evaluation, the same operands give the same number.
-    drawn: Vec<(Vec<Value>, Value)>,
+    /// What has been drawn, or signed: within one evaluation, the same operands give the same.
+    drawn: Drawn,
     /// What `print` has printed, line by line.
     pub printed: Vec<String>,
     /// The cases of tests that were begun: the keys of each.
@@ -48,6 +48,17 @@ pub struct Surroundings<'q> {
     pub recall: Option<&'q Recall<'q>>,
 }
 
+/// Operands, of which some are keys, and what came of them.
+#[derive(Clone, Default)]
+struct Drawn(Vec<(Vec<Value>, Value)>);
+
+/// Nobody sees a key.
+impl std::fmt::Debug for Drawn {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} draws", self.0.len())
+    }
+}
+
 impl<'q> Surroundings<'q> {
     /// A request at a time, with headers, and with a seed for random numbers.
     pub fn new(now: i128, headers: Option<&'q Headers>, seed: u64) -> Self {
@@ -55,7 +66,7 @@ impl<'q> Surroundings<'q> {
             now,
             headers,
             random: Random(seed),
-            drawn: Vec::new(),
+            drawn: Drawn::default(),
             printed: Vec::new(),
             cases: Vec::new(),
             network: None,
@@ -100,7 +111,7 @@ impl Context<'_, '_> {
         operands: &[Value],
         make: impl FnOnce(&mut Self) -> Result<Value>,
     ) -> Result<Value> {
-        let drawn = &self.surroundings.drawn;
+        let drawn = &self.surroundings.drawn.0;
         self.budget.steps(drawn.len() as u64)?;
         if let Some((_, value)) = drawn.iter().find(|(before, _)| before == operands) {
             return Ok(value.clone());
@@ -108,7 +119,7 @@ impl Context<'_, '_> {
         self.budget.charge(4 * VALUE_SIZE)?;
         let value = make(self)?;
         let entry = (operands.to_vec(), value.clone());
-        self.surroundings.drawn.push(entry);
+        self.surroundings.drawn.0.push(entry);
         Ok(value)
     }
 

@@ -51,7 +51,6 @@ pub(super) enum Key {
 }
 
 /// The private numbers of an RSA key, of which some need not be there.
-#[derive(Default)]
 pub(super) struct RsaNumbers {
     pub(super) d: BigUint,
     pub(super) p: Option<BigUint>,

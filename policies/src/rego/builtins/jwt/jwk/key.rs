@@ -45,7 +45,7 @@ impl Members {
     /// The last of those with a name counts.
     fn find(&mut self, name: &str) -> Option<Vec<u8>> {
         let at = self.octets.iter().rposition(|(known, _)| *known == name)?;
-        Some(self.octets.swap_remove(at).1)
+        Some(self.octets.remove(at).1)
     }
 
     fn number(&mut self, name: &str) -> Option<BigUint> {
