@@ -113,7 +113,9 @@ impl Writer<'_> {
         if self.percent(12) {
             return self.document(Kind::Any);
         }
-        if self.percent(75)
+        // An object that holds one of `data` is another value to OPA than it looks like.
+        let is_particular = name == "json.filter" && at == 0;
+        if (is_particular || self.percent(75))
             && let Some(choices) = operands::of_function(name, at)
         {
             return self.pick(choices).to_owned();
