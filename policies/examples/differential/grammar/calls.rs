@@ -85,7 +85,7 @@ impl Writer<'_> {
             let mut arguments = self.arguments(signature, 1);
             for argument in &mut arguments {
                 if self.percent(15) {
-                    *argument = self.pick(operands::ANYTHING).to_owned();
+                    self.pick(operands::ANYTHING).clone_into(argument);
                 }
             }
             let (name, arguments) = (signature.name, arguments.join(", "));

@@ -1,5 +1,7 @@
 //! What would fill the memory, or take time without end, and what goes on too deep.
 
+use std::fmt::Write as _;
+
 use rstest::rstest;
 
 use crate::rego::{
@@ -22,7 +24,7 @@ fn aliases_of_yaml_are_bounded() {
     let mut text = "a0: &a0 x\n".to_owned();
     for level in 1..9 {
         let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-        text.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+        writeln!(text, "a{level}: &a{level} [{aliases}]").expect("a string");
     }
     assert_eq!(applied("yaml.unmarshal", &operand(&text)), "Value");
 }
