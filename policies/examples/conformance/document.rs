@@ -78,7 +78,7 @@ fn missing_functions(text: &mut String, report: &Report) -> fmt::Result {
         text,
         "\n## Refused for functions that are missing
 
-{cases} cases need functions that are neither regorus's nor ours yet. A case is listed at each of them.
+{cases} cases need functions that are not here; [rego-builtins.md](rego-builtins.md) has the reasons. A case is listed at each of them.
 
 | function | cases |
 |---|---|"

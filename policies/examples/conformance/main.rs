@@ -12,8 +12,8 @@
 //! --extra FILE   more cases, one a line in JSON; they are not in the documentation
 //! ```
 //!
-//! It fails if a result differs, if more than 40 cases are refused that need no function which
-//! regorus has not, or if the documentation is not as the run says.
+//! It fails if a result differs, if more than 40 cases are refused that need no function which is
+//! not here, or if the documentation is not as the run says.
 
 mod document;
 mod outcome;
@@ -34,7 +34,7 @@ use report::Report;
 /// Evaluator threads have stacks of this size.
 const STACK: usize = 64 << 20;
 
-/// How many cases may be refused although regorus has every function that they need.
+/// How many cases may be refused although every function that they need is here.
 const OF_OUR_OWN: usize = 40;
 
 /// What was asked for.

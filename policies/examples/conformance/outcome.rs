@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use portcullis_policies::rego::source::Fault;
-use regorus::unstable::BUILTINS;
+use portcullis_policies::rego::{builtins, source::Fault};
 
 /// How a case went.
 #[derive(Clone, Debug)]
@@ -52,13 +51,16 @@ impl Reason {
         Self::Functions(BTreeMap::from([(name.to_owned(), Some(why.to_owned()))]))
     }
 
-    /// The functions that are missing because regorus has none of that name. Without any, the case
-    /// is refused for a reason of our own.
+    /// The functions that are not here, whatever they are called with. Without any, the case is
+    /// refused for a reason of its own.
     pub(crate) fn missing(&self) -> Vec<&str> {
         match self {
             Self::Functions(functions) => {
                 let names = functions.keys().map(String::as_str);
-                names.filter(|name| !BUILTINS.contains_key(name)).collect()
+                let is_missing = |name: &&str| {
+                    builtins::lookup(name).is_none_or(|id| builtins::refusal(id).is_some())
+                };
+                names.filter(is_missing).collect()
             }
             Self::Other(_) => Vec::new(),
         }

@@ -86,7 +86,7 @@ impl Report {
         })
     }
 
-    /// Cases that are refused although regorus has every function that they need.
+    /// Cases that are refused although every function that they need is here.
     pub(crate) fn of_our_own(&self) -> impl Iterator<Item = &Exception<Reason>> {
         let refused = self.refused.iter();
         refused.filter(|exception| exception.reason.missing().is_empty())

@@ -43,7 +43,7 @@ fn apply(context: &mut Context<'_, '_>, document: &mut Document, operation: &Val
     let Value::String(operation) = attribute("op")? else {
         return Err(fault("attribute 'op' must be a string"));
     };
-    let path = paths::parts(path)?;
+    let path = parts(context, path)?;
     match &**operation {
         "add" => document.insert(context, &path, attribute("value")?.clone()),
         "remove" => document.remove(context, &path),
@@ -52,13 +52,13 @@ fn apply(context: &mut Context<'_, '_>, document: &mut Document, operation: &Val
             document.insert(context, &path, attribute("value")?.clone())
         }
         "move" => {
-            let from = paths::parts(attribute("from")?)?;
+            let from = parts(context, attribute("from")?)?;
             let moved = document.at(context, &from)?;
             document.remove(context, &from)?;
             document.insert(context, &path, moved)
         }
         "copy" => {
-            let from = paths::parts(attribute("from")?)?;
+            let from = parts(context, attribute("from")?)?;
             let copy = document.at(context, &from)?;
             document.insert(context, &path, copy)
         }
@@ -70,6 +70,13 @@ fn apply(context: &mut Context<'_, '_>, document: &mut Document, operation: &Val
         }
         other => Err(fault(&format!("unrecognized op: '{other}'"))),
     }
+}
+
+fn parts(context: &mut Context<'_, '_>, path: &Value) -> Result<Vec<Value>> {
+    context.charge_text(path)?;
+    let parts = paths::parts(path)?;
+    context.charge_members(parts.len())?;
+    Ok(parts)
 }
 
 /// What is patched.

@@ -65,6 +65,7 @@ impl<'d> Executor<'_, '_, '_, 'd> {
             Node::Action(pipeline) => {
                 let value = self.pipeline(dot, pipeline)?;
                 if pipeline.variables.is_empty() {
+                    self.charge(&value)?;
                     let printed = value.print("<no value>");
                     self.write(&printed)?;
                 }
@@ -99,6 +100,20 @@ impl<'d> Executor<'_, '_, '_, 'd> {
             }
         }
         Ok(Flow::Next)
+    }
+
+    /// Accounts for what a collection is when it is printed.
+    fn charge(&mut self, value: &Datum<'_>) -> Result<()> {
+        match value {
+            Datum::List(elements) => elements
+                .iter()
+                .try_for_each(|element| self.context.charge_text(element)),
+            Datum::Map(members) => members.iter().try_for_each(|(key, value)| {
+                self.context.charge_text(key)?;
+                self.context.charge_text(value)
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn write(&mut self, text: &str) -> Result<()> {
@@ -297,11 +312,8 @@ impl<'d> Executor<'_, '_, '_, 'd> {
             return Ok(arguments.pop().unwrap_or(Datum::Missing));
         }
         for argument in &arguments {
-            if let Datum::List(_) | Datum::Map(_) = argument {
-                // It may be printed.
-                let length = argument.print("").len();
-                self.context.charge_bytes(length)?;
-            }
+            // It may be printed.
+            self.charge(argument)?;
         }
         functions::call(self.context, name, arguments)
     }
