@@ -61,13 +61,15 @@ check: tools ## the quick loop: format, lints, unit and integration tests; no cl
 	$(MAKE) --no-print-directory library
 
 .PHONY: library
-library: opa ## test the shipped policies with OPA
+library: opa ## test the shipped policies and the shared modules with OPA
 	set -e; for policy in $(LIBRARY); do \
 		echo "$$policy"; \
 		opa check --strict --bundle $$policy; \
 		opa test --bundle $$policy; \
 	done
-	test -z "$$(opa fmt --list policies/library)"
+	opa check --strict policies/lib
+	opa test policies/lib
+	test -z "$$(opa fmt --list policies/library policies/lib)"
 
 .PHONY: fuzz
 fuzz: $(CACHE)/tools/bin/cargo-fuzz ## fuzz the Rego compiler, each target for SECONDS; see policies/fuzz

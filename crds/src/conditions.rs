@@ -35,6 +35,8 @@ pub mod reason {
     pub const COMPILED: &str = "Compiled";
     /// `Compiled` is false: the Rego does not parse or compile. The message has file, line, column.
     pub const COMPILE_FAILED: &str = "CompileFailed";
+    /// What the policy imports is missing, broken, or not to be had.
+    pub const IMPORT_FAILED: &str = "ImportFailed";
     /// `Compiled` is false: a setting is wrong, such as parameters that break their schema.
     /// `Active` is false: the lock cannot work as it is written.
     pub const INVALID: &str = "Invalid";

@@ -33,8 +33,8 @@ pub use lock::{
 };
 pub use manifest::{Manifest, ManifestError};
 pub use policy::{
-    ClusterPolicy, ClusterPolicySpec, Decision, EffectiveRegoVersion, Limits, Policy, PolicySpec,
-    PolicyStatus, RegoVersion, Replicas, Severity, Verdict,
+    ClusterPolicy, ClusterPolicySpec, Decision, EffectiveRegoVersion, Import, ImportScope, Limits,
+    Network, Policy, PolicySpec, PolicyStatus, RegoVersion, Replicas, Severity, Verdict,
 };
 
 /// The API group of all four kinds.

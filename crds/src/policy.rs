@@ -97,6 +97,11 @@ pub struct PolicySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admission: Option<Admission>,
 
+    /// What an evaluation may reach outside of itself, with `http.send` and `net.lookup_ip_addr`.
+    /// Absent: nothing. A policy with `admission` reaches nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
+
     /// What one evaluation may cost.
     #[serde(default)]
     pub limits: Limits,
@@ -119,6 +124,63 @@ pub struct PolicySpec {
     /// with the effect `Refuse` still holds it. Default: false.
     #[serde(default)]
     pub guardrail: bool,
+
+    /// Policies whose packages the modules use, at most 16. They are compiled into this one with
+    /// their `data`; nothing here can add to their packages or take their place. An import that is
+    /// missing, broken or locked breaks this policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub imports: Vec<Import>,
+
+    /// Whether Policies of a namespace may import this ClusterPolicy, and so read its modules and
+    /// its `data`. Default: false. ClusterPolicies may import each other anyway.
+    #[serde(default)]
+    pub importable: bool,
+
+    /// The digest that the policy has to have, as `status.digest` shows it: `sha256:` and 64 hex
+    /// digits. With another one it is refused when it is applied, and broken when what it imports
+    /// changes. Default: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 71), extend("x-kubernetes-validations" = rules::digest()))]
+    pub sha256: Option<String>,
+}
+
+/// A policy whose packages another one uses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Import {
+    /// First part of its address.
+    #[schemars(length(max = 63), extend("x-kubernetes-validations" = rules::segment("group")))]
+    pub group: String,
+
+    /// Second part of its address.
+    #[schemars(length(max = 63), extend("x-kubernetes-validations" = rules::segment("name")))]
+    pub name: String,
+
+    /// Third part of its address.
+    #[schemars(length(max = 63), extend("x-kubernetes-validations" = rules::dotted_numbers()))]
+    pub version: String,
+
+    /// `Cluster` (the default): a ClusterPolicy, which has to be `importable` where a Policy of a
+    /// namespace imports it. `Namespace`: a Policy of the importer's own namespace.
+    #[serde(default)]
+    pub scope: ImportScope,
+
+    /// The digest that the imported policy has to have, as its `status.digest` shows it. Default:
+    /// any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 71), extend("x-kubernetes-validations" = rules::digest()))]
+    pub sha256: Option<String>,
+}
+
+/// Who owns a policy that is imported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ImportScope {
+    /// The cluster.
+    #[default]
+    Cluster,
+    /// The importer's own namespace.
+    Namespace,
 }
 
 /// The spec of a [`ClusterPolicy`]: a [`PolicySpec`], and on the wire nothing else.
@@ -206,6 +268,17 @@ pub enum Severity {
     High,
     /// Must not happen; what a violation without a severity counts as.
     Critical,
+}
+
+/// What an evaluation may reach.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Network {
+    /// Hosts that may be asked, each by its name, or all hosts below a domain, with a port or with
+    /// all ports. The administrator has to allow them too (`--allow-hosts`). At most 32. Examples:
+    /// `api.example.com`, `*.example.com`, `api.example.com:8443`.
+    #[schemars(schema_with = "schema::hosts")]
+    pub hosts: Vec<String>,
 }
 
 /// What one evaluation may cost before it is given up.

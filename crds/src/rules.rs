@@ -25,10 +25,34 @@ pub(crate) fn policy_spec() -> Value {
         "has(self.notBefore) && has(self.notAfter) \
          && self.notBefore.matches('{RFC_3339}') && self.notAfter.matches('{RFC_3339}')"
     );
-    json!([rule(
-        &format!("!({both}) || timestamp(self.notBefore) < timestamp(self.notAfter)"),
-        "notBefore must be earlier than notAfter: swap them, or remove one of them",
-    )])
+    json!([
+        rule(
+            &format!("!({both}) || timestamp(self.notBefore) < timestamp(self.notAfter)"),
+            "notBefore must be earlier than notAfter: swap them, or remove one of them",
+        ),
+        rule(
+            "!has(self.network) || !has(self.admission)",
+            "a policy that judges at admission reaches no network: remove network, or admission",
+        ),
+    ])
+}
+
+/// The hosts that a policy may ask: one or more.
+pub(crate) fn hosts() -> Value {
+    let label = "[a-zA-Z0-9_]([-a-zA-Z0-9_]*[a-zA-Z0-9_])?";
+    let name = format!("([*][.])?{label}([.]{label})*");
+    let pattern = format!("^({name}|[[][0-9a-fA-F:.]+[]])(:[1-9][0-9]{{0,4}})?$");
+    json!([
+        rule(
+            "size(self) > 0",
+            "network names hosts: write one, such as api.example.com, or remove network",
+        ),
+        rule(
+            &format!("self.all(host, host.matches('{pattern}'))"),
+            "hosts are names with a port or without: write them like api.example.com, \
+             *.example.com or api.example.com:8443",
+        ),
+    ])
 }
 
 /// `group` and `name` of a policy: a segment that never changes.
@@ -36,7 +60,7 @@ pub(crate) fn package_segment(field: &str) -> Value {
     json!([segment_rule(field), immutable()])
 }
 
-/// `group` and `name` where a lock refers to a policy.
+/// `group` and `name` where a lock or an import refers to a policy.
 pub(crate) fn segment(field: &str) -> Value {
     json!([segment_rule(field)])
 }
@@ -46,7 +70,7 @@ pub(crate) fn version() -> Value {
     json!([dotted_numbers_rule(), immutable()])
 }
 
-/// The version where a lock refers to a policy.
+/// The version where a lock or an import refers to a policy.
 pub(crate) fn dotted_numbers() -> Value {
     json!([dotted_numbers_rule()])
 }
@@ -78,6 +102,14 @@ pub(crate) fn timeout() -> Value {
     json!([rule(
         "self.matches('^[1-9][0-9]{0,3}(ms|s)$') && duration(self) <= duration('5s')",
         "timeout must be whole milliseconds or seconds from 1ms to 5s: write it like 250ms or 2s",
+    )])
+}
+
+/// The digest of a policy.
+pub(crate) fn digest() -> Value {
+    json!([rule(
+        "self.matches('^sha256:[0-9a-f]{64}$')",
+        "sha256 is a digest: write sha256: and 64 hexadecimal digits, as status.digest shows them",
     )])
 }
 

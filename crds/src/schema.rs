@@ -23,6 +23,11 @@ pub(crate) fn modules(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// Hosts, each with `*.` in front and a port behind it at the most.
+pub(crate) fn hosts(_: &mut SchemaGenerator) -> Schema {
+    strings(32, SUBDOMAIN + 8, &rules::hosts())
+}
+
 /// An object in which anything may stand.
 pub(crate) fn free_form(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
 use crate::{
-    commands::{operator, probe, serve, sidecar, webhook},
+    commands::{eval, operator, probe, serve, sidecar, test, webhook},
     directory::printable,
 };
 
@@ -59,6 +59,10 @@ pub enum LogFormat {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Evaluate a query on policies and data.
+    Eval(eval::Arguments),
+    /// Run the tests of policies.
+    Test(test::Arguments),
     /// Serve policies of a directory, without a cluster.
     Serve(serve::Arguments),
     /// Answer admission reviews and evaluations in a cluster.
@@ -75,7 +79,9 @@ const EXAMPLES: &str = "\
 Examples:
   portcullis serve                    serve the policies that come with portcullis
   portcullis serve ./policies         serve a directory, and follow its changes
-  portcullis serve --help             all options, with examples";
+  portcullis serve --help             all options, with examples
+  portcullis eval -d policies/ -i input.json data.example.allow
+  portcullis test policies/           run the tests of a directory";
 
 /// Reads the command line, runs the command, and prints what went wrong.
 pub fn run() -> ExitCode {
@@ -93,7 +99,7 @@ pub fn run() -> ExitCode {
         }
     };
     match cli.execute() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Nothing is left to tell it to when standard error is closed.
             let _ = write!(io::stderr(), "{}", printable(&format!("error: {error:#}")));
@@ -103,21 +109,18 @@ pub fn run() -> ExitCode {
 }
 
 impl Cli {
-    fn execute(self) -> anyhow::Result<()> {
+    fn execute(self) -> anyhow::Result<ExitCode> {
         self.start_logging()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?;
-        runtime.block_on(async {
-            match self.command {
-                Command::Serve(arguments) => serve::run(arguments).await,
-                Command::Webhook(arguments) => webhook::run(arguments).await,
-                // It is large enough to be kept off the stack.
-                Command::Operator(arguments) => Box::pin(operator::run(arguments)).await,
-                Command::Sidecar(arguments) => sidecar::run(arguments).await,
-                Command::Probe(arguments) => probe::run(arguments).await,
-            }
-        })
+        match self.command {
+            Command::Eval(arguments) => eval::run(arguments),
+            Command::Test(arguments) => test::run(arguments),
+            Command::Serve(arguments) => wait(serve::run(arguments)),
+            Command::Webhook(arguments) => wait(webhook::run(arguments)),
+            // It is large enough to be kept off the stack.
+            Command::Operator(arguments) => wait(Box::pin(operator::run(arguments))),
+            Command::Sidecar(arguments) => wait(sidecar::run(arguments)),
+            Command::Probe(arguments) => wait(probe::run(arguments)),
+        }
     }
 
     /// Logs go to standard error: standard output is for what was asked for.
@@ -142,4 +145,13 @@ impl Cli {
         }
         Ok(())
     }
+}
+
+/// Runs a command that waits for others.
+fn wait(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(command)?;
+    Ok(ExitCode::SUCCESS)
 }

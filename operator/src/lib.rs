@@ -11,18 +11,25 @@
 //! |---|---|
 //! | [`cli`], [`commands`] | the command line: what was typed, then what is usable |
 //! | [`convert`] | objects of the API become policies and locks; nowhere else |
+//! | [`load`], `files` | policies and data from files, directories and bundles, within bounds |
 //! | [`directory`] | the source of `portcullis serve`: files, their changes, and locks on disk |
+//! | `presentation` | what commands print: JSON as OPA writes it, tables |
 //! | [`cluster`] | the source of `portcullis webhook`: watches |
 //! | [`reconcile`], [`leader`] | what the one leading operator writes |
 //! | [`review`] | judges our own resources when they are applied |
 //! | [`https`] | asks one URL, with bounds |
+//! | [`network`] | what policies reach, as far as the administrator allows |
 
 pub mod cli;
 pub mod cluster;
 pub mod commands;
 pub mod convert;
 pub mod directory;
+mod files;
 pub mod https;
 pub mod leader;
+pub mod load;
+pub mod network;
+mod presentation;
 pub mod reconcile;
 pub mod review;

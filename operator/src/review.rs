@@ -3,7 +3,7 @@
 //! | what is wrong | answer |
 //! |---|---|
 //! | a policy or a lock that cannot work by itself | refused, with all that is wrong with it |
-//! | an address that another object holds, a lock without a target | a warning |
+//! | an address that another object holds, a lock without a target, an import that is not to be had | a warning |
 //!
 //! A fault between objects is never a refusal: tools that apply a repository apply before they
 //! prune, so an address may be taken for a moment and a lock may come before its policy. And what
@@ -13,7 +13,9 @@
 use std::sync::Arc;
 
 use portcullis_crds::{Manifest, ManifestError};
-use portcullis_policies::{Cache, Diagnostic, Diagnostics, Effect, ObjectKey, Snapshot, Timestamp};
+use portcullis_policies::{
+    Cache, Diagnostic, Diagnostics, Effect, FAULTS_BETWEEN_POLICIES, ObjectKey, Snapshot, Timestamp,
+};
 use portcullis_webhook::{ResourceAnswer, ResourceReview, ResourceReviewer};
 use serde_json::{Value as Json, json};
 
@@ -72,31 +74,39 @@ impl Reviewer {
         if end.is_some_and(|end| end <= now) && changed(old, "notAfter", end) {
             faults.push(past("notAfter", "the policy would never be in force"));
         }
-        let object = draft.compile();
-        faults.extend(
-            object
-                .policy
-                .faults()
-                .into_iter()
-                .flat_map(Diagnostics::iter)
-                .cloned(),
-        );
+        let snapshot = self.cache.snapshot();
+        let object = draft.compile(&|address| snapshot.policy(address), self.cache.outside());
+        let found = object
+            .policy
+            .faults()
+            .into_iter()
+            .flat_map(Diagnostics::iter);
+        let (between, own): (Vec<_>, Vec<_>) = found
+            .cloned()
+            .partition(|fault| FAULTS_BETWEEN_POLICIES.contains(&fault.code.as_str()));
+        faults.extend(own);
         if let Some(faults) = Diagnostics::collect(faults) {
             return Err(faults);
         }
-        let snapshot = self.cache.snapshot();
         let holder = snapshot
             .find(object.policy.address())
             .filter(|e| e.object != object.key);
-        Ok(holder
-            .map(|holder| {
-                format!(
-                    "the address {} is held by {}: this policy takes over when that one is gone",
-                    object.policy.address(),
-                    holder.object
-                )
-            })
+        let held = holder.map(|holder| {
+            format!(
+                "the address {} is held by {}: this policy takes over when that one is gone",
+                object.policy.address(),
+                holder.object
+            )
+        });
+        let until = |fault: Diagnostic| {
+            format!(
+                "{}: until that is mended, this policy is broken",
+                fault.message
+            )
+        };
+        Ok(held
             .into_iter()
+            .chain(between.into_iter().map(until))
             .collect())
     }
 }
@@ -258,7 +268,9 @@ mod tests {
         )) else {
             panic!("the fixture must be a policy")
         };
-        let object = Draft::try_from(object.as_ref()).unwrap().compile();
+        let object = Draft::try_from(object.as_ref())
+            .unwrap()
+            .compile(&|_| None, Cache::new().outside());
         cache.update(|state: &mut State| state.apply_policy(object));
         Reviewer { cache, clock: now }
     }
@@ -322,6 +334,21 @@ mod tests {
         &["parameters_invalid", "/n"]
     )]
     #[case::address(json!({"group": "A"}), &["address_invalid", "`A`"])]
+    #[case::import(json!({"imports": [{"group": "a", "name": "held", "version": "1"}]}), PASSES)]
+    #[case::circle(json!({"imports": [{"group": "a", "name": "b", "version": "1"}]}), &["import_cycle"])]
+    #[case::import_and_parse(
+        json!({"imports": [{"group": "a", "name": "z", "version": "1"}], "modules": {"p.rego": "package a.b\n\nallow := "}}),
+        &["p.rego:3:"]
+    )]
+    #[case::reserved(
+        json!({
+            "imports": [{"group": "a", "name": "held", "version": "1"}],
+            "modules": {"p.rego": "package a.b\nx := 1", "q.rego": "package a.held\nx := 1"}, "entrypoint": "data.a.b",
+        }),
+        &["q.rego:1:", "package_reserved", "a/held@1"]
+    )]
+    #[case::pin(json!({"sha256": format!("sha256:{}", "0".repeat(64))}), &["digest_mismatch", "and the digest of the policy is sha256:"])]
+    #[case::pin_shape(json!({"sha256": "0000"}), &["digest_invalid"])]
     #[case::time(json!({"notBefore": "soon"}), &["time_invalid", "`notBefore`"])]
     #[case::past(json!({"notAfter": "2001-09-09T01:46:40Z"}), &["time_past", "`notAfter` is in the past", "→ set `notAfter`"])]
     #[case::future(json!({"notAfter": "2001-09-09T01:46:41Z"}), PASSES)]
@@ -373,6 +400,13 @@ mod tests {
 
     #[rstest]
     #[case::taken(policy("other", &json!({"name": "held", "modules": {"p.rego": "package a.held"}})), "held by ClusterPolicy held")]
+    #[case::missing_import(policy("b", &json!({"imports": [{"group": "a", "name": "z", "version": "1"}]})), "imports a/z@1, which is not there: until that is mended, this policy is broken")]
+    #[case::changed_import(
+        policy("b", &json!({"imports": [{
+            "group": "a", "name": "held", "version": "1", "sha256": format!("sha256:{}", "0".repeat(64)),
+        }]})),
+        "imports a/held@1 at sha256:0000"
+    )]
     #[case::no_target(lock(&json!({"policy": {"group": "z"}})), "ClusterLock incident covers no policy now")]
     #[case::guardrail(lock(&json!({"effect": "Bypass"})), "guardrails")]
     fn faults_between_objects_are_warnings(#[case] object: Json, #[case] says: &str) {

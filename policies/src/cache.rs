@@ -10,13 +10,26 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use crate::{Admission, Labels, Lock, Object, ObjectKey, Snapshot};
+use crate::{
+    Admission, Labels, Lock, Object, ObjectKey, Outside, Snapshot, outdated, outside::Nothing,
+};
 
 /// The cache.
 #[derive(Debug, Default)]
 pub struct Cache {
     state: Mutex<State>,
     published: ArcSwap<Snapshot>,
+    outside: Reached,
+}
+
+/// What policies reach.
+#[derive(Clone, Debug)]
+struct Reached(Arc<dyn Outside>);
+
+impl Default for Reached {
+    fn default() -> Self {
+        Self(Arc::new(Nothing))
+    }
 }
 
 /// All objects that the cache knows.
@@ -36,9 +49,37 @@ impl Cache {
         Self::default()
     }
 
+    /// An empty cache, for policies that reach what is outside as far as it allows.
+    pub fn reaching(outside: Arc<dyn Outside>) -> Self {
+        Self {
+            outside: Reached(outside),
+            ..Self::default()
+        }
+    }
+
+    /// What policies are to be compiled with that come into this cache.
+    pub fn outside(&self) -> Arc<dyn Outside> {
+        self.outside.0.clone()
+    }
+
     /// What is in force now.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.published.load_full()
+    }
+
+    /// The objects whose policies are to be compiled again now, because what they import has
+    /// changed. When they are, there may be others.
+    pub fn outdated(&self) -> Vec<Object> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = self.snapshot();
+        let policies = state
+            .policies
+            .values()
+            .map(|object| (object, &object.policy));
+        outdated(policies, &|address| snapshot.policy(address))
+            .into_iter()
+            .map(|(object, _)| object.clone())
+            .collect()
     }
 
     /// Changes the state, and publishes one snapshot for all that `change` did.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
-use crate::{Address, Labels, Operation, Severity};
+use crate::{Address, Digest, Hosts, Import, Labels, Operation, Severity};
 
 /// Time an evaluation may take where the policy does not say. Small policies take well under a
 /// millisecond; the API server waits ten seconds by default for all policies together.
@@ -37,12 +37,20 @@ pub struct Definition {
     pub decision: DecisionSettings,
     /// Which requests the policy judges at admission; none where it is `None`.
     pub admission: Option<Admission>,
+    /// Hosts that an evaluation may ask, where the administrator allows them too.
+    pub hosts: Hosts,
     /// Time that an evaluation may take.
     pub timeout: Duration,
     /// When the policy is in force.
     pub window: Window,
     /// A guardrail cannot be taken out of evaluation by a lock with the effect `Bypass`.
     pub guardrail: bool,
+    /// Policies whose packages the modules use.
+    pub imports: Vec<Import>,
+    /// Whether policies of a namespace may import this one of the cluster.
+    pub importable: bool,
+    /// The digest that the policy has to have.
+    pub pin: Option<Digest>,
 }
 
 /// The language's version.
@@ -145,9 +153,13 @@ impl Definition {
             entrypoint: None,
             decision: DecisionSettings::default(),
             admission: None,
+            hosts: Hosts::default(),
             timeout: DEFAULT_TIMEOUT,
             window: Window::default(),
             guardrail: false,
+            imports: Vec::new(),
+            importable: false,
+            pin: None,
         }
     }
 }

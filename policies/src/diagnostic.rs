@@ -75,6 +75,16 @@ impl Diagnostic {
     }
 }
 
+impl Diagnostic {
+    /// Where it is, and what.
+    pub(crate) fn in_one_line(&self) -> String {
+        match &self.location {
+            Some(location) => format!("{location}: {}", self.message),
+            None => self.message.clone(),
+        }
+    }
+}
+
 /// Longest part of a line that is shown before a place and from it on, in characters: what fits a
 /// terminal.
 const SHOWN: usize = 60;

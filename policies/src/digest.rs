@@ -1,24 +1,30 @@
 //! The digest of a policy: SHA-256 over its canonical source, data and settings.
 //!
 //! Two replicas that report the same digest decide alike. Labels are not part of it, because they
-//! only tell which locks hold the policy. Everything is written with its length or in a canonical
+//! only tell which locks hold the policy. Of an import its digest is part of it, and of the shared
+//! library the packages that are used. Everything is written with its length or in a canonical
 //! form, so that no two definitions give the same bytes.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
-use crate::{Admission, DefaultDecision, Definition, Window};
+use crate::{Admission, DefaultDecision, Definition, Window, imports::Imports, rego::shared};
 
 /// SHA-256 of a definition; shown as `sha256:` and 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
+/// A text that is no digest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a digest: expected sha256: and 64 hexadecimal digits in lower case")]
+pub struct DigestError(String);
+
 impl Digest {
-    /// The digest of a definition.
-    pub fn of(definition: &Definition) -> Self {
+    /// The digest of a definition with what it imports.
+    pub(crate) fn of(definition: &Definition, imports: &Imports) -> Self {
         let mut writer = Writer(Sha256::new());
         writer.text("portcullis.dev/v1alpha1");
         writer.text(definition.address.namespace().unwrap_or_default());
@@ -39,6 +45,7 @@ impl Digest {
         });
         writer.text(definition.decision.fail_on.as_str());
         writer.admission(definition.admission.as_ref());
+        writer.texts(definition.hosts.iter().map(ToString::to_string));
         writer.text(&format!("{:?}", definition.timeout));
         writer.window(definition.window);
         writer.text(if definition.guardrail {
@@ -46,6 +53,13 @@ impl Digest {
         } else {
             ""
         });
+        writer.text(if definition.importable {
+            "importable"
+        } else {
+            ""
+        });
+        writer.imports(imports);
+        writer.shared(definition);
         Self(writer.0.finalize().into())
     }
 }
@@ -56,6 +70,26 @@ impl fmt::Display for Digest {
         self.0
             .iter()
             .try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+/// Reads `sha256:` and 64 hexadecimal digits.
+impl FromStr for Digest {
+    type Err = DigestError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = || DigestError(text.to_owned());
+        let digits = text.strip_prefix("sha256:").ok_or_else(error)?;
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if digits.len() != 64 || !digits.bytes().all(is_digit) {
+            return Err(error());
+        }
+        let mut bytes = [0; 32];
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            let pair = &digits[2 * at..2 * at + 2];
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| error())?;
+        }
+        Ok(Self(bytes))
     }
 }
 
@@ -84,9 +118,9 @@ impl Writer {
         self.0.update(text.as_bytes());
     }
 
-    fn texts<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str>) {
+    fn texts(&mut self, texts: impl ExactSizeIterator<Item = impl AsRef<str>>) {
         self.count(texts.len());
-        texts.for_each(|text| self.text(text));
+        texts.for_each(|text| self.text(text.as_ref()));
     }
 
     /// An object with its keys in order, whatever order the map keeps.
@@ -137,6 +171,26 @@ impl Writer {
         }
     }
 
+    fn imports(&mut self, imports: &Imports) {
+        let digests = imports.digests();
+        self.count(digests.len());
+        for (address, digest) in digests {
+            self.text(&address.to_string());
+            self.text(&digest.map(|digest| digest.to_string()).unwrap_or_default());
+        }
+    }
+
+    /// The packages of the shared library. What imports name of it is in their digests already;
+    /// what both name is compiled once.
+    fn shared(&mut self, definition: &Definition) {
+        let shared = shared::named_in_modules([&definition.modules]);
+        self.count(shared.len());
+        for package in shared {
+            self.text(package.name);
+            self.text(package.source);
+        }
+    }
+
     fn window(&mut self, window: Window) {
         for edge in [window.not_before, window.not_after] {
             self.text(&edge.map(|time| time.to_string()).unwrap_or_default());
@@ -153,16 +207,20 @@ mod tests {
     /// One change of a definition.
     type Change<'a> = Box<dyn Fn(&mut Definition) + 'a>;
 
+    fn digest(definition: &Definition) -> Digest {
+        Digest::of(definition, &Imports::default())
+    }
+
     fn definition() -> Definition {
         Definition::new("a/b@1".parse().unwrap(), "package a.b")
     }
 
     #[test]
     fn same_definition_same_digest() {
-        assert_eq!(Digest::of(&definition()), Digest::of(&definition()));
-        assert!(Digest::of(&definition()).to_string().starts_with("sha256:"));
+        assert_eq!(digest(&definition()), digest(&definition()));
+        assert!(digest(&definition()).to_string().starts_with("sha256:"));
         assert_eq!(
-            Digest::of(&definition()).to_string().len(),
+            digest(&definition()).to_string().len(),
             "sha256:".len() + 64
         );
     }
@@ -171,7 +229,7 @@ mod tests {
     fn labels_are_not_part_of_it() {
         let mut labelled = definition();
         labelled.labels.insert("team".to_owned(), "web".to_owned());
-        assert_eq!(Digest::of(&labelled), Digest::of(&definition()));
+        assert_eq!(digest(&labelled), digest(&definition()));
     }
 
     #[test]
@@ -179,7 +237,7 @@ mod tests {
         let with = |text: &str| {
             let mut definition = definition();
             definition.data = serde_json::from_str(text).unwrap();
-            Digest::of(&definition)
+            digest(&definition)
         };
         assert_eq!(with(r#"{"a": 1, "b": 2}"#), with(r#"{"b": 2, "a": 1}"#));
         assert_ne!(with(r#"{"a": 1, "b": 2}"#), with(r#"{"a": 2, "b": 1}"#));
@@ -219,13 +277,14 @@ mod tests {
             Box::new(|d| d.window.not_before = Some(jiff::Timestamp::UNIX_EPOCH)),
             Box::new(|d| d.window.not_after = Some(jiff::Timestamp::UNIX_EPOCH)),
             Box::new(|d| d.guardrail = true),
+            Box::new(|d| d.importable = true),
         ];
         let digests: std::collections::BTreeSet<_> = changes
             .iter()
             .map(|change| {
                 let mut changed = definition();
                 change(&mut changed);
-                Digest::of(&changed)
+                digest(&changed)
             })
             .collect();
         assert_eq!(

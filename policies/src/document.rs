@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::{Value as Json, value::RawValue};
 
-use crate::rego::value::{self, Value, json, number, order};
+use crate::rego::value::{self, Value, json, number, order, yaml};
 
 /// A document with exact numbers. A policy's answer can hold sets and keys that are no strings;
 /// they are written as OPA does, sets as arrays in order and keys as their JSON.
@@ -21,6 +21,11 @@ impl Document {
         json::read(text).map(Self)
     }
 
+    /// Reads the first document of YAML. The error is a sentence.
+    pub fn read_yaml(text: &str) -> Result<Self, String> {
+        yaml::read(text).map(Self)
+    }
+
     /// What a path of keys, indices and members leads to.
     pub fn at(&self, path: &[String]) -> Option<Self> {
         let found = path.iter().try_fold(&self.0, |value, part| match value {
@@ -29,6 +34,27 @@ impl Document {
             _ => value::elements(value)?.get(part.parse::<usize>().ok()?),
         });
         found.cloned().map(Self)
+    }
+
+    /// The text, if it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.0 {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether it is `true`, if it is that or `false`.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self.0 {
+            Value::Bool(holds) => Some(holds),
+            _ => None,
+        }
+    }
+
+    /// Whether it has named members.
+    pub fn is_object(&self) -> bool {
+        matches!(self.0, Value::Object(_))
     }
 
     pub(crate) fn new(value: Value) -> Self {

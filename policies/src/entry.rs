@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use crate::{
     Address, Code, Decision, Input, Lock, Message, ObjectKey, Outcome, Point, Policy, Request,
-    decision::Judgement, lock::Effect,
+    decision::Judgement,
+    lock::{Effect, LockNote},
 };
 
 /// A policy in force, or broken, with its locks.
@@ -18,6 +19,8 @@ pub struct Entry {
     pub policy: Arc<Policy>,
     /// Locks that cover it, active or expired.
     pub locks: Vec<Arc<Lock>>,
+    /// Locks that cover what it imports and refuse, active or expired.
+    pub imported_locks: Vec<(Address, Arc<Lock>)>,
 }
 
 impl Entry {
@@ -96,8 +99,25 @@ impl Entry {
         if !window.contains(request.now) {
             return not_in_force(point);
         }
+        if let Some((address, lock)) = self.locked_import(point, request.now) {
+            return Judgement::error(import_locked(address, lock));
+        }
         self.policy.judge(input, request)
     }
+
+    /// What it imports and may not be used now. A lock that bypasses a policy takes away what that
+    /// one enforces, and not what it computes for others.
+    fn locked_import(&self, point: Point, now: Timestamp) -> Option<&(Address, Arc<Lock>)> {
+        let mut locks = self.imported_locks.iter();
+        locks.find(|(_, lock)| lock.points.contain(point) && lock.is_active(now))
+    }
+}
+
+fn import_locked(address: &Address, lock: &Lock) -> Message {
+    let LockNote { name, reason, .. } = lock.note();
+    let text = format!("the policy imports {address}, which is locked by {name}: {reason}");
+    Message::new(Code::CompileFailed, &text)
+        .with_remedy("wait until the lock ends, or have it removed")
 }
 
 fn locked(lock: &Lock) -> Judgement {

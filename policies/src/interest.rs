@@ -56,6 +56,7 @@ mod tests {
             },
             policy: Arc::new(Policy::compile(definition)),
             locks: Vec::new(),
+            imported_locks: Vec::new(),
         }
     }
 

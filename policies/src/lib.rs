@@ -6,6 +6,8 @@
 //!               input, clock, headers, budget ──────────────────────▶ Entry::decide ──▶ Decision
 //! ```
 //!
+//! [`workbench`] evaluates queries and runs tests, as `opa eval` and `opa test` do.
+//!
 //! This crate knows no Kubernetes, no HTTP, no async and no network. Time and request headers are
 //! arguments, so that the same input gives the same decision wherever it is asked. `regorus` is
 //! named here only; every document is a [`Document`].
@@ -19,18 +21,23 @@ pub mod diagnostic;
 pub mod digest;
 pub mod document;
 pub mod entry;
+pub mod hosts;
+pub mod imports;
 pub mod index;
 pub mod input;
 pub mod interest;
 pub mod lock;
+pub mod memory;
 pub mod message;
 pub mod normalise;
 pub mod object;
+pub mod outside;
 pub mod policy;
 pub mod rego;
 pub mod selector;
 pub mod snapshot;
 pub mod text;
+pub mod workbench;
 
 pub use jiff::Timestamp;
 
@@ -46,12 +53,15 @@ pub use diagnostic::{Diagnostic, Diagnostics, Location};
 pub use digest::Digest;
 pub use document::Document;
 pub use entry::Entry;
+pub use hosts::{HostPattern, Hosts};
+pub use imports::{FAULTS_BETWEEN_POLICIES, Find, Import, outdated};
 pub use index::{Operation, Owner, Route, Subject};
 pub use input::{Headers, Input, Point, Request};
 pub use interest::Interest;
 pub use lock::{Effect, Lock, Points, Reach, Target};
 pub use message::{Message, Severity};
 pub use object::{Object, ObjectKey};
+pub use outside::Outside;
 pub use policy::Policy;
 pub use selector::{LabelSelector, Labels, Requirement};
 pub use snapshot::{Conflict, Snapshot};

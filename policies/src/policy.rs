@@ -5,11 +5,14 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::{
-    Address, Code, Definition, Diagnostic, Diagnostics, Digest, Document, Input, Message, Point,
-    RegoVersion, Request,
+    Address, Code, Definition, Diagnostic, Diagnostics, Digest, Document, Hosts, Input, Message,
+    Point, RegoVersion, Request,
     decision::Judgement,
+    imports::{Find, Imports},
+    memory::{Memory, Recall},
     normalise,
-    rego::{self, plan::access::Access, value::Value},
+    outside::{Nothing, Outside},
+    rego::{self, Powers, builtins::Network, plan::access::Access, value::Value},
 };
 
 /// A policy, ready to judge. One that does not compile is kept as broken: it answers every request
@@ -19,21 +22,41 @@ pub struct Policy {
     definition: Definition,
     digest: Digest,
     parameters: Value,
+    imports: Imports,
+    outside: Arc<dyn Outside>,
+    memory: Memory,
     program: Result<rego::Program, Arc<Diagnostics>>,
 }
 
 impl Policy {
-    /// Compiles a definition. Takes time in proportion to its sources; call it away from threads
-    /// that answer requests.
+    /// Compiles a definition that imports nothing, with nothing outside.
     pub fn compile(definition: Definition) -> Self {
-        let program = check_settings(&definition)
-            .and_then(|()| rego::Program::compile(&definition))
+        Self::compile_within(definition, &|_| None, Arc::new(Nothing))
+    }
+
+    /// Compiles a definition, with the policies that it imports and with what an administrator
+    /// allows it to reach. Takes time in proportion to the sources; call it away from threads that
+    /// answer requests.
+    pub fn compile_within(
+        definition: Definition,
+        find: Find<'_>,
+        outside: Arc<dyn Outside>,
+    ) -> Self {
+        let imports = Imports::find(&definition, find);
+        let digest = Digest::of(&definition, &imports);
+        let program = check_settings(&definition, outside.hosts())
+            .and_then(|()| check_imports(&definition, &imports))
+            .and_then(|()| check_pin(&definition, digest))
+            .and_then(|()| rego::Program::compile(&definition, &imports.all()))
             .map_err(Arc::new);
         Self {
-            digest: Digest::of(&definition),
+            digest,
             parameters: Document::from(&Json::Object(definition.parameters.clone()))
                 .value()
                 .clone(),
+            imports,
+            outside,
+            memory: Memory::default(),
             program,
             definition,
         }
@@ -41,9 +64,13 @@ impl Policy {
 
     /// A policy whose object cannot even be read, with what is wrong.
     pub fn broken_by(definition: Definition, faults: Diagnostics) -> Self {
+        let imports = Imports::default();
         Self {
-            digest: Digest::of(&definition),
+            digest: Digest::of(&definition, &imports),
             parameters: Value::new_object(),
+            imports,
+            outside: Arc::new(Nothing),
+            memory: Memory::default(),
             program: Err(Arc::new(faults)),
             definition,
         }
@@ -74,6 +101,16 @@ impl Policy {
         self.program.as_ref().ok().map(rego::Program::version)
     }
 
+    /// Whether the policy would be the same if it was compiled again now.
+    pub fn is_current(&self, find: Find<'_>) -> bool {
+        self.imports.are_current(&self.definition, find)
+    }
+
+    /// What the policy imports.
+    pub(crate) fn imports(&self) -> &Imports {
+        &self.imports
+    }
+
     /// What the policy looks at of a document that is asked about at a door. A broken one looks at
     /// none.
     pub(crate) fn access(&self, point: Point) -> Option<&Access> {
@@ -89,8 +126,18 @@ impl Policy {
         };
         let document = input.document(&self.parameters);
         let limit = self.definition.timeout.min(request.budget);
-        match program.evaluate(document, request, limit) {
+        // At admission nothing is reached and nothing is remembered, whoever asks as if it were.
+        let is_evaluation = input.point() == Point::Evaluation;
+        let hosts = &self.definition.hosts;
+        let recall = Recall::of(&self.memory);
+        let powers = Powers {
+            network: (is_evaluation && !hosts.is_empty())
+                .then(|| Network::new(&*self.outside, hosts)),
+            recall: is_evaluation.then_some(&recall),
+        };
+        match program.evaluate(document, request, limit, powers) {
             Ok(document) => {
+                recall.commit();
                 let reading = normalise::Reading {
                     point: input.point(),
                     rules: program.rules(),
@@ -106,16 +153,15 @@ impl Policy {
 /// The first fault, in one line: where, and what.
 fn broken_message(faults: &Diagnostics) -> Message {
     let first = faults.iter().next();
-    let text = first.map_or_else(String::new, |fault| match &fault.location {
-        Some(location) => format!("the policy is broken: {location}: {}", fault.message),
-        None => format!("the policy is broken: {}", fault.message),
+    let text = first.map_or_else(String::new, |fault| {
+        format!("the policy is broken: {}", fault.in_one_line())
     });
     Message::new(Code::CompileFailed, &text)
         .with_remedy("mend the policy; `kubectl describe` shows all of its faults")
 }
 
 /// Checks what is not Rego.
-fn check_settings(definition: &Definition) -> Result<(), Diagnostics> {
+fn check_settings(definition: &Definition, allowed: &Hosts) -> Result<(), Diagnostics> {
     let mut faults = Vec::new();
     if definition.modules.is_empty() {
         faults.push(
@@ -131,6 +177,7 @@ fn check_settings(definition: &Definition) -> Result<(), Diagnostics> {
                 .with_remedy("set `notAfter` to a later time, or leave one of them out"),
         );
     }
+    check_hosts(definition, allowed, &mut faults);
     if let Some(schema) = &definition.parameters_schema {
         check_parameters(
             schema,
@@ -139,6 +186,45 @@ fn check_settings(definition: &Definition) -> Result<(), Diagnostics> {
         );
     }
     Diagnostics::collect(faults).map_or(Ok(()), Err)
+}
+
+/// Checks the imports. Without them the modules cannot be compiled, and are read all the same, so
+/// that an author hears of both.
+fn check_imports(definition: &Definition, imports: &Imports) -> Result<(), Diagnostics> {
+    let mut faults = imports.faults(definition);
+    if faults.is_empty() {
+        return Ok(());
+    }
+    if let Err(unread) = rego::check_modules(definition) {
+        faults.extend(unread.iter().cloned());
+    }
+    Diagnostics::collect(faults).map_or(Ok(()), Err)
+}
+
+fn check_pin(definition: &Definition, digest: Digest) -> Result<(), Diagnostics> {
+    let Some(pin) = definition.pin.filter(|&pin| pin != digest) else {
+        return Ok(());
+    };
+    let text = format!("`sha256` is {pin}, and the digest of the policy is {digest}");
+    let fault = Diagnostic::new("digest_mismatch", text);
+    Err(fault
+        .with_remedy("look at what has changed in the policy and its imports, then set `sha256`")
+        .into())
+}
+
+/// What the settings allow, the administrator has to allow too.
+fn check_hosts(definition: &Definition, allowed: &Hosts, faults: &mut Vec<Diagnostic>) {
+    if definition.admission.is_some() && !definition.hosts.is_empty() {
+        let message = "a policy that judges at admission reaches no network";
+        let remedy = "remove `network` or `admission`";
+        faults.push(Diagnostic::new("network_invalid", message).with_remedy(remedy));
+    }
+    let strange = definition.hosts.iter().filter(|host| !allowed.cover(host));
+    faults.extend(strange.map(|host| {
+        let message = format!("`network.hosts`: the administrator does not allow `{host}`");
+        let remedy = "have the host added to `--allow-hosts`, or remove it";
+        Diagnostic::new("host_not_allowed", message).with_remedy(remedy)
+    }));
 }
 
 fn check_parameters(schema: &Json, parameters: &Json, faults: &mut Vec<Diagnostic>) {

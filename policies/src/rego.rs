@@ -25,10 +25,15 @@ pub mod parse;
 pub mod plan;
 mod program;
 pub mod resolve;
+pub(crate) mod shared;
 pub mod source;
+mod stack;
+mod unit;
 pub mod value;
 
-pub(crate) use program::Program;
+pub(crate) use program::{Powers, Program};
+pub(crate) use stack::{SIZE as STACK_SIZE, large as on_large_stack};
+pub(crate) use unit::{check_modules, named_by_keywords};
 
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,13 @@
 //! One immutable state of the whole cache.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry as Slot},
     sync::Arc,
 };
 
 use crate::{
-    Address, Entry, Labels, Lock, Object, ObjectKey, Owner, Route, Scope, Subject, index::Index,
+    Address, Effect, Entry, Labels, Lock, Object, ObjectKey, Owner, Policy, Route, Scope, Subject,
+    index::Index,
 };
 
 /// All policies in force or broken, with their locks, ready to be asked. Built by the cache, never
@@ -32,6 +33,25 @@ pub struct Conflict {
     pub other: ObjectKey,
 }
 
+/// The object that holds each address, and those that wait for one.
+fn holders(objects: &BTreeMap<ObjectKey, Object>) -> (BTreeMap<&Address, &Object>, Vec<Conflict>) {
+    let mut oldest_first: Vec<&Object> = objects.values().collect();
+    oldest_first.sort_by_key(|object| (object.created, &object.key));
+    let mut held: BTreeMap<&Address, &Object> = BTreeMap::new();
+    let mut conflicts = Vec::new();
+    for object in oldest_first {
+        match held.entry(object.policy.address()) {
+            Slot::Vacant(slot) => drop(slot.insert(object)),
+            Slot::Occupied(holder) => conflicts.push(Conflict {
+                address: object.policy.address().clone(),
+                holder: holder.get().key.clone(),
+                other: object.key.clone(),
+            }),
+        }
+    }
+    (held, conflicts)
+}
+
 impl Snapshot {
     pub(crate) fn build(
         objects: &BTreeMap<ObjectKey, Object>,
@@ -40,34 +60,38 @@ impl Snapshot {
         moved: &BTreeSet<ObjectKey>,
         revision: u64,
     ) -> Self {
-        let mut oldest_first: Vec<&Object> = objects.values().collect();
-        oldest_first.sort_by_key(|object| (object.created, &object.key));
-
-        let mut entries: BTreeMap<Address, Arc<Entry>> = BTreeMap::new();
-        let mut conflicts = Vec::new();
-        for object in oldest_first {
-            let address = object.policy.address();
-            if let Some(holder) = entries.get(address) {
-                conflicts.push(Conflict {
-                    address: address.clone(),
-                    holder: holder.object.clone(),
-                    other: object.key.clone(),
-                });
-                continue;
-            }
-            let labels = address
+        let (held, conflicts) = holders(objects);
+        let covering = |policy: &Policy| {
+            let labels = policy
+                .address()
                 .namespace()
                 .and_then(|namespace| namespaces.get(namespace));
-            let covering = locks
-                .values()
-                .filter(|lock| lock.covers(&object.policy, labels));
-            let entry = Entry {
-                object: object.key.clone(),
-                policy: object.policy.clone(),
-                locks: covering.cloned().collect(),
-            };
-            entries.insert(address.clone(), Arc::new(entry));
-        }
+            let covers = |lock: &&Arc<Lock>| lock.covers(policy, labels);
+            locks.values().filter(covers).cloned().collect::<Vec<_>>()
+        };
+        let imported = |policy: &Policy| {
+            let all = policy.imports().all();
+            let refusing = all.iter().flat_map(|import| {
+                let mut locks = covering(import);
+                locks.retain(|lock| lock.effect == Effect::Refuse);
+                locks
+                    .into_iter()
+                    .map(|lock| (import.address().clone(), lock))
+            });
+            refusing.collect()
+        };
+        let entries: BTreeMap<Address, Arc<Entry>> = held
+            .into_iter()
+            .map(|(address, object)| {
+                let entry = Entry {
+                    object: object.key.clone(),
+                    policy: object.policy.clone(),
+                    locks: covering(&object.policy),
+                    imported_locks: imported(&object.policy),
+                };
+                (address.clone(), Arc::new(entry))
+            })
+            .collect();
 
         let mut cluster = Index::default();
         let mut by_namespace: HashMap<String, Index> = HashMap::new();
@@ -93,6 +117,11 @@ impl Snapshot {
     /// The policy at an address.
     pub fn find(&self, address: &Address) -> Option<&Arc<Entry>> {
         self.entries.get(address)
+    }
+
+    /// The policy at an address, for what imports it.
+    pub fn policy(&self, address: &Address) -> Option<Arc<Policy>> {
+        self.find(address).map(|entry| entry.policy.clone())
     }
 
     /// The newest version of a name.

@@ -2,7 +2,9 @@
 
 mod actions;
 mod cache;
+mod imports;
 mod locks;
+mod outside;
 mod selection;
 
 use std::{sync::Arc, time::Duration};

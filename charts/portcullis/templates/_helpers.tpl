@@ -46,6 +46,16 @@ app.kubernetes.io/part-of: portcullis
 {{- append .Values.exemptNamespaces .Release.Namespace | uniq | join "," -}}
 {{- end -}}
 
+{{/* The ports of the hosts that policies may ask; without a port, those of http and https. */}}
+{{- define "portcullis.hostPorts" -}}
+{{- $ports := list -}}
+{{- range .Values.allowHosts -}}
+{{- $port := regexFind ":[0-9]+$" . | trimPrefix ":" -}}
+{{- $ports = concat $ports (ternary (list $port) (list "80" "443") (ne $port "")) -}}
+{{- end -}}
+{{- $ports | uniq | sortAlpha | toJson -}}
+{{- end -}}
+
 {{/* The environment of both programs. */}}
 {{- define "portcullis.environment" -}}
 - name: POD_NAME
@@ -60,6 +70,10 @@ app.kubernetes.io/part-of: portcullis
   value: {{ include "portcullis.fullname" . | quote }}
 - name: PORTCULLIS_EXEMPT_NAMESPACES
   value: {{ include "portcullis.exemptNamespaces" . | quote }}
+{{- with .Values.allowHosts }}
+- name: PORTCULLIS_ALLOW_HOSTS
+  value: {{ join "," . | quote }}
+{{- end }}
 - name: PORTCULLIS_LOG
   value: {{ .Values.log.filter | quote }}
 - name: PORTCULLIS_LOG_FORMAT

@@ -8,6 +8,7 @@ mod chart;
 mod crds;
 mod doors;
 mod faults;
+mod imports;
 mod locks;
 mod namespaces;
 mod readme;

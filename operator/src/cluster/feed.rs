@@ -8,7 +8,7 @@ use std::{
 
 use futures::{StreamExt as _, stream};
 use kube::core::DynamicObject;
-use portcullis_policies::{Effect, Labels, Lock, Object, ObjectKey, Point, State};
+use portcullis_policies::{Cache, Effect, Labels, Lock, Object, ObjectKey, Outside, Point, State};
 use portcullis_webhook::{Evaluators, Unanswered};
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
@@ -175,6 +175,7 @@ impl Feed {
         }
         self.publish(changes, records, batch.complete.then_some(&present));
         if batch.complete {
+            self.mirror.linked().await;
             self.mirror.note_synced(self.kind.source());
         }
     }
@@ -192,7 +193,7 @@ impl Feed {
     async fn compile(&self, drafts: Vec<Draft>) -> Vec<Object> {
         let jobs = drafts
             .into_iter()
-            .map(|draft| compile(self.compilers.clone(), draft));
+            .map(|draft| compile(self.compilers.clone(), self.mirror.cache(), draft));
         stream::iter(jobs)
             .buffer_unordered(COMPILERS)
             .collect()
@@ -232,21 +233,27 @@ impl Feed {
     }
 }
 
-async fn compile(compilers: Evaluators, draft: Draft) -> Object {
+/// Compiles on one of the compilers' threads, with the imports that are in force.
+pub(super) async fn compile(compilers: Evaluators, cache: &Cache, draft: Draft) -> Object {
+    let outside = cache.outside();
     loop {
         let (job, deadline) = (draft.clone(), Instant::now() + COMPILE);
+        let (imports, within) = (cache.snapshot(), outside.clone());
+        let job = move || job.compile(&|address| imports.policy(address), within);
         // As of admission: these threads do nothing else, and none is to be kept free for it.
-        let compiled = compilers.run_at(Point::Admission, deadline, move || job.compile());
+        let compiled = compilers.run_at(Point::Admission, deadline, job);
         match compiled.await {
             Ok(object) => return object,
-            Err(fault @ (Unanswered::Failed | Unanswered::Late)) => return given_up(draft, fault),
+            Err(fault @ (Unanswered::Failed | Unanswered::Late)) => {
+                return given_up(draft, fault, outside);
+            }
             Err(Unanswered::Overloaded) => tokio::time::sleep(AGAIN).await,
         }
     }
 }
 
 /// A policy at which the compiler itself failed is as broken as one that it refused.
-fn given_up(mut draft: Draft, fault: Unanswered) -> Object {
+fn given_up(mut draft: Draft, fault: Unanswered, outside: Arc<dyn Outside>) -> Object {
     tracing::error!(object = %draft.key, %fault, "the compiler failed at a policy");
     let fault = portcullis_policies::Diagnostic::new(
         "rego_compile_error",
@@ -257,7 +264,7 @@ fn given_up(mut draft: Draft, fault: Unanswered) -> Object {
             .with_remedy("simplify the policy, and report it")
             .into(),
     );
-    draft.compile()
+    draft.compile(&|_| None, outside)
 }
 
 impl Change {

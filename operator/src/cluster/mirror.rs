@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use portcullis_policies::{Cache, ObjectKey, Policy, Snapshot, State};
+use portcullis_policies::{Cache, Object, ObjectKey, Policy, Snapshot, State};
 use portcullis_webhook::Readiness;
 use serde_json::Value as Json;
 use tokio::sync::watch;
@@ -114,6 +114,13 @@ impl Mirror {
         let _ = changes.wait_for(is_synced).await;
     }
 
+    /// Resolves when no policy is to be compiled again because of what it imports.
+    pub(super) async fn linked(&self) {
+        let mut changes = self.changes();
+        // The sender lives as long as `self`.
+        let _ = changes.wait_for(|_| self.cache.outdated().is_empty()).await;
+    }
+
     /// How the watches are, of those that were ever interrupted.
     pub fn health(&self) -> BTreeMap<&'static str, Health> {
         self.health
@@ -161,6 +168,28 @@ impl Mirror {
         note(&mut records);
         drop(records);
         self.wake();
+    }
+
+    /// Puts a policy that was compiled again in the place of `before`, unless that one is no longer
+    /// what its object holds.
+    pub(super) fn replace(&self, before: &Arc<Policy>, object: Object) {
+        let is_before = |policy: &Arc<Policy>| Arc::ptr_eq(policy, before);
+        let (key, policy) = (object.key.clone(), object.policy.clone());
+        let change = |state: &mut State| {
+            if state
+                .policy(&object.key)
+                .is_some_and(|held| is_before(&held.policy))
+            {
+                state.apply_policy(object);
+            }
+        };
+        self.change(Some(change), |records| {
+            if let Some(record) = records.get_mut(&key)
+                && record.policy.as_ref().is_some_and(is_before)
+            {
+                Arc::make_mut(record).policy = Some(policy);
+            }
+        });
     }
 
     /// A source was listed, and all of it is in force.

@@ -17,6 +17,7 @@ pub(crate) mod api_server;
 mod certificate;
 mod connect;
 mod feed;
+mod imports;
 mod kind;
 mod locks;
 mod mirror;
@@ -124,7 +125,8 @@ pub async fn follow(client: Client, mirror: Arc<Mirror>, extent: Extent) {
             tokio::join!(watch.run(), feed.run(received, kind::without_content));
         }
     };
-    tokio::join!(join_all(objects), namespaces);
+    let imports = imports::follow(mirror.clone(), compilers.clone());
+    tokio::join!(join_all(objects), namespaces, imports);
 }
 
 /// Threads that compile. Two keep a machine of two cores busy at the first list, and leave room on

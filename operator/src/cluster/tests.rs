@@ -193,6 +193,106 @@ async fn a_new_generation_is_compiled() {
     process.until(is_broken).await;
 }
 
+/// A policy that allows what `a/base@1` does.
+fn importer(name: &str) -> Json {
+    let mut importer = policy(name, 1, "allow if data.a.base.ok(1)");
+    importer["spec"]["imports"] = json!([{"group": "a", "name": "base", "version": "1"}]);
+    importer
+}
+
+fn is_sound(mirror: &Mirror, address: &str) -> bool {
+    find(mirror, address).is_some_and(|entry| entry.policy.faults().is_none())
+}
+
+#[tokio::test]
+async fn importers_are_sound_before_it_is_ready_whatever_is_listed_first() {
+    let server = server();
+    let mut own = importer("own");
+    own["kind"] = json!("Policy");
+    own["metadata"]["namespace"] = json!("team");
+    server.put(
+        "/apis/portcullis.dev/v1alpha1/policies",
+        list(std::slice::from_ref(&own)),
+    );
+    let mut base = policy("base", 1, "ok(_) := true");
+    base["spec"]["importable"] = json!(true);
+    server.put(POLICIES, list(&[importer("b"), base]));
+    let process = Process::following(&server);
+    process.mirror.synced().await;
+    assert!(is_sound(&process.mirror, "a/b@1"));
+    let snapshot = process.mirror.cache().snapshot();
+    let faults: Vec<_> = snapshot
+        .entries()
+        .filter_map(|entry| entry.policy.faults().map(ToString::to_string))
+        .collect();
+    assert_eq!(faults, [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn an_importer_follows_what_it_imports() {
+    let server = server();
+    server.put(
+        POLICIES,
+        list(&[importer("b"), policy("c", 1, "allow := true")]),
+    );
+    let base = policy("base", 1, "ok(_) := true");
+    server.tell(POLICIES, [event("ADDED", &base), event("DELETED", &base)]);
+    let process = Process::following(&server);
+    process.mirror.synced().await;
+    let other = find(&process.mirror, "a/c@1").unwrap();
+    // The watch may have told both before anybody looked; the end is the same.
+    let is_missing = |mirror: &Mirror| {
+        let entry = find(mirror, "a/b@1").unwrap();
+        let faults = entry.policy.faults().map(ToString::to_string);
+        faults.is_some_and(|faults| faults.starts_with("import_missing"))
+    };
+    process
+        .until(|mirror| find(mirror, "a/base@1").is_none() && is_missing(mirror))
+        .await;
+    server.put(
+        POLICIES,
+        list(&[importer("b"), policy("c", 1, "allow := true"), base]),
+    );
+    let process = Process::following(&server);
+    process.mirror.synced().await;
+    assert!(is_sound(&process.mirror, "a/b@1"));
+    let again = find(&process.mirror, "a/c@1").unwrap();
+    assert_eq!(again.policy.digest(), other.policy.digest());
+    // What status speaks of is what is in force.
+    let view = process.mirror.view();
+    let (_, record) = view
+        .records
+        .iter()
+        .find(|(key, _)| key.name == "b")
+        .unwrap();
+    let in_force = find(&process.mirror, "a/b@1").unwrap();
+    assert!(
+        record
+            .policy
+            .as_ref()
+            .is_some_and(|policy| Arc::ptr_eq(policy, &in_force.policy))
+    );
+}
+
+#[tokio::test]
+async fn a_change_of_what_is_imported_changes_the_importer() {
+    let server = server();
+    server.put(
+        POLICIES,
+        list(&[importer("b"), policy("base", 1, "ok(_) := true")]),
+    );
+    server.tell(
+        POLICIES,
+        [event("MODIFIED", &policy("base", 2, "ok(x) if {"))],
+    );
+    let process = Process::following(&server);
+    let says = |mirror: &Mirror| {
+        let faults = find(mirror, "a/b@1").and_then(|entry| entry.policy.faults().cloned());
+        faults.is_some_and(|faults| faults.to_string().starts_with("import_broken"))
+    };
+    process.until(says).await;
+}
+
 #[tokio::test]
 async fn an_object_that_cannot_be_read_hides_no_other() {
     let server = server();

@@ -1,8 +1,12 @@
 //! The subcommands, one room each: its arguments, what is usable of them, and what it does.
 
+pub mod eval;
+mod language;
 pub mod operator;
 pub mod probe;
 mod process;
+pub mod reach;
 pub mod serve;
 pub mod sidecar;
+pub mod test;
 pub mod webhook;

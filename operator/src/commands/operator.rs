@@ -3,11 +3,13 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
-use portcullis_policies::Cache;
 use portcullis_webhook::{Readiness, Shutdown, Transport, serve, status_router};
 use tokio::task::JoinSet;
 
-use super::process::{bind, told_to_stop};
+use super::{
+    process::{bind, told_to_stop},
+    reach::ReachArguments,
+};
 use crate::{
     cluster::{self, Extent, Mirror},
     leader::Election,
@@ -42,6 +44,10 @@ pub struct Arguments {
     /// Address of the administrator's port: `/livez`, `/readyz`, `/metrics`.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     pub admin: SocketAddr,
+
+    /// What policies reach. Nothing is evaluated here, and a policy that names other hosts is broken.
+    #[command(flatten)]
+    pub reach: ReachArguments,
 }
 
 /// Follows, and leads when it can, until it is told to stop.
@@ -52,6 +58,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         pod,
         exempt_namespaces,
         admin,
+        reach,
     } = arguments;
     let exempt = exempt_namespaces
         .iter()
@@ -62,7 +69,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (_, client) = cluster::connect().await?;
 
     let readiness = Readiness::new(cluster::SOURCES);
-    let mirror = Mirror::new(Arc::new(Cache::new()), readiness.clone());
+    let mirror = Mirror::new(reach.cache(), readiness.clone());
     let reconciler = Reconciler::new(client.clone(), mirror.clone(), settings);
     let metrics = {
         let (reconciler, mirror) = (reconciler.clone(), mirror.clone());

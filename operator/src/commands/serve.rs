@@ -19,7 +19,10 @@ use portcullis_webhook::{
 };
 use tokio::task::JoinSet;
 
-use super::process::{bind, told_to_stop};
+use super::{
+    process::{bind, told_to_stop},
+    reach::ReachArguments,
+};
 use crate::{
     cluster::{CertificateFiles, follow_certificate},
     directory::{
@@ -84,6 +87,10 @@ pub struct ServerArguments {
     /// Threads that evaluate [default: one a processor].
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+
+    /// What policies reach.
+    #[command(flatten)]
+    pub reach: ReachArguments,
 }
 
 const EXAMPLES: &str = "\
@@ -116,6 +123,7 @@ pub(super) struct Plan {
     pub admin: SocketAddr,
     pub repository: String,
     pub threads: Option<u16>,
+    pub reach: ReachArguments,
     /// Whether admission reviews are answered, too.
     pub admission: bool,
 }
@@ -175,6 +183,7 @@ impl Plan {
             admin: server.admin,
             repository: server.repository,
             threads: server.threads,
+            reach: server.reach,
             admission: true,
         })
     }
@@ -182,7 +191,7 @@ impl Plan {
 
 /// Reads the policies, opens the doors, and keeps them open until it is told to stop.
 pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
-    let cache = Arc::new(Cache::new());
+    let cache = plan.reach.cache();
     let readiness = Readiness::new([directory::SOURCE]);
     let locks = Arc::new(LockStore::open(plan.locks)?);
     // The addresses are taken first: a port that is in use is told at once.

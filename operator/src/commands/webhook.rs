@@ -2,14 +2,16 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use portcullis_policies::Cache;
 use portcullis_webhook::{
     Certificate, DoorSettings, Doors, Evaluators, Readiness, Shutdown, Transport, admin_router,
     admission_router, evaluation_router, serve,
 };
 use tokio::task::JoinSet;
 
-use super::process::{bind, run_until_told};
+use super::{
+    process::{bind, run_until_told},
+    reach::ReachArguments,
+};
 use crate::{
     cluster::{self, CertificateFiles, ClusterLocks, Extent, Mirror},
     review::Reviewer,
@@ -46,6 +48,10 @@ pub struct Arguments {
     /// Threads that evaluate [default: one a processor].
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+
+    /// What policies reach.
+    #[command(flatten)]
+    pub reach: ReachArguments,
 }
 
 /// Answers until it is told to stop.
@@ -56,7 +62,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let admin = bind(arguments.admin).await?;
     let (config, client) = cluster::connect().await?;
 
-    let cache = Arc::new(Cache::new());
+    let cache = arguments.reach.cache();
     let readiness = Readiness::new(cluster::SOURCES.into_iter().chain([cluster::CERTIFICATE]));
     let mirror = Mirror::new(cache.clone(), readiness.clone());
     let certificate = Certificate::empty();

@@ -8,8 +8,8 @@ use std::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use portcullis_crds::{self as crds, PolicySpec};
 use portcullis_policies::{
-    Address, Definition, Diagnostic, Diagnostics, Labels, Object, ObjectKey, Policy, Scope,
-    Timestamp, text::clean,
+    Address, Definition, Diagnostic, Diagnostics, Find, Labels, Object, ObjectKey, Outside, Policy,
+    Scope, Timestamp, text::clean,
 };
 use serde_json::Value as Json;
 
@@ -42,11 +42,11 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Compiles the policy: broken, where it or its object is. CPU work; call it away from threads
-    /// that answer requests.
-    pub fn compile(self) -> Object {
+    /// Compiles the policy with what it imports, to reach what is outside as far as it allows:
+    /// broken, where it or its object is. CPU work; call it away from threads that answer requests.
+    pub fn compile(self, find: Find<'_>, outside: Arc<dyn Outside>) -> Object {
         let policy = match self.faults {
-            None => compile(self.definition),
+            None => compile(self.definition, find, outside),
             Some(faults) => Policy::broken_by(self.definition, faults),
         };
         Object {
@@ -56,15 +56,26 @@ impl Draft {
         }
     }
 
+    /// The draft that a policy was compiled of. One that could not be read in full imports nothing,
+    /// and so nobody compiles it again.
+    pub fn of(object: &Object) -> Self {
+        Self {
+            key: object.key.clone(),
+            created: object.created,
+            definition: object.policy.definition().clone(),
+            faults: None,
+        }
+    }
+
     /// Reads a spec that an object of any kind holds. An error is a policy without an address:
     /// nobody can ask it, and so nothing can answer in its place.
     pub fn read(
         key: ObjectKey,
-        scope: Scope,
+        scope: &Scope,
         metadata: &ObjectMeta,
         spec: &PolicySpec,
     ) -> Result<Self, Diagnostics> {
-        let address = Address::new(scope, &spec.group, &spec.name, &spec.version)
+        let address = Address::new(scope.clone(), &spec.group, &spec.name, &spec.version)
             .map_err(|error| Diagnostic::new("address_invalid", error.to_string()))?;
         let mut faults = Vec::new();
         let definition = Definition {
@@ -78,9 +89,14 @@ impl Draft {
             entrypoint: spec.entrypoint.clone(),
             decision: settings::decision(spec.decision),
             admission: spec.admission.as_ref().map(settings::admission),
+            hosts: settings::hosts(spec.network.as_ref(), &mut faults),
             timeout: settings::timeout(&spec.limits.timeout, &mut faults),
+            imports: settings::imports(spec, scope, &mut faults),
+            pin: settings::digest(spec.sha256.as_deref(), &mut faults),
+            // After all that can be wrong, for what is broken has no window.
             window: settings::window(spec, &mut faults),
             guardrail: spec.guardrail,
+            importable: spec.importable,
         };
         Ok(Self {
             key,
@@ -130,7 +146,7 @@ impl Draft {
         );
         // Who writes nonsense here meant to write something: a lock may not bypass it.
         spec.guardrail = at("/spec/guardrail").is_some_and(|value| *value != Json::Bool(false));
-        let mut draft = Self::read(key, scope, &metadata, &spec).ok()?;
+        let mut draft = Self::read(key, &scope, &metadata, &spec).ok()?;
         if let Some(admission) = at("/spec/admission") {
             draft.definition.admission = Some(settings::salvaged_admission(admission)?);
         }
@@ -148,7 +164,7 @@ impl TryFrom<&crds::Policy> for Draft {
         let namespace = namespace(&object.metadata)?;
         let key = ObjectKey::new(kind::POLICY, Some(namespace), name(&object.metadata)?);
         let scope = Scope::Namespace(namespace.to_owned());
-        Self::read(key, scope, &object.metadata, &object.spec)
+        Self::read(key, &scope, &object.metadata, &object.spec)
     }
 }
 
@@ -157,16 +173,17 @@ impl TryFrom<&crds::ClusterPolicy> for Draft {
 
     fn try_from(object: &crds::ClusterPolicy) -> Result<Self, Diagnostics> {
         let key = ObjectKey::new(kind::CLUSTER_POLICY, None, name(&object.metadata)?);
-        Self::read(key, Scope::Cluster, &object.metadata, object.spec.as_ref())
+        Self::read(key, &Scope::Cluster, &object.metadata, object.spec.as_ref())
     }
 }
 
 /// Compiles a definition. One on which the compiler panics is a broken policy, and not the end of
 /// whoever watches.
-fn compile(definition: Definition) -> Policy {
+fn compile(definition: Definition, find: Find<'_>, outside: Arc<dyn Outside>) -> Policy {
     let kept = definition.clone();
     // The compiler owns all that it changes, so nothing half-done is seen after a panic.
-    catch_unwind(AssertUnwindSafe(|| Policy::compile(definition))).unwrap_or_else(|_| {
+    let compile = || Policy::compile_within(definition, find, outside);
+    catch_unwind(AssertUnwindSafe(compile)).unwrap_or_else(|_| {
         let fault = Diagnostic::new("compiler_failed", "the compiler ended unexpectedly")
             .with_remedy("simplify the policy's modules, and report them to portcullis");
         Policy::broken_by(kept, fault.into())
@@ -230,7 +247,8 @@ mod tests {
     use std::time::Duration;
 
     use portcullis_crds::{
-        Admission, Decision, Limits, Operation, RegoVersion, ResourceRule, Severity, Verdict,
+        Admission, Decision, ImportScope, Limits, Network, Operation, RegoVersion, ResourceRule,
+        Severity, Verdict,
     };
     use portcullis_policies::{self as policies, RegoVersion as Rego};
     use rstest::rstest;
@@ -264,12 +282,29 @@ mod tests {
             default: Verdict::Allow,
             fail_on: Severity::High,
         };
+        spec.network = Some(Network {
+            hosts: vec!["*.example.com:8443".to_owned()],
+        });
         spec.limits = Limits {
             timeout: "2s".to_owned(),
         };
         spec.not_before = Some("1970-01-01T00:00:01Z".to_owned());
         spec.not_after = Some("1970-01-01T00:00:02Z".to_owned());
         spec.guardrail = true;
+        spec.importable = true;
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        spec.sha256 = Some(digest.clone());
+        let import = |scope, sha256| crds::Import {
+            group: "platform".to_owned(),
+            name: "base".to_owned(),
+            version: "2".to_owned(),
+            scope,
+            sha256,
+        };
+        spec.imports = vec![
+            import(ImportScope::Cluster, Some(digest.clone())),
+            import(ImportScope::Namespace, None),
+        ];
         let mut object = crds::Policy::in_namespace("team-a", "labels", spec);
         object.metadata.labels = Some([("team".to_owned(), "a".to_owned())].into());
         let at = |second| Timestamp::from_second(second).unwrap();
@@ -277,9 +312,9 @@ mod tests {
             Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(7)));
 
         let draft = Draft::try_from(&object).unwrap();
-        let scope = Scope::Namespace("team-a".to_owned());
+        let team = Scope::Namespace("team-a".to_owned());
         let expected = Definition {
-            address: Address::new(scope, "platform", "labels", "1.0").unwrap(),
+            address: Address::new(team.clone(), "platform", "labels", "1.0").unwrap(),
             labels: [("team".to_owned(), "a".to_owned())].into(),
             modules: [("p.rego".to_owned(), "package platform.labels".to_owned())].into(),
             rego_version: Rego::V0,
@@ -301,12 +336,27 @@ mod tests {
                 action: policies::Action::Warn,
                 failure_policy: policies::FailurePolicy::Ignore,
             }),
+            hosts: ["*.example.com:8443".parse().unwrap()]
+                .into_iter()
+                .collect(),
             timeout: Duration::from_secs(2),
             window: policies::Window {
                 not_before: Some(at(1)),
                 not_after: Some(at(2)),
             },
             guardrail: true,
+            imports: vec![
+                policies::Import {
+                    address: "platform/base@2".parse().unwrap(),
+                    pin: Some(digest.parse().unwrap()),
+                },
+                policies::Import {
+                    address: Address::new(team, "platform", "base", "2").unwrap(),
+                    pin: None,
+                },
+            ],
+            importable: true,
+            pin: Some(digest.parse().unwrap()),
         };
         assert_eq!(draft.definition, expected);
         assert_eq!(draft.key.to_string(), "Policy team-a/labels");
@@ -336,7 +386,16 @@ mod tests {
 
     #[rstest]
     #[case::timeout(|spec: &mut PolicySpec| spec.limits.timeout = "1h".to_owned(), "timeout_invalid")]
+    #[case::host(|spec: &mut PolicySpec| spec.network = Some(Network { hosts: vec!["*".to_owned()] }), "host_invalid")]
     #[case::start(|spec: &mut PolicySpec| spec.not_before = Some("soon".to_owned()), "time_invalid")]
+    #[case::digest(|spec: &mut PolicySpec| spec.sha256 = Some("sha256:x".to_owned()), "digest_invalid")]
+    #[case::import(
+        |spec: &mut PolicySpec| spec.imports = vec![crds::Import {
+            group: "A".to_owned(), name: "b".to_owned(), version: "1".to_owned(),
+            scope: ImportScope::Cluster, sha256: None,
+        }],
+        "import_invalid"
+    )]
     #[case::end(|spec: &mut PolicySpec| spec.not_after = Some("2026-13-01T00:00:00Z".to_owned()), "time_invalid")]
     fn what_cannot_be_read_breaks_the_policy(
         #[case] change: fn(&mut PolicySpec),
@@ -345,7 +404,7 @@ mod tests {
         let mut spec = spec();
         spec.not_before = Some("2999-01-01T00:00:00Z".to_owned());
         change(&mut spec);
-        let object = draft(spec).compile();
+        let object = draft(spec).compile(&|_| None, policies::Cache::new().outside());
         let faults = object.policy.faults().expect("the policy must be broken");
         assert_eq!(
             faults

@@ -5,9 +5,10 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as ApiSelector;
 use portcullis_crds::{self as crds, PolicySpec, time::TimeError};
 use portcullis_policies::{
-    Action, Admission, DecisionSettings, DefaultDecision, Diagnostic, Diagnostics, FailurePolicy,
-    LabelSelector, Operation, RegoVersion, Requirement, ResourceRule, Severity, Timestamp, Window,
-    definition::DEFAULT_TIMEOUT,
+    Action, Address, Admission, DecisionSettings, DefaultDecision, Diagnostic, Diagnostics, Digest,
+    FailurePolicy, HostPattern, Hosts, Import, LabelSelector, Operation, RegoVersion, Requirement,
+    ResourceRule, Scope, Severity, Timestamp, Window, definition::DEFAULT_TIMEOUT,
+    digest::DigestError,
 };
 use serde_json::Value as Json;
 
@@ -32,6 +33,53 @@ pub(super) fn decision(decision: crds::Decision) -> DecisionSettings {
             crds::Severity::High => Severity::High,
             crds::Severity::Critical => Severity::Critical,
         },
+    }
+}
+
+/// What a policy of `scope` imports. An import that cannot be read is left out, with a fault.
+pub(super) fn imports(
+    spec: &PolicySpec,
+    scope: &Scope,
+    faults: &mut Vec<Diagnostic>,
+) -> Vec<Import> {
+    let mut imports = Vec::new();
+    for import in &spec.imports {
+        let owner = match (import.scope, scope) {
+            (crds::ImportScope::Cluster, _) => Scope::Cluster,
+            (crds::ImportScope::Namespace, Scope::Namespace(_)) => scope.clone(),
+            (crds::ImportScope::Namespace, Scope::Cluster) => {
+                let text = format!(
+                    "{}/{} is imported from a namespace, and a ClusterPolicy has none",
+                    import.group, import.name
+                );
+                let fault = Diagnostic::new("import_invalid", text);
+                faults.push(fault.with_remedy("import a ClusterPolicy"));
+                continue;
+            }
+        };
+        match Address::new(owner, &import.group, &import.name, &import.version) {
+            Ok(address) => imports.push(Import {
+                address,
+                pin: digest(import.sha256.as_deref(), faults),
+            }),
+            Err(error) => faults.push(Diagnostic::new("import_invalid", error.to_string())),
+        }
+    }
+    imports
+}
+
+/// A digest that is to be kept.
+pub(super) fn digest(text: Option<&str>, faults: &mut Vec<Diagnostic>) -> Option<Digest> {
+    match text?.parse() {
+        Ok(digest) => Some(digest),
+        Err(error) => {
+            let error: DigestError = error;
+            faults.push(
+                Diagnostic::new("digest_invalid", error.to_string())
+                    .with_remedy("write it as `status.digest` shows it"),
+            );
+            None
+        }
     }
 }
 
@@ -95,6 +143,20 @@ fn resource_rule(rule: &crds::ResourceRule) -> ResourceRule {
         resources: rule.resources.clone(),
         operations: operations.copied().collect(),
     }
+}
+
+/// The hosts; those that cannot be read are left out, and the policy is broken then.
+pub(super) fn hosts(network: Option<&crds::Network>, faults: &mut Vec<Diagnostic>) -> Hosts {
+    let texts = network.map_or(&[][..], |network| &network.hosts);
+    let mut read = |text: &String| {
+        let host = text.parse::<HostPattern>();
+        host.map_err(|error| {
+            let message = format!("`network.hosts`: {error}");
+            faults.push(Diagnostic::new("host_invalid", message));
+        })
+        .ok()
+    };
+    texts.iter().filter_map(&mut read).collect()
 }
 
 /// The time limit; the default where it cannot be read, and the policy is broken then.

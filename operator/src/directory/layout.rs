@@ -190,7 +190,7 @@ fn draft(
         Ok(Manifest::ClusterPolicy(policy)) => {
             let draft = Draft::read(
                 key.clone(),
-                Scope::Cluster,
+                &Scope::Cluster,
                 &policy.metadata,
                 &policy.spec.0,
             );

@@ -4,29 +4,38 @@
 //! |---|---|
 //! | an object that is sound | it |
 //! | a policy that is broken | the last good one; at first, the broken one, which denies |
+//! | a policy whose import is gone or broken | it, broken; what is imported is what is in force |
 //! | a lock that is broken | the last good one that refused; at first, one that refuses without an end |
 //! | a file that cannot be read | what it held but for locks that bypass; at the start, that is an error |
 //! | a file that is gone | nothing of it |
 //! | a directory without policies | what it held; at the start, that is an error |
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use portcullis_policies::{Cache, Diagnostic, Diagnostics, Effect, Lock, Object, ObjectKey};
+use portcullis_policies::{
+    Address, Cache, Diagnostic, Diagnostics, Object, ObjectKey, Outside, Policy, outdated,
+};
 
 use super::{
+    held::Held,
     layout::{self, Unit},
     locks::LockStore,
-    reading::{Item, Reading},
+    reading::Reading,
     report::{Meanwhile, Problem},
     source::SourceFault,
     tree::{Listing, Tree, TreeFault},
 };
-use crate::convert::{Draft, LockDraft};
+use crate::convert::Draft;
 
 /// Reads a directory again and again, and knows what is in force.
 #[derive(Debug)]
 pub struct Loader {
     tree: Tree,
+    outside: Arc<dyn Outside>,
     loaded: BTreeMap<String, Loaded>,
     /// The unit that holds an object.
     owners: BTreeMap<ObjectKey, String>,
@@ -61,29 +70,20 @@ struct Loaded {
     collided: bool,
 }
 
-/// An object, and what of it is in force.
-#[derive(Debug)]
-enum Held {
-    Policy {
-        newest: Box<Draft>,
-        object: Object,
-        faults: Option<Diagnostics>,
-    },
-    Lock {
-        newest: Box<LockDraft>,
-        lock: Option<Lock>,
-    },
-}
-
 impl Loader {
-    /// Reads everything for the first time. `progress` hears of each unit that was read, and of
-    /// how many there are.
-    pub fn start(tree: Tree, progress: &dyn Fn(usize, usize)) -> Result<Self, SourceFault> {
+    /// Reads everything for the first time, for policies that reach what is outside as far as it
+    /// allows. `progress` hears of each unit that was read, and of how many there are.
+    pub fn start(
+        tree: Tree,
+        outside: Arc<dyn Outside>,
+        progress: &dyn Fn(usize, usize),
+    ) -> Result<Self, SourceFault> {
         let mut listing = tree.list()?;
         let seen = layout::units(&mut listing);
         let notes = listing.notes;
         let mut loader = Self {
             tree,
+            outside,
             loaded: BTreeMap::new(),
             owners: BTreeMap::new(),
             seen: seen.clone(),
@@ -96,6 +96,7 @@ impl Loader {
             loader.load(&name, unit);
             progress(count + 1, total);
         }
+        loader.link();
         let lost: Vec<Problem> = loader.lost().collect();
         if !lost.is_empty() {
             return Err(SourceFault::Lost(lost));
@@ -138,6 +139,7 @@ impl Loader {
             }
         }
         changed |= self.remove(gone);
+        changed |= self.link();
         self.again = false;
         self.seen = std::mem::take(&mut now);
         let Listing { notes, .. } = listing;
@@ -151,8 +153,8 @@ impl Loader {
         let mut own_locks = BTreeMap::new();
         for (key, held) in self.loaded.values().flat_map(|loaded| &loaded.held) {
             match held {
-                Held::Policy { object, .. } => {
-                    policies.insert(key, object);
+                Held::Policy(policy) => {
+                    policies.insert(key, policy.in_force());
                 }
                 Held::Lock {
                     lock: Some(lock), ..
@@ -207,12 +209,70 @@ impl Loader {
         for key in old.iter().flat_map(|old| old.held.keys()) {
             self.owners.remove(key);
         }
-        let loaded = merge(old, unit, reading, &self.owners);
+        let loaded = merge(old, unit, reading, &self.owners, &self.outside);
         let changed = before.as_ref() != Some(&loaded.summary());
         self.owners
             .extend(loaded.held.keys().map(|key| (key.clone(), name.to_owned())));
         self.loaded.insert(name.to_owned(), loaded);
         changed
+    }
+
+    /// Compiles again what imports a policy that has changed, until nothing does. Tells whether
+    /// anything was.
+    fn link(&mut self) -> bool {
+        let mut changed = false;
+        loop {
+            let holders = self.holders();
+            let find = |address: &Address| holders.get(address).cloned();
+            let held = self
+                .loaded
+                .values_mut()
+                .flat_map(|unit| unit.held.values_mut());
+            let objects = held.filter_map(|held| match held {
+                Held::Policy(policy) => Some(policy.objects_mut()),
+                Held::Lock { .. } => None,
+            });
+            let mut objects: Vec<&mut Object> = objects.flatten().collect();
+            let policies: Vec<_> = objects.iter().map(|object| object.policy.clone()).collect();
+            let outdated = outdated(policies.iter().enumerate(), &find);
+            if outdated.is_empty() {
+                break;
+            }
+            changed = true;
+            for (at, _) in outdated {
+                let draft = Draft::of(objects[at]);
+                *objects[at] = draft.compile(&find, self.outside.clone());
+            }
+        }
+        for held in self
+            .loaded
+            .values_mut()
+            .flat_map(|unit| unit.held.values_mut())
+        {
+            if let Held::Policy(policy) = held
+                && policy.newest.policy.faults().is_none()
+            {
+                policy.last_good = None;
+            }
+        }
+        changed
+    }
+
+    /// The policy in force at each address: of several, that of the oldest object.
+    fn holders(&self) -> BTreeMap<Address, Arc<Policy>> {
+        let held = self.loaded.values().flat_map(|unit| unit.held.values());
+        let mut objects: Vec<&Object> = held
+            .filter_map(|held| match held {
+                Held::Policy(policy) => Some(policy.in_force()),
+                Held::Lock { .. } => None,
+            })
+            .collect();
+        // The last that is put in stays.
+        objects.sort_by_key(|object| Reverse((object.created, &object.key)));
+        let policies = objects.iter().map(|object| &object.policy);
+        policies
+            .map(|policy| (policy.address().clone(), policy.clone()))
+            .collect()
     }
 
     /// Forgets units, unless no policy would be left.
@@ -238,7 +298,7 @@ impl Loader {
     }
 
     fn holds_no_policy(&self) -> bool {
-        let is_policy = |held: &Held| matches!(held, Held::Policy { .. });
+        let is_policy = |held: &Held| matches!(held, Held::Policy(_));
         !self
             .loaded
             .values()
@@ -274,6 +334,7 @@ fn merge(
     unit: Unit,
     reading: Reading,
     elsewhere: &BTreeMap<ObjectKey, String>,
+    outside: &Arc<dyn Outside>,
 ) -> Loaded {
     let mut before = old.map(|loaded| loaded.held).unwrap_or_default();
     let Reading { items, lost, notes } = reading;
@@ -295,7 +356,7 @@ fn merge(
             );
             continue;
         }
-        let held = Held::of(item, before.remove(&key));
+        let held = Held::of(item, before.remove(&key), outside);
         loaded.held.insert(key, held);
     }
     if !loaded.lost.is_empty() {
@@ -306,94 +367,15 @@ fn merge(
     loaded
 }
 
-impl Held {
-    fn of(item: Item, before: Option<Self>) -> Self {
-        match (item, before) {
-            (
-                Item::Policy(draft),
-                Some(Self::Policy {
-                    newest,
-                    object,
-                    faults,
-                }),
-            ) if *draft == *newest => Self::Policy {
-                newest,
-                object,
-                faults,
-            },
-            (Item::Policy(draft), before) => {
-                let compiled = draft.as_ref().clone().compile();
-                let faults = compiled.policy.faults().cloned();
-                let object = match before {
-                    Some(Self::Policy { object, .. })
-                        if faults.is_some() && object.policy.faults().is_none() =>
-                    {
-                        object
-                    }
-                    _ => compiled,
-                };
-                Self::Policy {
-                    newest: draft,
-                    object,
-                    faults,
-                }
-            }
-            (Item::Lock(draft), before) => {
-                let lock = match before {
-                    Some(Self::Lock {
-                        lock: Some(lock), ..
-                    }) if draft.faults.is_some() && lock.effect == Effect::Refuse => Some(lock),
-                    _ => draft.lock.clone(),
-                };
-                Self::Lock {
-                    newest: draft,
-                    lock,
-                }
-            }
-        }
-    }
-
-    /// Whether it is a lock that lets pass what a policy would deny.
-    fn bypasses(&self) -> bool {
-        matches!(self, Self::Lock { lock: Some(lock), .. } if lock.effect == Effect::Bypass)
-    }
-
-    fn faults(&self) -> (Option<&Diagnostics>, Meanwhile) {
-        match self {
-            Self::Policy { object, faults, .. } => {
-                let sound = object.policy.faults().is_none();
-                let meanwhile = if sound {
-                    Meanwhile::LastGood
-                } else {
-                    Meanwhile::Denies
-                };
-                (faults.as_ref(), meanwhile)
-            }
-            Self::Lock { newest, lock } => {
-                let own = *lock == newest.lock;
-                let meanwhile = if own {
-                    Meanwhile::Denies
-                } else {
-                    Meanwhile::LastGood
-                };
-                (newest.faults.as_ref(), meanwhile)
-            }
-        }
-    }
-}
-
 impl Loaded {
     /// What tells two states of a unit apart.
     fn summary(&self) -> impl PartialEq + use<> {
         let held = |(key, held): (&ObjectKey, &Held)| match held {
-            Held::Policy { object, faults, .. } => {
-                let labels = object.policy.definition().labels.clone();
-                (
-                    key.clone(),
-                    Some((object.policy.digest(), labels)),
-                    None,
-                    faults.clone(),
-                )
+            Held::Policy(held) => {
+                let policy = &held.in_force().policy;
+                let labels = policy.definition().labels.clone();
+                let faults = held.newest.policy.faults().cloned();
+                (key.clone(), Some((policy.digest(), labels)), None, faults)
             }
             Held::Lock { newest, lock } => (key.clone(), None, lock.clone(), newest.faults.clone()),
         };

@@ -18,6 +18,7 @@
 
 pub mod document;
 mod gate;
+mod held;
 mod layout;
 mod loader;
 mod locks;

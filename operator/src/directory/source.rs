@@ -86,7 +86,9 @@ impl Source {
         let (alive, ended) = oneshot::channel();
         let work = move || {
             let _alive = alive;
-            let loader = Loader::start(tree, &|read, of| listener.progress(read, of));
+            let loader = Loader::start(tree, cache.outside(), &|read, of| {
+                listener.progress(read, of);
+            });
             let mut loader = match loader {
                 Ok(loader) => loader,
                 // Who waits for it has gone away, or takes it.

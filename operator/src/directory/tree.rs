@@ -2,8 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File, Metadata},
-    io::{self, Read as _},
+    fs::{self, Metadata},
+    io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
@@ -11,23 +11,14 @@ use std::{
 use include_dir::{Dir, DirEntry, include_dir};
 use portcullis_policies::Diagnostic;
 
+use crate::files::{MAX_ENTRIES, MAX_FILE, MAX_TOTAL, read_bounded};
+
 /// The policies that come with the binary.
 static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../policies/library");
 
 /// Deepest folder: a policy of the layout is three deep, and a repository of several clusters'
 /// manifests rarely eight.
 const MAX_DEPTH: usize = 16;
-
-/// Most files and folders that are looked at. Each costs a system call a second, so that a tree of
-/// this size keeps a tenth of a core busy at most.
-const MAX_ENTRIES: usize = 20_000;
-
-/// Largest file, in bytes. The API server takes objects of 3 MiB; a table in `data.json` may be
-/// larger, and is held in memory several times while it is read.
-const MAX_FILE: u64 = 16 << 20;
-
-/// Most bytes in all files that are read, so that a wrong directory does not fill the memory.
-const MAX_TOTAL: u64 = 256 << 20;
 
 /// Most notes that are kept: more are not read by anybody.
 const MAX_NOTES: usize = 100;
@@ -130,20 +121,6 @@ impl Tree {
                 .into()
         })
     }
-}
-
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let mut bytes = Vec::new();
-    // It may have grown since it was listed.
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(io::Error::other(format!(
-            "larger than {} MiB",
-            MAX_FILE >> 20
-        )));
-    }
-    Ok(bytes)
 }
 
 fn shipped() -> Listing {

@@ -332,11 +332,11 @@ mod tests {
 
     #[test]
     fn a_digest_counts_for_its_own_address_only() {
-        use portcullis_policies::{Definition, Scope};
+        use portcullis_policies::{Definition, Policy, Scope};
 
         let address: Address = "a/b@1".parse().unwrap();
         let own = Address::new(Scope::Namespace("team".to_owned()), "a", "b", "1").unwrap();
-        let digest = |source| Digest::of(&Definition::new(address.clone(), source));
+        let digest = |source| Policy::compile(Definition::new(address.clone(), source)).digest();
         let (old, new) = (digest("package a.b"), digest("package a.b\n"));
         let replicas = Replicas::of(3, &[&[(&address, new)], &[(&address, old)], &[(&own, new)]]);
         assert_eq!(replicas.enforcing(&address, new), 1);

@@ -94,10 +94,11 @@ fn row(name: &str) -> String {
     let shown = known
         .map_or_else(|| name.to_owned(), shown)
         .replace('|', "\\|");
-    let refusal = builtins::lookup(name)
-        .and_then(builtins::refusal)
-        .filter(|_| !builtins::is_compiled(name));
-    match refusal {
+    let builtin = builtins::lookup(name).filter(|_| !builtins::is_compiled(name));
+    if let Some(condition) = builtin.and_then(builtins::condition) {
+        return format!("| `{shown}` | supported {condition} |");
+    }
+    match builtin.and_then(builtins::refusal) {
         None => format!("| `{shown}` | supported |"),
         Some(refusal) => {
             let (reason, remedy) = (refusal.reason, refusal.remedy);

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! differential --oracle PROGRAM [--suites DIRECTORY] [--seed N] [--seconds S | --cases N]
-//!              [--first N] [--output DIRECTORY] [--most N] [--codes yes]
+//!              [--first N] [--output DIRECTORY] [--most N] [--codes yes] [--only PREFIX,…]
 //! differential --oracle PROGRAM --replay FILE
 //! ```
 //!
@@ -18,7 +18,8 @@
 //! of OPA's stages, and counts as a difference with `--codes` only. What we refuse on purpose is
 //! counted and no difference. A rule with two values is an error for whoever comes across it: where
 //! we do, and OPA, which may leave the rule out, does so only when all of the policy is evaluated,
-//! that is counted too. It fails if there is a difference, and stops after `--most` of them.
+//! that is counted too. It fails if there is a difference, and stops after `--most` of them. With
+//! `--only` there are calls of the functions whose names begin so, and nothing else.
 
 mod case;
 mod grammar;
@@ -105,7 +106,7 @@ fn run(options: &Options) -> Result<ExitCode> {
     while options.goes_on(next, started.elapsed()) && counts.differences < options.most {
         let end = options.end(next + BATCH);
         let cases: Vec<Case> = (next..end)
-            .map(|number| make(corpus.as_ref(), options.seed, number))
+            .map(|number| make(corpus.as_ref(), options, number))
             .collect();
         oracle.ask(&cases)?;
         let ours: Vec<Verdict> = cases.iter().map(ours::verdict).collect();
@@ -187,8 +188,11 @@ fn is_equal(case: &Case, ours: &Verdict, theirs: &Verdict) -> bool {
     !comparisons.any(|one| matches!(one, Comparison::Different(_)))
 }
 
-fn make(corpus: Option<&Corpus>, seed: u64, number: u64) -> Case {
-    let mut random = Random::of_case(seed, number);
+fn make(corpus: Option<&Corpus>, options: &Options, number: u64) -> Case {
+    let mut random = Random::of_case(options.seed, number);
+    if !options.only.is_empty() {
+        return grammar::case_of_calls(&mut random, &options.only);
+    }
     match corpus {
         Some(corpus) if random.percent(40) => corpus.mutated(&mut random),
         _ => grammar::case(&mut random),
@@ -207,6 +211,13 @@ impl Counts {
         if let Verdict::Refused(reason) = ours {
             self.refused_policies += 1;
             *self.reasons.entry(reason.clone()).or_default() += 1;
+        }
+        if let Verdict::Answers(rows) = ours {
+            for answer in rows.iter().flatten() {
+                if let Answer::Refused(reason) = answer {
+                    *self.reasons.entry(reason.clone()).or_default() += 1;
+                }
+            }
         }
         let mut first = None;
         for comparison in case::compare(case, ours, theirs) {

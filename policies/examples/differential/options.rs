@@ -25,6 +25,8 @@ pub(crate) struct Options {
     pub(crate) codes: bool,
     /// So many differences are enough.
     pub(crate) most: usize,
+    /// Only functions whose names begin so are called, and nothing else is done.
+    pub(crate) only: Vec<String>,
 }
 
 impl Options {
@@ -40,6 +42,7 @@ impl Options {
             replay: None,
             codes: false,
             most: 20,
+            only: Vec::new(),
         };
         while let Some(name) = arguments.next() {
             let value = arguments
@@ -60,6 +63,7 @@ impl Options {
                 "--output" => options.output = Some(value.into()),
                 "--replay" => options.replay = Some(value.into()),
                 "--codes" => options.codes = value == "yes",
+                "--only" => options.only = value.split(',').map(str::to_owned).collect(),
                 "--most" => options.most = usize::try_from(number()?)?,
                 other => bail!("there is no option {other}"),
             }

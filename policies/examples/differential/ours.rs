@@ -58,6 +58,7 @@ fn evaluate(case: &Case) -> Verdict {
     let options = Options {
         strict: case.strict,
         data: Some(&data),
+        ..Options::default()
     };
     let plan = match compile(&modules, &questions, options) {
         Ok(plan) => plan,

@@ -18,6 +18,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use portcullis_policies::rego::ast::{Module, Version};
+use portcullis_policies::rego::builtins::Withheld;
 use portcullis_policies::rego::check::{conflicts, deprecated, imports, infer, recursion};
 use portcullis_policies::rego::findings::Findings;
 use portcullis_policies::rego::lex::lex;
@@ -201,11 +202,15 @@ fn passes(
     findings: &mut Findings,
 ) -> Option<portcullis_policies::rego::plan::ir::Plan> {
     let strict = source.strict;
+    let mode = resolve::Mode {
+        strict,
+        print: false,
+    };
     let mut program = time(&mut times[2], || {
         for module in modules {
             imports::check(module, strict, findings);
         }
-        resolve::resolve(modules, &[question], strict, findings)
+        resolve::resolve(modules, &[question], mode, findings)
     });
     time(&mut times[3], || {
         conflicts::check(&program, source.data.as_ref(), findings);
@@ -236,7 +241,9 @@ fn passes(
     if !findings.is_empty() {
         return None;
     }
-    Some(time(&mut times[7], || lower::lower(&program, findings)))
+    Some(time(&mut times[7], || {
+        lower::lower(&program, Withheld::default(), findings)
+    }))
 }
 
 fn time<T>(into: &mut Duration, work: impl FnOnce() -> T) -> T {

@@ -61,6 +61,7 @@ fuzz_target!(|bytes: &[u8]| {
     let options = compile::Options {
         strict: flags & 2 != 0,
         data: Some(&data),
+        ..compile::Options::default()
     };
     let plan = match compile(&modules, &[Question::query(name, body)], options) {
         Ok(plan) => plan,

@@ -1,7 +1,8 @@
 //! Builtin functions.
 //!
 //! A function is here, or it is refused. A policy that calls a refused one is refused when it is
-//! applied, with the reason and what to do instead.
+//! applied, with the reason and what to do instead; so is one that calls what needs a power which it
+//! has not.
 //!
 //! Functions get values that are defined, and return a value, [`Value::Undefined`], or a
 //! fault, which is undefined too unless the evaluation is strict.
@@ -11,14 +12,19 @@ mod bytes;
 mod casts;
 mod cidr;
 mod collections;
+mod crypto;
+mod did;
 mod encoding;
 mod format;
 mod glob;
 mod globs;
+mod jwt;
 mod letters;
+mod memory;
 mod numbers;
 mod objects;
 mod operators;
+mod outside;
 mod parts;
 mod patch;
 mod paths;
@@ -44,6 +50,8 @@ mod tests;
 
 use std::sync::LazyLock;
 
+pub(crate) use glob::glob_match;
+pub use outside::Network;
 pub use refused::Refusal;
 pub use request::Surroundings;
 
@@ -164,10 +172,45 @@ impl Context<'_, '_> {
     }
 }
 
+/// What a function needs besides its operands, and not every policy has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Power {
+    /// Hosts that may be asked.
+    Network,
+    /// A memory from one evaluation to the next.
+    Memory,
+}
+
+/// Why a policy has not the powers that functions need; `None` where it has.
+#[derive(Debug, Clone, Copy)]
+pub struct Withheld {
+    /// Why it asks no hosts.
+    pub network: Option<Refusal>,
+    /// Why it has no memory.
+    pub memory: Option<Refusal>,
+}
+
+impl Default for Withheld {
+    /// For what is evaluated without an administrator who allows anything.
+    fn default() -> Self {
+        Self {
+            network: Some(Refusal {
+                reason: "policies make no network calls",
+                remedy: "give the policy what it needs as data",
+            }),
+            memory: Some(Refusal {
+                reason: "there is no memory here",
+                remedy: "evaluate the policy where it is served",
+            }),
+        }
+    }
+}
+
 /// How a function is implemented.
 #[derive(Debug, Clone, Copy)]
 enum Implementation {
     Ours(Function),
+    Powered(Power, Function),
     Refused(Refusal),
 }
 
@@ -186,10 +229,13 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
         casts::FUNCTIONS,
         cidr::FUNCTIONS,
         collections::FUNCTIONS,
+        crypto::FUNCTIONS,
+        did::FUNCTIONS,
         encoding::FUNCTIONS,
         format::FUNCTIONS,
         glob::FUNCTIONS,
         globs::FUNCTIONS,
+        jwt::FUNCTIONS,
         numbers::FUNCTIONS,
         objects::FUNCTIONS,
         operators::FUNCTIONS,
@@ -219,13 +265,22 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
             arity: *arity,
             implementation: Implementation::Ours(*function),
         });
+    let powered = [outside::FUNCTIONS, memory::FUNCTIONS];
+    let powered = powered
+        .into_iter()
+        .flatten()
+        .map(|(name, arity, power, function)| Builtin {
+            name,
+            arity: *arity,
+            implementation: Implementation::Powered(*power, *function),
+        });
     let others = signatures::all().map(|signature| Builtin {
         name: signature.name,
         arity: u8::try_from(signature.arguments.len()).unwrap_or(u8::MAX),
         implementation: Implementation::Refused(refused::of(signature.name)),
     });
     // Where there are two, the first counts.
-    let all = ours.chain(others);
+    let all = ours.chain(powered).chain(others);
     let mut table: Vec<Builtin> = all.collect();
     table.sort_by_key(|builtin| builtin.name);
     table.dedup_by_key(|builtin| builtin.name);
@@ -256,11 +311,32 @@ pub fn arity(builtin: BuiltinId) -> u8 {
     builtin.get().arity
 }
 
-/// Why a function cannot be called, if it cannot.
+/// Why a function cannot be called, if it cannot, where nothing outside is allowed.
 pub fn refusal(builtin: BuiltinId) -> Option<Refusal> {
+    refusal_of(builtin, Withheld::default())
+}
+
+/// Why a function cannot be called by a policy from which these powers are withheld, if it cannot.
+pub(crate) fn refusal_of(builtin: BuiltinId, withheld: Withheld) -> Option<Refusal> {
     match builtin.get().implementation {
         Implementation::Refused(refusal) => Some(refusal),
+        Implementation::Powered(Power::Network, _) => withheld.network,
+        Implementation::Powered(Power::Memory, _) => withheld.memory,
         Implementation::Ours(_) => None,
+    }
+}
+
+/// What a policy needs to call a function, if anything.
+pub fn condition(builtin: BuiltinId) -> Option<&'static str> {
+    match builtin.get().implementation {
+        Implementation::Powered(Power::Network, _) => Some(
+            "for hosts that the policy names and the administrator allows, never in a policy that \
+             judges at admission",
+        ),
+        Implementation::Powered(Power::Memory, _) => {
+            Some("never in a policy that judges at admission")
+        }
+        Implementation::Ours(_) | Implementation::Refused(_) => None,
     }
 }
 
@@ -282,7 +358,9 @@ pub(crate) fn call(
         ..
     } = builtin.get();
     match implementation {
-        Implementation::Ours(function) => function(context, operands),
+        Implementation::Ours(function) | Implementation::Powered(_, function) => {
+            function(context, operands)
+        }
         Implementation::Refused(refusal) => Err(self::refused(name, refusal.reason)),
     }
 }

@@ -7,6 +7,7 @@
 use regorus::Value;
 
 use super::ast::Module;
+use super::builtins::Withheld;
 use super::check::{conflicts, deprecated, imports, infer, recursion, templates};
 use super::findings::Findings;
 use super::plan::ir::Plan;
@@ -19,8 +20,21 @@ use super::{order, plan::lower};
 pub struct Options<'a> {
     /// Whether imports and variables that nobody uses are faults.
     pub strict: bool,
+    /// Whether `print` prints. Otherwise it is left out, arguments and all.
+    pub print: bool,
     /// Base data that is known: no rule may be where it has a value.
     pub data: Option<&'a Value>,
+    /// What functions would need, and why the policy has it not.
+    pub withheld: Withheld,
+}
+
+impl Options<'_> {
+    fn mode(self) -> resolve::Mode {
+        resolve::Mode {
+            strict: self.strict,
+            print: self.print,
+        }
+    }
 }
 
 /// Compiles modules and the questions that will be asked of them. The faults are never empty and
@@ -34,7 +48,7 @@ pub fn compile(
     for module in modules {
         imports::check(module, options.strict, &mut findings);
     }
-    let mut program = resolve::resolve(modules, questions, options.strict, &mut findings);
+    let mut program = resolve::resolve(modules, questions, options.mode(), &mut findings);
     templates::check(&program, &mut findings);
     conflicts::check(&program, options.data, &mut findings);
     if findings.stop() {
@@ -59,7 +73,7 @@ pub fn compile(
     if !findings.is_empty() {
         return Err(findings.into_faults());
     }
-    let plan = lower::lower(&program, &mut findings);
+    let plan = lower::lower(&program, options.withheld, &mut findings);
     if findings.is_empty() {
         Ok(plan)
     } else {

@@ -17,8 +17,9 @@
 //! in order. Terms therefore contain no calls; comprehensions contain bodies.
 
 mod by_key;
+mod tree;
+mod walk;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use regorus::Value;
@@ -27,6 +28,8 @@ use super::ast::{Name, Version, WILDCARD};
 use super::source::Span;
 
 pub use by_key::ByKey;
+pub use tree::{Node, NodeId, Tree};
+pub use walk::{walk_body, walk_term};
 
 /// A variable of a definition, by its place in [`Definition::variables`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -329,103 +332,6 @@ pub fn fresh(variables: &mut Vec<Variable>) -> Var {
     var
 }
 
-/// A place below `data` at which, or below which, there are definitions. The first is `data`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(pub u32);
-
-impl NodeId {
-    /// `data`
-    pub const ROOT: Self = Self(0);
-
-    /// As an index.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// A place below `data`.
-#[derive(Clone, Debug, Default)]
-pub struct Node {
-    /// The parts of its path.
-    pub path: Vec<Value>,
-    /// What is below.
-    pub children: BTreeMap<Value, NodeId>,
-    /// The definitions whose constant part ends here, as indices into [`Program::definitions`].
-    pub definitions: Vec<usize>,
-    /// There are definitions, those that are not resolved yet among them.
-    pub defined: bool,
-    /// How many arguments the definitions take; of a rule, none.
-    pub arity: usize,
-    /// A package ends here.
-    pub package: bool,
-}
-
-/// Where definitions are.
-#[derive(Clone, Debug)]
-pub struct Tree {
-    nodes: Vec<Node>,
-}
-
-impl Default for Tree {
-    fn default() -> Self {
-        Self {
-            nodes: vec![Node::default()],
-        }
-    }
-}
-
-impl Tree {
-    /// A node.
-    pub fn node(&self, id: NodeId) -> &Node {
-        &self.nodes[id.index()]
-    }
-
-    /// A node, to be changed.
-    pub fn node_mut(&mut self, id: NodeId) -> &mut Node {
-        &mut self.nodes[id.index()]
-    }
-
-    /// A rule or a function ends here.
-    pub fn is_definition(&self, id: NodeId) -> bool {
-        self.node(id).defined
-    }
-
-    /// The node at a path, made where there is none.
-    pub fn make<'a>(&mut self, path: impl IntoIterator<Item = &'a Value>) -> NodeId {
-        let mut at = NodeId::ROOT;
-        for key in path {
-            at = if let Some(&child) = self.node(at).children.get(key) {
-                child
-            } else {
-                let id = NodeId(u32::try_from(self.nodes.len()).expect("fewer nodes than bytes"));
-                let mut path = self.node(at).path.clone();
-                path.push(key.clone());
-                self.nodes.push(Node {
-                    path,
-                    ..Node::default()
-                });
-                self.node_mut(at).children.insert(key.clone(), id);
-                id
-            };
-        }
-        at
-    }
-
-    /// The node at a path.
-    pub fn find<'a>(&self, path: impl IntoIterator<Item = &'a Value>) -> Option<NodeId> {
-        let mut at = NodeId::ROOT;
-        for key in path {
-            at = *self.node(at).children.get(key)?;
-        }
-        Some(at)
-    }
-
-    /// Every node, parents before children.
-    pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
-        (0..).map(NodeId).zip(&self.nodes)
-    }
-}
-
 /// What is known of a module.
 #[derive(Clone, Debug)]
 pub struct Module {
@@ -444,10 +350,21 @@ pub struct Query {
     pub name: String,
     /// What has to hold.
     pub body: Body,
+    /// The conditions as they are written, if their values are asked for.
+    pub conditions: Vec<Asked>,
     /// Its variables.
     pub variables: Vec<Variable>,
     /// What each solution gives; `None` for the value of the variables that are named.
     pub value: Option<Term>,
+}
+
+/// A condition of a query whose value is asked for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Where it is written.
+    pub span: Span,
+    /// The variable of its value; without one, its value is `true`.
+    pub capture: Option<Var>,
 }
 
 /// The resolved policy.
@@ -463,57 +380,4 @@ pub struct Program {
     pub queries: Vec<Query>,
     /// Rules that some `with` puts in the place of a function, and where.
     pub stand_ins: Vec<(NodeId, Span)>,
-}
-
-/// Calls `visit` for every condition of a body, and of the bodies within.
-pub fn walk_body(body: &Body, visit: &mut dyn FnMut(&Expr)) {
-    for expr in body {
-        visit(expr);
-        match &expr.kind {
-            ExprKind::Term(term) => walk_term(term, visit),
-            ExprKind::Unify { left, right, .. } => {
-                walk_term(left, visit);
-                walk_term(right, visit);
-            }
-            ExprKind::Call(call) => {
-                for term in call.arguments.iter().chain(&call.output) {
-                    walk_term(term, visit);
-                }
-            }
-            ExprKind::Every(every) => {
-                walk_term(&every.domain, visit);
-                walk_body(&every.body, visit);
-            }
-            ExprKind::Not(operand) => walk_body(&operand.body, visit),
-            ExprKind::And(left, right) | ExprKind::Or(left, right) => {
-                walk_body(&left.body, visit);
-                walk_body(&right.body, visit);
-            }
-        }
-    }
-}
-
-/// Calls `visit` for every condition within a term.
-pub fn walk_term(term: &Term, visit: &mut dyn FnMut(&Expr)) {
-    match &term.kind {
-        TermKind::Constant(_) | TermKind::Var(_) => {}
-        TermKind::Ref(reference) => reference
-            .path
-            .iter()
-            .for_each(|part| walk_term(part, visit)),
-        TermKind::Array(terms) | TermKind::Set(terms) => {
-            terms.iter().for_each(|term| walk_term(term, visit));
-        }
-        TermKind::Object(pairs) => pairs.iter().for_each(|(key, value)| {
-            walk_term(key, visit);
-            walk_term(value, visit);
-        }),
-        TermKind::Comprehension(comprehension) => {
-            comprehension
-                .head
-                .terms()
-                .for_each(|term| walk_term(term, visit));
-            walk_body(&comprehension.body, visit);
-        }
-    }
 }

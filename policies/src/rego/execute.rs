@@ -43,6 +43,7 @@ pub(crate) use budget::{Budget, VALUE_SIZE};
 pub use budget::{Limits, MAX_DEPTH, MAX_VALUE_DEPTH};
 pub use coverage::{Coverage, FileReport, Position, Range, Report};
 pub use error::{Error, ErrorKind};
+pub(crate) use explain::shown;
 pub use explain::{Explainer, Explanation, Failed, Named, Outcome, Reason, Solution, Tried};
 pub use observe::{Nobody, Observer, View};
 
@@ -83,6 +84,25 @@ pub fn observe<'p, O: Observer>(
     question: Question<'p>,
     observer: &'p mut O,
 ) -> Result<Vec<Value>> {
+    record(plan, entry, question, observer).0
+}
+
+/// What an evaluation says besides its values, also when it ends with an error.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Record {
+    /// What `print` printed, line by line.
+    pub printed: Vec<String>,
+    /// The cases of tests that were begun: the keys of each.
+    pub cases: Vec<Value>,
+}
+
+/// Evaluates while an observer looks on, and keeps what is said besides the values.
+pub fn record<'p, O: Observer>(
+    plan: &'p Plan,
+    entry: &'p Entry,
+    question: Question<'p>,
+    observer: &'p mut O,
+) -> (Result<Vec<Value>>, Record) {
     let mut machine = Machine {
         plan,
         data: question.data,
@@ -94,7 +114,9 @@ pub fn observe<'p, O: Observer>(
         strict: question.strict,
         observer,
     };
-    machine.entry(entry)
+    let values = machine.entry(entry);
+    let Surroundings { printed, cases, .. } = machine.surroundings;
+    (values, Record { printed, cases })
 }
 
 /// Slots that are there from the beginning: enough for a dozen rules within each other.

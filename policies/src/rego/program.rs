@@ -3,7 +3,7 @@
 use std::{
     hash::{BuildHasher as _, RandomState},
     panic::{AssertUnwindSafe, catch_unwind},
-    thread,
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,29 +11,22 @@ use jiff::SignedDuration;
 use serde_json::Value as Json;
 
 use super::{
-    ast::{Module, TermKind, Version},
     bounds,
-    builtins::Surroundings,
+    builtins::{Network, Refusal, Surroundings, Withheld},
     compile::{Options, compile},
     entrypoint::Entrypoint,
     execute::{self, Error, ErrorKind, Limits, Question},
-    parse,
     plan::{access::Access, ir::Plan},
     resolve,
-    source::{ErrorCode, Fault, Sources},
+    source::Sources,
+    stack,
+    unit::{Unit, internal, report},
     value::Value,
 };
 use crate::{
-    Code, Definition, Diagnostic, Diagnostics, Document, Message, Point, RegoVersion, Request,
-    normalise::Rules,
+    Code, Definition, Diagnostics, Document, Message, Point, Policy, RegoVersion, Request,
+    memory::Recall, normalise::Rules,
 };
-
-/// Words that version 1 reserves. Version 0 reads `allow := true if { … }` as an `allow` that always
-/// holds and a rule `if`, and so does OPA; the author meant something else.
-const KEYWORDS: [&str; 4] = ["contains", "every", "if", "in"];
-
-/// Stack of the thread that compiles, for what the passes do recursively.
-const COMPILE_STACK: usize = 64 * 1024 * 1024;
 
 /// A compiled policy.
 #[derive(Debug)]
@@ -47,6 +40,13 @@ pub(crate) struct Program {
     sources: Sources,
     rules: Rules,
     version: RegoVersion,
+}
+
+/// What an evaluation may use besides its input and its data.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Powers<'p> {
+    pub(crate) network: Option<Network<'p>>,
+    pub(crate) recall: Option<&'p Recall<'p>>,
 }
 
 /// Why an evaluation gave no document.
@@ -70,18 +70,13 @@ pub(crate) enum Failure {
 }
 
 impl Program {
-    /// Compiles the modules of a definition.
-    pub(crate) fn compile(definition: &Definition) -> Result<Self, Diagnostics> {
-        thread::scope(|scope| {
-            let thread = thread::Builder::new()
-                .stack_size(COMPILE_STACK)
-                .name("compile".to_owned())
-                .spawn_scoped(scope, || compile_here(definition))
-                .map_err(|error| internal(&format!("no thread to compile on: {error}")))?;
-            thread
-                .join()
-                .unwrap_or_else(|_| Err(internal("the compiler failed unexpectedly")))
-        })
+    /// Compiles the modules of a definition with those of all that it imports.
+    pub(crate) fn compile(
+        definition: &Definition,
+        imports: &[Arc<Policy>],
+    ) -> Result<Self, Diagnostics> {
+        stack::large("compile", || compile_here(definition, imports))
+            .unwrap_or_else(|why| Err(internal(&why)))
     }
 
     /// The version of the language that the modules were read in.
@@ -108,14 +103,18 @@ impl Program {
         input: Value,
         request: &Request,
         limit: Duration,
+        powers: Powers<'_>,
     ) -> Result<Value, Failure> {
         // The same numbers within an evaluation; others, that nobody can foretell, in the next.
         let seed = RandomState::new().hash_one(&request.id);
         let now = request.now.as_nanosecond();
+        let mut surroundings = Surroundings::new(now, Some(&request.headers), seed);
+        surroundings.network = powers.network;
+        surroundings.recall = powers.recall;
         let question = Question {
             input,
             data: self.data.clone(),
-            surroundings: Surroundings::new(now, Some(&request.headers), seed),
+            surroundings,
             limits: Limits {
                 time: Some(limit),
                 // The clock ends it before.
@@ -173,19 +172,26 @@ impl Failure {
     }
 }
 
-fn compile_here(definition: &Definition) -> Result<Program, Diagnostics> {
-    let mut sources = Sources::default();
-    let (modules, version) = read(definition, &mut sources)?;
+fn compile_here(definition: &Definition, imports: &[Arc<Policy>]) -> Result<Program, Diagnostics> {
+    let Unit {
+        sources,
+        modules,
+        own,
+        version,
+        data,
+        ..
+    } = Unit::read(definition, imports)?;
     let entrypoint = Entrypoint::of(definition).map_err(|fault| Diagnostics::from(*fault))?;
-    let faults = entrypoint.check_packages(definition, &modules, &sources);
+    let faults = entrypoint.check_packages(definition, &modules[..own], &sources);
     if let Some(faults) = Diagnostics::collect(faults) {
         return Err(faults);
     }
-    let data = Document::from(&Json::Object(definition.data.clone()));
+    let data = Document::from(&Json::Object(data));
     let question = resolve::Question::path(entrypoint.path());
     let options = Options {
-        strict: false,
         data: Some(data.value()),
+        withheld: withheld(definition),
+        ..Options::default()
     };
     let plan =
         compile(&modules, &[question], options).map_err(|faults| report(&sources, &faults))?;
@@ -203,69 +209,31 @@ fn compile_here(definition: &Definition) -> Result<Program, Diagnostics> {
     })
 }
 
-/// Reads the modules in the version that was asked for.
-fn read(
-    definition: &Definition,
-    sources: &mut Sources,
-) -> Result<(Vec<Module>, RegoVersion), Diagnostics> {
-    for (file, source) in &definition.modules {
-        sources.add(file, source);
+/// What the policy may not do, and why.
+fn withheld(definition: &Definition) -> Withheld {
+    let at_admission = definition.admission.is_some();
+    let refusal = |reason, remedy| Some(Refusal { reason, remedy });
+    Withheld {
+        network: if at_admission {
+            refusal(
+                "a policy that judges at admission reaches no network",
+                "give the policy what it needs as data, or remove `admission`",
+            )
+        } else if definition.hosts.is_empty() {
+            refusal(
+                "the policy's `network.hosts` names no host",
+                "name the hosts there, and have the administrator allow them",
+            )
+        } else {
+            None
+        },
+        memory: if at_admission {
+            refusal(
+                "a policy that judges at admission has no memory",
+                "give the policy what it needs as data, or remove `admission`",
+            )
+        } else {
+            None
+        },
     }
-    let read = |version| read_as(sources, version).map_err(|faults| report(sources, &faults));
-    let v1 = || Ok((read(Version::V1)?, RegoVersion::V1));
-    let v0 = || Ok((read(Version::V0)?, RegoVersion::V0));
-    match definition.rego_version {
-        RegoVersion::V1 => v1(),
-        RegoVersion::V0 => v0(),
-        // What is neither is most likely meant as the newer.
-        RegoVersion::Auto => v1().or_else(|faults| v0().map_err(|_: Diagnostics| faults)),
-    }
-}
-
-fn read_as(sources: &Sources, version: Version) -> Result<Vec<Module>, Vec<Fault>> {
-    let options = parse::Options {
-        version,
-        annotations: true,
-    };
-    let mut modules = Vec::new();
-    let mut faults = Vec::new();
-    for file in sources.files() {
-        match parse::parse_module(file, sources.text(file), options) {
-            Ok(module) => {
-                faults.extend(named_by_keywords(&module));
-                modules.push(module);
-            }
-            Err(found) => faults.extend(found),
-        }
-    }
-    if faults.is_empty() {
-        Ok(modules)
-    } else {
-        Err(faults)
-    }
-}
-
-fn named_by_keywords(module: &Module) -> impl Iterator<Item = Fault> {
-    let heads = module.rules.iter().map(|rule| &rule.head);
-    heads.filter_map(|head| {
-        let first = head.reference.first()?;
-        let TermKind::Var(name) = &first.kind else {
-            return None;
-        };
-        KEYWORDS.contains(&&**name).then(|| {
-            let message = format!("`{name}` is read as the name of a rule");
-            Fault::new(ErrorCode::Parse, first.span, message)
-                .with_remedy("write `import rego.v1`, or all rules of all modules in version 1")
-        })
-    })
-}
-
-fn report(sources: &Sources, faults: &[Fault]) -> Diagnostics {
-    let faults = faults.iter().map(|fault| sources.diagnostic(fault));
-    Diagnostics::collect(faults.collect())
-        .unwrap_or_else(|| internal("the compiler did not say what is wrong"))
-}
-
-fn internal(text: &str) -> Diagnostics {
-    Diagnostic::new("internal_error", text).into()
 }

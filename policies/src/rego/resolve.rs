@@ -17,6 +17,7 @@ mod definition;
 mod metadata;
 mod modifiers;
 mod names;
+mod query;
 mod scope;
 mod term;
 
@@ -27,11 +28,21 @@ use regorus::Value;
 
 use super::ast::{self, Name, TermKind};
 use super::check::signatures;
-use super::core::{self, Expr, ExprKind, NodeId, Program, Query, Tree};
+use super::core::{self, Expr, ExprKind, NodeId, Program, Tree};
 use super::findings::{Findings, Stage};
 use super::source::Span;
 use names::{Names, declared};
+pub(crate) use names::{walk, walk_expr};
 use scope::Scopes;
+
+/// How a policy is resolved.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mode {
+    /// Imports and variables that nobody uses are findings.
+    pub strict: bool,
+    /// `print` prints. Otherwise it is left out, arguments and all.
+    pub print: bool,
+}
 
 /// What is to be asked of the modules, and is resolved along with them.
 #[derive(Clone, Debug)]
@@ -44,6 +55,8 @@ pub struct Question {
 enum Asked {
     /// Conditions; every solution gives an object of the variables.
     Body(Vec<ast::Expr>),
+    /// Conditions whose values are asked for too, and what their names mean.
+    Conditions(Vec<ast::Expr>, Option<ast::Module>),
     /// The document at a path below `data`.
     Path(Vec<String>),
 }
@@ -57,6 +70,20 @@ impl Question {
         }
     }
 
+    /// Asks for all solutions of a query, as `opa eval` does. Each is an object of the values of its
+    /// variables, and of its conditions under the names that [`value_name`] gives. Names have the
+    /// meaning that they have in `module`: its imports, and the rules of its package.
+    pub fn conditions(
+        name: impl Into<String>,
+        body: Vec<ast::Expr>,
+        module: Option<ast::Module>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            asked: Asked::Conditions(body, module),
+        }
+    }
+
     /// Asks for the document at a path below `data`.
     pub fn path(path: &[impl AsRef<str>]) -> Self {
         let path: Vec<String> = path.iter().map(|part| part.as_ref().to_owned()).collect();
@@ -67,12 +94,17 @@ impl Question {
     }
 }
 
-/// Resolves modules and queries. In strict mode, imports and variables that nobody uses are
-/// findings.
+/// The name under which a solution has the value of a condition, by its place in the query. No
+/// variable is called like that.
+pub fn value_name(condition: usize) -> String {
+    format!("={condition}")
+}
+
+/// Resolves modules and queries.
 pub fn resolve(
     modules: &[ast::Module],
     questions: &[Question],
-    strict: bool,
+    mode: Mode,
     findings: &mut Findings,
 ) -> Program {
     let mut program = Program {
@@ -97,7 +129,7 @@ pub fn resolve(
                 tree: &program.tree,
                 names: &names,
                 metadata: &metadata,
-                strict,
+                mode,
                 findings,
                 module: index,
                 rule: Some(position),
@@ -111,7 +143,7 @@ pub fn resolve(
             program.tree.node_mut(node).definitions.push(place);
             program.definitions.push(definition);
         }
-        if strict {
+        if mode.strict {
             let mut unused: Vec<_> = names.unused().collect();
             unused.sort_by_key(|import| import.span.start);
             for import in unused {
@@ -126,7 +158,28 @@ pub fn resolve(
         });
     }
     for question in questions {
-        let query = query(&program.tree, &metadata, question, findings);
+        let names = match &question.asked {
+            Asked::Conditions(_, Some(module)) => {
+                let rules = rules.get(&module.package.path[..]);
+                Names::new(module, rules.cloned().unwrap_or_default())
+            }
+            _ => Names::empty(),
+        };
+        let mut context = Context {
+            tree: &program.tree,
+            names: &names,
+            metadata: &metadata,
+            mode: Mode {
+                strict: false,
+                ..mode
+            },
+            findings,
+            module: 0,
+            rule: None,
+            branch: 0,
+            stand_ins: &mut Vec::new(),
+        };
+        let query = query::query(&mut context, question);
         program.queries.push(query);
     }
     program
@@ -137,7 +190,7 @@ struct Context<'a> {
     tree: &'a Tree,
     names: &'a Names,
     metadata: &'a metadata::Metadata<'a>,
-    strict: bool,
+    mode: Mode,
     findings: &'a mut Findings,
     module: usize,
     /// The place of the rule in its module; of a query, none.
@@ -156,6 +209,8 @@ struct Resolver<'c, 'a> {
     hidden: Vec<HashSet<Name>>,
     /// Names of builtin functions that are variables here.
     shadowed: HashSet<Name>,
+    /// A condition that is `true` is one all the same.
+    keeps_true: bool,
 }
 
 impl<'c, 'a> Resolver<'c, 'a> {
@@ -165,6 +220,7 @@ impl<'c, 'a> Resolver<'c, 'a> {
             scopes: Scopes::default(),
             hidden: Vec::new(),
             shadowed: HashSet::new(),
+            keeps_true: false,
         }
     }
 
@@ -184,7 +240,7 @@ impl<'c, 'a> Resolver<'c, 'a> {
     fn unused(&mut self, names: Vec<(Name, scope::Occurrence)>, span: Span) {
         for (name, occurrence) in names {
             let how = match occurrence {
-                scope::Occurrence::Assigned if !self.context.strict => continue,
+                scope::Occurrence::Assigned if !self.context.mode.strict => continue,
                 scope::Occurrence::Assigned => "assigned",
                 _ => "declared",
             };
@@ -242,54 +298,6 @@ fn ground(reference: &[core::Term]) -> Vec<Value> {
         _ => None,
     };
     reference.iter().map_while(constant).collect()
-}
-
-fn query(
-    tree: &Tree,
-    metadata: &metadata::Metadata<'_>,
-    question: &Question,
-    findings: &mut Findings,
-) -> Query {
-    let names = Names::empty();
-    let mut stand_ins = Vec::new();
-    let mut context = Context {
-        tree,
-        names: &names,
-        metadata,
-        strict: false,
-        findings,
-        module: 0,
-        rule: None,
-        branch: 0,
-        stand_ins: &mut stand_ins,
-    };
-    let mut resolver = Resolver::new(&mut context);
-    resolver.scopes.push();
-    let (body, value) = match &question.asked {
-        Asked::Body(body) => {
-            let body = ast::Body::new(body.clone());
-            resolver.hidden.push(declared(&body));
-            (resolver.body(&body), None)
-        }
-        Asked::Path(path) => {
-            let path: Vec<Value> = path.iter().map(|part| Value::from(part.as_str())).collect();
-            let span = Span::default();
-            let reference = core::Ref {
-                root: core::Root::Data,
-                path: term::constants(&path, span),
-            };
-            let kind = core::TermKind::Ref(Box::new(reference));
-            (Vec::new(), Some(core::Term { kind, span }))
-        }
-    };
-    Query {
-        name: question.name.clone(),
-        body,
-        variables: resolver
-            .scopes
-            .into_variables(|name| signatures::find(name).is_some()),
-        value,
-    }
 }
 
 /// `left = right`, made by the compiler.

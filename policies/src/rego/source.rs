@@ -8,6 +8,7 @@
 //!
 //! A place is a range of bytes. Lines and columns are worked out only when a person reads them.
 
+use super::shared::Shared;
 use crate::{Diagnostic, Location, diagnostic::Excerpt, text};
 
 /// Which file of a [`Sources`].
@@ -108,6 +109,8 @@ struct File {
     text: String,
     /// Where each line begins.
     lines: Vec<u32>,
+    /// It is part of the shared library.
+    shared: bool,
 }
 
 impl Sources {
@@ -122,8 +125,23 @@ impl Sources {
             name: name.into(),
             text,
             lines,
+            shared: false,
         });
         FileId(offset(self.files.len() - 1))
+    }
+
+    /// Takes a file of the shared library in.
+    pub(crate) fn add_shared(&mut self, shared: &Shared) -> FileId {
+        let id = self.add(shared.file, shared.source);
+        if let Some(file) = self.files.last_mut() {
+            file.shared = true;
+        }
+        id
+    }
+
+    /// Whether a file is of the shared library, which its users do not answer for.
+    pub fn is_shared(&self, file: FileId) -> bool {
+        self.file(file).is_some_and(|file| file.shared)
     }
 
     /// All files, in the order in which they were taken in.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rstest::rstest;
 use serde_json::json;
 
-use super::Program;
+use super::{Powers, Program};
 use crate::{Definition, Headers, RegoVersion, Request, rego::value::Value};
 
 fn definition(source: &str) -> Definition {
@@ -21,10 +21,10 @@ fn request() -> Request {
 }
 
 fn evaluate(definition: &Definition, input: Value) -> Result<Value, String> {
-    let program = Program::compile(definition).map_err(|faults| faults.to_string())?;
+    let program = Program::compile(definition, &[]).map_err(|faults| faults.to_string())?;
     let limit = Duration::from_secs(10);
     program
-        .evaluate(input, &request(), limit)
+        .evaluate(input, &request(), limit, Powers::default())
         .map_err(|failure| failure.message().code.to_string())
 }
 
@@ -115,7 +115,7 @@ fn reads_the_version_that_was_asked_for(
 ) {
     let mut definition = definition(source);
     definition.rego_version = asked;
-    let version = Program::compile(&definition).map(|program| program.version());
+    let version = Program::compile(&definition, &[]).map(|program| program.version());
     assert_eq!(version.map_err(|_| ()), expected);
 }
 
@@ -139,12 +139,12 @@ fn reads_the_version_that_was_asked_for(
 #[case(
     "package a.b\nx := http.send({})",
     "policy.rego:2:",
-    "policies make no network calls"
+    "the policy's `network.hosts` names no host"
 )]
 #[case(
     "package a.b\nx := opa.runtime()",
     "policy.rego:2:",
-    "there is no OPA runtime"
+    "the policy's `network.hosts` names no host"
 )]
 #[case(
     "package a.c\nx := 1",
@@ -236,7 +236,7 @@ fn refuses(#[case] source: &str, #[case] place: &str, #[case] what: &str) {
 #[test]
 fn a_fault_looks_as_the_documentation_shows_it() {
     let source = "package a.b\n\nlimit := \"5\"\n\nallow if count(input.items) < limit + 1\n";
-    let faults = Program::compile(&definition(source)).unwrap_err();
+    let faults = Program::compile(&definition(source), &[]).unwrap_err();
     let documentation = include_str!("../../../docs/rego.md");
     assert!(documentation.contains(&faults.to_string()), "{faults}");
 }
@@ -253,7 +253,7 @@ fn a_fault_looks_as_the_documentation_shows_it() {
 #[case("package a.b\nf(x) := x\nx := f(1)")]
 #[case("package a.b\nf([x, {\"k\": y}]) := x + y\nx := f([1, {\"k\": 2}])\ny := x")]
 fn accepts(#[case] source: &str) {
-    if let Err(faults) = Program::compile(&definition(source)) {
+    if let Err(faults) = Program::compile(&definition(source), &[]) {
         panic!("{source}\n\n{faults}");
     }
 }
@@ -422,7 +422,7 @@ fn a_package_below_the_entrypoint_has_no_name_of_a_rule() {
         .modules
         .insert("deny.rego".to_owned(), "package c.deny\ny := 1".to_owned());
     definition.entrypoint = Some("data.c".to_owned());
-    let faults = Program::compile(&definition).unwrap_err().to_string();
+    let faults = Program::compile(&definition, &[]).unwrap_err().to_string();
     assert!(
         faults.contains("would be read as a rule of `data.c`"),
         "{faults}"
@@ -432,9 +432,14 @@ fn a_package_below_the_entrypoint_has_no_name_of_a_rule() {
 #[test]
 fn an_evaluation_ends_at_its_limit() {
     let joins = "package a.b\nx := count([1 | numbers.range(1, 300)[_] != 0; numbers.range(1, 300)[_] != 0; numbers.range(1, 300)[_] != 0])";
-    let program = Program::compile(&definition(joins)).unwrap();
+    let program = Program::compile(&definition(joins), &[]).unwrap();
     let failure = program
-        .evaluate(Value::Undefined, &request(), Duration::from_millis(20))
+        .evaluate(
+            Value::Undefined,
+            &request(),
+            Duration::from_millis(20),
+            Powers::default(),
+        )
         .unwrap_err();
     assert_eq!(failure.message().code.as_str(), "POLICY.TIMEOUT");
 }

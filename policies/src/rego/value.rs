@@ -7,7 +7,8 @@
 //! - [`number`]: numbers that are exact, and their text,
 //! - [`float`]: Go's `big.Float` with a mantissa of 64 bits, in which OPA computes fractions,
 //! - [`arithmetic`]: `+ - * / %` and the set operations,
-//! - [`json`] and [`text`]: JSON and Rego as OPA writes them.
+//! - [`json`] and [`text`]: JSON and Rego as OPA writes them,
+//! - [`yaml`]: YAML as data.
 //!
 //! # Numbers
 //!
@@ -29,6 +30,7 @@ pub mod number;
 pub mod order;
 pub mod printable;
 pub mod text;
+pub mod yaml;
 
 pub use regorus::Value;
 

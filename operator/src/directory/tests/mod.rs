@@ -49,8 +49,8 @@ pub(super) struct Started {
 }
 
 pub(super) fn start(root: TempDir) -> Result<Started, SourceFault> {
-    let loader = Loader::start(tree(root.path()), &|_, _| {})?;
     let cache = Cache::new();
+    let loader = Loader::start(tree(root.path()), cache.outside(), &|_, _| {})?;
     let locks = LockStore::open(root.path().join("locks")).unwrap();
     loader.publish(&cache, &locks);
     Ok(Started {

@@ -1,5 +1,6 @@
 //! What is read of a directory, and how its faults are told.
 
+use portcullis_policies::Cache;
 use rstest::rstest;
 
 use super::{ALLOWS, BROKEN, directory, refused, start};
@@ -83,7 +84,7 @@ fn reads_the_layout_and_manifests() {
 
 #[test]
 fn the_shipped_library_is_sound() {
-    let loader = Loader::start(Tree::Shipped, &|_, _| {}).unwrap();
+    let loader = Loader::start(Tree::Shipped, Cache::new().outside(), &|_, _| {}).unwrap();
     assert_eq!(loader.status().problems, []);
     assert_eq!(loader.status().notes, [] as [&str; 0]);
 }

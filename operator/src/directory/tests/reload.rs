@@ -59,6 +59,75 @@ fn files_that_come_and_go_are_policies_that_come_and_go() {
     assert_eq!(started.faults(), [] as [&str; 0]);
 }
 
+const IMPORTER: &str = "package a.b\n\nallow if data.a.z.ok(1)\n";
+const IMPORTS: &str = "imports: [{group: a, name: z, version: \"1.0\"}]\n";
+const IMPORTED: &str = "package a.z\n\nok(_) := true\n";
+
+/// `a/b@1.0`, which imports `a/z@1.0`: read before it, by name.
+fn importer() -> Started {
+    start(directory(&[
+        ("a/b/1.0/policy.rego", IMPORTER),
+        ("a/b/1.0/policy.yaml", IMPORTS),
+        ("a/z/1.0/policy.rego", IMPORTED),
+    ]))
+    .unwrap()
+}
+
+#[test]
+fn an_importer_follows_what_it_imports() {
+    let mut started = importer();
+    assert_eq!(started.policies(), ["a/b@1.0 ok", "a/z@1.0 ok"]);
+    let before = digest(&started, "a/b@1.0");
+    started.write("a/z/1.0/policy.rego", "package a.z\n\nok(_) := false\n");
+    assert_ne!(digest(&started, "a/b@1.0"), before);
+    assert_eq!(started.faults(), [] as [&str; 0]);
+    started.remove("a/z/1.0/policy.rego");
+    assert_eq!(started.policies(), ["a/b@1.0 broken"]);
+    let faults = started.faults();
+    assert!(
+        faults[0].contains("imports a/z@1.0, which is not there"),
+        "{faults:#?}"
+    );
+    started.write("a/z/1.0/policy.rego", IMPORTED);
+    assert_eq!(digest(&started, "a/b@1.0"), before);
+}
+
+#[test]
+fn what_breaks_is_not_imported_and_the_last_good_one_is() {
+    let mut started = importer();
+    let before = digest(&started, "a/b@1.0");
+    started.write("a/z/1.0/policy.rego", "package a.z\n\nok(_) := \n");
+    assert_eq!(started.policies(), ["a/b@1.0 ok", "a/z@1.0 ok"]);
+    assert_eq!(digest(&started, "a/b@1.0"), before);
+}
+
+#[test]
+fn an_importer_that_breaks_keeps_its_last_good_state_and_follows_its_import() {
+    let mut started = importer();
+    let before = digest(&started, "a/b@1.0");
+    started.write("a/b/1.0/policy.rego", BROKEN);
+    assert_eq!(digest(&started, "a/b@1.0"), before);
+    started.write("a/z/1.0/policy.rego", "package a.z\n\nok(_) := false\n");
+    assert_eq!(started.policies(), ["a/b@1.0 ok", "a/z@1.0 ok"]);
+    assert_ne!(digest(&started, "a/b@1.0"), before);
+    started.write("a/b/1.0/policy.rego", IMPORTER);
+    assert_eq!(started.faults(), [] as [&str; 0]);
+}
+
+#[test]
+fn an_older_state_never_stands_in_for_an_import_that_is_gone() {
+    let mut started = start(directory(&[
+        ("a/b/1.0/policy.rego", ALLOWS),
+        ("a/z/1.0/policy.rego", IMPORTED),
+    ]))
+    .unwrap();
+    started.write("a/b/1.0/policy.rego", IMPORTER);
+    started.write("a/b/1.0/policy.yaml", IMPORTS);
+    assert_eq!(started.faults(), [] as [&str; 0]);
+    started.remove("a/z/1.0/policy.rego");
+    assert_eq!(started.policies(), ["a/b@1.0 broken"]);
+}
+
 #[test]
 fn a_change_that_breaks_a_policy_keeps_the_last_good_one() {
     let mut started = two_policies();

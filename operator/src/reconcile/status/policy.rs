@@ -198,8 +198,11 @@ fn compiled(record: &Record, policy: Option<&Policy>) -> Finding {
     Compiled.holds(reason::COMPILED, format!("compiled as Rego {version}"))
 }
 
-/// Faults at a place in the source are the compiler's; the others are of settings.
+/// Faults at a place in the source are the compiler's; the others are of imports or settings.
 fn reason_of(faults: &Diagnostics) -> &'static str {
+    if faults.iter().any(|fault| fault.code.starts_with("import_")) {
+        return reason::IMPORT_FAILED;
+    }
     let of_rego = faults
         .iter()
         .any(|fault| fault.location.is_some() || fault.code.starts_with("rego_"));

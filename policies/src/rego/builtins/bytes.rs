@@ -12,7 +12,7 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
         as_text("base64.decode", decode(text.as_bytes(), STANDARD)?)
     }),
     ("base64.encode", 1, |context, operands| {
-        encode(context, operands, STANDARD, true)
+        encode_text(context, operands, STANDARD)
     }),
     ("base64.is_valid", 1, |context, operands| {
         let Ok(text) = string(operands, 0) else {
@@ -23,10 +23,10 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     }),
     ("base64url.decode", 1, decode_of_url),
     ("base64url.encode", 1, |context, operands| {
-        encode(context, operands, URL, true)
+        encode_text(context, operands, URL)
     }),
     ("base64url.encode_no_pad", 1, |context, operands| {
-        encode(context, operands, URL, false)
+        encode_text(context, operands, URL_UNPADDED)
     }),
     ("hex.decode", 1, |context, operands| {
         let text = string(operands, 0)?;
@@ -53,9 +53,24 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     }),
 ];
 
-/// The last two of base64's letters, which follow letters and digits.
-const STANDARD: [u8; 2] = *b"+/";
-const URL: [u8; 2] = *b"-_";
+/// An alphabet of base64.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Alphabet {
+    /// The last two letters, which follow letters and digits.
+    last: [u8; 2],
+    is_padded: bool,
+}
+
+impl Alphabet {
+    const fn new(last: [u8; 2], is_padded: bool) -> Self {
+        Self { last, is_padded }
+    }
+}
+
+pub(super) const STANDARD: Alphabet = Alphabet::new(*b"+/", true);
+pub(super) const STANDARD_UNPADDED: Alphabet = Alphabet::new(*b"+/", false);
+pub(super) const URL: Alphabet = Alphabet::new(*b"-_", true);
+pub(super) const URL_UNPADDED: Alphabet = Alphabet::new(*b"-_", false);
 
 /// OPA has a string of any bytes.
 fn as_text(name: &'static str, bytes: Vec<u8>) -> Result<Value> {
@@ -65,14 +80,19 @@ fn as_text(name: &'static str, bytes: Vec<u8>) -> Result<Value> {
     }
 }
 
-fn encode(
+fn encode_text(
     context: &mut Context<'_, '_>,
     operands: &[Value],
-    last: [u8; 2],
-    is_padded: bool,
+    alphabet: Alphabet,
 ) -> Result<Value> {
     let text = string(operands, 0)?;
     context.charge_bytes(text.len() + text.len() / 3 + 4)?;
+    Ok(Value::from(encode(text.as_bytes(), alphabet)))
+}
+
+/// Bytes in base64.
+pub(super) fn encode(bytes: &[u8], alphabet: Alphabet) -> String {
+    let Alphabet { last, is_padded } = alphabet;
     let letter = |bits: u32| {
         let bits = u8::try_from(bits & 0x3f).unwrap_or(0);
         char::from(match bits {
@@ -83,8 +103,8 @@ fn encode(
             _ => last[1],
         })
     };
-    let mut encoded = String::with_capacity(text.len() / 3 * 4 + 4);
-    for group in text.as_bytes().chunks(3) {
+    let mut encoded = String::with_capacity(bytes.len() / 3 * 4 + 4);
+    for group in bytes.chunks(3) {
         let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
         for at in 0..4 {
@@ -95,13 +115,17 @@ fn encode(
             }
         }
     }
-    Ok(Value::from(encoded))
+    encoded
 }
 
-/// Many leave the padding away, which OPA adds then.
 fn decode_of_url(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let text = string(operands, 0)?;
     context.charge_bytes(text.len())?;
+    as_text("base64url.decode", decode_url(text)?)
+}
+
+/// Many leave the padding away, which OPA adds then.
+pub(super) fn decode_url(text: &str) -> Result<Vec<u8>> {
     let padding = match text.len() % 4 {
         _ if text.ends_with('=') => "",
         0 => "",
@@ -109,55 +133,57 @@ fn decode_of_url(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Va
         3 => "=",
         _ => return Err(Fault::Value(format!("illegal base64url string: {text}"))),
     };
-    let text = [text, padding].concat();
-    as_text("base64url.decode", decode(text.as_bytes(), URL)?)
+    decode([text, padding].concat().as_bytes(), URL)
 }
 
-/// The bytes that a text in base64 stands for.
-pub(super) fn decode_standard(text: &str) -> Result<Vec<u8>> {
-    decode(text.as_bytes(), STANDARD)
-}
-
-/// The bytes that a padded text in base64 stands for. Ends of lines count nowhere, and bits that are
-/// left over may be any.
-fn decode(text: &[u8], last: [u8; 2]) -> Result<Vec<u8>> {
-    let illegal = || Fault::Value("illegal base64 data".to_owned());
+/// The bytes that a text in base64 stands for, or the place that Go names where it is none. Ends of
+/// lines count nowhere, and bits that are left over may be any.
+pub(super) fn decode(text: &[u8], alphabet: Alphabet) -> Result<Vec<u8>> {
+    let illegal = |at: usize| Fault::Value(format!("illegal base64 data at input byte {at}"));
     let value = |letter: u8| match letter {
         b'A'..=b'Z' => Some(letter - b'A'),
         b'a'..=b'z' => Some(letter - b'a' + 26),
         b'0'..=b'9' => Some(letter - b'0' + 52),
-        letter if letter == last[0] => Some(62),
-        letter if letter == last[1] => Some(63),
+        letter if letter == alphabet.last[0] => Some(62),
+        letter if letter == alphabet.last[1] => Some(63),
         _ => None,
     };
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let mut letters = text
-        .iter()
-        .copied()
-        .filter(|byte| !matches!(byte, b'\n' | b'\r'));
-    while let Some(first) = letters.next() {
-        let mut bits = u32::from(value(first).ok_or_else(illegal)?);
-        let mut count = 1;
-        for _ in 1..4 {
-            let letter = letters.next().ok_or_else(illegal)?;
-            match value(letter) {
-                Some(value) => bits = bits << 6 | u32::from(value),
-                // Of two signs of padding, the second is expected; nothing comes behind them.
-                None if letter == b'=' && count >= 2 => {
-                    let is_complete = count == 3 || letters.next() == Some(b'=');
-                    if !is_complete || letters.next().is_some() {
-                        return Err(illegal());
-                    }
-                    break;
-                }
-                None => return Err(illegal()),
-            }
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
+    let letters = text.iter().copied().enumerate();
+    let mut letters = letters.filter(|(_, byte)| !matches!(byte, b'\n' | b'\r'));
+    let (mut bits, mut count) = (0_u32, 0_usize);
+    while let Some((at, letter)) = letters.next() {
+        if let Some(value) = value(letter) {
+            bits = bits << 6 | u32::from(value);
             count += 1;
+            if count == 4 {
+                bytes.extend_from_slice(&bits.to_be_bytes()[1..]);
+                (bits, count) = (0, 0);
+            }
+            continue;
         }
-        bits <<= 6 * (4 - count);
-        let group = bits.to_be_bytes();
-        let length = usize::try_from(count).unwrap_or(0);
-        bytes.extend_from_slice(&group[1..length]);
+        if letter != b'=' || !alphabet.is_padded || count < 2 {
+            return Err(illegal(at));
+        }
+        if count == 2 {
+            // Of two signs of padding, the second is expected.
+            match letters.next() {
+                Some((_, b'=')) => {}
+                Some((next, _)) => return Err(illegal(next - 1)),
+                None => return Err(illegal(text.len())),
+            }
+        }
+        if let Some((next, _)) = letters.next() {
+            return Err(illegal(next));
+        }
+        bytes.extend_from_slice(&(bits << (6 * (4 - count))).to_be_bytes()[1..count]);
+        return Ok(bytes);
+    }
+    if count == 1 || count > 0 && alphabet.is_padded {
+        return Err(illegal(text.len() - count));
+    }
+    if count > 0 {
+        bytes.extend_from_slice(&(bits << (6 * (4 - count))).to_be_bytes()[1..count]);
     }
     Ok(bytes)
 }

@@ -39,6 +39,15 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     }),
 ];
 
+/// Whether a text matches a pattern in which `*` matches any characters. The error is a sentence.
+pub(crate) fn glob_match(pattern: &str, text: &str) -> std::result::Result<bool, String> {
+    match Parser::new(pattern, &[]).automaton() {
+        Ok(automaton) => Ok(matches(&automaton, text)),
+        Err(Fault::Type(message) | Fault::Value(message)) => Err(message),
+        Err(Fault::Ends(error)) => Err(error.to_string()),
+    }
+}
+
 /// What `*` and `?` do not match: nothing for `null`, dots for an empty array.
 fn separators(operands: &[Value]) -> Result<Vec<char>> {
     let operand = &operands[1];

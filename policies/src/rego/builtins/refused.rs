@@ -17,24 +17,9 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "read the query where it comes in, and give the policy its fields as input",
     ),
     (
-        "http.send",
-        "policies make no network calls",
-        "give the policy what it needs as data; `dataFrom` fetches it, and again with a period",
-    ),
-    (
         "internal.test_case",
         "OPA's test runner puts it into tests, and nobody else",
         "leave it out",
-    ),
-    (
-        "net.lookup_ip_addr",
-        "policies make no network calls",
-        "give the policy the addresses as input or data",
-    ),
-    (
-        "opa.runtime",
-        "there is no OPA runtime",
-        "give the policy its settings as parameters or data",
     ),
     (
         "providers.aws.",

@@ -1,8 +1,9 @@
 //! What builtins may know of the request: the clock, its headers, a seed.
 
-use super::{Context, Function, Result, integer, string};
+use super::{Context, Function, Network, Result, integer, string};
 use crate::{
     Headers,
+    memory::Recall,
     rego::{execute::VALUE_SIZE, value::Value},
 };
 
@@ -39,6 +40,12 @@ pub struct Surroundings<'q> {
     drawn: Vec<(Vec<Value>, Value)>,
     /// What `print` has printed, line by line.
     pub printed: Vec<String>,
+    /// The cases of tests that were begun: the keys of each.
+    pub cases: Vec<Value>,
+    /// The hosts that may be asked, where any may.
+    pub network: Option<Network<'q>>,
+    /// What earlier evaluations have set, where it may be read.
+    pub recall: Option<&'q Recall<'q>>,
 }
 
 impl<'q> Surroundings<'q> {
@@ -50,6 +57,9 @@ impl<'q> Surroundings<'q> {
             random: Random(seed),
             drawn: Vec::new(),
             printed: Vec::new(),
+            cases: Vec::new(),
+            network: None,
+            recall: None,
         }
     }
 }
@@ -84,11 +94,11 @@ impl Random {
 }
 
 impl Context<'_, '_> {
-    /// What was drawn for these operands before, or a new draw.
-    fn drawn(
+    /// What was made of these operands before, or is made now and kept.
+    pub(super) fn kept(
         &mut self,
         operands: &[Value],
-        draw: impl FnOnce(&mut Random) -> Value,
+        make: impl FnOnce(&mut Self) -> Result<Value>,
     ) -> Result<Value> {
         let drawn = &self.surroundings.drawn;
         self.budget.steps(drawn.len() as u64)?;
@@ -96,10 +106,21 @@ impl Context<'_, '_> {
             return Ok(value.clone());
         }
         self.budget.charge(4 * VALUE_SIZE)?;
-        let value = draw(&mut self.surroundings.random);
+        let value = make(self)?;
         let entry = (operands.to_vec(), value.clone());
         self.surroundings.drawn.push(entry);
         Ok(value)
+    }
+
+    /// What was drawn for these operands before, or a new draw.
+    fn drawn(
+        &mut self,
+        operands: &[Value],
+        draw: impl FnOnce(&mut Random) -> Value,
+    ) -> Result<Value> {
+        self.kept(operands, |context| {
+            Ok(draw(&mut context.surroundings.random))
+        })
     }
 }
 

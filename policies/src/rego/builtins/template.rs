@@ -1,4 +1,5 @@
-//! Template strings and `print`, whose parts are the sets of an expression's values.
+//! Template strings and `print`, whose parts are the sets of an expression's values; and the cases
+//! of tests.
 
 use super::{Context, Fault, Function, Result, wrong_type};
 use crate::rego::{
@@ -7,13 +8,13 @@ use crate::rego::{
 };
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
-    ("internal.print", 1, |context, operands| {
-        context.charge_text(&operands[0])?;
-        let line = print_line(&operands[0]);
-        context.surroundings.printed.push(line);
+    ("internal.print", 1, print),
+    ("internal.template_string", 1, template),
+    ("internal.test_case", 1, |context, operands| {
+        context.charge_document(&operands[0])?;
+        context.surroundings.cases.push(operands[0].clone());
         Ok(Value::Bool(true))
     }),
-    ("internal.template_string", 1, template),
 ];
 
 /// Puts parts together. A part is a string, or the set of an expression's values: none if it is
@@ -44,18 +45,39 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// The first of every set of values. (Where operands have several values, OPA prints a line for
-/// each combination; only the first is kept.)
-fn print_line(operands: &Value) -> String {
-    let parts: Vec<String> = value::elements(operands)
-        .unwrap_or_default()
-        .iter()
-        .map(|operand| match operand {
-            Value::Set(set) => order::members(set)
-                .next()
-                .map_or("<undefined>".to_owned(), shown),
-            operand => shown(operand),
-        })
-        .collect();
-    parts.join(" ")
+/// Prints a line for each combination of the operands' values, the last operand's first.
+fn print(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    let operands = value::elements(&operands[0]).unwrap_or_default();
+    let mut texts: Vec<Vec<String>> = Vec::with_capacity(operands.len());
+    for operand in operands {
+        context.charge_text(operand)?;
+        texts.push(match operand {
+            Value::Set(set) if set.is_empty() => vec!["<undefined>".to_owned()],
+            Value::Set(_) => members(operand).map(shown).collect(),
+            operand => vec![shown(operand)],
+        });
+    }
+    let mut chosen = vec![0; texts.len()];
+    loop {
+        let parts = texts.iter().zip(&chosen);
+        let parts: Vec<&str> = parts.map(|(texts, &at)| texts[at].as_str()).collect();
+        context.charge_bytes(parts.iter().map(|part| part.len() + 1).sum())?;
+        context.charge_members(1)?;
+        context.surroundings.printed.push(parts.join(" "));
+        let next = (0..texts.len()).rfind(|&at| chosen[at] + 1 < texts[at].len());
+        let Some(at) = next else {
+            return Ok(Value::Bool(true));
+        };
+        chosen[at] += 1;
+        chosen[at + 1..].fill(0);
+    }
+}
+
+/// The members of a set in OPA's order.
+fn members(set: &Value) -> impl Iterator<Item = &Value> {
+    let set = match set {
+        Value::Set(set) => Some(set),
+        _ => None,
+    };
+    set.into_iter().flat_map(|set| order::members(set))
 }

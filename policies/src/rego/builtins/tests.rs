@@ -1,12 +1,14 @@
 //! Builtins of ours, in tables. The expected results are OPA's.
 
 mod bounds;
+mod did;
 mod edges;
+pub(super) mod opa;
 mod vectors;
 
 use rstest::rstest;
 
-use super::{Context, Surroundings, call, lookup, refusal};
+use super::{Context, Surroundings, Withheld, call, lookup, refusal, refusal_of};
 use crate::rego::{
     execute::{Budget, Limits},
     value::{Value, elements, json, text::literal},
@@ -236,12 +238,21 @@ fn what_would_fill_the_memory_is_refused(#[case] name: &str, #[case] operands: &
     );
 }
 
-#[test]
-fn what_calls_the_network_is_refused() {
-    let send = lookup("http.send").expect("a builtin");
-    let refusal = refusal(send).expect("a refusal");
-    assert_eq!(refusal.reason, "policies make no network calls");
-    assert!(apply("http.send", "[{}]").contains("Refused"));
+#[rstest]
+#[case("http.send", "[{}]")]
+#[case("net.lookup_ip_addr", r#"["example.com"]"#)]
+#[case("opa.runtime", "[]")]
+#[case("cache.get", r#"["a", "b", "c"]"#)]
+#[case("cache.set", r#"["a", "b", "c", 1]"#)]
+fn what_needs_a_power_is_refused_without_it(#[case] name: &str, #[case] operands: &str) {
+    let builtin = lookup(name).expect("a builtin");
+    assert!(refusal(builtin).is_some());
+    let granted = Withheld {
+        network: None,
+        memory: None,
+    };
+    assert_eq!(refusal_of(builtin, granted), None);
+    assert!(apply(name, operands).contains("Refused"));
 }
 
 /// OPA has an answer, which undefined is not.

@@ -1,7 +1,7 @@
 //! Times. Go's `time` is what OPA has; calendars and zones are jiff's.
 
-mod calendar;
-mod duration;
+pub(super) mod calendar;
+pub(super) mod duration;
 mod layout;
 mod parse;
 #[cfg(test)]

@@ -19,15 +19,15 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     ("urlquery.encode", 1, |context, operands| {
         let text = string(operands, 0)?;
         context.charge_bytes(3 * text.len())?;
-        Ok(Value::from(escape(text)))
+        Ok(Value::from(escape(text.as_bytes())))
     }),
     ("urlquery.encode_object", 1, encode_object),
 ];
 
-/// A text as a part of a query.
-pub(super) fn escape(text: &str) -> String {
+/// Bytes as a part of a query.
+pub(super) fn escape(text: &[u8]) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
+    for &byte in text {
         match byte {
             b' ' => escaped.push('+'),
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
@@ -103,7 +103,12 @@ fn encode_object(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Va
             if !query.is_empty() {
                 query.push('&');
             }
-            let _ = write!(query, "{}={}", escape(key), escape(value));
+            let _ = write!(
+                query,
+                "{}={}",
+                escape(key.as_bytes()),
+                escape(value.as_bytes())
+            );
         }
     }
     Ok(Value::from(query))

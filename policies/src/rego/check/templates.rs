@@ -1,9 +1,10 @@
-//! Variables in template strings.
+//! Variables in template strings, and in what is printed.
 //!
 //! An expression of a template string binds nothing, so OPA wants to know its variables from
 //! elsewhere: from the arguments, and from what the conditions of the body give, read once from the
 //! first to the last. That is stricter than what safety needs, where conditions are put in order: `y`
-//! in `x = y + 1; y = 1` gives no `x` here.
+//! in `x = y + 1; y = 1` gives no `x` here. What is printed knows only what the conditions before it
+//! give.
 
 use std::collections::HashSet;
 
@@ -56,9 +57,27 @@ impl<'a> Checker<'a> {
 
     fn body(&mut self, body: &Body, mut safe: VarSet) {
         for expr in body {
+            if is_print(expr) {
+                self.printed(expr, &safe);
+            }
             self.give(expr, &mut safe);
         }
         self.conditions(body, &safe);
+    }
+
+    /// The arguments of a `print`.
+    fn printed(&mut self, expr: &Expr, safe: &VarSet) {
+        let mut told = HashSet::new();
+        for term in vars::terms_of(expr) {
+            vars::term(term, &mut |var| {
+                let variable = &self.variables[var.index()];
+                if !variable.is_generated() && !safe.contains(var) && told.insert(var) {
+                    let message = format!("var {} is undeclared", variable.shown());
+                    self.findings.compile(Stage::Templates, expr.span, message);
+                }
+            });
+        }
+        self.closures(expr, safe);
     }
 
     /// What a condition makes safe.
@@ -126,16 +145,8 @@ impl<'a> Checker<'a> {
     }
 
     fn condition(&mut self, expr: &Expr, safe: &VarSet) {
-        for term in vars::terms_of(expr) {
-            let mut found = Vec::new();
-            vars::comprehensions(term, &mut |comprehension| found.push(comprehension));
-            for comprehension in found {
-                if comprehension.template {
-                    self.template(comprehension, expr.span, safe);
-                } else {
-                    self.body(&comprehension.body, safe.clone());
-                }
-            }
+        if !is_print(expr) {
+            self.closures(expr, safe);
         }
         match &expr.kind {
             ExprKind::Every(every) => {
@@ -151,6 +162,21 @@ impl<'a> Checker<'a> {
                 self.conditions(&right.body, safe);
             }
             ExprKind::Term(_) | ExprKind::Unify { .. } | ExprKind::Call(_) => {}
+        }
+    }
+
+    /// The comprehensions of a condition.
+    fn closures(&mut self, expr: &Expr, safe: &VarSet) {
+        for term in vars::terms_of(expr) {
+            let mut found = Vec::new();
+            vars::comprehensions(term, &mut |comprehension| found.push(comprehension));
+            for comprehension in found {
+                if comprehension.template {
+                    self.template(comprehension, expr.span, safe);
+                } else {
+                    self.body(&comprehension.body, safe.clone());
+                }
+            }
         }
     }
 
@@ -174,6 +200,11 @@ impl<'a> Checker<'a> {
         }
         self.conditions(&expression.body, safe);
     }
+}
+
+/// What the compiler made of a `print`.
+fn is_print(expr: &Expr) -> bool {
+    matches!(&expr.kind, ExprKind::Call(call) if call.callee == Callee::Builtin("internal.print"))
 }
 
 /// Whether all variables of terms are safe.

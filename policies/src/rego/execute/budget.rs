@@ -195,6 +195,12 @@ impl Budget {
         Ok(())
     }
 
+    /// Time that is left; `None` where there is no limit.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let deadline = self.deadline?;
+        Some(deadline.saturating_duration_since(Instant::now()))
+    }
+
     /// Bytes that are left.
     pub(crate) fn memory_left(&self) -> u64 {
         self.limits.memory - self.memory

@@ -2,7 +2,7 @@
 //!
 //! As in `opa test --coverage`, a condition is covered when it has been looked at, whether it held or
 //! not, the head of a rule when the rule has held, and both when they stand within a place that is
-//! covered.
+//! covered. `some … in` is covered, or not counted at all.
 //!
 //! The lines are those of `opa test --coverage`, but for these:
 //!
@@ -60,6 +60,7 @@ pub struct Report {
     /// Lines on which something is not covered.
     pub not_covered_lines: usize,
     /// The share of covered lines, in percent; 0 where there is nothing to be covered.
+    #[serde(serialize_with = "as_go")]
     pub coverage: f64,
 }
 
@@ -67,15 +68,51 @@ pub struct Report {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct FileReport {
     /// Places that are covered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub covered: Vec<Range>,
     /// Places that are not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_covered: Vec<Range>,
     /// Lines on which something is covered.
+    #[serde(skip_serializing_if = "is_zero")]
     pub covered_lines: usize,
     /// Lines on which something is not covered.
+    #[serde(skip_serializing_if = "is_zero")]
     pub not_covered_lines: usize,
     /// The share of covered lines, in percent.
+    #[serde(serialize_with = "as_go", skip_serializing_if = "is_nothing")]
     pub coverage: f64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "this is what serde calls"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "this is what serde calls"
+)]
+fn is_nothing(share: &f64) -> bool {
+    *share <= 0.0
+}
+
+/// As Go writes it: without a fraction where there is none.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "this is what serde calls; a share is between 0 and 100"
+)]
+fn as_go<S: serde::Serializer>(share: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if share.fract() == 0.0 {
+        serializer.serialize_u8(*share as u8)
+    } else {
+        serializer.serialize_f64(*share)
+    }
 }
 
 /// A place.
@@ -97,6 +134,11 @@ pub struct Position {
 }
 
 impl Coverage {
+    /// Adds what another evaluation has looked at.
+    pub fn add(&mut self, other: Self) {
+        self.covered.extend(other.covered);
+    }
+
     /// What is covered of the files of a plan.
     pub fn report(&self, plan: &Plan, sources: &Sources) -> Report {
         let mut spans = BTreeSet::new();
@@ -119,11 +161,25 @@ impl Coverage {
         let mut spans: Vec<Span> = spans.into_iter().collect();
         spans.sort_by_key(|span| (span.file, span.start, Reverse(span.end)));
         let mut covered_to = None;
+        let mut declared_to = None;
         for span in spans {
+            // What the compiler added stands nowhere, and the shared library has tests of its own.
+            if span.start == span.end || sources.is_shared(span.file) {
+                continue;
+            }
             let within = covered_to.is_some_and(|(file, end)| file == span.file && span.end <= end);
             let covered = within || self.covered.contains(&span);
             if covered && !within {
                 covered_to = Some((span.file, span.end));
+            }
+            if is_declaration(sources.slice(span)) {
+                declared_to = Some((span.file, span.end));
+            }
+            // OPA does not count declarations that were not reached.
+            let declared =
+                declared_to.is_some_and(|(file, end)| file == span.file && span.end <= end);
+            if declared && !covered {
+                continue;
             }
             let report = files.entry(sources.name(span.file).to_owned()).or_default();
             let list = if covered {
@@ -148,6 +204,12 @@ impl Coverage {
             coverage: percent(covered, not_covered),
         }
     }
+}
+
+/// `some … in …`
+fn is_declaration(text: &str) -> bool {
+    text.strip_prefix("some")
+        .is_some_and(|rest| rest.starts_with(char::is_whitespace))
 }
 
 fn range(sources: &Sources, span: Span) -> Range {

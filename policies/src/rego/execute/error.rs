@@ -51,6 +51,14 @@ pub enum ErrorKind {
         /// Why.
         reason: &'static str,
     },
+    /// What a builtin function would do outside of the evaluation, and may not or cannot.
+    #[error("{name}: {message}")]
+    Outside {
+        /// The function.
+        name: &'static str,
+        /// Why.
+        message: String,
+    },
     /// A number with more digits than there is room for.
     #[error("a number would have more than {} digits", MAX_DIGITS)]
     Digits,
@@ -79,7 +87,7 @@ impl ErrorKind {
             | Self::TemplateConflict => "eval_conflict_error",
             Self::Builtin { is_type: true, .. } => "eval_type_error",
             Self::Builtin { is_type: false, .. } => "eval_builtin_error",
-            Self::Refused { .. } => "eval_internal_error",
+            Self::Refused { .. } | Self::Outside { .. } => "eval_internal_error",
             Self::Digits | Self::Steps(_) | Self::Depth(_) | Self::Memory(_) | Self::Timeout(_) => {
                 "eval_cancel_error"
             }

@@ -31,13 +31,16 @@ mod mentions;
 mod render;
 mod shown;
 
+pub(crate) use shown::value as shown;
+
 use serde::Serialize;
 
 use super::{Observer, View, rule::path_name};
 use crate::{
     Location,
     rego::{
-        plan::ir::{Definition, Fallback, Rule, Slot, Step},
+        builtins,
+        plan::ir::{Callee, Definition, Fallback, Rule, Slot, Step, StepKind, Term},
         source::{Sources, Span},
         value::{Value, is_defined},
     },
@@ -55,6 +58,9 @@ const MAX_SOLUTIONS: usize = 8;
 /// Variables of one solution or condition that are shown.
 const MAX_VALUES: usize = 16;
 
+/// Cases of one test that are told apart: more than a table of tests has.
+const MAX_CASES: usize = 10_000;
+
 /// Characters of one value: one line and a half of a terminal.
 const MAX_TEXT: usize = 120;
 
@@ -65,6 +71,20 @@ pub struct Explanation {
     pub rules: Vec<Tried>,
     /// How many more were tried than are shown.
     pub omitted: usize,
+}
+
+impl Explanation {
+    /// Leaves out what holds, and asked for nothing that does not.
+    pub fn keep_failures(&mut self) {
+        keep_failures(&mut self.rules);
+    }
+}
+
+fn keep_failures(rules: &mut Vec<Tried>) {
+    rules.retain_mut(|tried| {
+        keep_failures(&mut tried.asked);
+        !tried.asked.is_empty() || matches!(tried.outcome, Outcome::Fails(_))
+    });
 }
 
 /// One definition of a rule that was tried.
@@ -79,6 +99,10 @@ pub struct Tried {
     /// The rules that it asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<Self>,
+    /// Of a test with cases, for each that was begun the condition that failed within it, if one
+    /// did.
+    #[serde(skip)]
+    pub cases: Vec<Option<Failed>>,
 }
 
 /// Whether a definition holds.
@@ -173,10 +197,15 @@ struct Entry {
     /// The furthest condition that held.
     held: Option<usize>,
     /// The furthest condition that failed.
-    failed: Option<(usize, Span, Vec<Named>)>,
+    failed: Option<Furthest>,
+    /// The same of each case that was begun.
+    cases: Vec<Option<Furthest>>,
     reason: Reason,
     asked: Vec<Self>,
 }
+
+/// A condition that failed: its number, its place, and what it mentions.
+type Furthest = (usize, Span, Vec<Named>);
 
 /// The place of a body's steps, to tell them from the steps of inner blocks.
 #[derive(Debug, Clone, Copy)]
@@ -213,6 +242,7 @@ impl Entry {
             default: None,
             held: None,
             failed: None,
+            cases: Vec::new(),
             reason: Reason::Unfinished,
             asked: Vec::new(),
         }
@@ -301,6 +331,9 @@ impl Observer for Explainer {
     fn holds(&mut self, step: &Step) {
         if let Some(entry) = self.current() {
             entry.held = entry.held.max(entry.steps.number(step));
+            if begins_case(step) && entry.cases.len() < MAX_CASES {
+                entry.cases.push(None);
+            }
         }
     }
 
@@ -309,13 +342,23 @@ impl Observer for Explainer {
         let Some(number) = entry.steps.number(step) else {
             return;
         };
-        if entry
-            .failed
-            .as_ref()
-            .is_none_or(|(furthest, ..)| number > *furthest)
-        {
-            let values = mentions::of(step, &entry.names, view);
-            entry.failed = Some((number, step.span, values));
+        let is_further = |failed: &Option<Furthest>| {
+            failed
+                .as_ref()
+                .is_none_or(|(furthest, ..)| number > *furthest)
+        };
+        let of_case = entry.cases.last().is_some_and(is_further);
+        let of_all = is_further(&entry.failed);
+        if !of_all && !of_case {
+            return;
+        }
+        let values = mentions::of(step, &entry.names, view);
+        let failed = Some((number, step.span, values));
+        if of_case && let Some(case) = entry.cases.last_mut() {
+            case.clone_from(&failed);
+        }
+        if of_all {
+            entry.failed = failed;
         }
     }
 
@@ -366,6 +409,7 @@ impl Observer for Explainer {
             default: Some(shown::value(value)),
             held: None,
             failed: None,
+            cases: Vec::new(),
             reason: Reason::Value,
             asked: Vec::new(),
         });
@@ -386,21 +430,41 @@ impl Entry {
                 (Reason::Condition | Reason::Index, Some((_, span, values))) => (span, values),
                 _ => (self.span, Vec::new()),
             };
-            let excerpt = sources.excerpt(span).unwrap_or_default();
-            Outcome::Fails(Failed {
-                reason: self.reason,
-                location: sources.location(span),
-                line: excerpt.line,
-                caret: excerpt.carets,
-                values,
-            })
+            Outcome::Fails(Failed::new(self.reason, span, values, sources))
         };
+        let case = |case: Option<Furthest>| {
+            let (_, span, values) = case?;
+            Some(Failed::new(Reason::Condition, span, values, sources))
+        };
+        let cases = self.cases.into_iter().map(case).collect();
         let tried = |entry: Self| entry.tried(sources);
         Tried {
             rule: self.rule,
             location: sources.location(self.span),
             outcome,
             asked: self.asked.into_iter().map(tried).collect(),
+            cases,
         }
     }
+}
+
+impl Failed {
+    fn new(reason: Reason, span: Span, values: Vec<Named>, sources: &Sources) -> Self {
+        let excerpt = sources.excerpt(span).unwrap_or_default();
+        Self {
+            reason,
+            location: sources.location(span),
+            line: excerpt.line,
+            caret: excerpt.carets,
+            values,
+        }
+    }
+}
+
+/// Whether a condition begins a case of a test.
+fn begins_case(step: &Step) -> bool {
+    let StepKind::Test(Term::Call(call)) = &step.kind else {
+        return false;
+    };
+    matches!(call.callee, Callee::Builtin(id) if builtins::name(id) == "internal.test_case")
 }

@@ -59,3 +59,108 @@ pub struct Nobody;
 impl Observer for Nobody {
     const LOOKS: bool = false;
 }
+
+/// Looks if it is there.
+impl<O: Observer> Observer for Option<O> {
+    fn tries(&mut self, rule: &Rule, definition: &Definition) {
+        if let Some(observer) = self {
+            observer.tries(rule, definition);
+        }
+    }
+
+    fn passes_over(&mut self, rule: &Rule, definition: &Definition, view: View<'_>) {
+        if let Some(observer) = self {
+            observer.passes_over(rule, definition, view);
+        }
+    }
+
+    fn takes(&mut self) {
+        if let Some(observer) = self {
+            observer.takes();
+        }
+    }
+
+    fn looks_at(&mut self, step: &Step) {
+        if let Some(observer) = self {
+            observer.looks_at(step);
+        }
+    }
+
+    fn holds(&mut self, step: &Step) {
+        if let Some(observer) = self {
+            observer.holds(step);
+        }
+    }
+
+    fn fails(&mut self, step: &Step, view: View<'_>) {
+        if let Some(observer) = self {
+            observer.fails(step, view);
+        }
+    }
+
+    fn yields(&mut self, rule: &Rule, definition: &Definition, value: &Value, view: View<'_>) {
+        if let Some(observer) = self {
+            observer.yields(rule, definition, value, view);
+        }
+    }
+
+    fn leaves(&mut self, rule: &Rule, definition: &Definition) {
+        if let Some(observer) = self {
+            observer.leaves(rule, definition);
+        }
+    }
+
+    fn falls_back(&mut self, rule: &Rule, default: &Fallback, value: &Value) {
+        if let Some(observer) = self {
+            observer.falls_back(rule, default, value);
+        }
+    }
+}
+
+/// Both look.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn tries(&mut self, rule: &Rule, definition: &Definition) {
+        self.0.tries(rule, definition);
+        self.1.tries(rule, definition);
+    }
+
+    fn passes_over(&mut self, rule: &Rule, definition: &Definition, view: View<'_>) {
+        self.0.passes_over(rule, definition, view);
+        self.1.passes_over(rule, definition, view);
+    }
+
+    fn takes(&mut self) {
+        self.0.takes();
+        self.1.takes();
+    }
+
+    fn looks_at(&mut self, step: &Step) {
+        self.0.looks_at(step);
+        self.1.looks_at(step);
+    }
+
+    fn holds(&mut self, step: &Step) {
+        self.0.holds(step);
+        self.1.holds(step);
+    }
+
+    fn fails(&mut self, step: &Step, view: View<'_>) {
+        self.0.fails(step, view);
+        self.1.fails(step, view);
+    }
+
+    fn yields(&mut self, rule: &Rule, definition: &Definition, value: &Value, view: View<'_>) {
+        self.0.yields(rule, definition, value, view);
+        self.1.yields(rule, definition, value, view);
+    }
+
+    fn leaves(&mut self, rule: &Rule, definition: &Definition) {
+        self.0.leaves(rule, definition);
+        self.1.leaves(rule, definition);
+    }
+
+    fn falls_back(&mut self, rule: &Rule, default: &Fallback, value: &Value) {
+        self.0.falls_back(rule, default, value);
+        self.1.falls_back(rule, default, value);
+    }
+}

@@ -32,6 +32,7 @@ use regorus::Value;
 
 use super::ir::{self, Block, Plan, Slot, Step, StepKind};
 use super::{height, index, reads};
+use crate::rego::builtins::Withheld;
 use crate::rego::core::{self, Callee, Definition, Program, Replacement, TermKind, Var, Variable};
 use crate::rego::findings::Findings;
 use crate::rego::order::vars::{self, VarSet};
@@ -39,8 +40,8 @@ use crate::rego::source::Span;
 use groups::Groups;
 use part::{Requests, Watched};
 
-/// The plan of a program whose bodies are in order.
-pub fn lower(program: &Program, findings: &mut Findings) -> Plan {
+/// The plan of a program whose bodies are in order, for a policy from which powers are withheld.
+pub fn lower(program: &Program, withheld: Withheld, findings: &mut Findings) -> Plan {
     let groups = Groups::new(program, findings);
     let replaced = replaced(program);
     refuse_stand_ins(program, findings);
@@ -52,6 +53,7 @@ pub fn lower(program: &Program, findings: &mut Findings) -> Plan {
         program,
         groups: &groups,
         replaced: &replaced,
+        withheld,
         requests: Requests::default(),
         findings,
     };
@@ -138,6 +140,7 @@ struct Context<'a> {
     program: &'a Program,
     groups: &'a Groups,
     replaced: &'a Replaced,
+    withheld: Withheld,
     requests: Requests,
     findings: &'a mut Findings,
 }
@@ -147,6 +150,7 @@ struct Lowering<'a> {
     program: &'a Program,
     groups: &'a Groups,
     replaced: &'a Replaced,
+    withheld: Withheld,
     requests: &'a mut Requests,
     findings: &'a mut Findings,
     variables: &'a [Variable],
@@ -169,6 +173,7 @@ impl<'a> Lowering<'a> {
             program: context.program,
             groups: context.groups,
             replaced: context.replaced,
+            withheld: context.withheld,
             requests: &mut context.requests,
             findings: &mut *context.findings,
             variables,

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use super::calls::condition;
 use super::names::{self, assignment};
 use super::scope::Occurrence;
-use super::term::root;
+use super::term::{collect, root};
 use super::{Resolver, variable};
 use crate::rego::ast::{self, Name, TermKind as Written};
 use crate::rego::check::signatures;
-use crate::rego::core::{Body, Every, Expr, ExprKind, Operand, Ref, Root, Term, TermKind, With};
+use crate::rego::core::{
+    Body, Call, Callee, Every, Expr, ExprKind, Operand, Ref, Root, Term, TermKind, With,
+};
 use crate::rego::findings::Stage;
 use crate::rego::order::vars;
 use crate::rego::source::{ErrorCode, Span};
-use crate::rego::value;
+use crate::rego::value::{self, Value};
 
 /// The modifiers of a condition, which its parts share.
 type Modifiers = Option<Arc<[With]>>;
@@ -53,6 +55,7 @@ impl Resolver<'_, '_> {
                 if matches!(term.kind, Written::Bool(true))
                     && !expr.negated
                     && expr.modifiers.is_empty()
+                    && !self.keeps_true
                 {
                     return;
                 }
@@ -148,7 +151,7 @@ impl Resolver<'_, '_> {
         is_builtin && assignment(call).is_some()
     }
 
-    /// A call: a negated assignment, a `print` (which is left out, as OPA does unless it is told to
+    /// A call: a negated assignment, a `print` (which is left out, as OPA does, unless it is to
     /// print), or a condition.
     fn called(
         &mut self,
@@ -169,6 +172,9 @@ impl Resolver<'_, '_> {
             self.compile(Stage::Locals, expr.span, message);
             return None;
         }
+        if is_builtin && call.is("print") && self.context.mode.print {
+            return Some(self.print(call, expr.span));
+        }
         if is_builtin && call.is("print") {
             // It is gone before OPA looks at calls and variables.
             let mark = self.context.findings.mark();
@@ -179,6 +185,20 @@ impl Resolver<'_, '_> {
             return None;
         }
         self.call(call, expr.span, support)
+    }
+
+    /// Prints the values of each argument; of one that is undefined, there is none.
+    fn print(&mut self, call: &ast::Call, span: Span) -> ExprKind {
+        let arguments = call.arguments.iter();
+        let parts = arguments.map(|argument| self.printed(argument)).collect();
+        ExprKind::Call(Call {
+            callee: Callee::Builtin("internal.print"),
+            arguments: vec![Term {
+                kind: collect(parts, TermKind::Array, Value::from),
+                span,
+            }],
+            output: None,
+        })
     }
 
     /// What is printed is gone before template strings are checked, but for what can be seen here.

@@ -15,7 +15,7 @@ use crate::rego::findings::Stage;
 /// A rule with its `else` branches.
 pub(super) fn definition(context: &mut Context<'_>, rule: &ast::Rule) -> Definition {
     let mut unused: Vec<Name> = Vec::new();
-    if context.strict {
+    if context.mode.strict {
         let mut names = HashSet::new();
         rule.head
             .arguments
@@ -50,7 +50,7 @@ fn branch(context: &mut Context<'_>, rule: &ast::Rule, unused: &mut Vec<Name>) -
     let head = &rule.head;
     let package = context.names.package.clone();
     let module = context.module;
-    let strict = context.strict;
+    let strict = context.mode.strict;
     let mut resolver = Resolver::new(context);
     let mut names = HashSet::new();
     for argument in &head.arguments {
@@ -195,7 +195,34 @@ impl Resolver<'_, '_> {
                 let arguments = call.arguments.iter();
                 arguments.for_each(|term| self.refuse_hidden(term, within));
             }
+            Written::ArrayComprehension { value, body }
+            | Written::SetComprehension { value, body } => {
+                self.refuse_hidden(value, within);
+                self.refuse_hidden_in(body, within);
+            }
+            Written::ObjectComprehension { key, value, body } => {
+                self.refuse_hidden(key, within);
+                self.refuse_hidden(value, within);
+                self.refuse_hidden_in(body, within);
+            }
             _ => {}
+        }
+    }
+
+    /// As [`Self::refuse_hidden`], of the conditions of a comprehension. Those that give a variable
+    /// its value keep the declarations.
+    fn refuse_hidden_in(&mut self, body: &ast::Body, within: bool) {
+        for expr in body.iter().filter(|_| within) {
+            match &expr.kind {
+                ast::ExprKind::Term(term) => self.refuse_hidden(term, within),
+                ast::ExprKind::Call(call) if !call.is("eq") && !call.is("assign") => {
+                    let arguments = call.arguments.iter();
+                    arguments.for_each(|term| self.refuse_hidden(term, within));
+                }
+                _ => {}
+            }
+            let modifiers = expr.modifiers.iter();
+            modifiers.for_each(|with| self.refuse_hidden(&with.value, within));
         }
     }
 

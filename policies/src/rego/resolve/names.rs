@@ -224,7 +224,7 @@ fn outer(term: &Term, names: &mut HashSet<Name>) {
 }
 
 /// Calls `visit` for a term and, where it says so, for the terms inside.
-pub(super) fn walk(term: &Term, visit: &mut impl FnMut(&Term) -> bool) {
+pub(crate) fn walk(term: &Term, visit: &mut impl FnMut(&Term) -> bool) {
     if !visit(term) {
         return;
     }
@@ -268,7 +268,8 @@ fn walk_call(call: &Call, visit: &mut impl FnMut(&Term) -> bool) {
     call.arguments.iter().for_each(|term| walk(term, visit));
 }
 
-fn walk_expr(expr: &Expr, visit: &mut impl FnMut(&Term) -> bool) {
+/// Calls `visit` for the terms of a condition, its modifiers' too.
+pub(crate) fn walk_expr(expr: &Expr, visit: &mut impl FnMut(&Term) -> bool) {
     match &expr.kind {
         ExprKind::Term(term) => walk(term, visit),
         ExprKind::Call(call) => walk_call(call, visit),

@@ -146,7 +146,8 @@ impl Scopes {
         self.variables
     }
 
-    fn make(&mut self, name: Name) -> Var {
+    /// A variable of this name that no other occurrence of the name is.
+    pub(super) fn make(&mut self, name: Name) -> Var {
         let var = self.fresh();
         self.variables[var.index()].name = name;
         var

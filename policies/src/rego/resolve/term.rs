@@ -232,6 +232,12 @@ impl Resolver<'_, '_> {
         support.push(super::calls::generated(callee, vec![parts], output, span));
     }
 
+    /// The set of the values of what is printed.
+    pub(super) fn printed(&mut self, argument: &ast::Term) -> Term {
+        let condition = ast::ExprKind::Term(argument.clone());
+        self.template_part(&ast::Expr::new(condition, argument.span))
+    }
+
     fn template_part(&mut self, expr: &ast::Expr) -> Term {
         let span = expr.span;
         if let ast::ExprKind::Call(call) = &expr.kind

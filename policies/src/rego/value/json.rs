@@ -1,6 +1,7 @@
 //! JSON as OPA reads it, with exact numbers, and writes it: keys in order, sets as arrays, what HTML
 //! would read escaped.
 
+mod parts;
 mod read;
 mod scan;
 #[cfg(test)]
@@ -8,7 +9,8 @@ mod tests;
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-pub use read::{read, read_parts};
+pub use parts::{Parts, parts};
+pub use read::{read, read_first, read_parts};
 pub use scan::Fault;
 
 use super::{Value, elements, number, order};

@@ -1,4 +1,4 @@
-use portcullis_policies::{Code, Definition, Digest, Outcome};
+use portcullis_policies::{Code, Definition, Outcome, Policy};
 use proptest::prelude::*;
 
 use super::*;
@@ -19,7 +19,7 @@ fn decision(allowed: bool, messages: Vec<Message>, warnings: Vec<Message>) -> De
         warnings,
         skipped: Vec::new(),
         result: None,
-        digest: Digest::of(&definition),
+        digest: Policy::compile(definition.clone()).digest(),
         policy: definition.address,
         lock: None,
         duration_ns: 0,

@@ -85,7 +85,7 @@ pub(super) fn call<'d>(
         ("urlquery", arguments) => {
             let printed = print(context, arguments, "<no value>")?;
             context.charge_bytes(3 * printed.len())?;
-            text(urlquery::escape(&printed))
+            text(urlquery::escape(printed.as_bytes()))
         }
         // `call`: no value is a function.
         _ => Err(invalid(&format!("error calling {name}"))),

@@ -16,19 +16,19 @@ const ABSOLUTE_TO_UNIX: i64 =
 
 /// A day and a time of it, whose parts may be beyond their ranges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Clock {
-    pub(super) year: i64,
+pub(in crate::rego::builtins) struct Clock {
+    pub(in crate::rego::builtins) year: i64,
     /// From 1.
-    pub(super) month: i64,
+    pub(in crate::rego::builtins) month: i64,
     /// From 1.
-    pub(super) day: i64,
+    pub(in crate::rego::builtins) day: i64,
     /// Since midnight.
-    pub(super) second: i64,
+    pub(in crate::rego::builtins) second: i64,
 }
 
 impl Clock {
     /// Seconds since 1970 in UTC.
-    pub(super) fn unix(self) -> i64 {
+    pub(in crate::rego::builtins) fn unix(self) -> i64 {
         let month = self.month.wrapping_sub(1);
         let year = self.year.wrapping_add(month.div_euclid(12));
         days(year, month.rem_euclid(12) + 1, self.day)
@@ -55,7 +55,7 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// How many days a month has.
-pub(super) fn days_in(month: i64, year: i64) -> i64 {
+pub(in crate::rego::builtins) fn days_in(month: i64, year: i64) -> i64 {
     match month {
         2 if is_leap(year) => 29,
         2 => 28,

@@ -23,6 +23,11 @@ pub(super) fn parse(text: &str) -> Result<i64> {
     parsed.map_err(|message| complaint(&message))
 }
 
+/// Nanoseconds of a duration without days, as Go's own reader has it.
+pub(in crate::rego::builtins) fn go(text: &str) -> Option<i64> {
+    plain(text).ok()
+}
+
 /// A duration with hours in place of days, weeks and years.
 fn in_hours(text: &str) -> Option<String> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);

@@ -192,7 +192,7 @@ impl<'c, 'x, 'q> Decoder<'c, 'x, 'q> {
         if self.nodes.get(node).tag != BINARY {
             return Ok(text.to_owned());
         }
-        let decoded = bytes::decode_standard(text)
+        let decoded = bytes::decode(text.as_bytes(), bytes::STANDARD)
             .map_err(|_| invalid("!!binary value contains invalid base64 data"))?;
         String::from_utf8(decoded).map_err(|_| refused("a binary value is not UTF-8"))
     }

@@ -236,10 +236,19 @@ fn comprehensions_that_are_looked_into() {
     for value in [
         "{[x | some x in input][0]}",
         r#"{"a": {x | some x in input}[1]}"#,
+        "{{1 | [x | some x in input][0]}}",
+        r#"{{"a": [x | some x in input][0] | true}}"#,
+        "{{1 | 1 < [x | some x in input][0]}}",
+        "{{1 | true with input.z as [x | some x in input][0]}}",
     ] {
         check(&format!("p := {value}"), input, "refused");
     }
     check("p := [[x | some x in input][0]]", input, r#"{"p": [1]}"#);
+    check(
+        "p := {1 | [x | some x in input][0]}",
+        input,
+        r#"{"p": {1}}"#,
+    );
     check(
         "p := {count([x | some x in input])}",
         input,

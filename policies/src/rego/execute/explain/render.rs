@@ -23,6 +23,7 @@ fn entry(formatter: &mut Formatter<'_>, tried: &Tried, indent: usize) -> fmt::Re
         location,
         outcome,
         asked,
+        cases: _,
     } = tried;
     write!(formatter, "{:indent$}{location}: {rule} ", "")?;
     match outcome {
@@ -63,12 +64,50 @@ fn fails(formatter: &mut Formatter<'_>, failed: &Failed, indent: usize) -> fmt::
         Reason::Unfinished => "was not finished",
     };
     writeln!(formatter, "{why}")?;
-    let number = location.line.to_string();
+    excerpt(formatter, location.line, [line, caret], indent)?;
+    values(formatter, named, indent)
+}
+
+fn excerpt(
+    formatter: &mut Formatter<'_>,
+    number: u32,
+    [line, caret]: [&String; 2],
+    indent: usize,
+) -> fmt::Result {
+    let number = number.to_string();
     let margin = " ".repeat(number.len());
     writeln!(formatter, "{:indent$}    {margin} |", "")?;
     writeln!(formatter, "{:indent$}    {number} | {line}", "")?;
-    writeln!(formatter, "{:indent$}    {margin} | {caret}", "")?;
-    values(formatter, named, indent)
+    writeln!(formatter, "{:indent$}    {margin} | {caret}", "")
+}
+
+/// The place, the line with carets, and the values.
+impl Display for Failed {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let Self {
+            reason,
+            location,
+            line,
+            caret,
+            values: named,
+        } = self;
+        write!(formatter, "{location}: ")?;
+        writeln!(formatter, "{}", reason.sentence())?;
+        excerpt(formatter, location.line, [line, caret], 0)?;
+        values(formatter, named, 0)
+    }
+}
+
+impl Reason {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Condition => "this condition does not hold",
+            Self::Head => "the head is for something else",
+            Self::Value => "the value is undefined",
+            Self::Index => "this condition does not hold, and the rest was not tried",
+            Self::Unfinished => "this was not finished",
+        }
+    }
 }
 
 fn values(formatter: &mut Formatter<'_>, values: &[Named], indent: usize) -> fmt::Result {

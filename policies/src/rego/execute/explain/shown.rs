@@ -10,7 +10,7 @@ use crate::{
 
 /// The value as Rego, on one line, cut after [`MAX_TEXT`] characters. At most as much of it is looked
 /// at as is shown.
-pub(super) fn value(value: &Value) -> String {
+pub(crate) fn value(value: &Value) -> String {
     let mut shown = String::new();
     write(&mut shown, value);
     if shown.chars().nth(MAX_TEXT).is_some() {

@@ -278,6 +278,7 @@ impl Policy {
             slots: 8,
             body: block(steps),
             value,
+            conditions: Box::default(),
         };
         let mut question = self.question.clone();
         question.surroundings = Surroundings::new(0, None, 1);

@@ -37,6 +37,10 @@ impl Lowering<'_> {
 
     fn modified(&mut self, with: &[With], parts: &[Expr]) {
         self.flush();
+        // What is taken out of a condition stands before it.
+        if let Some(whole) = parts.last() {
+            self.span = whole.span;
+        }
         let overrides = self.overrides(with);
         let block = self.open_block(|lowering| {
             for part in parts {

@@ -4,11 +4,12 @@ use regorus::Value;
 
 use super::groups::Group;
 use super::{Context, Lowering, constant};
-use crate::rego::core::{self, Definition, Query, TermKind};
+use crate::rego::core::{self, Definition, ExprKind, Query, TermKind};
 use crate::rego::plan::index;
 use crate::rego::plan::ir::{
     self, Entry, Fallback, Known, Part, Pattern, Rule, RuleId, RuleKind, Slot,
 };
+use crate::rego::source::Span;
 
 pub(super) fn rule(context: &mut Context<'_>, group: &Group) -> Rule {
     let mut definitions = Vec::new();
@@ -107,7 +108,31 @@ pub(super) fn entry(context: &mut Context<'_>, query: &Query) -> Entry {
         slots: lowering.next,
         body,
         value,
+        conditions: conditions(query),
     }
+}
+
+/// Where the conditions that were written stand, in the order of the body.
+fn conditions(query: &Query) -> Box<[Span]> {
+    let is = |expr: &core::Expr, asked: &core::Asked| match (asked.capture, &expr.kind) {
+        (None, _) => expr.span == asked.span,
+        (Some(var), ExprKind::Unify { right: term, .. }) => {
+            matches!(term.kind, TermKind::Var(other) if other == var)
+        }
+        (Some(var), ExprKind::Call(call)) => {
+            let output = call.output.as_ref();
+            output.is_some_and(|term| matches!(term.kind, TermKind::Var(other) if other == var))
+        }
+        _ => false,
+    };
+    let place = |asked: &core::Asked| query.body.iter().rposition(|expr| is(expr, asked));
+    let mut found: Vec<(usize, Span)> = query
+        .conditions
+        .iter()
+        .filter_map(|asked| Some((place(asked)?, asked.span)))
+        .collect();
+    found.sort_by_key(|(place, _)| *place);
+    found.into_iter().map(|(_, span)| span).collect()
 }
 
 impl Lowering<'_> {

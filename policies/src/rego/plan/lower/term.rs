@@ -169,7 +169,7 @@ impl Lowering<'_> {
             Callee::Builtin(name) => {
                 let id = builtins::lookup(name)?;
                 // Where something stands in for it, a call without that ends the evaluation.
-                if let Some(refusal) = builtins::refusal(id)
+                if let Some(refusal) = builtins::refusal_of(id, self.withheld)
                     && !self.replaced.targets.contains(name)
                 {
                     self.findings.refused(span, name, refusal);

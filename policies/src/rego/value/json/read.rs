@@ -22,16 +22,15 @@ pub fn read(text: &str) -> Result<Value, String> {
 /// are not looked at, all elements. Of a value of which only the type is looked at, there is some
 /// value of the type. Of members with the same key the last one counts.
 pub fn read_parts(text: &[u8], access: &Access) -> Result<Value, Fault> {
-    let mut reader = Reader {
-        scanner: Scanner::new(text),
-        elements: Vec::new(),
-        members: Vec::with_capacity(NAMES),
-        names: [const { Value::Null }; NAMES],
-        empty: Value::new_object(),
-    };
+    let mut reader = Reader::new(text);
     let value = reader.value(access)?;
     reader.scanner.end()?;
     Ok(value)
+}
+
+/// Reads the value that a text begins with, whatever follows it.
+pub fn read_first(text: &[u8]) -> Result<Value, Fault> {
+    Reader::new(text).value(&Access::All)
 }
 
 /// Keys that are remembered, by a hash that is cheap: the keys of the containers of a Pod are the
@@ -52,6 +51,18 @@ struct Reader<'t> {
     names: [Value; NAMES],
     /// An object without members: of those that say who manages what, there are many.
     empty: Value,
+}
+
+impl<'t> Reader<'t> {
+    fn new(text: &'t [u8]) -> Self {
+        Self {
+            scanner: Scanner::new(text),
+            elements: Vec::new(),
+            members: Vec::with_capacity(NAMES),
+            names: [const { Value::Null }; NAMES],
+            empty: Value::new_object(),
+        }
+    }
 }
 
 impl Reader<'_> {

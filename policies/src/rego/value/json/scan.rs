@@ -285,6 +285,14 @@ impl<'t> Scanner<'t> {
         }
     }
 
+    /// Skips a value, and returns how it is written.
+    pub(super) fn written(&mut self) -> Result<&'t [u8], Fault> {
+        self.peek();
+        let start = self.at;
+        self.skip()?;
+        Ok(&self.text[start..self.at])
+    }
+
     #[inline]
     fn here(&self) -> Option<u8> {
         self.text.get(self.at).copied()

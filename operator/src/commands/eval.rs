@@ -1,0 +1,193 @@
+//! `portcullis eval`: a query on policies and data, as `opa eval` has it.
+
+mod arguments;
+mod output;
+mod pretty;
+
+use std::{
+    io::{self, Write as _},
+    path::Path,
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use portcullis_policies::{
+    Diagnostic, Diagnostics, Document, Timestamp,
+    workbench::{Answer, Limits, Look, Material, Query, Setting},
+};
+
+pub use arguments::{Arguments, Explain, Format};
+use output::Output;
+
+use crate::{
+    files::{MAX_FILE, read_at_most, read_bounded},
+    load::{self, Ignore, Load},
+    presentation::printable_lines,
+};
+
+/// The query was not answered.
+const FAILED: u8 = 2;
+
+/// Answers a query. The exit status is OPA's: 2 for what is wrong, 1 for what `--fail` and
+/// `--fail-defined` ask for.
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let plan = Plan::of(arguments)?;
+    let (output, printed) = match plan.answer() {
+        Ok(answer) => {
+            let printed = answer.printed.clone();
+            (Output::of(answer, plan.profile_limit), printed)
+        }
+        Err(faults) => (Output::wrong(faults), Vec::new()),
+    };
+    // What `print` printed comes first, as it does while OPA evaluates.
+    let mut told = io::stderr().lock();
+    for line in &printed {
+        write!(told, "{}", printable_lines(line))?;
+    }
+    let mut out = io::stdout().lock();
+    output.write(plan.format, plan.limit, &mut out, &mut told)?;
+    out.flush()?;
+    Ok(ExitCode::from(plan.status(&output)))
+}
+
+/// What is usable of the arguments.
+struct Plan {
+    load: Load,
+    strict: bool,
+    query: Query,
+    input: Input,
+    setting: Setting,
+    format: Format,
+    /// Longest text in a table; 0 for any.
+    limit: usize,
+    profile_limit: usize,
+    explain: Explain,
+    fail: bool,
+    fail_defined: bool,
+}
+
+impl Plan {
+    fn of(arguments: Arguments) -> anyhow::Result<Self> {
+        let version = arguments.language.version();
+        let text = match (arguments.query, arguments.stdin) {
+            (Some(query), false) => query,
+            (None, true) => read_stdin()?,
+            (Some(_), true) => anyhow::bail!("specify query argument or --stdin but not both"),
+            (None, false) => anyhow::bail!("specify query argument or --stdin"),
+        };
+        let input = match (arguments.input, arguments.stdin_input) {
+            (None, false) => Input::Undefined,
+            (Some(path), _) => Input::File(path),
+            (None, true) => Input::Stdin,
+        };
+        Ok(Self {
+            load: Load {
+                data: arguments.data,
+                bundles: arguments.bundles,
+                ignore: Ignore::new(&arguments.ignore),
+                version,
+            },
+            strict: arguments.strict,
+            query: Query {
+                text,
+                package: arguments.package,
+                imports: arguments.imports,
+                version,
+            },
+            input,
+            setting: Setting {
+                input: None,
+                now: Timestamp::now(),
+                seed: seed(),
+                limits: Limits {
+                    time: (!arguments.timeout.is_zero()).then_some(arguments.timeout),
+                },
+                strict_errors: arguments.strict_builtin_errors,
+                look: Look {
+                    coverage: arguments.coverage,
+                    profile: arguments.profile || arguments.profile_limit.is_some(),
+                    explanation: arguments.explain != Explain::Off,
+                },
+            },
+            format: arguments.format,
+            limit: arguments.pretty_limit,
+            profile_limit: arguments.profile_limit.unwrap_or(arguments::PROFILE_LIMIT),
+            explain: arguments.explain,
+            fail: arguments.fail,
+            fail_defined: arguments.fail_defined,
+        })
+    }
+
+    fn answer(&self) -> Result<Answer, Vec<Diagnostic>> {
+        let input = self.input.read().map_err(|fault| vec![*fault])?;
+        let setting = Setting {
+            input,
+            ..self.setting.clone()
+        };
+        let loaded = self.load.run()?;
+        let all = |faults: Diagnostics| faults.iter().cloned().collect::<Vec<_>>();
+        let material = Material::read(loaded.sources, &loaded.data, self.strict).map_err(all)?;
+        let mut answer = material.ask(&self.query, &setting).map_err(all)?;
+        if self.explain == Explain::Fails
+            && let Some(explanation) = &mut answer.seen.explanation
+        {
+            explanation.keep_failures();
+        }
+        Ok(answer)
+    }
+
+    fn status(&self, output: &Output) -> u8 {
+        if output.has_errors() {
+            return FAILED;
+        }
+        let defined = output.is_defined();
+        u8::from(self.fail && !defined || self.fail_defined && defined)
+    }
+}
+
+/// Random numbers differ from one evaluation to the next.
+pub(super) fn seed() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+
+    RandomState::new().hash_one(std::process::id())
+}
+
+fn read_stdin() -> anyhow::Result<String> {
+    let bytes =
+        read_at_most(io::stdin().lock(), MAX_FILE).context("failed to read standard input")?;
+    String::from_utf8(bytes).context("standard input is not UTF-8")
+}
+
+/// Where the input is.
+enum Input {
+    Undefined,
+    File(String),
+    Stdin,
+}
+
+impl Input {
+    /// Reads JSON or YAML.
+    fn read(&self) -> Result<Option<Document>, Box<Diagnostic>> {
+        let unreadable = |error: anyhow::Error| {
+            let message = format!("unable to read input: {error:#}");
+            Box::new(Diagnostic::new("input_unreadable", message))
+        };
+        let (name, text) = match self {
+            Self::Undefined => return Ok(None),
+            Self::Stdin => ("standard input", read_stdin().map_err(unreadable)?),
+            Self::File(path) => (path.as_str(), read_file(path).map_err(unreadable)?),
+        };
+        let document = load::json_or_yaml(name, &text);
+        document.map(Some).map_err(|fault| {
+            let message = format!("unable to parse input: {}", fault.message);
+            let fault = Diagnostic::new("input_invalid", message);
+            Box::new(fault.with_remedy("give it as JSON or YAML"))
+        })
+    }
+}
+
+fn read_file(path: &str) -> anyhow::Result<String> {
+    let file = path.strip_prefix("file://").unwrap_or(path);
+    let bytes = read_bounded(Path::new(file)).with_context(|| format!("`{path}`"))?;
+    String::from_utf8(bytes).with_context(|| format!("`{path}` is not UTF-8"))
+}

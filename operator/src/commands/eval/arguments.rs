@@ -1,0 +1,147 @@
+//! Arguments of `portcullis eval`.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::commands::language::{Language, duration};
+
+/// Costs that are shown if nothing else is said.
+pub(super) const PROFILE_LIMIT: usize = 10;
+
+/// Arguments of `portcullis eval`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of a command line: each can be with each"
+)]
+pub struct Arguments {
+    /// The query: conditions, separated by semicolons or line breaks.
+    #[arg(value_name = "QUERY")]
+    pub query: Option<String>,
+
+    /// File or directory of policies and data; `a.b:PATH` puts data below `data.a.b`. Can be
+    /// repeated.
+    #[arg(short, long, value_name = "PATH")]
+    pub data: Vec<String>,
+
+    /// Directory or `.tar.gz` that is a bundle. Can be repeated.
+    #[arg(short, long = "bundle", value_name = "PATH")]
+    pub bundles: Vec<String>,
+
+    /// File of the input, JSON or YAML.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "stdin_input")]
+    pub input: Option<String>,
+
+    /// Read the input from standard input.
+    #[arg(short = 'I', long, conflicts_with = "stdin")]
+    pub stdin_input: bool,
+
+    /// Read the query from standard input.
+    #[arg(long)]
+    pub stdin: bool,
+
+    /// Package whose rules the query names without their path.
+    #[arg(long, value_name = "PACKAGE")]
+    pub package: Option<String>,
+
+    /// Import of the query: `data.a.b`, `input.x as y`. Can be repeated.
+    #[arg(long = "import", value_name = "PATH")]
+    pub imports: Vec<String>,
+
+    /// Pass over files and folders of this name: `*_test.rego`, `.*`. Can be repeated.
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    pub ignore: Vec<String>,
+
+    /// How the answer is printed.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub format: Format,
+
+    /// Longest text of a value in a table of `pretty`; 0 for any.
+    #[arg(long, value_name = "CHARACTERS", default_value_t = 0)]
+    pub pretty_limit: usize,
+
+    /// Exit with 1 when the query has no solution.
+    #[arg(long, conflicts_with = "fail_defined")]
+    pub fail: bool,
+
+    /// Exit with 1 when the query has a solution.
+    #[arg(long)]
+    pub fail_defined: bool,
+
+    /// End at the first error of a builtin function, instead of taking it for undefined.
+    #[arg(long)]
+    pub strict_builtin_errors: bool,
+
+    /// Refuse imports and variables that nobody uses.
+    #[arg(short = 'S', long)]
+    pub strict: bool,
+
+    /// Longest time of the evaluation: `500ms`, `5s`; 0 for any.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0")]
+    pub timeout: Duration,
+
+    /// Say what each condition costs.
+    #[arg(long)]
+    pub profile: bool,
+
+    /// How many costs are shown; implies `--profile` [default: 10].
+    #[arg(long, value_name = "COUNT")]
+    pub profile_limit: Option<usize>,
+
+    /// Say which lines are covered.
+    #[arg(long)]
+    pub coverage: bool,
+
+    /// Say why rules hold or do not hold: all that were tried, or those that do not hold.
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t, num_args = 0..=1,
+          require_equals = true, default_missing_value = "full")]
+    pub explain: Explain,
+
+    /// The language's version.
+    #[command(flatten)]
+    pub language: Language,
+}
+
+/// How an answer is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// All of it as one JSON object.
+    #[default]
+    Json,
+    /// For people: a value, or a table.
+    Pretty,
+    /// For each solution a JSON array of the conditions' values.
+    Values,
+    /// For each solution a JSON object of the variables.
+    Bindings,
+    /// For scripts: the conditions' values in one line a solution, strings without quotes.
+    Raw,
+    /// JSON without the result.
+    Discard,
+}
+
+/// What is explained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Explain {
+    /// Nothing.
+    #[default]
+    Off,
+    /// Every rule that was tried.
+    Full,
+    /// Rules that do not hold, and what asked for them.
+    Fails,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis eval 'x := 1; y := 2; x < y'
+  portcullis eval -d policies/ -i input.json data.example.allow
+  portcullis eval -b policies/ -i input.json -f pretty 'data.example.deny[message]'
+  portcullis eval -d policies/ -i input.json --explain=fails -f pretty data.example.allow
+  portcullis eval -d data.json -f raw 'data.names[_]'
+  kubectl get pod web -o json | portcullis eval -I -d policies/ --fail-defined 'data.example.deny[_]'
+
+Exit status: 0, or 2 when the query cannot be answered; with `--fail` 1 when it has no solution,
+with `--fail-defined` 1 when it has one.";

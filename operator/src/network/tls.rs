@@ -1,0 +1,67 @@
+//! Whom a client trusts.
+
+use std::sync::Arc;
+
+use portcullis_policies::outside::OutsideFault;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+
+use super::Result;
+
+/// A client that trusts the system's authorities, and nobody where nobody is asked.
+pub(super) fn system(nobody: bool) -> Arc<ClientConfig> {
+    let roots = if nobody {
+        RootCertStore::empty()
+    } else {
+        system_roots()
+    };
+    Arc::new(client(roots))
+}
+
+/// A client that trusts authorities in PEM, and the system's if it is to.
+pub(super) fn trusting(pem: &str, system: bool) -> Result<Arc<ClientConfig>> {
+    let unusable = |why: &dyn std::fmt::Display| {
+        OutsideFault::Invalid(format!("`tls_ca_cert` is no certificate in PEM: {why}"))
+    };
+    let mut roots = if system {
+        system_roots()
+    } else {
+        RootCertStore::empty()
+    };
+    let before = roots.len();
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let certificate = certificate.map_err(|error| unusable(&error))?;
+        roots.add(certificate).map_err(|error| unusable(&error))?;
+    }
+    if roots.len() == before {
+        return Err(unusable(&"there is none in it"));
+    }
+    Ok(Arc::new(client(roots)))
+}
+
+/// Those that this machine or this image has. One that cannot be read is left out, as everywhere.
+fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let errors = found.errors.iter().map(ToString::to_string);
+        let errors: Vec<String> = errors.collect();
+        tracing::warn!(
+            errors = errors.join("; "),
+            "no authorities are known here, so policies reach no host with `https`"
+        );
+    }
+    roots
+}
+
+fn client(roots: RootCertStore) -> ClientConfig {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider has TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}

@@ -1,0 +1,1 @@
+//! Queries and tests, compared with what OPA says.
