@@ -334,7 +334,7 @@ pub fn condition(builtin: BuiltinId) -> Option<&'static str> {
              judges at admission",
         ),
         Implementation::Powered(Power::Memory, _) => {
-            Some("never in a policy that judges at admission")
+            Some("outside of policies that judge at admission")
         }
         Implementation::Ours(_) | Implementation::Refused(_) => None,
     }

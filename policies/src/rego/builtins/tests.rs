@@ -10,6 +10,7 @@ use rstest::rstest;
 
 use super::{Context, Surroundings, Withheld, call, lookup, refusal, refusal_of};
 use crate::rego::{
+    check::signatures,
     execute::{Budget, Limits},
     value::{Value, elements, json, text::literal},
 };
@@ -253,6 +254,15 @@ fn what_needs_a_power_is_refused_without_it(#[case] name: &str, #[case] operands
     };
     assert_eq!(refusal_of(builtin, granted), None);
     assert!(apply(name, operands).contains("Refused"));
+}
+
+#[test]
+fn what_is_refused_has_a_reason_of_its_own() {
+    let refused = signatures::all().filter_map(|signature| {
+        let refusal = lookup(signature.name).and_then(refusal)?;
+        (refusal.reason == "it is not there yet").then_some(signature.name)
+    });
+    assert_eq!(refused.collect::<Vec<_>>(), Vec::<&str>::new());
 }
 
 /// OPA has an answer, which undefined is not.
