@@ -149,3 +149,22 @@ fn options_that_are_missing() {
     let options = json!({"method": "get", "url": "http://api.example.com", "raise_error": 1});
     assert_eq!(sent(&Script::ok("1"), &options), Ok(Json::Null));
 }
+
+/// A body whose parts are shared is small until it is written.
+#[test]
+fn a_body_without_end_is_not_written() {
+    let outside = Script::ok("1");
+    let doubled = |level: usize| format!("x{level} := array.concat([x{0}], [x{0}])\n", level - 1);
+    let rules: String = (1..48).map(doubled).collect();
+    let call =
+        r#"answer := http.send({"method": "post", "url": "http://api.example.com", "body": x47})"#;
+    let entry = entry(
+        asking(&format!("x0 := [1, 1]\n{rules}{call}")),
+        outside.clone(),
+    );
+    let text = document(&entry, &json!({})).unwrap_err();
+    // Which of them is met first is a matter of the machine.
+    let bounds = ["built more than", "took longer than"];
+    assert!(bounds.iter().any(|bound| text.contains(bound)), "{text}");
+    assert_eq!(outside.asked(), []);
+}
