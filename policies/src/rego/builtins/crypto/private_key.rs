@@ -109,19 +109,19 @@ impl RsaPrivateKey {
         derived: Option<[BigUint; 3]>,
     ) -> Result<Self> {
         context.budget.steps(CHECK)?;
-        let numbers = [&public.modulus, &d, &p, &q];
-        let numbers = numbers.into_iter().chain(derived.iter().flatten());
-        if public.is_too_large() || { numbers }.any(|number| number.bits() > public.modulus.bits())
-        {
-            return Err(if public.is_too_large() {
-                beyond("an RSA key of more than 8192 bits")
-            } else {
-                wrong("crypto/rsa: the key is inconsistent")
-            });
+        if public.is_too_large() {
+            return Err(beyond("an RSA key of more than 8192 bits"));
         }
         let one = BigUint::from(1_u8);
         let inconsistent = || wrong("crypto/rsa: the key is inconsistent");
-        if p <= one || q <= one || !public.is_possible() {
+        // None is larger than the modulus, so that none costs more than it.
+        let is_large = |number: &BigUint| number.bits() > public.modulus.bits();
+        if [&d, &p, &q].into_iter().any(is_large)
+            || derived.iter().flatten().any(is_large)
+            || p <= one
+            || q <= one
+            || !public.is_possible()
+        {
             return Err(inconsistent());
         }
         let (below_p, below_q) = (&p - &one, &q - &one);
