@@ -8,7 +8,10 @@ use serde::{
 };
 use serde_json::{Value as Json, value::RawValue};
 
-use crate::rego::value::{self, Value, json, number, order, yaml};
+use crate::rego::{
+    builtins,
+    value::{self, Value, json, number, order},
+};
 
 /// A document with exact numbers. A policy's answer can hold sets and keys that are no strings;
 /// they are written as OPA does, sets as arrays in order and keys as their JSON.
@@ -21,9 +24,9 @@ impl Document {
         json::read(text).map(Self)
     }
 
-    /// Reads the first document of YAML. The error is a sentence.
+    /// Reads the first document of YAML, as `yaml.unmarshal` does. The error is a sentence.
     pub fn read_yaml(text: &str) -> Result<Self, String> {
-        yaml::read(text).map(Self)
+        builtins::read_yaml(text).map(Self)
     }
 
     /// What a path of keys, indices and members leads to.

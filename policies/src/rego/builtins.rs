@@ -54,6 +54,7 @@ pub(crate) use glob::glob_match;
 pub use outside::Network;
 pub use refused::Refusal;
 pub use request::Surroundings;
+pub(crate) use yaml::read_yaml;
 
 use super::{
     check::signatures,

@@ -24,7 +24,7 @@ use super::core::{
 };
 use super::findings::{Findings, Stage};
 use super::source::{ErrorCode, Span};
-use outputs::outputs;
+use outputs::{outputs, outputs_or_bound};
 use vars::{VarSet, closures, every_var, visible};
 
 /// Orders the body of a definition and of its `else` branches, and reports unsafe variables.
@@ -184,7 +184,7 @@ impl Waiting {
 
     /// What it binds, if it can be placed.
     fn place(&self, bound: &VarSet) -> Option<Vec<Var>> {
-        if !self.shared.iter().all(|&var| bound.contains(var)) {
+        if !self.shared.iter().all(|&var| bound.contains(var)) || self.waits_for_itself(bound) {
             return None;
         }
         let gives = outputs(&self.expr, bound);
@@ -198,15 +198,28 @@ impl Waiting {
     /// What is missing so that it could be placed.
     fn missing(&self, bound: &VarSet) -> impl Iterator<Item = Missing> {
         let gives: HashSet<Var> = outputs(&self.expr, bound).into_iter().collect();
-        let forgotten = self.is_forgotten(bound, &gives);
-        let open = self.open.iter().filter(move |var| !gives.contains(var));
+        let itself = self.waits_for_itself(bound);
+        let forgotten = !itself && self.is_forgotten(bound, &gives);
+        let open = self.open.iter();
+        let open = open.filter(move |var| itself || !gives.contains(var));
         let needs = open
             .chain(&self.shared)
-            .filter(|&&var| !bound.contains(var));
+            .filter(move |&&var| itself || !bound.contains(var));
         needs.map(move |&var| Missing {
             forgotten,
             ..missing(&self.expr, var)
         })
+    }
+
+    /// Whether it never finds a place, because OPA takes what bodies within it share with the
+    /// conditions around it for what it binds itself: `xs[i] in {x | x := ys[i]}`.
+    fn waits_for_itself(&self, bound: &VarSet) -> bool {
+        let may = matches!(self.expr.kind, ExprKind::Term(_) | ExprKind::Call(_));
+        if self.shared.is_empty() || !may {
+            return false;
+        }
+        let gives: HashSet<Var> = outputs_or_bound(&self.expr, bound).into_iter().collect();
+        gives.len() == self.shared.len() && self.shared.iter().all(|var| gives.contains(var))
     }
 
     /// Whether OPA places it although something is missing: where bodies within it share variables

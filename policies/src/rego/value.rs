@@ -8,7 +8,6 @@
 //! - [`float`]: Go's `big.Float` with a mantissa of 64 bits, in which OPA computes fractions,
 //! - [`arithmetic`]: `+ - * / %` and the set operations,
 //! - [`json`] and [`text`]: JSON and Rego as OPA writes them,
-//! - [`yaml`]: YAML as data.
 //!
 //! # Numbers
 //!
@@ -30,7 +29,6 @@ pub mod number;
 pub mod order;
 pub mod printable;
 pub mod text;
-pub mod yaml;
 
 pub use regorus::Value;
 

@@ -19,8 +19,11 @@ mod scan;
 
 use std::collections::BTreeMap;
 
-use super::{Context, Fault, Function, Result, string};
-use crate::rego::value::{Value, json, number};
+use super::{Context, Fault, Function, Result, Surroundings, string};
+use crate::rego::{
+    execute::{Budget, Limits},
+    value::{Value, json, number},
+};
 use decode::Document;
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
@@ -52,6 +55,24 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
         read(context, string(operands, 0)?)
     }),
 ];
+
+/// Reads the first document of a file. The error is a sentence.
+pub(crate) fn read_yaml(text: &str) -> std::result::Result<Value, String> {
+    let mut surroundings = Surroundings::new(0, None, 0);
+    let mut budget = Budget::new(Limits {
+        // A file is bounded by its size; memory bounds what its aliases multiply.
+        steps: u64::MAX,
+        ..Limits::default()
+    });
+    let mut context = Context {
+        surroundings: &mut surroundings,
+        budget: &mut budget,
+    };
+    read(&mut context, text).map_err(|fault| match fault {
+        Fault::Type(message) | Fault::Value(message) => message,
+        Fault::Ends(error) => error.to_string(),
+    })
+}
 
 /// The first document of a text.
 fn read(context: &mut Context<'_, '_>, text: &str) -> Result<Value> {

@@ -9,6 +9,14 @@ use super::vars::{self, VarSet};
 
 /// The variables that a condition binds. Nothing, where what it needs for that is missing.
 pub fn outputs(expr: &Expr, bound: &VarSet) -> Vec<Var> {
+    let mut found = outputs_or_bound(expr, bound);
+    found.retain(|&var| !bound.contains(var));
+    found
+}
+
+/// The variables that a condition binds, and those at places where it would, if they were not
+/// bound.
+pub(super) fn outputs_or_bound(expr: &Expr, bound: &VarSet) -> Vec<Var> {
     if expr.negated || !modifiers_bound(expr, bound) {
         return Vec::new();
     }
@@ -45,7 +53,6 @@ pub fn outputs(expr: &Expr, bound: &VarSet) -> Vec<Var> {
         }
         ExprKind::Not(_) | ExprKind::And(..) | ExprKind::Or(..) => {}
     }
-    found.retain(|&var| !bound.contains(var));
     found
 }
 

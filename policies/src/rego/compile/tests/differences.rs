@@ -230,6 +230,34 @@ fn what_is_evaluated_before_a_condition() {
     );
 }
 
+/// OPA takes `i` for what the condition binds itself.
+#[test]
+fn conditions_that_share_what_they_look_up_with_a_comprehension() {
+    let policy = |condition: &str| format!("p if {{ some i in [0]; {condition} }}");
+    for condition in [
+        "input.a[i] in {x | x := input.b[i]}",
+        "input.c[i]; input.a[i] in {x | x := input.b[i]}",
+        "input.a[i] == {x | x := input.b[i]}",
+        "input[i] > {1 | i}",
+        "{input.a[i]: {x | x := input.b[i]}}",
+    ] {
+        check(&policy(condition), "{}", "rego_unsafe_var_error");
+    }
+    check(
+        &policy("some j in [1]; input.a[j][i] in {x | x := input.b[j][i]}"),
+        "{}",
+        "rego_unsafe_var_error rego_unsafe_var_error",
+    );
+    let input = r#"{"a": [1, [2]], "b": [1, [1, 2]]}"#;
+    for condition in [
+        "some j in [0]; input.a[i] in {x | x := input.b[i + j]}",
+        "not input.a[i] in {x | x := input.b[i + 1]}",
+        "{input.a[i]} = {x | x := input.b[i]}",
+    ] {
+        check(&policy(condition), input, r#"{"p": true}"#);
+    }
+}
+
 #[test]
 fn comprehensions_that_are_looked_into() {
     let input = "[1, 2]";
