@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Each pass is a pure function. A policy gets OPA's answer, or is refused when it is compiled;
-//! never another answer. regorus gives the representation of values and most builtins.
+//! never another answer. regorus gives the representation of values.
 
 pub mod ast;
 mod bounds;

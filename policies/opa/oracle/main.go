@@ -171,7 +171,7 @@ func handle(one request) response {
 					WithStore(store).
 					WithTransaction(txn).
 					WithStrictBuiltinErrors(one.StrictErrors).
-					WithTime(time.Unix(0, 1_700_000_000_000_000_000))
+					WithTime(time.Unix(0, 1_750_000_000_000_000_000))
 			}
 			found := evaluate(ctx, prepare(), query, input, one.Timeout)
 			if found.Code == "" {
