@@ -1,5 +1,4 @@
-//! Regular expressions. regorus has these functions too, but copies an expression for every call,
-//! and a copy learns anew what it matches.
+//! Regular expressions. What is compiled once stays so: a copy would learn anew what it matches.
 
 use std::{cell::RefCell, collections::HashMap};
 

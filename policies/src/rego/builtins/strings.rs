@@ -1,4 +1,4 @@
-//! Functions of strings that have to be bounded, or that regorus has otherwise or not at all.
+//! Functions of strings.
 
 use super::{Context, Fault, Function, Result, integer, members, refused, string, wrong_type};
 use crate::rego::value::{self, Value, number};

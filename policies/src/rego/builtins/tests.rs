@@ -211,7 +211,6 @@ fn formats_as_go_does(#[case] format: &str, #[case] arguments: &str, #[case] exp
     "[\"1e9999999\"]",
     "Value(\"exponent too large\")"
 )]
-// regorus's.
 #[case("base64.encode", "[\"hi\"]", "\"aGk=\"")]
 #[case("object.get", "[{\"a\": 1}, \"b\", 2]", "2")]
 #[case("regex.match", "[\"^a+$\", \"aaa\"]", "true")]
