@@ -375,6 +375,13 @@ impl Resolver<'_, '_> {
                 self.compile(Stage::Locals, expr.span, what);
                 continue;
             }
+            if reads_metadata(expr) {
+                // OPA puts what is known of the rule into a variable that it does not bind here.
+                let message = "expression is unsafe";
+                let code = ErrorCode::UnsafeVariable;
+                let findings = &mut self.context.findings;
+                findings.add(Stage::BodySafety, code, expr.span, message);
+            }
             self.expr(expr, &mut conditions);
         }
         if conditions.is_empty() {
@@ -386,6 +393,34 @@ impl Resolver<'_, '_> {
             braces,
         }
     }
+}
+
+/// Whether a condition calls `rego.metadata.rule` or `rego.metadata.chain`, outside of bodies.
+fn reads_metadata(expr: &ast::Expr) -> bool {
+    let is_metadata = |call: &ast::Call| {
+        matches!(
+            call.name().as_deref(),
+            Some("rego.metadata.rule" | "rego.metadata.chain")
+        )
+    };
+    let mut found = false;
+    let mut visit = |term: &ast::Term| {
+        if let Written::Call(call) = &term.kind {
+            found |= is_metadata(call);
+        }
+        !names::is_comprehension(term)
+    };
+    match &expr.kind {
+        ast::ExprKind::Term(term) => names::walk(term, &mut visit),
+        ast::ExprKind::Call(call) => {
+            call.arguments
+                .iter()
+                .for_each(|term| names::walk(term, &mut visit));
+            found |= is_metadata(call);
+        }
+        _ => {}
+    }
+    found
 }
 
 /// The names that a pattern of `some … in` binds.

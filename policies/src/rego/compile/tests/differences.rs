@@ -259,6 +259,25 @@ fn conditions_that_share_what_they_look_up_with_a_comprehension() {
 }
 
 #[test]
+fn metadata_in_operands_without_braces() {
+    for body in [
+        "not input.z == rego.metadata.chain()",
+        "not count(rego.metadata.chain()) == 1",
+        "input.x or count(rego.metadata.chain()) == 7",
+    ] {
+        let policy = format!("import future.keywords\ng if {{ {body} }}");
+        check(&policy, "{}", "rego_unsafe_var_error");
+    }
+    for body in [
+        "not { count(rego.metadata.chain()) == 7 }",
+        "not [1 | rego.metadata.rule()] == []",
+    ] {
+        let policy = format!("import future.keywords\ng if {{ {body} }}");
+        check(&policy, "{}", r#"{"g": true}"#);
+    }
+}
+
+#[test]
 fn comprehensions_that_are_looked_into() {
     let input = "[1, 2]";
     for value in [
