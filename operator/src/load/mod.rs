@@ -8,7 +8,7 @@
 //!                         └─ a directory
 //! ```
 //!
-//! Trees, files and archives are bounded by the constants of `files`, and by [`MAX_DEPTH`].
+//! Trees, files and archives are bounded by the constants of `files`, and by `MAX_DEPTH`.
 
 mod archive;
 mod bundle;

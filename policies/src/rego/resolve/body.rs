@@ -377,10 +377,9 @@ impl Resolver<'_, '_> {
             }
             if reads_metadata(expr) {
                 // OPA puts what is known of the rule into a variable that it does not bind here.
+                let (stage, code) = (Stage::BodySafety, ErrorCode::UnsafeVariable);
                 let message = "expression is unsafe";
-                let code = ErrorCode::UnsafeVariable;
-                let findings = &mut self.context.findings;
-                findings.add(Stage::BodySafety, code, expr.span, message);
+                self.context.findings.add(stage, code, expr.span, message);
             }
             self.expr(expr, &mut conditions);
         }
