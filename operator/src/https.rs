@@ -200,10 +200,17 @@ async fn exchange(
         let body = Limited::new(response.into_body(), limit).collect().await?;
         Ok((status, body.to_bytes()))
     };
+    answered(answer, connection).await
+}
+
+/// An answer, while a connection moves its bytes. That may end before the answer is read to its end:
+/// a server that was asked to closes behind its last byte.
+pub(crate) async fn answered<T, E: From<hyper::Error>>(
+    answer: impl Future<Output = Result<T, E>>,
+    connection: impl Future<Output = hyper::Result<()>>,
+) -> Result<T, E> {
     tokio::pin!(answer);
     tokio::pin!(connection);
-    // The connection moves the bytes. It may end before the answer is read to its end: a server
-    // that was asked to closes behind its last byte.
     tokio::select! {
         answered = &mut answer => answered,
         ended = &mut connection => {

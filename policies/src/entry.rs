@@ -31,7 +31,7 @@ impl Entry {
 
     /// The lock that holds at `point`. Of several, one that refuses wins.
     pub fn active_lock(&self, point: Point, now: Timestamp) -> Option<&Arc<Lock>> {
-        let active = |lock: &&Arc<Lock>| lock.points.contain(point) && lock.is_active(now);
+        let active = |lock: &&Arc<Lock>| lock.holds(point, now);
         let refuses = |lock: &&Arc<Lock>| lock.effect == Effect::Refuse;
         let mut locks = self.locks.iter().filter(active);
         locks.clone().find(refuses).or_else(|| locks.next())
@@ -109,7 +109,7 @@ impl Entry {
     /// one enforces, and not what it computes for others.
     fn locked_import(&self, point: Point, now: Timestamp) -> Option<&(Address, Arc<Lock>)> {
         let mut locks = self.imported_locks.iter();
-        locks.find(|(_, lock)| lock.points.contain(point) && lock.is_active(now))
+        locks.find(|(_, lock)| lock.holds(point, now))
     }
 }
 

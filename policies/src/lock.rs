@@ -121,6 +121,11 @@ impl Lock {
         self.expires_at.is_none_or(|end| now < end)
     }
 
+    /// Whether the lock takes what it covers out of evaluation at a door, at `now`.
+    pub fn holds(&self, point: Point, now: Timestamp) -> bool {
+        self.points.contain(point) && self.is_active(now)
+    }
+
     /// Whether the lock covers a policy, were it active. `namespace_labels` are those of the
     /// policy's namespace; where they are not known, the answer is the one that permits less.
     pub fn covers(&self, policy: &Policy, namespace_labels: Option<&Labels>) -> bool {

@@ -32,8 +32,8 @@ mod unit;
 pub mod value;
 
 pub(crate) use program::{Powers, Program};
-pub(crate) use stack::{SIZE as STACK_SIZE, large as on_large_stack};
-pub(crate) use unit::{check_modules, named_by_keywords};
+pub(crate) use stack::{SIZE as STACK_SIZE, apart, large as on_large_stack};
+pub(crate) use unit::{check_modules, read_module, report, version};
 
 #[cfg(test)]
 mod tests;

@@ -33,9 +33,11 @@ pub struct Conflict {
     pub other: ObjectKey,
 }
 
-/// The object that holds each address, and those that wait for one.
-fn holders(objects: &BTreeMap<ObjectKey, Object>) -> (BTreeMap<&Address, &Object>, Vec<Conflict>) {
-    let mut oldest_first: Vec<&Object> = objects.values().collect();
+/// The object that holds each address, and those that wait for one: of several, the oldest holds it.
+pub fn holders<'o>(
+    objects: impl IntoIterator<Item = &'o Object>,
+) -> (BTreeMap<&'o Address, &'o Object>, Vec<Conflict>) {
+    let mut oldest_first: Vec<&Object> = objects.into_iter().collect();
     oldest_first.sort_by_key(|object| (object.created, &object.key));
     let mut held: BTreeMap<&Address, &Object> = BTreeMap::new();
     let mut conflicts = Vec::new();
@@ -60,7 +62,7 @@ impl Snapshot {
         moved: &BTreeSet<ObjectKey>,
         revision: u64,
     ) -> Self {
-        let (held, conflicts) = holders(objects);
+        let (held, conflicts) = holders(objects.values());
         let covering = |policy: &Policy| {
             let labels = policy
                 .address()

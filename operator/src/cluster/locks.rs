@@ -144,7 +144,7 @@ impl ClusterLocks {
             .into_iter()
             .flat_map(|entry| &entry.locks);
         locks
-            .filter(|lock| lock.points.contain(Point::Evaluation) && lock.is_active(now))
+            .filter(|lock| lock.holds(Point::Evaluation, now))
             .filter(|lock| lock.key != *own)
             .map(|lock| lock.key.to_string())
             .collect()

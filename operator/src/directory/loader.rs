@@ -11,13 +11,12 @@
 //! | a directory without policies | what it held; at the start, that is an error |
 
 use std::{
-    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
 use portcullis_policies::{
-    Address, Cache, Diagnostic, Diagnostics, Object, ObjectKey, Outside, Policy, outdated,
+    Address, Cache, Diagnostic, Diagnostics, Object, ObjectKey, Outside, Policy, outdated, snapshot,
 };
 
 use super::{
@@ -258,20 +257,17 @@ impl Loader {
         changed
     }
 
-    /// The policy in force at each address: of several, that of the oldest object.
+    /// The policy in force at each address.
     fn holders(&self) -> BTreeMap<Address, Arc<Policy>> {
         let held = self.loaded.values().flat_map(|unit| unit.held.values());
-        let mut objects: Vec<&Object> = held
-            .filter_map(|held| match held {
-                Held::Policy(policy) => Some(policy.in_force()),
-                Held::Lock { .. } => None,
-            })
-            .collect();
-        // The last that is put in stays.
-        objects.sort_by_key(|object| Reverse((object.created, &object.key)));
-        let policies = objects.iter().map(|object| &object.policy);
+        let objects = held.filter_map(|held| match held {
+            Held::Policy(policy) => Some(policy.in_force()),
+            Held::Lock { .. } => None,
+        });
+        let (holders, _) = snapshot::holders(objects);
+        let policies = holders.into_iter();
         policies
-            .map(|policy| (policy.address().clone(), policy.clone()))
+            .map(|(address, object)| (address.clone(), object.policy.clone()))
             .collect()
     }
 

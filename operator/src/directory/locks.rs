@@ -214,7 +214,7 @@ impl LockStore {
             .unwrap_or_default();
         let others: Vec<String> = locks
             .iter()
-            .filter(|lock| lock.points.contain(Point::Evaluation) && lock.is_active(now))
+            .filter(|lock| lock.holds(Point::Evaluation, now))
             .map(|lock| lock.key.to_string())
             .collect();
         match (own, others.is_empty()) {

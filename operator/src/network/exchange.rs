@@ -23,6 +23,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::{Result, target::Target};
+use crate::https::answered;
 
 /// Bytes of the head of an answer, from which on no more is read: twice as many may have come. Servers
 /// send some hundred, and cookies of some KiB.
@@ -128,17 +129,7 @@ async fn exchange(
         .headers_mut()
         .insert(CONNECTION, HeaderValue::from_static("close"));
     let answer = async { read(sender.send_request(request).await?).await };
-    tokio::pin!(answer);
-    tokio::pin!(connection);
-    // The connection moves the bytes. It may end before the answer is read to its end: a server
-    // that was asked to closes behind its last byte.
-    tokio::select! {
-        answered = &mut answer => answered,
-        ended = &mut connection => {
-            ended?;
-            answer.await
-        }
-    }
+    answered(answer, connection).await
 }
 
 async fn read(response: Response<Incoming>) -> std::result::Result<HttpResponse, Fault> {

@@ -1,13 +1,13 @@
 //! What docs/serve.md and docs/api.md show is what happens: their commands are run as they stand
 //! there, one after the other, and what they print is compared with what they are said to print.
 
-use std::{ffi::OsStr, path::Path, process::Command};
+use std::{ffi::OsStr, path::Path};
 
 use tempfile::TempDir;
 
 use crate::{
-    document::{Example, document, examples, is_like},
-    process::{PORTCULLIS, Server},
+    document::{self, Example, document, examples, is_like},
+    process::Server,
 };
 
 #[test]
@@ -74,24 +74,14 @@ fn check_fault(server: &Server) {
     }
 }
 
+/// Runs a command against a server, if one is running.
 fn shell(folder: &Path, command: &str, server: Option<&Server>) -> String {
-    let bin = Path::new(PORTCULLIS)
-        .parent()
-        .expect("a binary is in a folder");
     let mut command = command.to_owned();
     if let Some(server) = server {
         command = command.replace("127.0.0.1:8181", &server.evaluation);
         command = command.replace("127.0.0.1:8080", &server.admin);
     }
-    let script = format!("export PATH={}:$PATH\nexec 2>&1\n{command}", bin.display());
-    let ran = Command::new("sh")
-        .args(["-eu", "-c", &script])
-        .current_dir(folder)
-        .output();
-    let ran = ran.expect("a shell must start");
-    let printed = String::from_utf8(ran.stdout).expect("it prints text");
-    assert!(ran.status.success(), "{command}: {printed}");
-    printed
+    document::shell(folder, &command)
 }
 
 fn as_documented(printed: &str, server: &Server) -> String {

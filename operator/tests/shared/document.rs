@@ -1,6 +1,6 @@
 //! Documents whose commands are run as they stand there.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 /// A command, and what it prints.
 pub(crate) struct Example {
@@ -45,4 +45,21 @@ pub(crate) fn examples(document: &str) -> Vec<Example> {
         }
     }
     examples
+}
+
+/// Runs a command, which has to succeed, in a folder, with `portcullis` on the path. Gives what it
+/// prints.
+pub(crate) fn shell(folder: &Path, command: &str) -> String {
+    let bin = Path::new(env!("CARGO_BIN_EXE_portcullis"))
+        .parent()
+        .expect("a binary is in a folder");
+    let script = format!("export PATH={}:$PATH\nexec 2>&1\n{command}", bin.display());
+    let ran = Command::new("sh")
+        .args(["-eu", "-c", &script])
+        .current_dir(folder)
+        .output();
+    let ran = ran.expect("a shell must start");
+    let printed = String::from_utf8(ran.stdout).expect("it prints text");
+    assert!(ran.status.success(), "{command}: {printed}");
+    printed
 }

@@ -1,11 +1,8 @@
 //! What docs/tools.md shows is what happens: its commands are run as they stand there.
 
-use std::{path::Path, process::Command};
+use std::path::Path;
 
-use crate::{
-    document::{Example, document, examples, is_like},
-    process::PORTCULLIS,
-};
+use crate::document::{Example, document, examples, is_like, shell};
 
 #[test]
 fn evaluating_and_testing_are_what_is_shown() {
@@ -20,19 +17,4 @@ fn evaluating_and_testing_are_what_is_shown() {
             "{command}\n{printed}\nis not\n{expected}"
         );
     }
-}
-
-fn shell(folder: &Path, command: &str) -> String {
-    let bin = Path::new(PORTCULLIS)
-        .parent()
-        .expect("a binary is in a folder");
-    let script = format!("export PATH={}:$PATH\nexec 2>&1\n{command}", bin.display());
-    let ran = Command::new("sh")
-        .args(["-eu", "-c", &script])
-        .current_dir(folder)
-        .output();
-    let ran = ran.expect("a shell must start");
-    let printed = String::from_utf8(ran.stdout).expect("it prints text");
-    assert!(ran.status.success(), "{command}: {printed}");
-    printed
 }

@@ -56,6 +56,17 @@ pub(crate) fn opa(folder: &Path, arguments: &[&str]) -> Ran {
 }
 
 /// Runs a program in a folder, with a text as its standard input.
+/// What `opa` and `portcullis` do with the same arguments, which is to end with this status.
+pub(crate) fn both(folder: &Path, arguments: &[&str], code: i32) -> (Ran, Ran) {
+    let (theirs, ours) = (opa(folder, arguments), portcullis(folder, arguments));
+    assert_eq!(
+        (ours.code, theirs.code),
+        (code, code),
+        "{ours:?} {theirs:?}"
+    );
+    (theirs, ours)
+}
+
 pub(crate) fn tell(program: &str, folder: &Path, arguments: &[&str], text: &str) -> Ran {
     let mut child = Command::new(program)
         .args(arguments)

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use tempfile::TempDir;
 
-use crate::process::{PORTCULLIS, opa, portcullis, tell, write};
+use crate::process::{PORTCULLIS, both, opa, portcullis, tell, write};
 
 const QUERIES: &[&str] = &[
     "x > 1; x = 2",
@@ -132,15 +132,7 @@ fn options(#[case] arguments: &[&str], #[case] code: i32) {
     );
     let base = ["eval", "-d", "p.rego", "-i", "input.json"];
     let arguments = [&base, arguments].concat();
-    let (theirs, ours) = (
-        opa(root.path(), &arguments),
-        portcullis(root.path(), &arguments),
-    );
-    assert_eq!(
-        (ours.code, theirs.code),
-        (code, code),
-        "{ours:?} {theirs:?}"
-    );
+    let (theirs, ours) = both(root.path(), &arguments, code);
     if code != 2 {
         assert_eq!(ours.out, theirs.out);
     }

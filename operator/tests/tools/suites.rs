@@ -10,7 +10,7 @@ use rstest::rstest;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-use crate::process::{Ran, opa, portcullis, write};
+use crate::process::{Ran, both, opa, portcullis, write};
 
 const LIBRARY: &str = "package lib
 
@@ -276,15 +276,7 @@ fn covers(folder: &Path, arguments: &[&str]) {
 fn the_exit_status_is_that_of_opa(#[case] arguments: &[&str], #[case] code: i32) {
     let root = fixtures();
     let arguments = [&["test"], arguments].concat();
-    let (theirs, ours) = (
-        opa(root.path(), &arguments),
-        portcullis(root.path(), &arguments),
-    );
-    assert_eq!(
-        (ours.code, theirs.code),
-        (code, code),
-        "{ours:?} {theirs:?}"
-    );
+    both(root.path(), &arguments, code);
 }
 
 /// What is printed for people, but for the times and for what did not hold.

@@ -20,7 +20,7 @@ use super::{
     resolve,
     source::Sources,
     stack,
-    unit::{Unit, internal, report},
+    unit::{Unit, report},
     value::Value,
 };
 use crate::{
@@ -75,8 +75,7 @@ impl Program {
         definition: &Definition,
         imports: &[Arc<Policy>],
     ) -> Result<Self, Diagnostics> {
-        stack::large("compile", || compile_here(definition, imports))
-            .unwrap_or_else(|why| Err(internal(&why)))
+        stack::apart("compile", || compile_here(definition, imports))
     }
 
     /// The version of the language that the modules were read in.

@@ -40,10 +40,10 @@ pub(crate) fn named_in<'a>(sources: impl IntoIterator<Item = &'a str>) -> Vec<&'
     let mut open: Vec<&str> = sources.into_iter().collect();
     let mut named = BTreeSet::new();
     while let Some(source) = open.pop() {
-        let words: BTreeSet<&str> = words(source).collect();
-        if !words.contains(ROOT) {
+        if !words(source).any(|word| word == ROOT) {
             continue;
         }
+        let words: BTreeSet<&str> = words(source).collect();
         for shared in LIBRARY {
             if words.contains(shared.name) && named.insert(shared) {
                 open.push(shared.source);

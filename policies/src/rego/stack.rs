@@ -2,6 +2,8 @@
 
 use std::thread;
 
+use crate::{Diagnostic, Diagnostics};
+
 /// The stack of such a thread, for which the executor's limits are made.
 pub(crate) const SIZE: usize = 64 * 1024 * 1024;
 
@@ -16,4 +18,12 @@ pub(crate) fn large<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> Res
         let failed = |_| format!("failed unexpectedly to {name}");
         thread.join().map_err(failed)
     })
+}
+
+/// As [`large`], of work that can fail.
+pub(crate) fn apart<T: Send>(
+    name: &str,
+    work: impl FnOnce() -> Result<T, Diagnostics> + Send,
+) -> Result<T, Diagnostics> {
+    large(name, work).unwrap_or_else(|why| Err(Diagnostic::new("internal_error", why).into()))
 }

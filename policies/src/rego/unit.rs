@@ -9,6 +9,7 @@ use super::{
     ast::{Module, Name, Rule, TermKind, Version},
     parse, shared,
     source::{ErrorCode, Fault, FileId, Sources},
+    stack,
 };
 use crate::{Address, Definition, Diagnostic, Diagnostics, Policy, RegoVersion};
 
@@ -42,7 +43,7 @@ enum Owner {
 
 /// Reads the modules of a definition alone.
 pub(crate) fn check_modules(definition: &Definition) -> Result<(), Diagnostics> {
-    Unit::read(definition, &[]).map(drop)
+    stack::apart("read the modules", || Unit::read(definition, &[]).map(drop))
 }
 
 impl Unit {
@@ -84,10 +85,7 @@ impl Unit {
     ) -> Result<(), Diagnostics> {
         let definition = policy.definition();
         let owner = Owner::Import(policy.address().clone());
-        let version = match policy.rego_version() {
-            Some(RegoVersion::V0) => Version::V0,
-            _ => Version::V1,
-        };
+        let version = policy.rego_version().map_or(Version::V1, version);
         for (file, text) in &definition.modules {
             let name = format!("{}/{file}", policy.address().path());
             let file = self.sources.add(name, text);
@@ -108,8 +106,8 @@ impl Unit {
     }
 
     fn add(&mut self, file: FileId, version: Version, owner: Owner) -> Result<(), Diagnostics> {
-        let module =
-            parse(&self.sources, file, version).map_err(|faults| report(&self.sources, &faults))?;
+        let module = read_module(&self.sources, file, version)
+            .map_err(|faults| report(&self.sources, &faults))?;
         self.modules.push(module);
         self.owners.push(owner);
         Ok(())
@@ -205,11 +203,8 @@ fn read_as(
     let mut modules = Vec::new();
     let mut faults = Vec::new();
     for &file in files {
-        match parse(sources, file, version) {
-            Ok(module) => {
-                faults.extend(named_by_keywords(&module));
-                modules.push(module);
-            }
+        match read_module(sources, file, version) {
+            Ok(module) => modules.push(module),
             Err(found) => faults.extend(found),
         }
     }
@@ -220,16 +215,27 @@ fn read_as(
     }
 }
 
-fn parse(sources: &Sources, file: FileId, version: Version) -> Result<Module, Vec<Fault>> {
+/// Reads a module.
+pub(crate) fn read_module(
+    sources: &Sources,
+    file: FileId,
+    version: Version,
+) -> Result<Module, Vec<Fault>> {
     let options = parse::Options {
         version,
         annotations: true,
     };
-    parse::parse_module(file, sources.text(file), options)
+    let module = parse::parse_module(file, sources.text(file), options)?;
+    let faults: Vec<Fault> = named_by_keywords(&module).collect();
+    if faults.is_empty() {
+        Ok(module)
+    } else {
+        Err(faults)
+    }
 }
 
 /// Rules that are called like keywords.
-pub(crate) fn named_by_keywords(module: &Module) -> impl Iterator<Item = Fault> {
+fn named_by_keywords(module: &Module) -> impl Iterator<Item = Fault> {
     let heads = module.rules.iter().map(|rule| &rule.head);
     heads.filter_map(|head| {
         let first = head.reference.first()?;
@@ -245,13 +251,18 @@ pub(crate) fn named_by_keywords(module: &Module) -> impl Iterator<Item = Fault> 
 }
 
 /// Faults with their places.
-pub(super) fn report(sources: &Sources, faults: &[Fault]) -> Diagnostics {
+pub(crate) fn report(sources: &Sources, faults: &[Fault]) -> Diagnostics {
     let faults = faults.iter().map(|fault| sources.diagnostic(fault));
-    Diagnostics::collect(faults.collect())
-        .unwrap_or_else(|| internal("the compiler did not say what is wrong"))
+    Diagnostics::collect(faults.collect()).unwrap_or_else(|| {
+        let message = "the compiler did not say what is wrong";
+        Diagnostic::new("internal_error", message).into()
+    })
 }
 
-/// A fault of the compiler itself.
-pub(super) fn internal(text: &str) -> Diagnostics {
-    Diagnostic::new("internal_error", text).into()
+/// The version in which a text is read, where none is tried after the other.
+pub(crate) fn version(version: RegoVersion) -> Version {
+    match version {
+        RegoVersion::V0 => Version::V0,
+        RegoVersion::V1 | RegoVersion::Auto => Version::V1,
+    }
 }

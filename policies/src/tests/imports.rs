@@ -85,16 +85,9 @@ fn roles() -> Definition {
     roles
 }
 
-#[test]
-fn an_importer_uses_functions_and_data_of_what_it_imports() {
-    let cache = linked([importing("gate", &["roles"], GATE), roles()]);
-    assert_eq!(faults(&cache, "gate"), "");
-    assert!(answer(&cache, "gate").allowed);
-}
-
-#[test]
-fn imports_of_imports_are_there_too() {
-    let cache = linked([
+/// `gate`, which imports `team`, which imports `roles`.
+fn chain() -> [Definition; 3] {
+    [
         importing(
             "gate",
             &["team"],
@@ -106,7 +99,19 @@ fn imports_of_imports_are_there_too() {
             "is_lead(user) if data.a.roles.is_admin(user)",
         ),
         roles(),
-    ]);
+    ]
+}
+
+#[test]
+fn an_importer_uses_functions_and_data_of_what_it_imports() {
+    let cache = linked([importing("gate", &["roles"], GATE), roles()]);
+    assert_eq!(faults(&cache, "gate"), "");
+    assert!(answer(&cache, "gate").allowed);
+}
+
+#[test]
+fn imports_of_imports_are_there_too() {
+    let cache = linked(chain());
     assert!(answer(&cache, "gate").allowed);
 }
 
@@ -120,21 +125,11 @@ fn each_module_is_read_in_the_version_of_its_policy() {
 
 #[test]
 fn a_change_reaches_importers_of_importers_and_nobody_else() {
-    let cache = linked([
-        importing(
-            "gate",
-            &["team"],
-            "allow if data.a.team.is_lead(input.user)",
-        ),
-        importing(
-            "team",
-            &["roles"],
-            "is_lead(user) if data.a.roles.is_admin(user)",
-        ),
+    let others = [
         importing("other", &[], "allow := true"),
         importing("another", &["other"], "allow if data.a.other.allow"),
-        roles(),
-    ]);
+    ];
+    let cache = linked(chain().into_iter().chain(others));
     let digest = |name| entry(&cache, name).policy.digest();
     let before = ["gate", "team", "other", "another"].map(digest);
     let mut changed = roles();
@@ -418,19 +413,7 @@ fn a_locked_import_breaks_the_importer(
     #[case] end: Option<i64>,
     #[case] allowed: bool,
 ) {
-    let cache = linked([
-        importing(
-            "gate",
-            &["team"],
-            "allow if data.a.team.is_lead(input.user)",
-        ),
-        importing(
-            "team",
-            &["roles"],
-            "is_lead(user) if data.a.roles.is_admin(user)",
-        ),
-        roles(),
-    ]);
+    let cache = linked(chain());
     let target = Target::Policy {
         group: "a".to_owned(),
         name: Some("roles".to_owned()),

@@ -3,15 +3,18 @@
 use crate::{
     Diagnostic, Diagnostics, Document, RegoVersion,
     rego::{
+        apart,
         ast::{Module, Version},
         builtins::glob_match,
         compile::Options,
         execute::{self, Error, ErrorKind, Observer, Question as Evaluation},
-        named_by_keywords, on_large_stack, parse,
+        on_large_stack, parse,
         plan::ir::{Entry, Plan, Step},
+        read_module, report,
         shared::{self, Shared},
         source::{Fault, FileId, Sources, Span},
         value::Value,
+        version,
     },
 };
 
@@ -92,12 +95,12 @@ impl Material {
             let named = shared::named_in(sources.iter().map(|source| &*source.text));
             for source in sources {
                 let file = material.sources.add(source.name, source.text);
-                faults.extend(material.parse(file, version(source.version)));
+                faults.extend(material.add(file, version(source.version)));
             }
             for shared in named {
                 if !material.defines(shared) {
                     let file = material.sources.add_shared(shared);
-                    faults.extend(material.parse(file, Version::V1));
+                    faults.extend(material.add(file, Version::V1));
                 }
             }
             if faults.is_empty() {
@@ -109,16 +112,11 @@ impl Material {
     }
 
     /// Reads a file; gives what is wrong with it.
-    fn parse(&mut self, file: FileId, version: Version) -> Vec<Fault> {
-        let options = parse::Options {
-            version,
-            annotations: true,
-        };
-        match parse::parse_module(file, self.sources.text(file), options) {
+    fn add(&mut self, file: FileId, version: Version) -> Vec<Fault> {
+        match read_module(&self.sources, file, version) {
             Ok(module) => {
-                let faults = named_by_keywords(&module).collect();
                 self.modules.push(module);
-                faults
+                Vec::new()
             }
             Err(faults) => faults,
         }
@@ -138,32 +136,6 @@ impl Material {
             ..Options::default()
         }
     }
-}
-
-/// The version in which a text is read.
-pub(super) fn version(version: RegoVersion) -> Version {
-    match version {
-        RegoVersion::V0 => Version::V0,
-        RegoVersion::V1 | RegoVersion::Auto => Version::V1,
-    }
-}
-
-/// Does something that can fail on a thread with a large stack.
-pub(super) fn apart<T: Send>(
-    what: &str,
-    work: impl FnOnce() -> Result<T, Diagnostics> + Send,
-) -> Result<T, Diagnostics> {
-    on_large_stack(what, work)
-        .unwrap_or_else(|why| Err(Diagnostic::new("internal_error", why).into()))
-}
-
-/// Faults of the compiler as they are shown.
-pub(super) fn report(sources: &Sources, faults: &[Fault]) -> Diagnostics {
-    let faults = faults.iter().map(|fault| sources.diagnostic(fault));
-    Diagnostics::collect(faults.collect()).unwrap_or_else(|| {
-        let message = "the compiler did not say what is wrong";
-        Diagnostic::new("internal_error", message).into()
-    })
 }
 
 /// An error with its place. One that does not know its place, such as that of an operator, happened

@@ -6,17 +6,18 @@ use jiff::Timestamp;
 
 use super::{
     look::{self, Look, Seen},
-    material::{self, Material, apart, fault, located, report},
+    material::{Material, fault, located},
 };
 use crate::{
     Diagnostic, Diagnostics, Document, RegoVersion,
     rego::{
-        ast,
+        self, apart, ast,
         builtins::Surroundings,
         compile::compile,
         execute::{self, Nobody, Question as Evaluation, Record},
         parse,
         plan::ir::Plan,
+        report,
         resolve::{Question, value_name},
         source::{ErrorCode, FileId, Sources, Span},
         value::{self, Value},
@@ -157,7 +158,7 @@ struct Asked {
 
 impl Asked {
     fn read(query: &Query, sources: &mut Sources) -> Result<Self, Diagnostics> {
-        let version = material::version(query.version);
+        let version = rego::version(query.version);
         let module = match (&query.package, &query.imports[..]) {
             (None, []) => None,
             (package, imports) => Some(module(package.as_deref(), imports, version, sources)?),

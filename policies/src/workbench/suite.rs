@@ -11,20 +11,16 @@ use std::{
 
 use regex::Regex;
 
-use super::{
-    cases,
-    material::{Material, apart, report},
-    outcome::Outcome,
-    trial::Trial,
-};
+use super::{cases, material::Material, outcome::Outcome, trial::Trial};
 use crate::{
     Diagnostics, Location,
     rego::{
-        STACK_SIZE,
+        STACK_SIZE, apart,
         ast::{Module, Rule, TermKind},
         compile::compile,
         execute::{Coverage, Report},
         plan::ir::Plan,
+        report,
         resolve::Question,
         value::{self, Value},
     },

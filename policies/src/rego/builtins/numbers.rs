@@ -49,6 +49,19 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     }),
 ];
 
+/// The base in which digits are written, and the digits behind its sign, as Go's `ParseInt` reads
+/// them where it is given no base.
+pub(super) fn radix(digits: &str) -> (u32, &str) {
+    let prefix = digits.get(..2).map(str::to_ascii_lowercase);
+    match prefix.as_deref() {
+        Some("0x") => (16, &digits[2..]),
+        Some("0o") => (8, &digits[2..]),
+        Some("0b") => (2, &digits[2..]),
+        _ if digits.len() > 1 && digits.starts_with('0') => (8, &digits[1..]),
+        _ => (10, digits),
+    }
+}
+
 fn range(context: &mut Context<'_, '_>, operands: &[Value], step: &BigInt) -> Result<Value> {
     let (from, to) = (big(operands, 0)?, big(operands, 1)?);
     let last = (&to - &from).magnitude() / step.magnitude();

@@ -1,6 +1,7 @@
 //! Numbers, characters and strings, as Go writes them.
 
 use super::{Result, invalid, refused};
+use crate::rego::builtins::numbers::radix;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Constant {
@@ -49,14 +50,7 @@ fn integer(text: &str) -> Option<i128> {
     if !is_grouped(digits) {
         return None;
     }
-    let prefix = digits.get(..2).map(str::to_ascii_lowercase);
-    let (radix, digits) = match prefix.as_deref() {
-        Some("0x") => (16, &digits[2..]),
-        Some("0o") => (8, &digits[2..]),
-        Some("0b") => (2, &digits[2..]),
-        _ if digits.len() > 1 && digits.starts_with('0') => (8, &digits[1..]),
-        _ => (10, digits),
-    };
+    let (radix, digits) = radix(digits);
     let digits = digits.replace('_', "");
     let is_number = !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix));
     let magnitude = is_number.then(|| i128::from_str_radix(&digits, radix).unwrap_or(i128::MAX))?;

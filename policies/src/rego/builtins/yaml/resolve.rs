@@ -2,7 +2,7 @@
 //! has it.
 
 use super::{Result, invalid};
-use crate::rego::builtins::time;
+use crate::rego::builtins::{numbers::radix, time};
 
 pub(super) const BINARY: &str = "!!binary";
 pub(super) const BOOLEAN: &str = "!!bool";
@@ -124,14 +124,7 @@ fn integer(text: &str) -> Option<Scalar> {
         b'+' => (Some(false), &text[1..]),
         _ => (None, text),
     };
-    let prefix = digits.get(..2).map(str::to_ascii_lowercase);
-    let (radix, digits) = match prefix.as_deref() {
-        Some("0x") => (16, &digits[2..]),
-        Some("0o") => (8, &digits[2..]),
-        Some("0b") => (2, &digits[2..]),
-        _ if digits.len() > 1 && digits.starts_with('0') => (8, &digits[1..]),
-        _ => (10, digits),
-    };
+    let (radix, digits) = radix(digits);
     let magnitude = unsigned(digits, radix)?;
     let integer = if sign == Some(true) {
         -magnitude
