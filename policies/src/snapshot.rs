@@ -74,7 +74,9 @@ impl Snapshot {
         let imported = |policy: &Policy| {
             let all = policy.imports().all();
             let refusing = all.iter().flat_map(|import| {
-                let mut locks = covering(import);
+                // By the labels that it has now: an importer holds it as it was compiled.
+                let now = held.get(import.address());
+                let mut locks = covering(now.map_or(import, |object| &object.policy));
                 locks.retain(|lock| lock.effect == Effect::Refuse);
                 locks
                     .into_iter()
@@ -83,8 +85,8 @@ impl Snapshot {
             refusing.collect()
         };
         let entries: BTreeMap<Address, Arc<Entry>> = held
-            .into_iter()
-            .map(|(address, object)| {
+            .iter()
+            .map(|(&address, object)| {
                 let entry = Entry {
                     object: object.key.clone(),
                     policy: object.policy.clone(),

@@ -437,6 +437,26 @@ fn a_locked_import_breaks_the_importer(
     }
 }
 
+#[test]
+fn a_lock_finds_what_is_imported_by_the_labels_that_it_has_now() {
+    let cache = linked([importing("gate", &["roles"], GATE), roles()]);
+    let selected = LabelSelector {
+        match_labels: [("team".to_owned(), "web".to_owned())].into(),
+        ..LabelSelector::default()
+    };
+    let lock = Lock {
+        target: Target::Selector(selected),
+        ..lock("incident")
+    };
+    cache.update(|state| state.apply_lock(lock));
+    assert!(answer(&cache, "gate").allowed);
+    // Labels are no part of a digest: the importer is not compiled again.
+    let mut labelled = roles();
+    labelled.labels.insert("team".to_owned(), "web".to_owned());
+    apply(&cache, labelled);
+    assert!(!answer(&cache, "gate").allowed);
+}
+
 const EXPIRED: &str = "import data.lib.expiry\nallow if not expiry.is_expired(\"2200-01-01\")";
 
 #[test]
