@@ -10,11 +10,16 @@
 //! which rules are evaluated, and what failed half-way leaves nothing behind.
 //!
 //! Values are kept as JSON, whose length is what they take. A memory is its policy's own: another
-//! policy cannot read it, and it is gone when the policy changes or the process ends.
+//! policy cannot read it, and it is gone when the policy changes or the process ends. All memories of
+//! a process share one [`Room`]: when that is full, what a policy sets takes the place of what it has
+//! set before, and never of what another one has.
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 /// Values that a policy remembers. A service asks about a few hundred things again and again; who
@@ -24,8 +29,12 @@ pub const MAX_ENTRIES: usize = 1024;
 /// Longest value: a DID document, a set of keys, a credential take some KiB.
 pub const MAX_VALUE: usize = 64 << 10;
 
-/// All values and keys together, so that a hundred policies take less than half a GiB.
+/// All values and keys of a policy together.
 pub const MAX_BYTES: usize = 4 << 20;
+
+/// All values and keys of all policies together: an eighth of what the chart lets a webhook
+/// take, and room for 32 policies that remember all that they may.
+pub const MAX_TOTAL: usize = 128 << 20;
 
 /// Longest key with its namespace and its scope: all keys together are less than the values.
 pub const MAX_KEY: usize = 1 << 10;
@@ -49,12 +58,22 @@ pub(crate) enum Full {
     Entries,
 }
 
+/// What the memories of a process take together.
+#[derive(Debug)]
+struct Room {
+    taken: AtomicUsize,
+    limit: usize,
+}
+
+static ROOM: Room = Room::of(MAX_TOTAL);
+
 /// The memory of a policy.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Memory(Mutex<Entries>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Entries {
+    room: &'static Room,
     values: HashMap<Key, Entry>,
     /// Keys by the time of their last use, the oldest first.
     used: BTreeMap<u64, Key>,
@@ -88,7 +107,44 @@ impl Key {
     }
 }
 
+impl Room {
+    const fn of(limit: usize) -> Self {
+        Self {
+            taken: AtomicUsize::new(0),
+            limit,
+        }
+    }
+
+    /// Whether so many bytes could be taken, and are.
+    fn take(&self, bytes: usize) -> bool {
+        let more = |taken: usize| taken.checked_add(bytes).filter(|sum| *sum <= self.limit);
+        // A count and nothing else: it orders no other memory.
+        let order = Ordering::Relaxed;
+        self.taken.fetch_update(order, order, more).is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.taken.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::within(&ROOM)
+    }
+}
+
 impl Memory {
+    fn within(room: &'static Room) -> Self {
+        Self(Mutex::new(Entries {
+            room,
+            values: HashMap::new(),
+            used: BTreeMap::new(),
+            clock: 0,
+            bytes: 0,
+        }))
+    }
+
     fn get(&self, key: &Key) -> Option<Arc<str>> {
         self.with(|entries| {
             let json = entries.values.get(key)?.json.clone();
@@ -113,26 +169,40 @@ impl Entries {
         }
     }
 
+    /// Of what was set before, the least recently used makes room. If that is not enough, others
+    /// have filled the process, and the value is not remembered.
     fn insert(&mut self, key: Key, json: Arc<str>) {
         self.remove(&key);
-        self.clock += 1;
-        self.bytes += key.len() + json.len();
-        self.used.insert(self.clock, key.clone());
-        let used = self.clock;
-        self.values.insert(key, Entry { json, used });
-        while self.values.len() > MAX_ENTRIES || self.bytes > MAX_BYTES {
+        let bytes = key.len() + json.len();
+        while self.values.len() >= MAX_ENTRIES
+            || self.bytes + bytes > MAX_BYTES
+            || !self.room.take(bytes)
+        {
             let Some((_, oldest)) = self.used.pop_first() else {
-                break;
+                return;
             };
             self.remove(&oldest);
         }
+        self.bytes += bytes;
+        self.clock += 1;
+        let used = self.clock;
+        self.used.insert(used, key.clone());
+        self.values.insert(key, Entry { json, used });
     }
 
     fn remove(&mut self, key: &Key) {
         if let Some(entry) = self.values.remove(key) {
+            let bytes = key.len() + entry.json.len();
             self.used.remove(&entry.used);
-            self.bytes -= key.len() + entry.json.len();
+            self.bytes -= bytes;
+            self.room.give_back(bytes);
         }
+    }
+}
+
+impl Drop for Entries {
+    fn drop(&mut self) {
+        self.room.give_back(self.bytes);
     }
 }
 
@@ -291,6 +361,29 @@ mod tests {
         assert_eq!(values, used);
         assert_eq!(get(&memory, "0"), None);
         assert!(get(&memory, &(count - 1).to_string()).is_some());
+    }
+
+    #[test]
+    fn all_policies_together_have_a_bound() {
+        static SMALL: Room = Room::of(3 * (5 + 1));
+        let first = Memory::within(&SMALL);
+        let second = Memory::within(&SMALL);
+        set(&first, &[("one", "1"), ("two", "2")]);
+        set(&second, &[("one", "1")]);
+        // The first one's older value makes room for its new one, and not the second one's.
+        set(&first, &[("new", "3")]);
+        assert_eq!(get(&first, "one"), None);
+        assert_eq!(get(&first, "two").as_deref(), Some("2"));
+        assert_eq!(get(&second, "one").as_deref(), Some("1"));
+        // Who has nothing to give has no room.
+        let third = Memory::within(&SMALL);
+        set(&third, &[("one", "1")]);
+        assert_eq!(get(&third, "one"), None);
+        drop(first);
+        set(&third, &[("one", "1")]);
+        assert_eq!(get(&third, "one").as_deref(), Some("1"));
+        drop((second, third));
+        assert_eq!(SMALL.taken.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -68,8 +68,10 @@ pub fn compile(
     if findings.stop() {
         return Err(findings.into_faults());
     }
-    infer::check(&program, &order, &mut findings);
-    deprecated::check(&program, options.strict, &mut findings);
+    // As in OPA: where none is called but within `not`, `and` and `or`, none is looked for.
+    if infer::check(&program, &order, &mut findings) {
+        deprecated::check(&program, options.strict, &mut findings);
+    }
     if !findings.is_empty() {
         return Err(findings.into_faults());
     }

@@ -22,8 +22,8 @@ use std::sync::Arc;
 
 use regorus::Value;
 
-use super::signatures;
 use super::types::{self, Type};
+use super::{deprecated, signatures};
 use crate::rego::core::{
     Body, Comprehension, Definition, Expr, ExprKind, Program, Query, Ref, Term, TermKind, Var,
     Variable,
@@ -47,21 +47,24 @@ const CONDITION: u64 = 20;
 /// fewer than a million in a literal; a package of rules that all have it as their value has more.
 const MAX_SIZE: u64 = 10_000_000;
 
-/// Checks definitions in an order in which each comes after those that it depends on.
-pub fn check(program: &Program, order: &[usize], findings: &mut Findings) {
+/// Checks definitions in an order in which each comes after those that it depends on. Whether one
+/// of the conditions that are looked at calls a deprecated function.
+pub fn check(program: &Program, order: &[usize], findings: &mut Findings) -> bool {
     let mut checker = Checker {
         program,
         tree: Tree::default(),
         findings,
         comprehensions: HashMap::new(),
         work: Cell::new(0),
+        deprecated: false,
     };
     for &index in order {
         let definition = &program.definitions[index];
         for branch in std::iter::once(definition).chain(&definition.otherwise) {
             checker.definition(branch);
             if checker.is_exhausted() {
-                return checker.give_up(branch.span);
+                checker.give_up(branch.span);
+                return checker.deprecated;
             }
         }
     }
@@ -69,9 +72,11 @@ pub fn check(program: &Program, order: &[usize], findings: &mut Findings) {
         checker.query(query);
         if checker.is_exhausted() {
             let span = query.body.first().map(|expr| expr.span);
-            return checker.give_up(span.unwrap_or_default());
+            checker.give_up(span.unwrap_or_default());
+            break;
         }
     }
+    checker.deprecated
 }
 
 struct Checker<'a> {
@@ -82,6 +87,8 @@ struct Checker<'a> {
     comprehensions: HashMap<*const Comprehension, Type>,
     /// Parts of types that were looked at.
     work: Cell<u64>,
+    /// A condition calls a deprecated function.
+    deprecated: bool,
 }
 
 /// The types of the variables of one definition.
@@ -241,7 +248,10 @@ impl Checker<'_> {
             ExprKind::Unify { left, right, .. } => {
                 self.equality(environment, left, right, expr.span, fine)
             }
-            ExprKind::Call(call) => self.call(environment, call, expr.span, fine),
+            ExprKind::Call(call) => {
+                self.deprecated |= deprecated::called(call).is_some();
+                self.call(environment, call, expr.span, fine)
+            }
             _ => fine,
         }
     }

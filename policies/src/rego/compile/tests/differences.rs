@@ -426,3 +426,16 @@ fn a_constant_index_is_an_integer() {
     check("p if [1, 1][1.0]", "{}", "rego_type_error");
     check("p if [1, 1][input.i]", r#"{"i": 1.0}"#, r#"{"p": true}"#);
 }
+
+#[test]
+fn deprecated_functions_that_are_called_within_negations_alone() {
+    let check = |body: &str, expected: &str| {
+        let module = format!("package a\nimport future.keywords.not\n{body}");
+        let found = answer(Version::V1, &module, "x = data.a", "{}");
+        assert_eq!(found, expected, "{body}");
+    };
+    check("p if not any([false])", r#"{"p": true}"#);
+    check("p if { not { any([false]) } }", r#"{"p": true}"#);
+    check("p if any([true])", "rego_type_error");
+    check("p if not any([false])\nq if all([])", "rego_type_error rego_type_error");
+}
