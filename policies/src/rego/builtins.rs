@@ -220,6 +220,19 @@ struct Builtin {
     name: &'static str,
     arity: u8,
     implementation: Implementation,
+    /// What it is given is accounted for before it is called.
+    weighs: bool,
+}
+
+impl Builtin {
+    fn new(name: &'static str, arity: u8, implementation: Implementation) -> Self {
+        Self {
+            name,
+            arity,
+            implementation,
+            weighs: !SHALLOW.contains(&name),
+        }
+    }
 }
 
 /// All functions, by name.
@@ -261,24 +274,18 @@ static TABLE: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
     let ours = ours
         .into_iter()
         .flatten()
-        .map(|(name, arity, function)| Builtin {
-            name,
-            arity: *arity,
-            implementation: Implementation::Ours(*function),
-        });
+        .map(|(name, arity, function)| Builtin::new(name, *arity, Implementation::Ours(*function)));
     let powered = [outside::FUNCTIONS, memory::FUNCTIONS];
     let powered = powered
         .into_iter()
         .flatten()
-        .map(|(name, arity, power, function)| Builtin {
-            name,
-            arity: *arity,
-            implementation: Implementation::Powered(*power, *function),
+        .map(|(name, arity, power, function)| {
+            Builtin::new(name, *arity, Implementation::Powered(*power, *function))
         });
-    let others = signatures::all().map(|signature| Builtin {
-        name: signature.name,
-        arity: u8::try_from(signature.arguments.len()).unwrap_or(u8::MAX),
-        implementation: Implementation::Refused(refused::of(signature.name)),
+    let others = signatures::all().map(|signature| {
+        let arity = u8::try_from(signature.arguments.len()).unwrap_or(u8::MAX);
+        let refusal = refused::of(signature.name);
+        Builtin::new(signature.name, arity, Implementation::Refused(refusal))
     });
     // Where there are two, the first counts.
     let all = ours.chain(powered).chain(others);
@@ -293,6 +300,27 @@ impl BuiltinId {
         &TABLE[usize::from(self.0)]
     }
 }
+
+/// Functions that take collections and do not look into their members, or account for all that they
+/// look at. Of any other function, what it is given is accounted for before it is called.
+const SHALLOW: &[&str] = &[
+    "array.concat",
+    "array.reverse",
+    "array.slice",
+    "count",
+    "is_array",
+    "is_boolean",
+    "is_null",
+    "is_number",
+    "is_object",
+    "is_set",
+    "is_string",
+    "json.marshal",
+    "object.get",
+    "object.keys",
+    "sprintf",
+    "type_name",
+];
 
 /// Finds a function, whether it is available or refused.
 pub fn lookup(name: &str) -> Option<BuiltinId> {
@@ -356,8 +384,14 @@ pub(crate) fn call(
     let Builtin {
         name,
         implementation,
+        weighs,
         ..
     } = builtin.get();
+    if *weighs {
+        for operand in operands {
+            context.budget.weigh(operand)?;
+        }
+    }
     match implementation {
         Implementation::Ours(function) | Implementation::Powered(_, function) => {
             function(context, operands)

@@ -368,6 +368,88 @@ fn an_evaluation_that_would_build_too_much_fails(#[case] expression: &str) {
     );
 }
 
+/// The document of a rule beside two equal values of forty arrays in memory, which have a million
+/// million parts.
+fn with_doubled(rules: &str) -> Result<Value, String> {
+    let doubled = |name: &str| -> Vec<String> {
+        let rule = |n| format!("{name}{n} := {name}({name}{})", n - 1);
+        (1..40).map(rule).collect()
+    };
+    let source = format!(
+        "package c\n{rules}\nd(x) := [x, x]\ne(x) := [x, x]\ntwin := [d39, e39]\n\
+         d0 := [1]\ne0 := [input.one]\n{}\n{}\n",
+        doubled("d").join("\n"),
+        doubled("e").join("\n")
+    );
+    let mut definition = definition(&source);
+    definition.entrypoint = Some("data.c.x".to_owned());
+    let program = Program::compile(&definition, &[]).map_err(|faults| faults.to_string())?;
+    let (input, limit) = (json(r#"{"one": 1}"#), Duration::from_millis(200));
+    let found = program.evaluate(input, &request(), limit, Powers::default());
+    found.map_err(|failure| failure.message().code.to_string())
+}
+
+#[rstest]
+#[case("x if d39 == e39")]
+#[case("x if d39 != e39")]
+#[case("x if d39 <= e39")]
+#[case("x if { [d39, 1] = [e39, y]; y == 1 }")]
+#[case("x := {d39, e39}")]
+#[case("x := {d39: 1, e39: 2}")]
+#[case("x := {\"a\": d39, lower(\"A\"): e39}")]
+#[case("x := count({y | some y in twin})")]
+#[case("x := count({y: 1 | some y in twin})")]
+#[case("x := count({\"a\": y | some y in twin})")]
+#[case("x contains y if some y in twin")]
+#[case("x[y] := 1 if some y in twin")]
+#[case("x[1] := y if some y in twin")]
+#[case("x[1] contains y if some y in twin")]
+#[case("x := y if some y in twin")]
+#[case("x if d39 in [e39]")]
+#[case("x if d39 in {\"a\": e39}")]
+#[case("x if 0, d39 in [e39]")]
+#[case("x if {1 | d39 = y; y = e39} == {1}")]
+#[case("x := s[d39]\ns contains e39")]
+#[case("x := [y | some i; y := [1 | twin[_] = twin[i]]]")]
+#[case("x := sort(twin)")]
+#[case("x := max(twin)")]
+#[case("x := union({{d39}, {e39}})")]
+#[case("x := intersection({{d39}, {e39}})")]
+#[case("x := {d39} | {e39}")]
+#[case("x := {d39} - {e39}")]
+#[case("x := object.union({\"a\": d39}, {\"a\": e39})")]
+#[case("x := object.keys({d39: 1, e39: 2})")]
+#[case("x := object.get({\"a\": 1}, [d39], 1)")]
+#[case("x := object.subset(d39, e39)")]
+#[case("x := array.flatten([d39])")]
+#[case("x := json.patch([d39], [{\"op\": \"test\", \"path\": \"/0\", \"value\": e39}])")]
+#[case("x := graph.reachable({d39: [e39]}, {e39})")]
+#[case("x := json.match_schema({\"a\": d39}, {\"const\": 1})")]
+#[case("x := yaml.marshal(d39)")]
+#[case("x := strings.render_template(`{{eq .a .b}}`, {\"a\": d39, \"b\": e39})")]
+fn what_shares_its_parts_is_compared_within_the_limit(#[case] rules: &str) {
+    let code = with_doubled(rules).unwrap_err();
+    assert!(
+        ["POLICY.TIMEOUT", "POLICY.MEMORY_EXCEEDED"].contains(&code.as_str()),
+        "{code}"
+    );
+}
+
+/// Nothing looks into them.
+#[rstest]
+#[case("x := count(d39)")]
+#[case("x := count([y | some y in twin])")]
+#[case("x if is_array(d39)")]
+#[case("x if d39 == d39")]
+#[case("x if d39 != {}")]
+#[case("x if d39 != [1]")]
+#[case("x := count(array.concat(d39, e39))")]
+#[case("x := [f(d39), f(d39), f(e39)]\nf(y) := count(y)")]
+fn what_shares_its_parts_can_be_used(#[case] rules: &str) {
+    assert_ne!(with_doubled(rules), Ok(Value::Undefined));
+    assert!(with_doubled(rules).is_ok());
+}
+
 #[rstest]
 #[case("numbers.range(3, 1)", "[3, 2, 1]")]
 #[case("numbers.range(1.5, 2)", "null")]

@@ -26,6 +26,9 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     ("object.keys", 1, |context, operands| {
         let object = object(operands, 0)?;
         context.charge_members(object.len())?;
+        for key in object.keys() {
+            context.budget.weigh(key)?;
+        }
         let keys = object.keys().cloned();
         Ok(keys.collect::<BTreeSet<_>>().into())
     }),
@@ -69,8 +72,9 @@ fn keys(operands: &[Value]) -> Result<BTreeSet<&Value>> {
 }
 
 /// A member, or what an array of keys leads to.
-fn object_get(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+fn object_get(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let object = object(operands, 0)?;
+    context.budget.weigh(&operands[1])?;
     let found = match elements(&operands[1]) {
         Some(path) => path.iter().try_fold(&operands[0], value::get),
         None => object.get(&operands[1]),

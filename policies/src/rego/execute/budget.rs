@@ -3,7 +3,10 @@
 //! Every place that can grow charges something here first, so that the budget is a number and not
 //! a hope.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{Result, error::ErrorKind};
 use crate::rego::value::Value;
@@ -71,6 +74,16 @@ fn is_collection(value: &Value) -> bool {
     matches!(value, Value::Array(_) | Value::Set(_) | Value::Object(_))
 }
 
+/// Whether two values are one in memory.
+pub(super) fn is_identical(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Array(left), Value::Array(right)) => Arc::ptr_eq(left, right),
+        (Value::Set(left), Value::Set(right)) => Arc::ptr_eq(left, right),
+        (Value::Object(left), Value::Object(right)) => Arc::ptr_eq(left, right),
+        _ => false,
+    }
+}
+
 impl Budget {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
@@ -96,8 +109,80 @@ impl Budget {
 
     /// Many steps at once, such as the members that a builtin will look at.
     pub(crate) fn steps(&mut self, count: u64) -> Result<()> {
+        if count < self.ticks {
+            self.ticks -= count;
+            return Ok(());
+        }
         self.steps = self.steps.saturating_add(count);
         self.look()
+    }
+
+    /// Accounts for comparing a value with others: a step for each of its parts. Returns how many
+    /// these are.
+    ///
+    /// A value can share its parts (`[x, x]`), so that a small one in memory takes time without end
+    /// to compare, where nothing looks at the clock. No comparison looks at more than either side
+    /// has.
+    #[inline]
+    pub(crate) fn weigh(&mut self, value: &Value) -> Result<u64> {
+        if is_collection(value) {
+            self.weigh_collection(value)
+        } else {
+            Ok(1)
+        }
+    }
+
+    fn weigh_collection(&mut self, value: &Value) -> Result<u64> {
+        let mut weight = 1;
+        let mut add = |budget: &mut Self, member: &Value| -> Result<()> {
+            weight += if is_collection(member) {
+                budget.weigh_collection(member)?
+            } else {
+                1
+            };
+            Ok(())
+        };
+        match value {
+            Value::Array(elements) => {
+                self.steps(elements.len() as u64 + 1)?;
+                elements.iter().try_for_each(|one| add(self, one))?;
+            }
+            Value::Set(members) => {
+                self.steps(members.len() as u64 + 1)?;
+                members.iter().try_for_each(|one| add(self, one))?;
+            }
+            Value::Object(object) => {
+                self.steps(2 * object.len() as u64 + 1)?;
+                for (key, member) in object.iter() {
+                    add(self, key)?;
+                    add(self, member)?;
+                }
+            }
+            _ => {}
+        }
+        Ok(weight)
+    }
+
+    /// Whether two values are the same.
+    #[inline]
+    pub(crate) fn same(&mut self, left: &Value, right: &Value) -> Result<bool> {
+        self.weigh_pair(left, right)?;
+        Ok(left == right)
+    }
+
+    /// Accounts for comparing two values. Of scalars, and of what is one and the same in memory,
+    /// that costs nothing.
+    #[inline]
+    pub(crate) fn weigh_pair(&mut self, left: &Value, right: &Value) -> Result<()> {
+        if is_collection(left) && is_collection(right) && !is_identical(left, right) {
+            let members = |value| crate::rego::value::count(value).unwrap_or_default();
+            self.weigh_collection(if members(left) <= members(right) {
+                left
+            } else {
+                right
+            })?;
+        }
+        Ok(())
     }
 
     #[cold]

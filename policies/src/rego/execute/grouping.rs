@@ -45,7 +45,9 @@ impl<'p, O: Observer> Machine<'p, O> {
         }
         let mut keys = Vec::with_capacity(grouping.asked.len());
         for term in &grouping.asked {
-            keys.push(self.eval(term)?);
+            let key = self.eval(term)?;
+            self.budget.weigh(&key)?;
+            keys.push(key);
         }
         let found = match self.scope.groups.0.get(&grouping.id) {
             Some(Asked::Grouped(groups)) if keys.iter().all(is_defined) => {
@@ -60,8 +62,10 @@ impl<'p, O: Observer> Machine<'p, O> {
         }))
     }
 
-    fn found(&self, grouping: &'p Grouping) -> Value {
-        key(grouping.found.iter().map(|slot| self.local(*slot).clone()))
+    fn found(&mut self, grouping: &'p Grouping) -> Result<Value> {
+        let key = key(grouping.found.iter().map(|slot| self.local(*slot).clone()));
+        self.budget.weigh(&key)?;
+        Ok(key)
     }
 
     fn groups(&mut self, grouping: &'p Grouping) -> Result<BTreeMap<Value, Value>> {
@@ -74,7 +78,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                     let element = machine.eval(element)?;
                     if is_defined(&element) {
                         machine.budget.charge(2 * VALUE_SIZE)?;
-                        let key = machine.found(grouping);
+                        let key = machine.found(grouping)?;
                         lists.entry(key).or_default().push(element);
                     }
                     Ok(Flow::Continue)
@@ -87,7 +91,8 @@ impl<'p, O: Observer> Machine<'p, O> {
                     let member = machine.eval(member)?;
                     if is_defined(&member) {
                         machine.budget.charge(3 * VALUE_SIZE)?;
-                        let key = machine.found(grouping);
+                        machine.budget.weigh(&member)?;
+                        let key = machine.found(grouping)?;
                         sets.entry(key).or_default().insert(member);
                     }
                     Ok(Flow::Continue)

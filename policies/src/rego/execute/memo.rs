@@ -5,6 +5,7 @@ use std::{
     hash::{BuildHasherDefault, Hasher},
 };
 
+use super::budget::is_identical;
 use crate::rego::{plan::ir::RuleId, value::Value};
 
 /// How many members of a collection count for its hash. What differs elsewhere only has the same
@@ -17,6 +18,10 @@ const HASHED_BYTES: usize = 64;
 /// How many calls of one hash are kept. Whoever chooses arguments of the same hash computes more,
 /// which is charged, instead of comparing more, which is not.
 const LONGEST_CHAIN: usize = 8;
+
+/// How many parts of an argument are compared, where it is not one with another in memory: a Pod has
+/// some hundred.
+const COMPARED_PARTS: u32 = 1_000;
 
 /// No call.
 const END: u32 = u32::MAX;
@@ -60,8 +65,9 @@ impl Memo {
     /// The value of a function for its arguments.
     pub(crate) fn call(&self, hash: u64, function: RuleId, arguments: &[Value]) -> Option<&Value> {
         let call = self.chain(hash).find(|call| {
-            let end = call.start + arguments.len();
-            call.function == function && self.arguments.get(call.start..end) == Some(arguments)
+            let before = self.arguments.get(call.start..call.start + arguments.len());
+            let mut pairs = before.unwrap_or_default().iter().zip(arguments);
+            call.function == function && pairs.all(|(before, argument)| is_same(before, argument))
         })?;
         Some(&call.value)
     }
@@ -96,6 +102,28 @@ impl Memo {
         std::iter::successors(self.calls.get(last as usize), |call| {
             self.calls.get(call.before as usize)
         })
+    }
+}
+
+/// Whether two arguments are known to be the same. Who is not sure computes again.
+fn is_same(before: &Value, argument: &Value) -> bool {
+    let mut parts = COMPARED_PARTS;
+    is_identical(before, argument) || is_light(before, &mut parts) && before == argument
+}
+
+/// Whether a value has no more parts than this; what it shares counts each time.
+fn is_light(value: &Value, parts: &mut u32) -> bool {
+    let Some(left) = parts.checked_sub(1) else {
+        return false;
+    };
+    *parts = left;
+    match value {
+        Value::Array(elements) => elements.iter().all(|one| is_light(one, parts)),
+        Value::Set(members) => members.iter().all(|one| is_light(one, parts)),
+        Value::Object(object) => object
+            .iter()
+            .all(|(key, member)| is_light(key, parts) && is_light(member, parts)),
+        _ => true,
     }
 }
 

@@ -15,7 +15,7 @@ impl<'p, O: Observer> Machine<'p, O> {
     /// What a path of known keys leads to in a rule. The keys are evaluated before the rule: where
     /// one of them is undefined, the rule does not matter.
     pub(super) fn below_rule(&mut self, rule: RuleId, path: &'p [Term]) -> Result<Value> {
-        let is_simple = |key| self.simple(key).is_some_and(is_defined);
+        let is_simple = |key| self.key(key).is_some_and(is_defined);
         if !path.iter().all(is_simple) {
             let Some(keys) = self.keys(path)? else {
                 return Ok(Value::Undefined);
@@ -117,6 +117,7 @@ impl<'p, O: Observer> Machine<'p, O> {
             return Ok(true);
         }
         let value = self.eval(term)?;
+        self.budget.weigh(&value)?;
         let defined = is_defined(&value);
         self.slots.push(value);
         Ok(defined)
@@ -183,7 +184,10 @@ impl<'p, O: Observer> Machine<'p, O> {
         for term in path {
             match self.eval(term)? {
                 Value::Undefined => return Ok(None),
-                key => keys.push(key),
+                key => {
+                    self.budget.weigh(&key)?;
+                    keys.push(key);
+                }
             }
         }
         Ok(Some(keys))

@@ -38,6 +38,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                 }
                 for (key, pattern) in patterns {
                     let key = self.eval(key)?;
+                    self.budget.weigh(&key)?;
                     match object.get(&key) {
                         Some(member) if self.matches(pattern, member)? => {}
                         _ => return Ok(false),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, View, memo};
+use super::{Budget, ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, View, memo};
 use crate::rego::{
     plan::ir::{Candidates, Definition, Index, Rule, RuleId, RuleKind, Term},
     value::{self, Value, is_defined},
@@ -122,7 +122,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                     holds = true;
                     if !is_defined(result) {
                         *result = value;
-                    } else if *result != value {
+                    } else if !machine.budget.same(result, &value)? {
                         return Err(conflict(rule).at(definition.span));
                     }
                     Ok(if early { Flow::Stop } else { Flow::Continue })
@@ -182,6 +182,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                     machine.yields(rule, definition, &member);
                 }
                 machine.budget.charge(2 * VALUE_SIZE)?;
+                machine.budget.weigh(&member)?;
                 members.insert(member);
             }
             Ok(())
@@ -198,6 +199,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                 if !is_defined(&key) {
                     return Ok(());
                 }
+                machine.budget.weigh(&key)?;
                 keys.push(key);
             }
             let value = machine.eval(&definition.value)?;
@@ -208,7 +210,14 @@ impl<'p, O: Observer> Machine<'p, O> {
                 machine.yields(rule, definition, &value);
             }
             machine.budget.charge(3 * VALUE_SIZE * keys.len() as u64)?;
-            if grow(&mut root, keys.into_iter(), value, definition.member) {
+            let budget = &mut machine.budget;
+            if grow(
+                &mut root,
+                keys.into_iter(),
+                value,
+                definition.member,
+                budget,
+            )? {
                 Ok(())
             } else {
                 Err(ErrorKind::KeyConflict.at(definition.span))
@@ -396,20 +405,25 @@ fn grow(
     mut keys: impl ExactSizeIterator<Item = Value>,
     value: Value,
     member: bool,
-) -> bool {
+    budget: &mut Budget,
+) -> Result<bool> {
     let Some(key) = keys.next() else {
-        return false;
+        return Ok(false);
     };
     if keys.len() > 0 {
         let below = parts
             .entry(key)
             .or_insert_with(|| Part::Branch(BTreeMap::new()));
         return match below {
-            Part::Branch(below) => grow(below, keys, value, member),
-            _ => false,
+            Part::Branch(below) => grow(below, keys, value, member, budget),
+            _ => Ok(false),
         };
     }
-    match (parts.get_mut(&key), member) {
+    let part = parts.get_mut(&key);
+    if member || part.is_some() {
+        budget.weigh(&value)?;
+    }
+    Ok(match (part, member) {
         (None, true) => {
             parts.insert(key, Part::Members(BTreeSet::from([value])));
             true
@@ -430,5 +444,5 @@ fn grow(
             true
         }
         (Some(_), _) => false,
-    }
+    })
 }

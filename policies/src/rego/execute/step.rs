@@ -158,6 +158,7 @@ impl<'p, O: Observer> Machine<'p, O> {
             None => Ok(Flow::Continue),
             Some((Segment::Key(term), path)) => {
                 let key = self.eval(term)?;
+                self.budget.weigh(&key)?;
                 match value::get(value, &key) {
                     Some(below) => self.follow(below, segments.below(path), next),
                     None => Ok(Flow::Continue),
@@ -206,6 +207,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                 {
                     // What is looked for is known: it is there or not.
                     let member = self.eval(term)?;
+                    self.budget.weigh(&member)?;
                     return match set.get(&member) {
                         Some(member) if self.matches(key, member)? => next(self),
                         _ => Ok(Flow::Continue),

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
 };
 
-use super::{ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, tree::stored_member};
+use super::{Budget, ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, tree::stored_member};
 use crate::rego::{
     builtins,
     plan::ir::{Call, Callee, Comparison, Comprehension, Head, Operation, Reference, Source, Term},
@@ -36,6 +36,8 @@ impl<'p, O: Observer> Machine<'p, O> {
                 if !(is_defined(&key) && is_defined(&member) && is_defined(&collection)) {
                     return Ok(Value::Undefined);
                 }
+                self.budget.weigh(&key)?;
+                self.budget.weigh(&member)?;
                 let found = value::contains_entry(&collection, &key, &member);
                 Ok(Value::Bool(found))
             }
@@ -56,8 +58,11 @@ impl<'p, O: Observer> Machine<'p, O> {
                 for term in terms {
                     match self.eval(term)? {
                         Value::Undefined => return Ok(Value::Undefined),
-                        value => members.insert(value),
-                    };
+                        value => {
+                            self.budget.weigh(&value)?;
+                            members.insert(value);
+                        }
+                    }
                 }
                 self.built(Value::from(members))
             }
@@ -73,12 +78,14 @@ impl<'p, O: Observer> Machine<'p, O> {
                     if !is_defined(&value) {
                         return Ok(Value::Undefined);
                     }
+                    self.budget.weigh(&key)?;
                     match object.entry(key) {
                         Entry::Vacant(place) => drop(place.insert(value)),
-                        Entry::Occupied(place) if *place.get() == value => {}
                         Entry::Occupied(place) => {
-                            let key = value::text::literal(place.key());
-                            return Err(ErrorKind::Ambiguous(key).into());
+                            if !self.budget.same(place.get(), &value)? {
+                                let key = value::text::literal(place.key());
+                                return Err(ErrorKind::Ambiguous(key).into());
+                            }
                         }
                     }
                 }
@@ -90,11 +97,18 @@ impl<'p, O: Observer> Machine<'p, O> {
 
     /// Whether a term has this value.
     pub(super) fn equals(&mut self, term: &'p Term, value: &Value) -> Result<bool> {
-        Ok(match term {
-            Term::Constant(constant) => constant == value,
-            Term::Local(slot) => self.local(*slot) == value,
-            term => self.eval(term)? == *value,
-        })
+        match term {
+            // It has no more parts than its source.
+            Term::Constant(constant) => Ok(constant == value),
+            Term::Local(slot) => {
+                let local = &self.slots[self.base + slot.index()];
+                self.budget.same(local, value)
+            }
+            term => {
+                let found = self.eval(term)?;
+                self.budget.same(&found, value)
+            }
+        }
     }
 
     /// Accounts for a collection that is about to be built.
@@ -128,12 +142,15 @@ impl<'p, O: Observer> Machine<'p, O> {
         left: &'p Term,
         right: &'p Term,
     ) -> Result<Value> {
-        if let (Some(left), Some(right)) = (self.peek(left), self.peek(right)) {
+        if let (Some(left), Some(right)) = (self.peek(left), self.peek(right))
+            && !(value::is_collection(left) && value::is_collection(right))
+        {
             return Ok(compared(comparison, left, right));
         }
         let Some((left, right)) = self.sides(left, right)? else {
             return Ok(Value::Undefined);
         };
+        self.budget.weigh_pair(&left, &right)?;
         Ok(compared(comparison, &left, &right))
     }
 
@@ -143,6 +160,8 @@ impl<'p, O: Observer> Machine<'p, O> {
         };
         if let (Value::Set(first), Value::Set(second)) = (&left, &right) {
             self.charge_members(first.len() + second.len())?;
+            self.budget.weigh(&left)?;
+            self.budget.weigh(&right)?;
         }
         match arithmetic::operate(operation, &left, &right) {
             Ok(value) => Ok(value),
@@ -154,6 +173,7 @@ impl<'p, O: Observer> Machine<'p, O> {
     fn member(&mut self, member: &'p Term, collection: &'p Term) -> Result<Value> {
         if let (Some(member), Some(collection @ Value::Set(_))) =
             (self.peek(member), self.peek(collection))
+            && !value::is_collection(member)
         {
             return Ok(if is_defined(member) {
                 Value::Bool(value::contains(collection, member))
@@ -164,11 +184,38 @@ impl<'p, O: Observer> Machine<'p, O> {
         let Some((member, collection)) = self.sides(member, collection)? else {
             return Ok(Value::Undefined);
         };
-        if !matches!(collection, Value::Set(_)) {
-            self.budget
-                .steps(value::count(&collection).unwrap_or(0) as u64)?;
+        let weight = self.budget.weigh(&member)?;
+        if weight == 1 || matches!(collection, Value::Set(_)) {
+            if !matches!(collection, Value::Set(_)) {
+                self.budget
+                    .steps(value::count(&collection).unwrap_or(0) as u64)?;
+            }
+            let found = value::contains(&collection, &member);
+            return Ok(Value::Bool(found));
         }
-        let found = value::contains(&collection, &member);
+        self.contains(&collection, &member, weight)
+    }
+
+    /// Whether a collection has a member, which is one itself and has so many parts.
+    fn contains(&mut self, collection: &Value, member: &Value, weight: u64) -> Result<Value> {
+        let mut found = false;
+        let mut look = |budget: &mut Budget, one: &Value| -> Result<()> {
+            budget.steps(weight)?;
+            found = found || one == member;
+            Ok(())
+        };
+        match collection {
+            Value::Object(object) => {
+                for one in object.values() {
+                    look(&mut self.budget, one)?;
+                }
+            }
+            _ => {
+                for one in value::elements(collection).unwrap_or_default() {
+                    look(&mut self.budget, one)?;
+                }
+            }
+        }
         Ok(Value::Bool(found))
     }
 
@@ -188,7 +235,9 @@ impl<'p, O: Observer> Machine<'p, O> {
         if let Some(found) = self.borrowed(source, &reference.path) {
             return Ok(found.clone());
         }
-        let is_simple = |key: &Term| matches!(key, Term::Constant(_) | Term::Local(_));
+        let is_simple = |key: &'p Term| {
+            matches!(key, Term::Constant(_) | Term::Local(_)) && self.key(key).is_some()
+        };
         if reference.path.iter().all(is_simple) {
             let mut value = self.eval(source)?;
             for key in &reference.path {
@@ -214,10 +263,18 @@ impl<'p, O: Observer> Machine<'p, O> {
         for key in path {
             // The later keys are looked at even where there is nothing any more: they could be
             // errors.
-            let key = self.simple(key)?;
+            let key = self.key(key)?;
             value = value::get(value, key).unwrap_or(&UNDEFINED);
         }
         Some(value)
+    }
+
+    /// A key that needs no computing, and that is found at no cost worth accounting for.
+    #[inline]
+    pub(super) fn key(&self, term: &'p Term) -> Option<&Value> {
+        let is_cheap =
+            |key: &&Value| !value::is_collection(key) || matches!(term, Term::Constant(_));
+        self.simple(term).filter(is_cheap)
     }
 
     /// The value of a term that needs no computing, without copying it. `None` if it needs some.
@@ -240,7 +297,7 @@ impl<'p, O: Observer> Machine<'p, O> {
         }
         let mut value = &self.data;
         for key in path {
-            let key = self.simple(key)?;
+            let key = self.key(key)?;
             value = stored_member(value, key).unwrap_or(&UNDEFINED);
         }
         Some(value)
@@ -332,6 +389,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                     let member = machine.eval(member)?;
                     if is_defined(&member) {
                         machine.budget.charge(2 * VALUE_SIZE)?;
+                        machine.budget.weigh(&member)?;
                         members.insert(member);
                     }
                     Ok(Flow::Continue)
@@ -344,7 +402,10 @@ impl<'p, O: Observer> Machine<'p, O> {
                     let (key, value) = (machine.eval(key)?, machine.eval(value)?);
                     if is_defined(&key) && is_defined(&value) {
                         machine.budget.charge(3 * VALUE_SIZE)?;
-                        if object.get(&key).is_some_and(|before| *before != value) {
+                        machine.budget.weigh(&key)?;
+                        if let Some(before) = object.get(&key)
+                            && !machine.budget.same(before, &value)?
+                        {
                             return Err(ErrorKind::KeyConflict.at(comprehension.span));
                         }
                         object.insert(key, value);

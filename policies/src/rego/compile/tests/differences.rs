@@ -437,5 +437,8 @@ fn deprecated_functions_that_are_called_within_negations_alone() {
     check("p if not any([false])", r#"{"p": true}"#);
     check("p if { not { any([false]) } }", r#"{"p": true}"#);
     check("p if any([true])", "rego_type_error");
-    check("p if not any([false])\nq if all([])", "rego_type_error rego_type_error");
+    check(
+        "p if not any([false])\nq if all([])",
+        "rego_type_error rego_type_error",
+    );
 }
