@@ -21,6 +21,8 @@ pub enum ConditionType {
     Compiled,
     /// Of a policy: every ready replica holds it at this digest.
     Enforced,
+    /// Of a policy: its evaluations end within their limits.
+    Healthy,
     /// Of a policy: a lock takes it out of evaluation.
     Locked,
     /// Of a lock: it is valid, has not expired, and holds at least one policy.
@@ -55,6 +57,11 @@ pub mod reason {
     pub const ADDRESS_TAKEN: &str = "AddressTaken";
     /// `Enforced` is false: the clock is before `notBefore` or after `notAfter`.
     pub const NOT_IN_FORCE: &str = "NotInForce";
+    /// `Healthy` is true.
+    pub const WITHIN_LIMITS: &str = "WithinLimits";
+    /// `Healthy` is false: evaluations used up the policy's limits several times in a row, and it is
+    /// answered for without being run until a rest is over.
+    pub const LIMITS_EXHAUSTED: &str = "LimitsExhausted";
     /// `Locked` is true: a lock refuses what the policy would have judged.
     pub const REFUSED: &str = "Refused";
     /// `Locked` is true: a lock bypasses the policy.
@@ -93,6 +100,7 @@ impl ConditionType {
             Self::Ready => "Ready",
             Self::Compiled => "Compiled",
             Self::Enforced => "Enforced",
+            Self::Healthy => "Healthy",
             Self::Locked => "Locked",
             Self::Active => "Active",
         }

@@ -21,6 +21,7 @@ pub mod conditions;
 pub mod definitions;
 pub mod lock;
 pub mod manifest;
+pub mod memory;
 pub mod policy;
 mod rules;
 mod schema;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::admission::Admission;
-use crate::{rules, schema, time};
+use crate::{memory, rules, schema, time};
 
 /// What a policy is: its address, its Rego, and how its answer is read.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -291,6 +291,13 @@ pub struct Limits {
     #[serde(default = "time::default_timeout")]
     #[schemars(length(max = 16), extend("x-kubernetes-validations" = rules::timeout()))]
     pub timeout: String,
+
+    /// How much memory one evaluation may use up, as whole mebibytes: from `1Mi` to `256Mi`. All that
+    /// it builds counts, whether it still holds it or not, and its input and data do not. Past it the
+    /// answer is `POLICY.MEMORY_EXCEEDED`, which denies under `failurePolicy: Fail`. Default: `64Mi`.
+    #[serde(default = "memory::default_memory")]
+    #[schemars(length(max = 16), extend("x-kubernetes-validations" = rules::memory()))]
+    pub memory: String,
 }
 
 /// What the operator found out about a policy.
@@ -330,7 +337,8 @@ pub struct PolicyStatus {
     /// `Ready` sums up the others, for GitOps tools: the policy compiles, holds its address, and
     /// is enforced on every replica. `Compiled`: the Rego and its settings are sound; otherwise the
     /// message has file, line and column. `Enforced`: every ready replica holds this digest.
-    /// `Locked`: a lock takes the policy out of evaluation.
+    /// `Healthy`: evaluations end within the policy's limits. `Locked`: a lock takes the policy out
+    /// of evaluation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
@@ -411,6 +419,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             timeout: time::default_timeout(),
+            memory: memory::default_memory(),
         }
     }
 }

@@ -105,6 +105,14 @@ pub(crate) fn timeout() -> Value {
     )])
 }
 
+/// The memory limit of one evaluation.
+pub(crate) fn memory() -> Value {
+    json!([rule(
+        "self.matches('^([1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-6])Mi$')",
+        "memory must be whole mebibytes from 1Mi to 256Mi: write it like 64Mi",
+    )])
+}
+
 /// The digest of a policy.
 pub(crate) fn digest() -> Value {
     json!([rule(

@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use portcullis_crds::{Manifest, ManifestError};
 use portcullis_policies::{
-    Cache, Diagnostic, Diagnostics, Effect, FAULTS_BETWEEN_POLICIES, ObjectKey, Snapshot, Timestamp,
+    Bytes, Cache, Diagnostic, Diagnostics, Effect, FAULTS_BETWEEN_POLICIES, Limits, ObjectKey,
+    Snapshot, Timestamp,
 };
 use portcullis_webhook::{ResourceAnswer, ResourceReview, ResourceReviewer};
 use serde_json::{Value as Json, json};
@@ -75,7 +76,7 @@ impl Reviewer {
             faults.push(past("notAfter", "the policy would never be in force"));
         }
         let snapshot = self.cache.snapshot();
-        let object = draft.compile(&|address| snapshot.policy(address), self.cache.outside());
+        let object = draft.compile(&|address| snapshot.policy(address), self.cache.allowance());
         let found = object
             .policy
             .faults()
@@ -98,6 +99,8 @@ impl Reviewer {
                 holder.object
             )
         });
+        let most = self.cache.allowance().limits;
+        let limited = beyond(object.policy.definition().limits, most);
         let until = |fault: Diagnostic| {
             format!(
                 "{}: until that is mended, this policy is broken",
@@ -106,9 +109,23 @@ impl Reviewer {
         };
         Ok(held
             .into_iter()
+            .chain(limited)
             .chain(between.into_iter().map(until))
             .collect())
     }
+}
+
+/// What of the limits that a policy sets for itself is more than the administrator allows.
+fn beyond(wanted: Limits, most: Limits) -> Option<String> {
+    // Where the default is more, nobody has asked for it.
+    let Limits { timeout, memory } = Limits::DEFAULT;
+    let timeout = (wanted.timeout > most.timeout && wanted.timeout != timeout)
+        .then(|| format!("`limits.timeout` is {:?}", most.timeout));
+    let memory = (wanted.memory > most.memory && wanted.memory != memory)
+        .then(|| format!("`limits.memory` is {}", Bytes(most.memory)));
+    let limits: Vec<String> = timeout.into_iter().chain(memory).collect();
+    let which = limits.join(" and ");
+    (!limits.is_empty()).then(|| format!("{which} here: the administrator allows no more"))
 }
 
 impl ResourceReviewer for Reviewer {
@@ -270,7 +287,7 @@ mod tests {
         };
         let object = Draft::try_from(object.as_ref())
             .unwrap()
-            .compile(&|_| None, Cache::new().outside());
+            .compile(&|_| None, Cache::new().allowance());
         cache.update(|state: &mut State| state.apply_policy(object));
         Reviewer { cache, clock: now }
     }

@@ -10,26 +10,14 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use crate::{
-    Admission, Labels, Lock, Object, ObjectKey, Outside, Snapshot, outdated, outside::Nothing,
-};
+use crate::{Admission, Allowance, Labels, Lock, Object, ObjectKey, Snapshot, outdated};
 
 /// The cache.
 #[derive(Debug, Default)]
 pub struct Cache {
     state: Mutex<State>,
     published: ArcSwap<Snapshot>,
-    outside: Reached,
-}
-
-/// What policies reach.
-#[derive(Clone, Debug)]
-struct Reached(Arc<dyn Outside>);
-
-impl Default for Reached {
-    fn default() -> Self {
-        Self(Arc::new(Nothing))
-    }
+    allowance: Allowance,
 }
 
 /// All objects that the cache knows.
@@ -49,17 +37,17 @@ impl Cache {
         Self::default()
     }
 
-    /// An empty cache, for policies that reach what is outside as far as it allows.
-    pub fn reaching(outside: Arc<dyn Outside>) -> Self {
+    /// An empty cache, for policies that are allowed this.
+    pub fn allowing(allowance: Allowance) -> Self {
         Self {
-            outside: Reached(outside),
+            allowance,
             ..Self::default()
         }
     }
 
     /// What policies are to be compiled with that come into this cache.
-    pub fn outside(&self) -> Arc<dyn Outside> {
-        self.outside.0.clone()
+    pub fn allowance(&self) -> Allowance {
+        self.allowance.clone()
     }
 
     /// What is in force now.

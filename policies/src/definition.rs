@@ -1,18 +1,11 @@
 //! A policy as its author wrote it: the settings and sources that [`crate::Policy`] is compiled of.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
-use crate::{Address, Digest, Hosts, Import, Labels, Operation, Severity};
-
-/// Time an evaluation may take where the policy does not say. Small policies take well under a
-/// millisecond; the API server waits ten seconds by default for all policies together.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
-
-/// Longest time that a policy may ask for: half of what the API server waits by default.
-pub const MAX_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::{Address, Digest, Hosts, Import, Labels, Limits, Operation, Severity};
 
 /// A policy's sources and settings.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,8 +32,8 @@ pub struct Definition {
     pub admission: Option<Admission>,
     /// Hosts that an evaluation may ask, where the administrator allows them too.
     pub hosts: Hosts,
-    /// Time that an evaluation may take.
-    pub timeout: Duration,
+    /// What an evaluation may use up, where the administrator allows as much.
+    pub limits: Limits,
     /// When the policy is in force.
     pub window: Window,
     /// A guardrail cannot be taken out of evaluation by a lock with the effect `Bypass`.
@@ -154,7 +147,7 @@ impl Definition {
             decision: DecisionSettings::default(),
             admission: None,
             hosts: Hosts::default(),
-            timeout: DEFAULT_TIMEOUT,
+            limits: Limits::DEFAULT,
             window: Window::default(),
             guardrail: false,
             imports: Vec::new(),

@@ -46,7 +46,8 @@ impl Digest {
         writer.text(definition.decision.fail_on.as_str());
         writer.admission(definition.admission.as_ref());
         writer.texts(definition.hosts.iter().map(ToString::to_string));
-        writer.text(&format!("{:?}", definition.timeout));
+        writer.text(&format!("{:?}", definition.limits.timeout));
+        writer.text(&definition.limits.memory.to_string());
         writer.window(definition.window);
         writer.text(if definition.guardrail {
             "guardrail"
@@ -273,7 +274,8 @@ mod tests {
             Box::new(|d| d.admission = admission(Action::Deny, FailurePolicy::Fail)),
             Box::new(|d| d.admission = admission(Action::Warn, FailurePolicy::Fail)),
             Box::new(|d| d.admission = admission(Action::Deny, FailurePolicy::Ignore)),
-            Box::new(|d| d.timeout = std::time::Duration::from_millis(1)),
+            Box::new(|d| d.limits.timeout = std::time::Duration::from_millis(1)),
+            Box::new(|d| d.limits.memory = 1),
             Box::new(|d| d.window.not_before = Some(jiff::Timestamp::UNIX_EPOCH)),
             Box::new(|d| d.window.not_after = Some(jiff::Timestamp::UNIX_EPOCH)),
             Box::new(|d| d.guardrail = true),

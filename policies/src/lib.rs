@@ -13,6 +13,8 @@
 //! named here only; every document is a [`Document`].
 
 pub mod address;
+pub mod allowance;
+mod breaker;
 pub mod cache;
 pub mod code;
 pub mod decision;
@@ -42,6 +44,7 @@ pub mod workbench;
 pub use jiff::Timestamp;
 
 pub use address::{Address, Scope, Version};
+pub use allowance::{Allowance, Bytes, Limits};
 pub use cache::{Cache, State};
 pub use code::Code;
 pub use decision::{Decision, Outcome};

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::{
-    Address, Code, Definition, Diagnostic, Diagnostics, Digest, Document, Hosts, Input, Message,
-    Point, RegoVersion, Request,
+    Address, Allowance, Code, Definition, Diagnostic, Diagnostics, Digest, Document, Hosts, Input,
+    Limits, Message, Point, RegoVersion, Request,
+    breaker::{Breakers, Used},
     decision::Judgement,
     imports::{Find, Imports},
     memory::{Memory, Recall},
     normalise,
     outside::{Nothing, Outside},
-    rego::{self, Powers, builtins::Network, plan::access::Access, value::Value},
+    rego::{self, Failure, Powers, builtins::Network, plan::access::Access, value::Value},
 };
 
 /// A policy, ready to judge. One that does not compile is kept as broken: it answers every request
@@ -24,24 +25,24 @@ pub struct Policy {
     parameters: Value,
     imports: Imports,
     outside: Arc<dyn Outside>,
+    /// The definition's, as far as the administrator allows.
+    limits: Limits,
     memory: Memory,
+    breakers: Breakers,
     program: Result<rego::Program, Arc<Diagnostics>>,
 }
 
 impl Policy {
     /// Compiles a definition that imports nothing, with nothing outside.
     pub fn compile(definition: Definition) -> Self {
-        Self::compile_within(definition, &|_| None, Arc::new(Nothing))
+        Self::compile_within(definition, &|_| None, Allowance::default())
     }
 
     /// Compiles a definition, with the policies that it imports and with what an administrator
-    /// allows it to reach. Takes time in proportion to the sources; call it away from threads that
+    /// allows it. Takes time in proportion to the sources; call it away from threads that
     /// answer requests.
-    pub fn compile_within(
-        definition: Definition,
-        find: Find<'_>,
-        outside: Arc<dyn Outside>,
-    ) -> Self {
+    pub fn compile_within(definition: Definition, find: Find<'_>, allowance: Allowance) -> Self {
+        let Allowance { outside, limits } = allowance;
         let imports = Imports::find(&definition, find);
         let digest = Digest::of(&definition, &imports);
         let program = check_settings(&definition, outside.hosts())
@@ -56,7 +57,9 @@ impl Policy {
                 .clone(),
             imports,
             outside,
+            limits: definition.limits.within(limits),
             memory: Memory::default(),
+            breakers: Breakers::default(),
             program,
             definition,
         }
@@ -70,7 +73,9 @@ impl Policy {
             parameters: Value::new_object(),
             imports,
             outside: Arc::new(Nothing),
+            limits: definition.limits,
             memory: Memory::default(),
+            breakers: Breakers::default(),
             program: Err(Arc::new(faults)),
             definition,
         }
@@ -101,6 +106,12 @@ impl Policy {
         self.program.as_ref().ok().map(rego::Program::version)
     }
 
+    /// What evaluations of the policy use up again and again, so that it is not run for a while:
+    /// [`Code::Timeout`] or [`Code::MemoryExceeded`].
+    pub fn exhausts(&self) -> Option<Code> {
+        self.breakers.exhausted()
+    }
+
     /// Whether the policy would be the same if it was compiled again now.
     pub fn is_current(&self, find: Find<'_>) -> bool {
         self.imports.are_current(&self.definition, find)
@@ -124,8 +135,15 @@ impl Policy {
             Ok(program) => program,
             Err(faults) => return Judgement::error(broken_message(faults)),
         };
+        let breaker = self.breakers.of(input.point());
+        if let Err(rest) = breaker.may_run(request.now) {
+            return Judgement::error(rest.message());
+        }
         let document = input.document(&self.parameters);
-        let limit = self.definition.timeout.min(request.budget);
+        let limits = Limits {
+            timeout: self.limits.timeout.min(request.budget),
+            ..self.limits
+        };
         // At admission nothing is reached and nothing is remembered, whoever asks as if it were.
         let is_evaluation = input.point() == Point::Evaluation;
         let hosts = &self.definition.hosts;
@@ -135,8 +153,9 @@ impl Policy {
                 .then(|| Network::new(&*self.outside, hosts)),
             recall: is_evaluation.then_some(&recall),
         };
-        match program.evaluate(document, request, limit, powers) {
+        match program.evaluate(document, request, limits, powers) {
             Ok(document) => {
+                breaker.ended();
                 recall.commit();
                 let reading = normalise::Reading {
                     point: input.point(),
@@ -145,7 +164,16 @@ impl Policy {
                 };
                 normalise::normalise(document, &reading)
             }
-            Err(failure) => Judgement::error(failure.message()),
+            Err(failure) => {
+                match failure {
+                    // It was not the policy's own limit.
+                    Failure::Timeout(_) if limits.timeout < self.limits.timeout => {}
+                    Failure::Timeout(_) => breaker.exhausted(request.now, limits, Used::Time),
+                    Failure::Memory(_) => breaker.exhausted(request.now, limits, Used::Memory),
+                    _ => breaker.ended(),
+                }
+                Judgement::error(failure.message())
+            }
         }
     }
 }

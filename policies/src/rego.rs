@@ -31,7 +31,7 @@ mod stack;
 mod unit;
 pub mod value;
 
-pub(crate) use program::{Powers, Program};
+pub(crate) use program::{Failure, Powers, Program};
 pub(crate) use stack::{SIZE as STACK_SIZE, apart, large as on_large_stack};
 pub(crate) use unit::{check_modules, read_module, report, version};
 

@@ -74,6 +74,10 @@ app.kubernetes.io/part-of: portcullis
 - name: PORTCULLIS_ALLOW_HOSTS
   value: {{ join "," . | quote }}
 {{- end }}
+- name: PORTCULLIS_MAX_TIMEOUT
+  value: {{ .Values.limits.timeout | quote }}
+- name: PORTCULLIS_MAX_MEMORY
+  value: {{ .Values.limits.memory | quote }}
 - name: PORTCULLIS_LOG
   value: {{ .Values.log.filter | quote }}
 - name: PORTCULLIS_LOG_FORMAT

@@ -8,7 +8,9 @@ use std::{
 
 use futures::{StreamExt as _, stream};
 use kube::core::DynamicObject;
-use portcullis_policies::{Cache, Effect, Labels, Lock, Object, ObjectKey, Outside, Point, State};
+use portcullis_policies::{
+    Allowance, Cache, Effect, Labels, Lock, Object, ObjectKey, Point, State,
+};
 use portcullis_webhook::{Evaluators, Unanswered};
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
@@ -235,17 +237,17 @@ impl Feed {
 
 /// Compiles on one of the compilers' threads, with the imports that are in force.
 pub(super) async fn compile(compilers: Evaluators, cache: &Cache, draft: Draft) -> Object {
-    let outside = cache.outside();
+    let allowance = cache.allowance();
     loop {
         let (job, deadline) = (draft.clone(), Instant::now() + COMPILE);
-        let (imports, within) = (cache.snapshot(), outside.clone());
+        let (imports, within) = (cache.snapshot(), allowance.clone());
         let job = move || job.compile(&|address| imports.policy(address), within);
         // As of admission: these threads do nothing else, and none is to be kept free for it.
         let compiled = compilers.run_at(Point::Admission, deadline, job);
         match compiled.await {
             Ok(object) => return object,
             Err(fault @ (Unanswered::Failed | Unanswered::Late)) => {
-                return given_up(draft, fault, outside);
+                return given_up(draft, fault, allowance);
             }
             Err(Unanswered::Overloaded) => tokio::time::sleep(AGAIN).await,
         }
@@ -253,7 +255,7 @@ pub(super) async fn compile(compilers: Evaluators, cache: &Cache, draft: Draft) 
 }
 
 /// A policy at which the compiler itself failed is as broken as one that it refused.
-fn given_up(mut draft: Draft, fault: Unanswered, outside: Arc<dyn Outside>) -> Object {
+fn given_up(mut draft: Draft, fault: Unanswered, allowance: Allowance) -> Object {
     tracing::error!(object = %draft.key, %fault, "the compiler failed at a policy");
     let fault = portcullis_policies::Diagnostic::new(
         "rego_compile_error",
@@ -264,7 +266,7 @@ fn given_up(mut draft: Draft, fault: Unanswered, outside: Arc<dyn Outside>) -> O
             .with_remedy("simplify the policy, and report it")
             .into(),
     );
-    draft.compile(&|_| None, outside)
+    draft.compile(&|_| None, allowance)
 }
 
 impl Change {

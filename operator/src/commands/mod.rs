@@ -1,11 +1,11 @@
 //! The subcommands, one room each: its arguments, what is usable of them, and what it does.
 
+pub mod allowance;
 pub mod eval;
 mod language;
 pub mod operator;
 pub mod probe;
 mod process;
-pub mod reach;
 pub mod serve;
 pub mod sidecar;
 pub mod test;

@@ -7,8 +7,8 @@ use portcullis_webhook::{Readiness, Shutdown, Transport, serve, status_router};
 use tokio::task::JoinSet;
 
 use super::{
+    allowance::AllowanceArguments,
     process::{bind, told_to_stop},
-    reach::ReachArguments,
 };
 use crate::{
     cluster::{self, Extent, Mirror},
@@ -45,9 +45,9 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     pub admin: SocketAddr,
 
-    /// What policies reach. Nothing is evaluated here, and a policy that names other hosts is broken.
+    /// What policies are allowed. Nothing is evaluated here, and a policy that names other hosts is broken.
     #[command(flatten)]
-    pub reach: ReachArguments,
+    pub allowance: AllowanceArguments,
 }
 
 /// Follows, and leads when it can, until it is told to stop.
@@ -58,7 +58,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         pod,
         exempt_namespaces,
         admin,
-        reach,
+        allowance,
     } = arguments;
     let exempt = exempt_namespaces
         .iter()
@@ -69,7 +69,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (_, client) = cluster::connect().await?;
 
     let readiness = Readiness::new(cluster::SOURCES);
-    let mirror = Mirror::new(reach.cache(), readiness.clone());
+    let mirror = Mirror::new(allowance.cache(), readiness.clone());
     let reconciler = Reconciler::new(client.clone(), mirror.clone(), settings);
     let metrics = {
         let (reconciler, mirror) = (reconciler.clone(), mirror.clone());

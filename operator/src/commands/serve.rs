@@ -20,8 +20,8 @@ use portcullis_webhook::{
 use tokio::task::JoinSet;
 
 use super::{
+    allowance::AllowanceArguments,
     process::{bind, told_to_stop},
-    reach::ReachArguments,
 };
 use crate::{
     cluster::{CertificateFiles, follow_certificate},
@@ -88,9 +88,9 @@ pub struct ServerArguments {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
 
-    /// What policies reach.
+    /// What policies are allowed.
     #[command(flatten)]
-    pub reach: ReachArguments,
+    pub allowance: AllowanceArguments,
 }
 
 const EXAMPLES: &str = "\
@@ -123,7 +123,7 @@ pub(super) struct Plan {
     pub admin: SocketAddr,
     pub repository: String,
     pub threads: Option<u16>,
-    pub reach: ReachArguments,
+    pub allowance: AllowanceArguments,
     /// Whether admission reviews are answered, too.
     pub admission: bool,
 }
@@ -183,7 +183,7 @@ impl Plan {
             admin: server.admin,
             repository: server.repository,
             threads: server.threads,
-            reach: server.reach,
+            allowance: server.allowance,
             admission: true,
         })
     }
@@ -191,7 +191,7 @@ impl Plan {
 
 /// Reads the policies, opens the doors, and keeps them open until it is told to stop.
 pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
-    let cache = plan.reach.cache();
+    let cache = plan.allowance.cache();
     let readiness = Readiness::new([directory::SOURCE]);
     let locks = Arc::new(LockStore::open(plan.locks)?);
     // The addresses are taken first: a port that is in use is told at once.

@@ -67,7 +67,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
                 admin: server.admin,
                 repository: server.repository,
                 threads: server.threads,
-                reach: server.reach,
+                allowance: server.allowance,
                 admission: false,
             };
             serve_directory(plan).await
@@ -88,7 +88,7 @@ async fn follow_cluster(listen: SocketAddr, server: ServerArguments) -> anyhow::
     let admin = bind(server.admin).await?;
     let (config, client) = cluster::connect().await?;
     let extent = Extent::Namespace(config.default_namespace.clone());
-    let cache = server.reach.cache();
+    let cache = server.allowance.cache();
     let readiness = Readiness::new(cluster::SOURCES);
     let mirror = Mirror::new(cache.clone(), readiness.clone());
     let threads = server.threads.map(usize::from);

@@ -9,8 +9,8 @@ use portcullis_webhook::{
 use tokio::task::JoinSet;
 
 use super::{
+    allowance::AllowanceArguments,
     process::{bind, run_until_told},
-    reach::ReachArguments,
 };
 use crate::{
     cluster::{self, CertificateFiles, ClusterLocks, Extent, Mirror},
@@ -49,9 +49,9 @@ pub struct Arguments {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
 
-    /// What policies reach.
+    /// What policies are allowed.
     #[command(flatten)]
-    pub reach: ReachArguments,
+    pub allowance: AllowanceArguments,
 }
 
 /// Answers until it is told to stop.
@@ -62,7 +62,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let admin = bind(arguments.admin).await?;
     let (config, client) = cluster::connect().await?;
 
-    let cache = arguments.reach.cache();
+    let cache = arguments.allowance.cache();
     let readiness = Readiness::new(cluster::SOURCES.into_iter().chain([cluster::CERTIFICATE]));
     let mirror = Mirror::new(cache.clone(), readiness.clone());
     let certificate = Certificate::empty();

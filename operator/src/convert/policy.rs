@@ -8,8 +8,8 @@ use std::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use portcullis_crds::{self as crds, PolicySpec};
 use portcullis_policies::{
-    Address, Definition, Diagnostic, Diagnostics, Find, Labels, Object, ObjectKey, Outside, Policy,
-    Scope, Timestamp, text::clean,
+    Address, Allowance, Definition, Diagnostic, Diagnostics, Find, Labels, Object, ObjectKey,
+    Policy, Scope, Timestamp, text::clean,
 };
 use serde_json::Value as Json;
 
@@ -42,11 +42,10 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Compiles the policy with what it imports, to reach what is outside as far as it allows:
-    /// broken, where it or its object is. CPU work; call it away from threads that answer requests.
-    pub fn compile(self, find: Find<'_>, outside: Arc<dyn Outside>) -> Object {
+    /// Compiles the policy with what it imports and with what an administrator allows: broken, where it or its object is. CPU work; call it away from threads that answer requests.
+    pub fn compile(self, find: Find<'_>, allowance: Allowance) -> Object {
         let policy = match self.faults {
-            None => compile(self.definition, find, outside),
+            None => compile(self.definition, find, allowance),
             Some(faults) => Policy::broken_by(self.definition, faults),
         };
         Object {
@@ -90,7 +89,7 @@ impl Draft {
             decision: settings::decision(spec.decision),
             admission: spec.admission.as_ref().map(settings::admission),
             hosts: settings::hosts(spec.network.as_ref(), &mut faults),
-            timeout: settings::timeout(&spec.limits.timeout, &mut faults),
+            limits: settings::limits(&spec.limits, &mut faults),
             imports: settings::imports(spec, scope, &mut faults),
             pin: settings::digest(spec.sha256.as_deref(), &mut faults),
             // After all that can be wrong, for what is broken has no window.
@@ -179,10 +178,10 @@ impl TryFrom<&crds::ClusterPolicy> for Draft {
 
 /// Compiles a definition. One on which the compiler panics is a broken policy, and not the end of
 /// whoever watches.
-fn compile(definition: Definition, find: Find<'_>, outside: Arc<dyn Outside>) -> Policy {
+fn compile(definition: Definition, find: Find<'_>, allowance: Allowance) -> Policy {
     let kept = definition.clone();
     // The compiler owns all that it changes, so nothing half-done is seen after a panic.
-    let compile = || Policy::compile_within(definition, find, outside);
+    let compile = || Policy::compile_within(definition, find, allowance);
     catch_unwind(AssertUnwindSafe(compile)).unwrap_or_else(|_| {
         let fault = Diagnostic::new("compiler_failed", "the compiler ended unexpectedly")
             .with_remedy("simplify the policy's modules, and report them to portcullis");
@@ -287,6 +286,7 @@ mod tests {
         });
         spec.limits = Limits {
             timeout: "2s".to_owned(),
+            memory: "8Mi".to_owned(),
         };
         spec.not_before = Some("1970-01-01T00:00:01Z".to_owned());
         spec.not_after = Some("1970-01-01T00:00:02Z".to_owned());
@@ -339,7 +339,10 @@ mod tests {
             hosts: ["*.example.com:8443".parse().unwrap()]
                 .into_iter()
                 .collect(),
-            timeout: Duration::from_secs(2),
+            limits: policies::Limits {
+                timeout: Duration::from_secs(2),
+                memory: 8 << 20,
+            },
             window: policies::Window {
                 not_before: Some(at(1)),
                 not_after: Some(at(2)),
@@ -385,6 +388,7 @@ mod tests {
     }
 
     #[rstest]
+    #[case::memory(|spec: &mut PolicySpec| spec.limits.memory = "1Gi".to_owned(), "memory_invalid")]
     #[case::timeout(|spec: &mut PolicySpec| spec.limits.timeout = "1h".to_owned(), "timeout_invalid")]
     #[case::host(|spec: &mut PolicySpec| spec.network = Some(Network { hosts: vec!["*".to_owned()] }), "host_invalid")]
     #[case::start(|spec: &mut PolicySpec| spec.not_before = Some("soon".to_owned()), "time_invalid")]
@@ -404,7 +408,7 @@ mod tests {
         let mut spec = spec();
         spec.not_before = Some("2999-01-01T00:00:00Z".to_owned());
         change(&mut spec);
-        let object = draft(spec).compile(&|_| None, policies::Cache::new().outside());
+        let object = draft(spec).compile(&|_| None, policies::Allowance::default());
         let faults = object.policy.faults().expect("the policy must be broken");
         assert_eq!(
             faults

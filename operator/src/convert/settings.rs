@@ -1,14 +1,12 @@
 //! The settings of a spec, one function each.
 
-use std::time::Duration;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as ApiSelector;
-use portcullis_crds::{self as crds, PolicySpec, time::TimeError};
+
+use portcullis_crds::{self as crds, PolicySpec};
 use portcullis_policies::{
     Action, Address, Admission, DecisionSettings, DefaultDecision, Diagnostic, Diagnostics, Digest,
-    FailurePolicy, HostPattern, Hosts, Import, LabelSelector, Operation, RegoVersion, Requirement,
-    ResourceRule, Scope, Severity, Timestamp, Window, definition::DEFAULT_TIMEOUT,
-    digest::DigestError,
+    FailurePolicy, HostPattern, Hosts, Import, LabelSelector, Limits, Operation, RegoVersion,
+    Requirement, ResourceRule, Scope, Severity, Timestamp, Window, digest::DigestError,
 };
 use serde_json::Value as Json;
 
@@ -159,12 +157,17 @@ pub(super) fn hosts(network: Option<&crds::Network>, faults: &mut Vec<Diagnostic
     texts.iter().filter_map(&mut read).collect()
 }
 
-/// The time limit; the default where it cannot be read, and the policy is broken then.
-pub(super) fn timeout(text: &str, faults: &mut Vec<Diagnostic>) -> Duration {
-    crds::time::timeout(text).unwrap_or_else(|error| {
+/// The limits; the default where one cannot be read, and the policy is broken then.
+pub(super) fn limits(limits: &crds::Limits, faults: &mut Vec<Diagnostic>) -> Limits {
+    let timeout = crds::time::timeout(&limits.timeout).unwrap_or_else(|error| {
         faults.push(unreadable("limits.timeout", "timeout_invalid", &error));
-        DEFAULT_TIMEOUT
-    })
+        Limits::DEFAULT.timeout
+    });
+    let memory = crds::memory::memory(&limits.memory).unwrap_or_else(|error| {
+        faults.push(unreadable("limits.memory", "memory_invalid", &error));
+        Limits::DEFAULT.memory
+    });
+    Limits { timeout, memory }
 }
 
 /// The window; always open where an edge cannot be read, so that the broken policy answers.
@@ -223,6 +226,6 @@ pub fn label_selector(selector: &ApiSelector) -> Result<LabelSelector, Diagnosti
 }
 
 /// The error's own sentence ends with what to write instead.
-fn unreadable(field: &str, code: &str, error: &TimeError) -> Diagnostic {
+fn unreadable(field: &str, code: &str, error: &impl std::fmt::Display) -> Diagnostic {
     Diagnostic::new(code, format!("`{field}`: {error}"))
 }

@@ -1,8 +1,6 @@
 //! What is in force of one object of a directory.
 
-use std::sync::Arc;
-
-use portcullis_policies::{Diagnostics, Effect, Lock, Object, Outside};
+use portcullis_policies::{Allowance, Diagnostics, Effect, Lock, Object};
 
 use super::{reading::Item, report::Meanwhile};
 use crate::convert::{Draft, LockDraft};
@@ -28,7 +26,7 @@ pub(super) struct HeldPolicy {
 }
 
 impl Held {
-    pub(super) fn of(item: Item, before: Option<Self>, outside: &Arc<dyn Outside>) -> Self {
+    pub(super) fn of(item: Item, before: Option<Self>, allowance: &Allowance) -> Self {
         match (item, before) {
             (Item::Policy(draft), Some(Self::Policy(policy))) if draft == policy.draft => {
                 Self::Policy(policy)
@@ -40,7 +38,7 @@ impl Held {
                 };
                 Self::Policy(HeldPolicy {
                     // What it imports may not have been read yet.
-                    newest: draft.as_ref().clone().compile(&|_| None, outside.clone()),
+                    newest: draft.as_ref().clone().compile(&|_| None, allowance.clone()),
                     draft,
                     last_good: before.filter(|object| object.policy.faults().is_none()),
                 })

@@ -16,7 +16,8 @@ use std::{
 };
 
 use portcullis_policies::{
-    Address, Cache, Diagnostic, Diagnostics, Object, ObjectKey, Outside, Policy, outdated, snapshot,
+    Address, Allowance, Cache, Diagnostic, Diagnostics, Object, ObjectKey, Policy, outdated,
+    snapshot,
 };
 
 use super::{
@@ -34,7 +35,7 @@ use crate::convert::Draft;
 #[derive(Debug)]
 pub struct Loader {
     tree: Tree,
-    outside: Arc<dyn Outside>,
+    allowance: Allowance,
     loaded: BTreeMap<String, Loaded>,
     /// The unit that holds an object.
     owners: BTreeMap<ObjectKey, String>,
@@ -70,11 +71,10 @@ struct Loaded {
 }
 
 impl Loader {
-    /// Reads everything for the first time, for policies that reach what is outside as far as it
-    /// allows. `progress` hears of each unit that was read, and of how many there are.
+    /// Reads everything for the first time, for policies that are allowed this. `progress` hears of each unit that was read, and of how many there are.
     pub fn start(
         tree: Tree,
-        outside: Arc<dyn Outside>,
+        allowance: Allowance,
         progress: &dyn Fn(usize, usize),
     ) -> Result<Self, SourceFault> {
         let mut listing = tree.list()?;
@@ -82,7 +82,7 @@ impl Loader {
         let notes = listing.notes;
         let mut loader = Self {
             tree,
-            outside,
+            allowance,
             loaded: BTreeMap::new(),
             owners: BTreeMap::new(),
             seen: seen.clone(),
@@ -208,7 +208,7 @@ impl Loader {
         for key in old.iter().flat_map(|old| old.held.keys()) {
             self.owners.remove(key);
         }
-        let loaded = merge(old, unit, reading, &self.owners, &self.outside);
+        let loaded = merge(old, unit, reading, &self.owners, &self.allowance);
         let changed = before.as_ref() != Some(&loaded.summary());
         self.owners
             .extend(loaded.held.keys().map(|key| (key.clone(), name.to_owned())));
@@ -240,7 +240,7 @@ impl Loader {
             changed = true;
             for (at, _) in outdated {
                 let draft = Draft::of(objects[at]);
-                *objects[at] = draft.compile(&find, self.outside.clone());
+                *objects[at] = draft.compile(&find, self.allowance.clone());
             }
         }
         for held in self
@@ -330,7 +330,7 @@ fn merge(
     unit: Unit,
     reading: Reading,
     elsewhere: &BTreeMap<ObjectKey, String>,
-    outside: &Arc<dyn Outside>,
+    allowance: &Allowance,
 ) -> Loaded {
     let mut before = old.map(|loaded| loaded.held).unwrap_or_default();
     let Reading { items, lost, notes } = reading;
@@ -352,7 +352,7 @@ fn merge(
             );
             continue;
         }
-        let held = Held::of(item, before.remove(&key), outside);
+        let held = Held::of(item, before.remove(&key), allowance);
         loaded.held.insert(key, held);
     }
     if !loaded.lost.is_empty() {

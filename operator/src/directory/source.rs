@@ -86,7 +86,7 @@ impl Source {
         let (alive, ended) = oneshot::channel();
         let work = move || {
             let _alive = alive;
-            let loader = Loader::start(tree, cache.outside(), &|read, of| {
+            let loader = Loader::start(tree, cache.allowance(), &|read, of| {
                 listener.progress(read, of);
             });
             let mut loader = match loader {

@@ -6,7 +6,8 @@ mod server;
 use std::{sync::Arc, time::Duration};
 
 use portcullis_policies::{
-    Definition, Document, Entry, Hosts, Input, ObjectKey, Outside as _, Policy, Request, Timestamp,
+    Allowance, Definition, Document, Entry, Hosts, Input, Limits, ObjectKey, Outside as _, Policy,
+    Request, Timestamp,
     outside::{HttpRequest, HttpResponse, MAX_BODY, OutsideFault},
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -75,7 +76,10 @@ async fn a_policy_asks_a_server() {
     let source = "package a.b\nanswer := http.send(input)";
     let definition = Definition {
         hosts: hosts(&["127.0.0.1"]),
-        timeout: Duration::from_secs(5),
+        limits: Limits {
+            timeout: Duration::from_secs(5),
+            ..Limits::DEFAULT
+        },
         ..Definition::new("a/b@1".parse().unwrap(), source)
     };
     let input = json!({
@@ -90,7 +94,10 @@ async fn a_policy_asks_a_server() {
             policy: Arc::new(Policy::compile_within(
                 definition,
                 &|_| None,
-                Arc::new(network),
+                Allowance {
+                    outside: Arc::new(network),
+                    ..Allowance::default()
+                },
             )),
             locks: Vec::new(),
             imported_locks: Vec::new(),

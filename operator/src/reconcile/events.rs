@@ -44,7 +44,7 @@ pub(crate) struct Announcer {
 
 /// What is new between two statuses of a policy.
 pub(crate) fn news(before: &PolicyStatus, after: &PolicyStatus) -> Vec<Announcement> {
-    use ConditionType::{Compiled, Enforced, Locked};
+    use ConditionType::{Compiled, Enforced, Healthy, Locked};
 
     let pair = |condition| (find(before, condition), find(after, condition));
     let mut news = Vec::new();
@@ -64,6 +64,16 @@ pub(crate) fn news(before: &PolicyStatus, after: &PolicyStatus) -> Vec<Announcem
             news.push(normal("Enforced", "Enforce", &is.message));
         } else if is.reason == reason::ADDRESS_TAKEN && !same_reason {
             news.push(warning("AddressTaken", "Enforce", &is.message));
+        }
+    }
+    if let (was, Some(is)) = pair(Healthy) {
+        let was_exhausted = was.is_some_and(|was| was.status == "False");
+        match is.status.as_str() {
+            "False" if !was_exhausted => {
+                news.push(warning("LimitsExhausted", "Evaluate", &is.message));
+            }
+            "True" if was_exhausted => news.push(normal("Healthy", "Evaluate", &is.message)),
+            _ => {}
         }
     }
     if let (was, Some(is)) = pair(Locked) {
@@ -239,6 +249,14 @@ mod tests {
         ConditionType::Enforced.fails(reason, "not yet")
     }
 
+    fn healthy(is_healthy: bool) -> Finding {
+        if is_healthy {
+            ConditionType::Healthy.holds(reason::WITHIN_LIMITS, "")
+        } else {
+            ConditionType::Healthy.fails(reason::LIMITS_EXHAUSTED, "POLICY.TIMEOUT")
+        }
+    }
+
     fn locked(is_locked: bool) -> Finding {
         if is_locked {
             ConditionType::Locked.holds(reason::REFUSED, "ClusterLock incident")
@@ -262,6 +280,10 @@ mod tests {
     #[case::taken(PolicyStatus::default(), status("a", [waiting(reason::ADDRESS_TAKEN)]), &["AddressTaken"])]
     #[case::still_taken(status("a", [waiting(reason::ADDRESS_TAKEN)]),
         status("a", [waiting(reason::ADDRESS_TAKEN)]), &[])]
+    #[case::exhausted(status("a", [healthy(true)]), status("a", [healthy(false)]), &["LimitsExhausted"])]
+    #[case::exhausted_first(status("a", []), status("a", [healthy(false)]), &["LimitsExhausted"])]
+    #[case::still_exhausted(status("a", [healthy(false)]), status("a", [healthy(false)]), &[])]
+    #[case::recovered(status("a", [healthy(false)]), status("a", [healthy(true)]), &["Healthy"])]
     #[case::locked(status("a", [locked(false)]), status("a", [locked(true)]), &["Locked"])]
     #[case::unlocked(status("a", [locked(true)]), status("a", [locked(false)]), &["Unlocked"])]
     fn announces_what_is_new(

@@ -64,6 +64,9 @@ struct Held {
     /// The locks that cover it; a replica of an earlier version does not tell them.
     #[serde(default)]
     locks: BTreeSet<String>,
+    /// What its evaluations use up again and again; a replica of an earlier version does not tell.
+    #[serde(default)]
+    exhausts: Option<String>,
 }
 
 /// Asks the replicas.
@@ -122,6 +125,7 @@ impl Replicas {
             let held = Held {
                 digest: digest.to_string(),
                 locks: BTreeSet::new(),
+                exhausts: None,
             };
             (key(address), held)
         };
@@ -149,10 +153,30 @@ impl Replicas {
         self
     }
 
+    /// On the first `count` of them evaluations of a policy use up its time again and again.
+    #[cfg(test)]
+    pub(crate) fn exhausted_on(mut self, count: usize, address: &Address) -> Self {
+        for held in self.held.iter_mut().take(count) {
+            if let Some(held) = held.get_mut(&key(address)) {
+                held.exhausts = Some("POLICY.TIMEOUT".to_owned());
+            }
+        }
+        self
+    }
+
     /// How many hold a policy at this digest.
     pub(crate) fn enforcing(&self, address: &Address, digest: Digest) -> usize {
         let digest = digest.to_string();
         self.count(address, |held| held.digest == digest)
+    }
+
+    /// On how many evaluations use up a policy's limits again and again, and which limit that is.
+    pub(crate) fn exhausting(&self, address: &Address) -> Option<(usize, &str)> {
+        let key = key(address);
+        let held = self.held.iter().filter_map(|held| held.get(&key));
+        let mut codes = held.filter_map(|held| held.exhausts.as_deref());
+        let first = codes.next()?;
+        Some((codes.count() + 1, first))
     }
 
     /// How many know that a lock covers a policy.

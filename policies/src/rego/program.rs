@@ -4,7 +4,6 @@ use std::{
     hash::{BuildHasher as _, RandomState},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Duration,
 };
 
 use jiff::SignedDuration;
@@ -15,7 +14,7 @@ use super::{
     builtins::{Network, Refusal, Surroundings, Withheld},
     compile::{Options, compile},
     entrypoint::Entrypoint,
-    execute::{self, Error, ErrorKind, Limits, Question},
+    execute::{self, Error, ErrorKind, Question},
     plan::{access::Access, ir::Plan},
     resolve,
     source::Sources,
@@ -24,8 +23,8 @@ use super::{
     value::Value,
 };
 use crate::{
-    Code, Definition, Diagnostics, Document, Message, Point, Policy, RegoVersion, Request,
-    memory::Recall, normalise::Rules,
+    Code, Definition, Diagnostics, Document, Limits, Message, Point, Policy, RegoVersion, Request,
+    allowance::Bytes, memory::Recall, normalise::Rules,
 };
 
 /// A compiled policy.
@@ -55,7 +54,10 @@ pub(crate) enum Failure {
     /// The time limit was reached.
     #[error("the evaluation took longer than {0:#}")]
     Timeout(SignedDuration),
-    /// It did more than it may.
+    /// It built more than it may.
+    #[error("the evaluation built more than {}", Bytes(*.0))]
+    Memory(u64),
+    /// It did more than can be done.
     #[error("{0}")]
     Exhausted(String),
     /// What it gives back is too large or too deep to be handed on.
@@ -101,7 +103,7 @@ impl Program {
         &self,
         input: Value,
         request: &Request,
-        limit: Duration,
+        limits: Limits,
         powers: Powers<'_>,
     ) -> Result<Value, Failure> {
         // The same numbers within an evaluation; others, that nobody can foretell, in the next.
@@ -114,11 +116,12 @@ impl Program {
             input,
             data: self.data.clone(),
             surroundings,
-            limits: Limits {
-                time: Some(limit),
+            limits: execute::Limits {
+                time: Some(limits.timeout),
                 // The clock ends it before.
                 steps: u64::MAX,
-                ..Limits::default()
+                memory: limits.memory,
+                ..execute::Limits::default()
             },
             strict: false,
         };
@@ -139,10 +142,10 @@ impl Program {
             ErrorKind::Timeout(limit) => {
                 Failure::Timeout(SignedDuration::try_from(limit).unwrap_or(SignedDuration::MAX))
             }
-            ErrorKind::Digits
-            | ErrorKind::Steps(_)
-            | ErrorKind::Depth(_)
-            | ErrorKind::Memory(_) => Failure::Exhausted(error.to_string()),
+            ErrorKind::Memory(limit) => Failure::Memory(limit),
+            ErrorKind::Digits | ErrorKind::Steps(_) | ErrorKind::Depth(_) => {
+                Failure::Exhausted(error.to_string())
+            }
             _ => Failure::Failed(match error.span {
                 Some(span) => format!("{}: {error}", self.sources.location(span)),
                 None => error.to_string(),
@@ -158,6 +161,10 @@ impl Failure {
             Self::Timeout(_) => (
                 Code::Timeout,
                 "make the policy cheaper, or raise `limits.timeout`",
+            ),
+            Self::Memory(_) => (
+                Code::MemoryExceeded,
+                "make the policy build less, or raise `limits.memory`",
             ),
             Self::Exhausted(_) | Self::Large => {
                 (Code::MemoryExceeded, "make the policy build and try less")

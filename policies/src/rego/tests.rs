@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::{Powers, Program};
-use crate::{Definition, Headers, RegoVersion, Request, rego::value::Value};
+use crate::{Definition, Headers, Limits, RegoVersion, Request, rego::value::Value};
 
 fn definition(source: &str) -> Definition {
     Definition::new("a/b@1".parse().unwrap(), source)
@@ -20,11 +20,17 @@ fn request() -> Request {
     }
 }
 
+fn limits(milliseconds: u64) -> Limits {
+    Limits {
+        timeout: Duration::from_millis(milliseconds),
+        ..Limits::MAX
+    }
+}
+
 fn evaluate(definition: &Definition, input: Value) -> Result<Value, String> {
     let program = Program::compile(definition, &[]).map_err(|faults| faults.to_string())?;
-    let limit = Duration::from_secs(10);
     program
-        .evaluate(input, &request(), limit, Powers::default())
+        .evaluate(input, &request(), limits(10_000), Powers::default())
         .map_err(|failure| failure.message().code.to_string())
 }
 
@@ -384,8 +390,8 @@ fn with_doubled(rules: &str) -> Result<Value, String> {
     let mut definition = definition(&source);
     definition.entrypoint = Some("data.c.x".to_owned());
     let program = Program::compile(&definition, &[]).map_err(|faults| faults.to_string())?;
-    let (input, limit) = (json(r#"{"one": 1}"#), Duration::from_millis(200));
-    let found = program.evaluate(input, &request(), limit, Powers::default());
+    let input = json(r#"{"one": 1}"#);
+    let found = program.evaluate(input, &request(), limits(200), Powers::default());
     found.map_err(|failure| failure.message().code.to_string())
 }
 
@@ -516,12 +522,7 @@ fn an_evaluation_ends_at_its_limit() {
     let joins = "package a.b\nx := count([1 | numbers.range(1, 300)[_] != 0; numbers.range(1, 300)[_] != 0; numbers.range(1, 300)[_] != 0])";
     let program = Program::compile(&definition(joins), &[]).unwrap();
     let failure = program
-        .evaluate(
-            Value::Undefined,
-            &request(),
-            Duration::from_millis(20),
-            Powers::default(),
-        )
+        .evaluate(Value::Undefined, &request(), limits(20), Powers::default())
         .unwrap_err();
     assert_eq!(failure.message().code.as_str(), "POLICY.TIMEOUT");
 }

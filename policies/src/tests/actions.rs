@@ -153,3 +153,68 @@ fn a_decision_is_written_in_camel_case() {
     );
     insta::assert_json_snapshot!(decision);
 }
+
+/// Takes a thousand million steps, unless it is asked to be fast.
+const SLOW: &str = "package a.b\nallow if input.fast\nallow if {\n\tnot input.fast\n\
+                    \tsome a in numbers.range(1, 1000)\n\tsome b in numbers.range(1, 1000)\n\
+                    \tsome c in numbers.range(1, 1000)\n\ta + b + c < 0\n}";
+
+#[test]
+fn a_policy_that_uses_up_its_limits_again_and_again_rests_alone() {
+    let mut slow = policy(SLOW);
+    slow.limits.timeout = Duration::from_millis(20);
+    let cache = cache(
+        [
+            object("slow", 0, slow),
+            object("other", 0, named(Scope::Cluster, "other")),
+        ],
+        [],
+    );
+    let snapshot = cache.snapshot();
+    let entry = snapshot.find(&"a/b@1".parse().unwrap()).unwrap();
+    let asked = |second, input: serde_json::Value| {
+        let request = Request {
+            now: at(second),
+            ..request()
+        };
+        let input = Input::Evaluation(Some(Document::from(&input)));
+        entry.decide(&input, &request)
+    };
+    let said = |decision: &Decision| decision.messages[0].message.clone();
+    for _ in 0..5 {
+        assert_eq!(entry.policy.exhausts(), None);
+        let decision = asked(0, json!({}));
+        assert!(
+            said(&decision).contains("took longer than 20ms"),
+            "{decision:?}"
+        );
+    }
+    // Whatever it is asked, it is answered for, with the same code.
+    let decision = asked(0, json!({"fast": true}));
+    assert!(!decision.allowed);
+    assert_eq!(decision.code().unwrap().as_str(), "POLICY.TIMEOUT");
+    assert!(said(&decision).contains("is not run until"), "{decision:?}");
+    assert_eq!(entry.policy.exhausts(), Some(Code::Timeout));
+    let other = snapshot.find(&"a/other@1".parse().unwrap()).unwrap();
+    assert!(other.decide(&review(), &request()).allowed);
+    // Admission has a breaker of its own.
+    assert!(said(&entry.decide(&review(), &request())).contains("took longer"));
+    assert!(asked(10, json!({"fast": true})).allowed);
+    assert_eq!(entry.policy.exhausts(), None);
+}
+
+#[test]
+fn a_request_without_time_is_no_fault_of_the_policy() {
+    let mut slow = policy(SLOW);
+    slow.limits.timeout = Duration::from_secs(5);
+    let entry = object("slow", 0, slow);
+    let hasty = Request {
+        budget: Duration::from_millis(5),
+        ..request()
+    };
+    for _ in 0..20 {
+        let judged = entry.policy.judge(&Input::Evaluation(None), &hasty);
+        assert!(format!("{judged:?}").contains("took longer"), "{judged:?}");
+    }
+    assert_eq!(entry.policy.exhausts(), None);
+}

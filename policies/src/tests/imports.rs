@@ -48,7 +48,7 @@ fn link(cache: &Cache) -> Vec<String> {
             let policy = Policy::compile_within(
                 definition,
                 &|address| snapshot.policy(address),
-                Arc::new(crate::outside::Nothing),
+                crate::Allowance::default(),
             );
             let policy = Arc::new(policy);
             cache.update(|state| state.apply_policy(Object { policy, ..before }));
@@ -378,11 +378,7 @@ fn who_may_import_whom(
     gate.imports[0].address = roles.address.clone();
     gate.address = address(importer, "gate");
     let roles = Arc::new(Policy::compile(roles));
-    let gate = Policy::compile_within(
-        gate,
-        &|_| Some(roles.clone()),
-        Arc::new(crate::outside::Nothing),
-    );
+    let gate = Policy::compile_within(gate, &|_| Some(roles.clone()), crate::Allowance::default());
     let faults = gate.faults().map(ToString::to_string).unwrap_or_default();
     assert!(
         faults.starts_with(says) && faults.is_empty() == says.is_empty(),

@@ -17,7 +17,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Action, Decision, Definition, FailurePolicy, Input, at, pods, policy};
 use crate::{
-    Document, Entry, Hosts, ObjectKey, Outcome, Policy, Request,
+    Allowance, Document, Entry, Hosts, Limits, ObjectKey, Outcome, Policy, Request,
     outside::{HttpRequest, HttpResponse, Outside, OutsideFault},
 };
 
@@ -88,15 +88,29 @@ fn response(status_code: u16, kind: &str, body: &[u8]) -> HttpResponse {
 fn asking(rules: &str) -> Definition {
     Definition {
         hosts: hosts(&["api.example.com"]),
-        timeout: Duration::from_secs(5),
+        limits: Limits {
+            timeout: Duration::from_secs(5),
+            ..Limits::DEFAULT
+        },
         ..policy(&format!("package a.b\n{rules}"))
+    }
+}
+
+fn allowing(outside: Arc<dyn Outside>) -> Allowance {
+    Allowance {
+        outside,
+        ..Allowance::default()
     }
 }
 
 fn entry(definition: Definition, outside: Arc<dyn Outside>) -> Entry {
     Entry {
         object: ObjectKey::new("ClusterPolicy", None, "it"),
-        policy: Arc::new(Policy::compile_within(definition, &|_| None, outside)),
+        policy: Arc::new(Policy::compile_within(
+            definition,
+            &|_| None,
+            allowing(outside),
+        )),
         locks: Vec::new(),
         imported_locks: Vec::new(),
     }
@@ -130,6 +144,6 @@ fn sent(outside: &Arc<Script>, options: &Json) -> Result<Json, String> {
 }
 
 fn faults(definition: Definition) -> String {
-    let policy = Policy::compile_within(definition, &|_| None, Script::ok("1"));
+    let policy = Policy::compile_within(definition, &|_| None, allowing(Script::ok("1")));
     policy.faults().map(ToString::to_string).unwrap_or_default()
 }

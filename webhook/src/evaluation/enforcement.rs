@@ -1,7 +1,7 @@
 //! `/v1/enforcement`: what this replica enforces, for the operator that reports it.
 
 use axum::{Json, extract::State};
-use portcullis_policies::{Address, Digest};
+use portcullis_policies::{Address, Code, Digest};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -29,6 +29,9 @@ pub(super) struct EnforcedPolicy {
     digest: Digest,
     /// Whether it cannot be evaluated.
     broken: bool,
+    /// What its evaluations use up again and again, so that it is not run for a while, or null.
+    #[schema(value_type = Option<String>, example = "POLICY.TIMEOUT")]
+    exhausts: Option<Code>,
     /// The locks that cover it, those that have expired among them.
     #[schema(example = json!(["ClusterLock incident-4711"]))]
     locks: Vec<String>,
@@ -48,6 +51,7 @@ pub(super) async fn enforcement(State(doors): State<Doors>) -> Json<Enforcement>
         namespace: entry.address().namespace().map(str::to_owned),
         digest: entry.policy.digest(),
         broken: entry.policy.faults().is_some(),
+        exhausts: entry.policy.exhausts(),
         locks: entry
             .locks
             .iter()

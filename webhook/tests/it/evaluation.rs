@@ -20,7 +20,7 @@ allow if count({x | some i in numbers.range(1, 3000); some j in numbers.range(1,
 
 fn slow() -> portcullis_policies::Definition {
     let mut definition = define("a/slow@1", SLOW);
-    definition.timeout = Duration::from_millis(5);
+    definition.limits.timeout = Duration::from_millis(5);
     definition
 }
 

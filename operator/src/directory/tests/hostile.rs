@@ -112,7 +112,7 @@ fn a_path_that_is_no_directory_is_refused() {
         (file, "is not a directory"),
         (root.path().join("absent"), "cannot read"),
     ] {
-        let error = Loader::start(tree(&path), Cache::new().outside(), &|_, _| {})
+        let error = Loader::start(tree(&path), Cache::new().allowance(), &|_, _| {})
             .unwrap_err()
             .to_string();
         assert!(error.contains(text), "{error}");

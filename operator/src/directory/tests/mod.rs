@@ -50,7 +50,7 @@ pub(super) struct Started {
 
 pub(super) fn start(root: TempDir) -> Result<Started, SourceFault> {
     let cache = Cache::new();
-    let loader = Loader::start(tree(root.path()), cache.outside(), &|_, _| {})?;
+    let loader = Loader::start(tree(root.path()), cache.allowance(), &|_, _| {})?;
     let locks = LockStore::open(root.path().join("locks")).unwrap();
     loader.publish(&cache, &locks);
     Ok(Started {

@@ -74,7 +74,7 @@ fn reads_the_layout_and_manifests() {
         definition.modules.keys().collect::<Vec<_>>(),
         ["more.rego", "policy.rego"]
     );
-    assert_eq!(definition.timeout.as_secs(), 2);
+    assert_eq!(definition.limits.timeout.as_secs(), 2);
     assert_eq!(entry.locks.len(), 1);
     assert_eq!(
         started.loader.status().notes,
@@ -84,7 +84,7 @@ fn reads_the_layout_and_manifests() {
 
 #[test]
 fn the_shipped_library_is_sound() {
-    let loader = Loader::start(Tree::Shipped, Cache::new().outside(), &|_, _| {}).unwrap();
+    let loader = Loader::start(Tree::Shipped, Cache::new().allowance(), &|_, _| {}).unwrap();
     assert_eq!(loader.status().problems, []);
     assert_eq!(loader.status().notes, [] as [&str; 0]);
 }

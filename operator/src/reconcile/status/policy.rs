@@ -5,7 +5,7 @@ use portcullis_crds::{
     conditions::{holds, merged, reason},
 };
 use portcullis_policies::{
-    Conflict, Diagnostics, Effect, Entry, Lock, ObjectKey, Policy, RegoVersion,
+    Code, Conflict, Diagnostics, Effect, Entry, Lock, ObjectKey, Policy, RegoVersion,
 };
 
 use super::World;
@@ -24,10 +24,12 @@ impl World<'_> {
         let replicas = entry.map(|entry| self.counted(entry));
         let compiled = compiled(record, policy);
         let enforced = self.enforced(key, entry, replicas, record);
+        let healthy = self.healthy(entry);
         let findings = [
-            ready(&compiled, &enforced),
+            ready([&compiled, &enforced, &healthy]),
             compiled,
             enforced,
+            healthy,
             self.locked(entry, before),
         ];
         PolicyStatus {
@@ -114,6 +116,27 @@ impl World<'_> {
             return Enforced.fails(reason::PENDING, on);
         }
         Enforced.holds(reason::ON_EVERY_REPLICA, on)
+    }
+
+    fn healthy(&self, entry: Option<&Entry>) -> Finding {
+        use ConditionType::Healthy;
+
+        let Some((count, code)) = entry.and_then(|entry| self.replicas.exhausting(entry.address()))
+        else {
+            return Healthy.holds(reason::WITHIN_LIMITS, "evaluations end within their limits");
+        };
+        let setting = if code == Code::MemoryExceeded.as_str() {
+            "limits.memory"
+        } else {
+            "limits.timeout"
+        };
+        let ready = self.replicas.ready;
+        let message = format!(
+            "on {count} of {ready} ready replicas, evaluations used up `{setting}` several times in \
+             a row, and the failure policy answers for a while ({code}): make the policy cheaper, or \
+             raise `{setting}`"
+        );
+        Healthy.fails(reason::LIMITS_EXHAUSTED, message)
     }
 
     /// The policy's own namespace, where the policy is for admission and that never asks there.
@@ -215,10 +238,10 @@ fn reason_of(faults: &Diagnostics) -> &'static str {
 
 /// Sums up. A lock is somebody's decision and no fault of the policy; a policy outside its window
 /// does what its spec says.
-fn ready(compiled: &Finding, enforced: &Finding) -> Finding {
+fn ready([compiled, enforced, healthy]: [&Finding; 3]) -> Finding {
     use ConditionType::Ready;
 
-    for finding in [compiled, enforced] {
+    for finding in [compiled, enforced, healthy] {
         let is_as_it_says = finding.reason == reason::NOT_IN_FORCE;
         if finding.holds != Some(true) && !is_as_it_says {
             return Ready.fails(finding.reason, finding.message.clone());

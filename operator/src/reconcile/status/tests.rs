@@ -19,6 +19,8 @@ struct Cluster {
     replicas: (usize, usize),
     /// How many of these know the locks.
     knowing: usize,
+    /// On how many of these its limits are used up again and again.
+    exhausted: usize,
     registered: Registered,
     now: i64,
 }
@@ -30,6 +32,7 @@ impl Cluster {
             locks: Vec::new(),
             replicas: (3, 3),
             knowing: usize::MAX,
+            exhausted: 0,
             registered: Registered::Filled(Arc::new([])),
             now: 100,
         }
@@ -47,6 +50,11 @@ impl Cluster {
 
     fn known_by(mut self, knowing: usize) -> Self {
         self.knowing = knowing;
+        self
+    }
+
+    fn exhausted_on(mut self, replicas: usize) -> Self {
+        self.exhausted = replicas;
         self
     }
 
@@ -97,6 +105,9 @@ impl Cluster {
         let (ready, holding) = self.replicas;
         let replicas = Replicas::of(ready, &vec![held.as_slice(); holding])
             .knowing_locks(self.knowing, &view.snapshot);
+        let replicas = held.iter().fold(replicas, |replicas, (address, _)| {
+            replicas.exhausted_on(self.exhausted, address)
+        });
         let registration = Registration {
             registered: self.registered.clone(),
             ..Registration::default()
@@ -147,43 +158,56 @@ fn bypass() -> Lock {
 
 #[rstest]
 #[case::sound(Cluster::of([Sample::new("a")]),
-    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Locked=False NotLocked"])]
+    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Healthy=True WithinLimits", "Locked=False NotLocked"])]
 #[case::broken(Cluster::of([Sample::new("a").broken()]),
-    ["Ready=False CompileFailed", "Compiled=False CompileFailed", "Enforced=True OnEveryReplica", "Locked=False NotLocked"])]
+    ["Ready=False CompileFailed", "Compiled=False CompileFailed", "Enforced=True OnEveryReplica", "Healthy=True WithinLimits", "Locked=False NotLocked"])]
 #[case::invalid(Cluster::of([Sample::new("a").invalid()]),
-    ["Ready=False Invalid", "Compiled=False Invalid", "Enforced=False NotInForce", "Locked=False NotLocked"])]
+    ["Ready=False Invalid", "Compiled=False Invalid", "Enforced=False NotInForce", "Healthy=True WithinLimits", "Locked=False NotLocked"])]
 #[case::pending(Cluster::of([Sample::new("a")]).held_by(2, 3),
-    ["Ready=False Pending", "Compiled=True Compiled", "Enforced=False Pending", "Locked=False NotLocked"])]
+    ["Ready=False Pending", "Compiled=True Compiled", "Enforced=False Pending", "Healthy=True WithinLimits", "Locked=False NotLocked"])]
 #[case::no_replica(Cluster::of([Sample::new("a")]).held_by(0, 0),
-    ["Ready=False NoReplica", "Compiled=True Compiled", "Enforced=False NoReplica", "Locked=False NotLocked"])]
+    ["Ready=False NoReplica", "Compiled=True Compiled", "Enforced=False NoReplica", "Healthy=True WithinLimits", "Locked=False NotLocked"])]
 #[case::not_registered(Cluster::of([Sample::new("a").on("", "pods")]),
-    ["Ready=False NotRegistered", "Compiled=True Compiled", "Enforced=False NotRegistered", "Locked=False NotLocked"])]
+    ["Ready=False NotRegistered", "Compiled=True Compiled", "Enforced=False NotRegistered", "Healthy=True WithinLimits", "Locked=False NotLocked"])]
 #[case::configuration_gone(Cluster::of([Sample::new("a").on("", "pods")]).registered(Registered::Gone),
-    ["Ready=False NotRegistered", "Compiled=True Compiled", "Enforced=False NotRegistered", "Locked=False NotLocked"])]
+    ["Ready=False NotRegistered", "Compiled=True Compiled", "Enforced=False NotRegistered", "Healthy=True WithinLimits", "Locked=False NotLocked"])]
 #[case::evaluation_needs_no_configuration(Cluster::of([Sample::new("a")]).registered(Registered::Gone),
-    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Locked=False NotLocked"])]
+    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Healthy=True WithinLimits", "Locked=False NotLocked"])]
 #[case::exempt_namespace(Cluster::of([Sample::new("a").within("kube-system").on("", "pods")]),
-    ["Ready=False ExemptNamespace", "Compiled=True Compiled", "Enforced=False ExemptNamespace", "Locked=False NotLocked"])]
+    ["Ready=False ExemptNamespace", "Compiled=True Compiled", "Enforced=False ExemptNamespace", "Healthy=True WithinLimits", "Locked=False NotLocked"])]
 #[case::evaluation_is_asked_in_every_namespace(Cluster::of([Sample::new("a").within("kube-system")]),
-    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Locked=False NotLocked"])]
+    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Healthy=True WithinLimits", "Locked=False NotLocked"])]
 #[case::not_in_force_yet(Cluster::of([Sample::new("a").from(200)]),
-    ["Ready=True NotInForce", "Compiled=True Compiled", "Enforced=False NotInForce", "Locked=False NotLocked"])]
+    ["Ready=True NotInForce", "Compiled=True Compiled", "Enforced=False NotInForce", "Healthy=True WithinLimits", "Locked=False NotLocked"])]
 #[case::address_taken(Cluster::of([Sample::new("a").in_object("younger", 5), Sample::new("a")]),
-    ["Ready=False AddressTaken", "Compiled=True Compiled", "Enforced=False AddressTaken", "Locked=False NotLocked"])]
+    ["Ready=False AddressTaken", "Compiled=True Compiled", "Enforced=False AddressTaken", "Healthy=True WithinLimits", "Locked=False NotLocked"])]
 #[case::holder_of_an_address(Cluster::of([Sample::new("a"), Sample::new("a").in_object("younger", 5)]),
-    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Locked=False NotLocked"])]
+    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Healthy=True WithinLimits", "Locked=False NotLocked"])]
 #[case::locked(Cluster::of([Sample::new("a")]).locked(refuse()),
-    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Locked=True Refused"])]
+    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Healthy=True WithinLimits", "Locked=True Refused"])]
 #[case::bypassed(Cluster::of([Sample::new("a")]).locked(bypass()),
-    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Locked=True Bypassed"])]
+    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Healthy=True WithinLimits", "Locked=True Bypassed"])]
 #[case::refusal_wins(Cluster::of([Sample::new("a")]).locked(bypass()).locked(refuse()),
-    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Locked=True Refused"])]
+    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Healthy=True WithinLimits", "Locked=True Refused"])]
 #[case::expired(Cluster::of([Sample::new("a")]).locked(lock("old", "a", Effect::Refuse, Some(99))),
-    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Locked=False NotLocked"])]
+    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Healthy=True WithinLimits", "Locked=False NotLocked"])]
 #[case::anothers_lock(Cluster::of([Sample::new("a")]).locked(lock("other", "b", Effect::Refuse, None)),
-    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Locked=False NotLocked"])]
-fn says_of_a_policy(#[case] cluster: Cluster, #[case] expected: [&str; 4]) {
+    ["Ready=True InForce", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Healthy=True WithinLimits", "Locked=False NotLocked"])]
+#[case::exhausted(Cluster::of([Sample::new("a")]).exhausted_on(1),
+    ["Ready=False LimitsExhausted", "Compiled=True Compiled", "Enforced=True OnEveryReplica", "Healthy=False LimitsExhausted", "Locked=False NotLocked"])]
+fn says_of_a_policy(#[case] cluster: Cluster, #[case] expected: [&str; 5]) {
     assert_eq!(conditions_of(&cluster.policy().conditions), expected);
+}
+
+#[test]
+fn says_which_limit_is_used_up_and_where() {
+    let status = Cluster::of([Sample::new("a")]).exhausted_on(2).policy();
+    assert_eq!(
+        status.conditions[3].message,
+        "on 2 of 3 ready replicas, evaluations used up `limits.timeout` several times in a row, and \
+         the failure policy answers for a while (POLICY.TIMEOUT): make the policy cheaper, or raise \
+         `limits.timeout`"
+    );
 }
 
 /// `kubectl wait --for=condition=Locked` returns when no replica judges as before.
@@ -201,11 +225,11 @@ fn a_policy_is_locked_when_every_replica_knows_the_lock() {
         (2, "Locked=True ReplicasPending"),
     ] {
         status = cluster(knowing).policy_after(&status);
-        assert_eq!(conditions_of(&status.conditions)[3], expected);
+        assert_eq!(conditions_of(&status.conditions)[4], expected);
     }
     let away = cluster(3).held_by(0, 0).policy();
     assert_eq!(
-        conditions_of(&away.conditions)[3],
+        conditions_of(&away.conditions)[4],
         "Locked=False ReplicasPending"
     );
 }

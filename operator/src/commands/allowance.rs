@@ -1,0 +1,63 @@
+//! What the administrator allows policies.
+
+use std::{sync::Arc, time::Duration};
+
+use portcullis_crds as crds;
+use portcullis_policies::{Allowance, Cache, HostPattern, Limits};
+
+use crate::network::Network;
+
+/// Arguments of every process that compiles policies. The operator, the webhook and sidecars need
+/// the same.
+#[derive(Debug, clap::Args)]
+pub struct AllowanceArguments {
+    /// Hosts that policies may ask, where their own `network.hosts` names them too: `api.example.com`,
+    /// `*.example.com`, with a port or with all. None by default. Hosts on private addresses have to be
+    /// named themselves. The operator, the webhook and sidecars need the same.
+    #[arg(
+        long,
+        value_name = "HOST",
+        value_delimiter = ',',
+        env = "PORTCULLIS_ALLOW_HOSTS",
+        hide_env_values = true
+    )]
+    pub allow_hosts: Vec<HostPattern>,
+
+    /// Most time that one evaluation may take, whatever the policy's `limits.timeout` says: from `1ms`
+    /// to `5s`.
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "5s",
+        value_parser = crds::time::timeout,
+        env = "PORTCULLIS_MAX_TIMEOUT",
+        hide_env_values = true
+    )]
+    pub max_timeout: Duration,
+
+    /// Most memory that one evaluation may use up, whatever the policy's `limits.memory` says: from
+    /// `1Mi` to `256Mi`.
+    #[arg(
+        long,
+        value_name = "MEMORY",
+        default_value = "256Mi",
+        value_parser = crds::memory::memory,
+        env = "PORTCULLIS_MAX_MEMORY",
+        hide_env_values = true
+    )]
+    pub max_memory: u64,
+}
+
+impl AllowanceArguments {
+    /// An empty cache for policies that are allowed this, on the reactor that this is called on.
+    pub(super) fn cache(self) -> Arc<Cache> {
+        let hosts = self.allow_hosts.into_iter().collect();
+        Arc::new(Cache::allowing(Allowance {
+            outside: Arc::new(Network::new(hosts)),
+            limits: Limits {
+                timeout: self.max_timeout,
+                memory: self.max_memory,
+            },
+        }))
+    }
+}
