@@ -324,7 +324,11 @@ mod tests {
     }
 
     fn review(object: &Json, old: Option<&Json>) -> ResourceAnswer {
-        reviewer().review(ResourceReview {
+        reviewer().review(reviewed(object, old))
+    }
+
+    fn reviewed(object: &Json, old: Option<&Json>) -> ResourceReview {
+        ResourceReview {
             kind: object["kind"].as_str().unwrap().to_owned(),
             operation: if old.is_some() {
                 Operation::Update
@@ -335,7 +339,31 @@ mod tests {
             namespace: None,
             object: Some(object.clone()),
             old: old.cloned(),
-        })
+        }
+    }
+
+    #[rstest]
+    #[case(json!({}), None)]
+    #[case(json!({"timeout": "1s", "memory": "32Mi"}), None)]
+    #[case(json!({"timeout": "2s"}), Some("`limits.timeout` is 1s here: the administrator allows no more"))]
+    #[case(json!({"timeout": "5s", "memory": "128Mi"}),
+        Some("`limits.timeout` is 1s and `limits.memory` is 32 MiB here: the administrator allows no more"))]
+    fn warns_of_limits_beyond_the_administrators(
+        #[case] limits: Json,
+        #[case] expected: Option<&str>,
+    ) {
+        let limits = policy("it", &json!({"limits": limits}));
+        let allowance = portcullis_policies::Allowance {
+            limits: Limits {
+                timeout: std::time::Duration::from_secs(1),
+                memory: 32 << 20,
+            },
+            ..Default::default()
+        };
+        let reviewer = Reviewer::new(Arc::new(Cache::allowing(allowance)));
+        let answer = reviewer.review(reviewed(&limits, None));
+        assert_eq!(answer.refusal, None);
+        assert_eq!(answer.warnings.first().map(String::as_str), expected);
     }
 
     const PASSES: &[&str] = &[];
