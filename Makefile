@@ -36,6 +36,9 @@ CASES_OF_TEST := 120000
 # Each shipped policy is tested as it is served: alone, with its `data.json` at the root of `data`.
 LIBRARY := $(sort $(wildcard policies/library/*/*/*))
 
+# The shared modules, which OPA takes from beside a policy.
+SHARED := $(sort $(filter-out %_test.rego,$(wildcard policies/lib/*.rego)))
+
 # OPA's own suites are in its Go module, of the version that is built for the tests.
 OPA_MODULE := github.com/open-policy-agent/opa@$(shell sed -n 's/^opa_version=//p' e2e/cluster/versions.sh)
 
@@ -69,8 +72,8 @@ check: tools opa ## the quick loop: format, lints, unit and integration tests; n
 library: opa ## test the shipped policies and the shared modules with OPA
 	set -e; for policy in $(LIBRARY); do \
 		echo "$$policy"; \
-		opa check --strict --bundle $$policy; \
-		opa test --bundle $$policy; \
+		opa check --strict --ignore policy.yaml $$policy $(SHARED); \
+		opa test --ignore policy.yaml $$policy $(SHARED); \
 	done
 	opa check --strict policies/lib
 	opa test policies/lib

@@ -91,8 +91,9 @@ is_pinned(reference) if digest(reference)
 default is_from(_, _) := false
 
 is_from(reference, places) if {
+	inner := sprintf("%s/", [name(reference)])
 	some place in places
-	startswith(sprintf("%s/", [name(reference)]), directory(place))
+	startswith(inner, directory(place))
 }
 
 # METADATA

@@ -64,6 +64,22 @@ glob_matches_any(globs, path) if {
 
 # METADATA
 # scope: document
+# title: Whether a text is in a list, whose entries may be beginnings
+# description: |
+#   An entry is a text, or the beginning of one with `*` behind it. Nothing else in it has a meaning. The entries are an
+#   array or a set. False for what is no text and not in the list.
+default is_listed(_, _) := false
+
+is_listed(text, entries) if text in entries
+
+is_listed(text, entries) if {
+	some entry in entries
+	endswith(entry, "*")
+	startswith(text, trim_suffix(entry, "*"))
+}
+
+# METADATA
+# scope: document
 # title: Whether a text is a glob
 default is_valid_glob(_) := false
 

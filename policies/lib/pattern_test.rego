@@ -106,3 +106,23 @@ test_valid_globs if {
 	pattern.is_valid_glob(1) == false
 	pattern.is_valid_glob(null) == false
 }
+
+test_a_text_in_a_list if {
+	entries := ["ghcr.io/acme/proxy:*", "nginx", "a.c", ""]
+	every text in ["ghcr.io/acme/proxy:1", "ghcr.io/acme/proxy:", "nginx", "a.c", ""] {
+		pattern.is_listed(text, entries)
+		pattern.is_listed(text, {entry | some entry in entries})
+	}
+	every text in ["ghcr.io/acme/proxy", "ghcr.io/acme/proxy-evil:1", "nginx:1", "abc", null, 7, ["nginx"]] {
+		pattern.is_listed(text, entries) == false
+	}
+	pattern.is_listed("anything", ["*"])
+	pattern.is_listed("a*b", ["a*b"])
+	pattern.is_listed("axb", ["a*b"]) == false
+}
+
+test_lists_that_are_none if {
+	every entries in [null, 7, "nginx", [], [null, 7, ["nginx"]]] {
+		pattern.is_listed("nginx", entries) == false
+	}
+}

@@ -5,9 +5,9 @@
 #   Jobs, CronJobs, PodTemplates, and custom resources that keep a template in one of the same places. It is the places
 #   that count and not the kind, so that no kind is forgotten.
 #
-#   What is no list or no object where there should be one has no containers: `pod.containers(object)` is silent about
-#   it. The API server takes no such Pods. A policy that is asked by others also refuses what
-#   `not pod.is_valid(object)`.
+#   What is no list where there should be one has no containers: `pod.containers(object)` is silent about it. A container
+#   that is no object is one that says nothing. The API server takes no such Pods. A policy that is asked by others also
+#   refuses what `not pod.is_valid(object)`.
 package lib.pod
 
 import data.lib.field
@@ -41,16 +41,24 @@ pods(object) := {pod |
 #   and `ephemeral container`.
 containers(object) := {container |
 	some pod in pods(object)
+	some container in containers_of(pod)
+}
+
+# METADATA
+# scope: document
+# title: The containers of one Pod
+# description: Those of one of `pod.pods(object)`.
+containers_of(pod) := {container |
 	some list in lists
-	some index, spec in field.list_of(pod.spec, list)
-	is_object(spec)
+	some index, member in field.list_of(pod.spec, list)
+	spec := object_or_empty(member)
 	kind := kind_of(list, spec)
 	name := field.text_of(spec, "name")
 	container := {
 		"title": sprintf("%s %q", [kind, name]),
 		"kind": kind,
 		"name": name,
-		"path": sprintf("%s.%s[%d]", [within(pod.path, "spec"), list, index]),
+		"path": path(pod, sprintf("spec.%s[%d]", [list, index])),
 		"spec": spec,
 		"pod": pod,
 	}
@@ -62,7 +70,7 @@ containers(object) := {container |
 # description: |
 #   A set of what is run or mounted: the images of containers, and those of volumes. Each is
 #   `{"title": "container \"web\"", "path": "spec.containers[0].image", "image": "nginx:1.29"}`. Without an image, it is
-#   the empty text, which is no reference.
+#   the empty text, which is no reference; one that is no text is given as it is, and is none either.
 images(object) := container_images(object) | volume_images(object)
 
 # METADATA
@@ -81,6 +89,14 @@ is_valid(object) if {
 		}
 	}
 }
+
+# METADATA
+# scope: document
+# title: The path of what is in a Pod
+# description: "`spec.template.spec.hostNetwork` for `spec.hostNetwork` of the Pod in a Deployment."
+path(pod, field_path) := field_path if {
+	pod.path == ""
+} else := sprintf("%s.%s", [pod.path, field_path])
 
 # METADATA
 # scope: document
@@ -104,10 +120,6 @@ pod_title(object, []) := title(object)
 
 pod_title(object, path) := sprintf("the Pod template of %s", [title(object)]) if path != []
 
-within("", name) := name
-
-within(path, name) := sprintf("%s.%s", [path, name]) if path != ""
-
 kind_of("containers", _) := "container"
 
 kind_of("ephemeralContainers", _) := "ephemeral container"
@@ -121,7 +133,7 @@ container_images(object) := {use |
 	use := {
 		"title": container.title,
 		"path": sprintf("%s.image", [container.path]),
-		"image": field.text_of(container.spec, "image"),
+		"image": given(container.spec, "image"),
 	}
 }
 
@@ -133,10 +145,18 @@ volume_images(object) := {use |
 	source != null
 	use := {
 		"title": sprintf("volume %q", [field.text_of(volume, "name")]),
-		"path": sprintf("%s.volumes[%d].image.reference", [within(pod.path, "spec"), index]),
-		"image": field.text_of(source, "reference"),
+		"path": path(pod, sprintf("spec.volumes[%d].image.reference", [index])),
+		"image": given(source, "reference"),
 	}
 }
+
+given(owner, name) := owner[name] if {
+	owner[name] != null
+} else := ""
+
+object_or_empty(member) := member if {
+	is_object(member)
+} else := {}
 
 is_list_of_objects(owner, name) if object.get(owner, name, null) == null
 

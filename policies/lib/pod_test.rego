@@ -80,15 +80,43 @@ test_a_template_has_metadata_of_its_own if {
 
 test_images_that_are_missing if {
 	holder := {"spec": {
-		"containers": [{"name": "a"}, {"name": "b", "image": null}, {"name": "c", "image": ["nginx"]}],
-		"volumes": [{"name": "d", "image": {}}, {"name": "e", "image": "nginx"}],
+		"containers": [{"name": "a"}, {"name": "b", "image": null}, {"name": "c", "image": ["nginx"]}, "d"],
+		"volumes": [{"name": "e", "image": {}}, {"name": "f", "image": "nginx"}, {"name": "g", "image": {"reference": 7}}],
 	}}
-	{use.title | some use in pod.images(holder); use.image == ""} == {
-		`container "a"`,
-		`container "b"`,
-		`container "c"`,
-		`volume "d"`,
-		`volume "e"`,
+	{[use.title, use.image] | some use in pod.images(holder)} == {
+		[`container "a"`, ""],
+		[`container "b"`, ""],
+		[`container "c"`, ["nginx"]],
+		[`container ""`, ""],
+		[`volume "e"`, ""],
+		[`volume "f"`, ""],
+		[`volume "g"`, 7],
+	}
+}
+
+test_what_is_no_object_is_a_container_that_says_nothing if {
+	found := pod.containers({"spec": {"containers": [null, "web", {"name": "web"}], "initContainers": [7]}})
+	{[container.path, container.spec] | some container in found} == {
+		["spec.containers[0]", {}],
+		["spec.containers[1]", {}],
+		["spec.containers[2]", {"name": "web"}],
+		["spec.initContainers[0]", {}],
+	}
+}
+
+test_the_containers_of_one_pod if {
+	every path, holder in holders {
+		some found in pod.pods(holder)
+		found.path == path
+		pod.containers_of(found) == {container | some container in pod.containers(holder); container.pod == found}
+		count(pod.containers_of(found)) == 5
+	}
+}
+
+test_paths_in_a_pod if {
+	{pod.path(found, "spec.hostNetwork") | some found in pod.pods(holders["spec.template"])} == {
+		"spec.hostNetwork",
+		"spec.template.spec.hostNetwork",
 	}
 }
 

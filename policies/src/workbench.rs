@@ -18,18 +18,19 @@ mod outcome;
 mod profile;
 mod query;
 mod suite;
+mod swallowed;
 mod trial;
 
 pub use base::{Base, Overlap};
 pub use look::{Look, Seen};
 pub use material::{Material, Source, glob};
 pub use outcome::{Case, Failure, Outcome, Verdict};
-pub use profile::{Cost, Profile};
+pub use profile::{Cost, Order, Profile};
 pub use query::{Answer, Expression, QUERY, Query, Setting, Solution};
 pub use suite::{Filter, Suite, Test};
 pub use trial::{Bench, Trial};
 
-pub use crate::rego::execute::{Explanation, Named, Report as CoverageReport};
+pub use crate::rego::execute::{Explanation, Kept, Named, Report as CoverageReport};
 #[doc(no_inline)]
 pub use crate::rego::execute::{FileReport, Range};
 

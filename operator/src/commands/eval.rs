@@ -13,10 +13,10 @@ use std::{
 use anyhow::Context as _;
 use portcullis_policies::{
     Diagnostic, Diagnostics, Document, Timestamp,
-    workbench::{Answer, Look, Material, Query, Setting},
+    workbench::{Answer, Kept, Look, Material, Order, Query, Setting},
 };
 
-pub use arguments::{Arguments, Explain, Format};
+pub use arguments::{Arguments, Criterion, Explain, Format};
 use output::Output;
 
 use crate::{
@@ -35,7 +35,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (output, printed) = match plan.answer() {
         Ok(answer) => {
             let printed = answer.printed.clone();
-            (Output::of(answer, plan.profile_limit), printed)
+            (Output::of(answer, &plan.costs), printed)
         }
         Err(faults) => (Output::wrong(faults), Vec::new()),
     };
@@ -60,10 +60,15 @@ struct Plan {
     format: Format,
     /// Longest text in a table; 0 for any.
     limit: usize,
-    profile_limit: usize,
-    explain: Explain,
+    costs: Costs,
     fail: bool,
     fail_defined: bool,
+}
+
+/// Which costs are shown, and in which order.
+struct Costs {
+    limit: usize,
+    order: Vec<Order>,
 }
 
 impl Plan {
@@ -103,14 +108,19 @@ impl Plan {
                 strict_errors: arguments.strict_builtin_errors,
                 look: Look {
                     coverage: arguments.coverage,
-                    profile: arguments.profile || arguments.profile_limit.is_some(),
-                    explanation: arguments.explain != Explain::Off,
+                    profile: arguments.profile
+                        || arguments.profile_limit.is_some()
+                        || !arguments.profile_sort.is_empty(),
+                    explanation: kept(arguments.explain),
+                    swallowed: arguments.show_builtin_errors,
                 },
             },
             format: arguments.format,
             limit: arguments.pretty_limit,
-            profile_limit: arguments.profile_limit.unwrap_or(arguments::PROFILE_LIMIT),
-            explain: arguments.explain,
+            costs: Costs {
+                limit: arguments.profile_limit.unwrap_or(arguments::PROFILE_LIMIT),
+                order: arguments.profile_sort.into_iter().map(order).collect(),
+            },
             fail: arguments.fail,
             fail_defined: arguments.fail_defined,
         })
@@ -125,21 +135,35 @@ impl Plan {
         let loaded = self.load.run()?;
         let all = |faults: Diagnostics| faults.iter().cloned().collect::<Vec<_>>();
         let material = Material::read(loaded.sources, &loaded.data, self.strict).map_err(all)?;
-        let mut answer = material.ask(&self.query, &setting).map_err(all)?;
-        if self.explain == Explain::Fails
-            && let Some(explanation) = &mut answer.seen.explanation
-        {
-            explanation.keep_failures();
-        }
-        Ok(answer)
+        material.ask(&self.query, &setting).map_err(all)
     }
 
     fn status(&self, output: &Output) -> u8 {
-        if output.has_errors() {
+        if !output.is_answered {
             return FAILED;
         }
         let defined = output.is_defined();
         u8::from(self.fail && !defined || self.fail_defined && defined)
+    }
+}
+
+fn kept(explain: Explain) -> Option<Kept> {
+    match explain {
+        Explain::Off => None,
+        Explain::Full => Some(Kept::All),
+        Explain::Fails => Some(Kept::Failures),
+        Explain::Notes => Some(Kept::Notes),
+    }
+}
+
+fn order(criterion: Criterion) -> Order {
+    match criterion {
+        Criterion::TotalTimeNs => Order::Time,
+        Criterion::NumEval => Order::Evaluations,
+        Criterion::NumRedo => Order::Further,
+        Criterion::NumGenExpr => Order::Steps,
+        Criterion::File => Order::File,
+        Criterion::Line => Order::Line,
     }
 }
 

@@ -1,5 +1,7 @@
 //! `portcullis eval` prints what `opa eval` prints.
 
+use std::collections::BTreeSet;
+
 use rstest::rstest;
 use tempfile::TempDir;
 
@@ -167,6 +169,188 @@ fn coverage_is_that_of_opa() {
     let theirs = opa(root.path(), &arguments);
     let ours = portcullis(root.path(), &arguments);
     assert_eq!(lines(ours.json()), lines(theirs.json()));
+}
+
+/// What fails, and what is noted on the way.
+const FAILING: &str = "package a
+
+allow if {
+	trace(\"begin\")
+	some x in input.xs
+	trace(sprintf(\"x is %d\", [x]))
+	big(x)
+}
+
+big(x) if {
+	trace(\"big?\")
+	x > 2
+	to_number(\"x\")
+}
+
+quiet if input.xs
+
+none if 1 / input.zero
+
+count_of if count(input.zero) > 1
+
+also := y if y := trim(input.xs, \"x\")
+";
+
+fn failing() -> TempDir {
+    let root = TempDir::new().unwrap();
+    let input = r#"{"xs": [1, 2, 3], "zero": 0}"#;
+    write(root.path(), &[("a.rego", FAILING), ("input.json", input)]);
+    root
+}
+
+/// The options that these tests begin with.
+const ASKED: [&str; 5] = ["eval", "-d", "a.rego", "-i", "input.json"];
+
+/// The errors with their places, and the result beside them.
+#[rstest]
+#[case(&["data.a"])]
+#[case(&["data.a.none"])]
+#[case(&["data.a.none", "--fail"])]
+#[case(&["data.a.quiet", "--fail"])]
+#[case(&["data.a.quiet; data.a.none", "-f", "discard"])]
+#[case(&["to_number(\"y\")"])]
+#[case(&["data.a.none; 1 = 2", "--fail-defined"])]
+fn errors_that_are_undefined_are_those_of_opa(#[case] arguments: &[&str]) {
+    let root = failing();
+    let arguments = [&ASKED[..], &["--show-builtin-errors"], arguments].concat();
+    let (theirs, ours) = (
+        opa(root.path(), &arguments),
+        portcullis(root.path(), &arguments),
+    );
+    assert_eq!(ours.code, theirs.code, "{ours:?} {theirs:?}");
+    assert_ne!(ours.code, 2, "{ours:?}");
+    let told = |json: serde_json::Value| {
+        let errors = json["errors"].as_array().cloned().unwrap_or_default();
+        let place = |fault: serde_json::Value| {
+            let place = &fault["location"];
+            format!("{} {} {}", fault["code"], place["row"], place["col"])
+        };
+        let mut errors: Vec<String> = errors.into_iter().map(place).collect();
+        errors.sort();
+        (errors, json["result"].clone())
+    };
+    assert_eq!(told(ours.json()), told(theirs.json()));
+}
+
+/// Errors go to standard error, and the result stays what it is without them.
+#[rstest]
+fn errors_that_are_undefined_are_told_beside_the_result(
+    #[values("pretty", "values", "bindings", "raw")] format: &str,
+) {
+    let root = failing();
+    let plain = [&ASKED[..], &["-f", format, "data.a"]].concat();
+    let telling = [&plain[..], &["--show-builtin-errors"]].concat();
+    let (plain, telling) = (
+        portcullis(root.path(), &plain),
+        portcullis(root.path(), &telling),
+    );
+    assert_eq!((telling.code, plain.code), (0, 0));
+    assert_eq!(telling.out, plain.out);
+    assert!(plain.err.is_empty());
+    assert!(telling.err.contains("div: divide by zero"), "{telling:?}");
+}
+
+/// An error that ends the evaluation is told with those before it, and there is no result.
+#[test]
+fn an_error_that_ends_the_evaluation_comes_first() {
+    let root = failing();
+    let conflict = "package b\nconflict := 1\nconflict := 2 if data.a.quiet";
+    write(root.path(), &[("b.rego", conflict)]);
+    let query = "not data.a.none; data.b.conflict";
+    let arguments = [
+        &ASKED[..],
+        &["-d", "b.rego", "--show-builtin-errors", query],
+    ]
+    .concat();
+    let ours = portcullis(root.path(), &arguments);
+    assert_eq!(ours.code, 2);
+    let json = ours.json();
+    assert_eq!(json["errors"][0]["code"], "eval_conflict_error");
+    assert_eq!(json["errors"][1]["code"], "eval_builtin_error");
+    assert!(json["result"].is_null());
+}
+
+/// What `trace` noted, with its line.
+#[test]
+fn notes_are_those_of_opa() {
+    let root = failing();
+    let query = "trace(\"query\"); data.a";
+    let arguments = [&ASKED[..], &["--explain", "notes", query]].concat();
+    let theirs = opa(root.path(), &arguments).json();
+    let mut expected = BTreeSet::new();
+    for event in theirs["explanation"].as_array().expect("OPA has events") {
+        if event["Op"] == "Note" {
+            expected.insert(format!("{} {}", event["Location"]["row"], event["Message"]));
+        }
+    }
+    let ours = portcullis(root.path(), &arguments).json();
+    let mut noted = BTreeSet::new();
+    collect_notes(&ours["explanation"], &mut noted);
+    assert_eq!(noted, expected);
+    assert_eq!(expected.len(), 6);
+    let rules = ours["explanation"]["rules"]
+        .as_array()
+        .expect("it has rules");
+    assert!(rules.iter().all(|tried| tried["rule"] == "data.a.allow"));
+}
+
+fn collect_notes(shown: &serde_json::Value, noted: &mut BTreeSet<String>) {
+    for note in shown["notes"]["notes"].as_array().into_iter().flatten() {
+        noted.insert(format!("{} {}", note["location"]["line"], note["text"]));
+    }
+    for name in ["rules", "asked"] {
+        for tried in shown[name].as_array().into_iter().flatten() {
+            collect_notes(tried, noted);
+        }
+    }
+}
+
+/// The lines in their order.
+#[rstest]
+#[case(&["line"])]
+#[case(&["file,line"])]
+#[case(&["file", "--profile-sort", "line"])]
+fn costs_are_sorted_like_opa(#[case] criteria: &[&str]) {
+    let root = failing();
+    let asked = ["data.a", "--profile-limit", "1000", "--profile-sort"];
+    let arguments = [&ASKED[..], &asked, criteria].concat();
+    let lines = |json: serde_json::Value| {
+        let costs = json["profile"]
+            .as_array()
+            .expect("there is a profile")
+            .clone();
+        let place = |cost: serde_json::Value| cost["location"].clone();
+        let places = costs.into_iter().map(place);
+        let mut lines: Vec<_> = places
+            .filter(|place| place["file"] == "a.rego")
+            .map(|place| place["row"].clone())
+            .collect();
+        // OPA has one for each line.
+        lines.dedup();
+        lines
+    };
+    let theirs = lines(opa(root.path(), &arguments).json());
+    let ours = lines(portcullis(root.path(), &arguments).json());
+    assert!(theirs.len() > 3);
+    assert_eq!(ours, theirs);
+}
+
+/// What cannot be asked for.
+#[rstest]
+#[case(&["--explain", "debug"], "[possible values: off, full, fails, notes]")]
+#[case(&["--profile-sort", "cost"], "total_time_ns")]
+#[case(&["--show-builtin-errors", "--strict-builtin-errors"], "cannot be used with")]
+fn refused_options(#[case] arguments: &[&str], #[case] why: &str) {
+    let root = failing();
+    let arguments = [&ASKED[..], &["data.a"], arguments].concat();
+    let ours = portcullis(root.path(), &arguments);
+    assert_eq!(ours.code, 2);
+    assert!(ours.err.contains(why), "{ours:?}");
 }
 
 /// The query or the input comes from standard input.

@@ -201,7 +201,7 @@ fn are_those_of_opa(#[case] arguments: &[&str]) {
     compare(fixtures().path(), arguments);
 }
 
-/// Each shipped policy is tested alone, as it is served.
+/// Each shipped policy is tested alone, as it is served; OPA needs the shared modules beside it.
 #[test]
 fn the_library_has_the_results_of_opa() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -212,9 +212,15 @@ fn the_library_has_the_results_of_opa() {
         // OPA repeats an absolute path in the names of files.
         let policy = policy.strip_prefix(&workspace).unwrap();
         let policy = policy.to_str().expect("it is UTF-8");
-        let arguments = ["-b", policy];
-        compare(&workspace, &arguments);
-        covers(&workspace, &arguments);
+        let parts: Vec<&str> = policy.split('/').collect();
+        let tests = format!(r"^data\.{}\.{}_test\.", parts[2], parts[3]);
+        let manifest = ["--ignore", "policy.yaml"];
+        let beside = [&[policy, "policies/lib", "--run", &tests], &manifest[..]].concat();
+        compare(&workspace, &beside);
+        covers(&workspace, &beside);
+        let alone = portcullis(&workspace, &["test", "-f", "json", "-b", policy]);
+        let beside = [&["test", "-f", "json"], &beside[..]].concat();
+        assert_eq!(results(&alone), results(&portcullis(&workspace, &beside)));
     }
 }
 

@@ -148,12 +148,33 @@ fn library(review: &Value, rows: &mut Vec<Row>) -> Result<()> {
         let text = fs::read_to_string(folder.join("policy.rego"))?;
         let query = format!("data.{}", name.replace('/', "."));
         let mut row = Row::new(&format!("library: {name}"), &text, &query, &input);
+        row.modules.extend(shared(&text)?);
         if let Ok(data) = fs::read_to_string(folder.join("data.json")) {
             row.data = serde_json::from_str(&data)?;
         }
         rows.push(row);
     }
     Ok(())
+}
+
+/// The shared modules that a policy imports, and those that these import.
+fn shared(text: &str) -> Result<Vec<(String, String)>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("lib");
+    let mut modules: Vec<(String, String)> = Vec::new();
+    let mut open = vec![text.to_owned()];
+    while let Some(text) = open.pop() {
+        let imports = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("import data.lib."));
+        for name in imports.map(|package| format!("{package}.rego")) {
+            if modules.iter().all(|(known, _)| *known != name) {
+                let source = fs::read_to_string(folder.join(&name))?;
+                open.push(source.clone());
+                modules.push((name, source));
+            }
+        }
+    }
+    Ok(modules)
 }
 
 /// Templates as Gatekeeper has them, in version 0.

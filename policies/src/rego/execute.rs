@@ -44,7 +44,9 @@ pub use budget::{Limits, MAX_DEPTH, MAX_VALUE_DEPTH};
 pub use coverage::{Coverage, FileReport, Position, Range, Report};
 pub use error::{Error, ErrorKind};
 pub(crate) use explain::shown;
-pub use explain::{Explainer, Explanation, Failed, Named, Outcome, Reason, Solution, Tried};
+pub use explain::{
+    Explainer, Explanation, Failed, Kept, Named, Note, Notes, Outcome, Reason, Solution, Tried,
+};
 pub use observe::{Nobody, Observer, View};
 
 use crate::rego::{

@@ -30,7 +30,8 @@ macro_rules! library {
 
 /// All packages, by name.
 static LIBRARY: &[Shared] = library![
-    "capability" "expiry" "field" "image" "network" "pattern" "pod" "quantity" "selector"
+    "capability" "expiry" "field" "image" "network" "pattern" "pod" "quantity" "review"
+    "selector"
 ];
 
 /// The packages that sources name, and those that these name, by name. A source names `lib.image`

@@ -1,10 +1,16 @@
 //! What is looked at while something is evaluated.
 
-use super::profile::{Profile, Profiler};
-use crate::rego::{
-    execute::{Coverage, Explainer, Explanation, Report},
-    plan::ir::Plan,
-    source::Sources,
+use super::{
+    profile::{Profile, Profiler},
+    swallowed::Swallowed,
+};
+use crate::{
+    Diagnostic,
+    rego::{
+        execute::{Coverage, Explainer, Explanation, Kept, Report},
+        plan::ir::Plan,
+        source::Sources,
+    },
 };
 
 /// What is to be looked at.
@@ -15,7 +21,9 @@ pub struct Look {
     /// What conditions cost.
     pub profile: bool,
     /// Why rules hold or do not hold.
-    pub explanation: bool,
+    pub explanation: Option<Kept>,
+    /// What errors of builtin functions were taken for undefined.
+    pub swallowed: bool,
 }
 
 /// What was seen.
@@ -27,6 +35,8 @@ pub struct Seen {
     pub profile: Option<Profile>,
     /// Why rules hold or do not hold.
     pub explanation: Option<Explanation>,
+    /// What errors of builtin functions were taken for undefined.
+    pub swallowed: Vec<Diagnostic>,
 }
 
 impl Look {
@@ -37,25 +47,32 @@ impl Look {
 }
 
 /// Look at what is asked for.
-pub(super) type Onlookers = (Option<Coverage>, (Option<Profiler>, Option<Explainer>));
+pub(super) type Onlookers = (
+    (Option<Coverage>, Option<Profiler>),
+    (Option<Explainer>, Option<Swallowed>),
+);
 
 /// Those who look at what is asked for.
 pub(super) fn onlookers(look: Look) -> Onlookers {
     (
-        look.coverage.then(Coverage::default),
         (
+            look.coverage.then(Coverage::default),
             look.profile.then(Profiler::default),
-            look.explanation.then(Explainer::default),
+        ),
+        (
+            look.explanation.map(Explainer::new),
+            look.swallowed.then(Swallowed::default),
         ),
     )
 }
 
 /// What they have seen.
 pub(super) fn seen(onlookers: Onlookers, plan: &Plan, sources: &Sources) -> Seen {
-    let (coverage, (profiler, explainer)) = onlookers;
+    let ((coverage, profiler), (explainer, swallowed)) = onlookers;
     Seen {
         coverage: coverage.map(|coverage| coverage.report(plan, sources)),
         profile: profiler.map(|profiler| profiler.profile(sources)),
         explanation: explainer.map(|explainer| explainer.explain(sources)),
+        swallowed: swallowed.map_or_else(Vec::new, |swallowed| swallowed.diagnostics(sources)),
     }
 }

@@ -1,6 +1,7 @@
 //! What conditions cost.
 
 use std::{
+    cmp::Ordering,
     collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
@@ -53,6 +54,45 @@ pub struct Cost {
     pub location: Location,
 }
 
+/// What costs are sorted by, the most first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Their time.
+    Time,
+    /// How often they were looked at.
+    Evaluations,
+    /// How many further solutions they had.
+    Further,
+    /// How many steps the compiler made of them.
+    Steps,
+    /// The name of their file.
+    File,
+    /// Their line.
+    Line,
+}
+
+impl Order {
+    /// OPA's order.
+    const DEFAULT: [Self; 5] = [
+        Self::Time,
+        Self::Evaluations,
+        Self::Further,
+        Self::File,
+        Self::Line,
+    ];
+
+    fn compare(self, left: &Cost, right: &Cost) -> Ordering {
+        match self {
+            Self::Time => left.time.cmp(&right.time),
+            Self::Evaluations => left.evaluations.cmp(&right.evaluations),
+            Self::Further => left.further.cmp(&right.further),
+            Self::Steps => left.steps.cmp(&right.steps),
+            Self::File => left.location.file.cmp(&right.location.file),
+            Self::Line => left.location.line.cmp(&right.location.line),
+        }
+    }
+}
+
 /// What all conditions cost, the most costly first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -101,13 +141,22 @@ impl Profiler {
                 location: sources.location(span),
             })
             .collect();
-        costs.sort_by(|left, right| {
-            let key = |cost: &Cost| (cost.time, cost.evaluations, cost.further);
-            key(right)
-                .cmp(&key(left))
-                .then_with(|| left.location.cmp(&right.location))
+        costs.sort_by(|left, right| left.location.cmp(&right.location));
+        let mut profile = Profile { costs };
+        profile.sort(&[]);
+        profile
+    }
+}
+
+impl Profile {
+    /// Sorts by these, and what is the same by [OPA's order](Order::DEFAULT).
+    pub fn sort(&mut self, orders: &[Order]) {
+        self.costs.sort_by(|left, right| {
+            let orders = orders.iter().chain(&Order::DEFAULT);
+            orders.fold(Ordering::Equal, |found, order| {
+                found.then_with(|| order.compare(right, left))
+            })
         });
-        Profile { costs }
     }
 }
 

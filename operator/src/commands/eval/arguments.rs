@@ -74,6 +74,10 @@ pub struct Arguments {
     #[arg(long)]
     pub strict_builtin_errors: bool,
 
+    /// Tell the errors of builtin functions that are taken for undefined, beside the result.
+    #[arg(long, conflicts_with = "strict_builtin_errors")]
+    pub show_builtin_errors: bool,
+
     /// Refuse imports and variables that nobody uses.
     #[arg(short = 'S', long)]
     pub strict: bool,
@@ -90,11 +94,16 @@ pub struct Arguments {
     #[arg(long, value_name = "COUNT")]
     pub profile_limit: Option<usize>,
 
+    /// What costs are sorted by, the most first; implies `--profile`. Can be repeated.
+    #[arg(long, value_name = "CRITERION", value_enum, value_delimiter = ',')]
+    pub profile_sort: Vec<Criterion>,
+
     /// Say which lines are covered.
     #[arg(long)]
     pub coverage: bool,
 
-    /// Say why rules hold or do not hold: all that were tried, or those that do not hold.
+    /// Say why rules hold or do not hold: all that were tried, those that do not hold, or those that
+    /// note something with `trace`.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     pub explain: Explain,
 
@@ -131,6 +140,26 @@ pub enum Explain {
     Full,
     /// Rules that do not hold, and what asked for them.
     Fails,
+    /// What `trace` noted, and the rules that led to it.
+    Notes,
+}
+
+/// What costs are sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Criterion {
+    /// Time.
+    TotalTimeNs,
+    /// How often a condition was looked at.
+    NumEval,
+    /// How many further solutions it had.
+    NumRedo,
+    /// How many steps the compiler made of it.
+    NumGenExpr,
+    /// The name of its file.
+    File,
+    /// Its line.
+    Line,
 }
 
 const EXAMPLES: &str = "\

@@ -8,12 +8,15 @@ use portcullis_policies::{
 };
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-use super::{Format, pretty};
+use super::{Costs, Format, pretty};
 use crate::presentation::{self, Fault, compact};
 
 /// All that there is to print, in the order of OPA's JSON.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Output {
+    /// Whether there is an answer. There can be one beside errors that were taken for undefined.
+    #[serde(skip)]
+    pub(super) is_answered: bool,
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_faults")]
     pub(super) errors: Vec<Diagnostic>,
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_solutions")]
@@ -28,18 +31,20 @@ pub(super) struct Output {
 
 impl Output {
     /// What became of a query, with the costs that are shown.
-    pub(super) fn of(answer: Answer, costs: usize) -> Self {
+    pub(super) fn of(answer: Answer, costs: &Costs) -> Self {
         let seen = answer.seen;
         let mut profile = seen.profile;
         if let Some(profile) = &mut profile {
-            profile.costs.truncate(costs);
+            profile.sort(&costs.order);
+            profile.costs.truncate(costs.limit);
         }
-        let (result, errors) = match answer.solutions {
-            Ok(solutions) => (solutions, Vec::new()),
-            Err(error) => (Vec::new(), vec![error]),
+        let (result, error) = match answer.solutions {
+            Ok(solutions) => (solutions, None),
+            Err(error) => (Vec::new(), Some(error)),
         };
         Self {
-            errors,
+            is_answered: error.is_none(),
+            errors: error.into_iter().chain(seen.swallowed).collect(),
             result,
             explanation: seen.explanation,
             profile,
@@ -75,26 +80,22 @@ impl Output {
             Format::Json => write!(out, "{}", presentation::pretty(self)?),
             Format::Discard => self.discarded(out),
             Format::Pretty => {
-                if self.has_errors() {
-                    write!(told, "{}", presentation::faults(&self.errors))?;
-                }
+                self.tell_errors(told)?;
                 pretty::write(self, limit, out)
             }
-            _ if self.has_errors() => {
-                write!(told, "{}", presentation::faults(&self.errors))
+            Format::Values | Format::Bindings | Format::Raw => {
+                self.tell_errors(told)?;
+                let mut solutions = self.result.iter();
+                solutions.try_for_each(|solution| write_one(solution, format, out))
             }
-            Format::Values => self.result.iter().try_for_each(|solution| {
-                let values: Vec<&Document> = values(solution).collect();
-                write!(out, "{}", presentation::pretty(&values)?)
-            }),
-            Format::Bindings => self.result.iter().try_for_each(|solution| {
-                write!(out, "{}", presentation::pretty(&solution.bindings)?)
-            }),
-            Format::Raw => self.result.iter().try_for_each(|solution| {
-                let texts: Vec<String> = values(solution).map(raw).collect::<io::Result<_>>()?;
-                writeln!(out, "{}", texts.join(" "))
-            }),
         }
+    }
+
+    fn tell_errors(&self, told: &mut impl Write) -> io::Result<()> {
+        if self.has_errors() {
+            write!(told, "{}", presentation::faults(&self.errors))?;
+        }
+        Ok(())
     }
 
     /// JSON in which only is said whether there is a result.
@@ -114,6 +115,21 @@ impl Output {
             fields.insert("coverage".to_owned(), serde_json::to_value(coverage)?);
         }
         write!(out, "{}", presentation::pretty(&fields)?)
+    }
+}
+
+/// One solution, for programs.
+fn write_one(solution: &Solution, format: Format, out: &mut impl Write) -> io::Result<()> {
+    match format {
+        Format::Raw => {
+            let texts: Vec<String> = values(solution).map(raw).collect::<io::Result<_>>()?;
+            writeln!(out, "{}", texts.join(" "))
+        }
+        Format::Bindings => write!(out, "{}", presentation::pretty(&solution.bindings)?),
+        _ => {
+            let values: Vec<&Document> = values(solution).collect();
+            write!(out, "{}", presentation::pretty(&values)?)
+        }
     }
 }
 

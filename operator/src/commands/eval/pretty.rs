@@ -20,7 +20,7 @@ pub(super) fn write(output: &Output, limit: usize, out: &mut impl Write) -> io::
     }
     if output.is_defined() {
         result(&output.result, limit, out)?;
-    } else if !output.has_errors() {
+    } else if output.is_answered {
         writeln!(out, "undefined")?;
     }
     if let Some(profile) = output

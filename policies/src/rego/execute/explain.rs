@@ -19,32 +19,35 @@
 //! stands furthest down among those that were reached, with the values that it mentions when it was
 //! reached for the first time.
 //!
+//! What `trace` notes stands below the rule that notes it.
+//!
 //! An explanation shows parts of the input and of data, secrets among them. It is made where
 //! somebody who may see these asks for it, and nowhere else.
 //!
 //! # Limits
 //!
-//! Definitions, rules within each other, solutions, variables and the text of values are limited, by
-//! the constants below. What is left out is counted.
+//! Definitions, rules within each other, solutions, variables, notes and the text of values are
+//! limited, by the constants below. What is left out is counted.
 
-mod failures;
+mod explanation;
+mod kept;
 mod mentions;
 mod render;
 mod shown;
 
+pub use explanation::{Explanation, Failed, Named, Note, Notes, Outcome, Reason, Solution, Tried};
+pub use kept::Kept;
 pub(crate) use shown::value as shown;
-
-use serde::Serialize;
 
 use super::{Observer, View, rule::path_name};
 use crate::{
-    Location,
     rego::{
         builtins,
         plan::ir::{Callee, Definition, Fallback, Rule, Slot, Step, StepKind, Term},
         source::{Sources, Span},
         value::{Value, is_defined},
     },
+    text,
 };
 
 /// Definitions that are shown: more than anybody reads.
@@ -62,106 +65,19 @@ const MAX_VALUES: usize = 16;
 /// Cases of one test that are told apart: more than a table of tests has.
 const MAX_CASES: usize = 10_000;
 
+/// Notes of one definition that are shown: one for each container of each Pod of a long list.
+const MAX_NOTES: usize = 1_000;
+
 /// Characters of one value: one line and a half of a terminal.
 const MAX_TEXT: usize = 120;
-
-/// Why rules hold or do not hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Explanation {
-    /// The definitions that were tried, in their order.
-    pub rules: Vec<Tried>,
-    /// How many more were tried than are shown.
-    pub omitted: usize,
-}
-
-/// One definition of a rule that was tried.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Tried {
-    /// The rule: `data.platform.limits.deny`.
-    pub rule: String,
-    /// Where the definition begins.
-    pub location: Location,
-    /// Whether it holds.
-    pub outcome: Outcome,
-    /// The rules that it asked for.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub asked: Vec<Self>,
-    /// Of a test with cases, for each that was begun the condition that failed within it, if one
-    /// did.
-    #[serde(skip)]
-    pub cases: Vec<Option<Failed>>,
-}
-
-/// Whether a definition holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It holds.
-    Holds {
-        /// Its solutions, in their order.
-        solutions: Vec<Solution>,
-        /// How many more there are than are shown.
-        omitted: usize,
-    },
-    /// It does not hold, but the rule has a default with this value.
-    Default(String),
-    /// It does not hold.
-    Fails(Failed),
-}
-
-/// One solution of a definition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Solution {
-    /// The value that it gives.
-    pub value: String,
-    /// Its variables.
-    pub values: Vec<Named>,
-}
-
-/// Why a definition does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Failed {
-    /// Why.
-    pub reason: Reason,
-    /// Where that stands.
-    pub location: Location,
-    /// Its line.
-    pub line: String,
-    /// Carets, to be put below the line.
-    pub caret: String,
-    /// What the condition mentions.
-    pub values: Vec<Named>,
-}
-
-/// Why a definition does not hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// A condition has no solution.
-    Condition,
-    /// The arguments, or the keys that were asked for, are not those of its head.
-    Head,
-    /// All conditions hold, but the value is undefined.
-    Value,
-    /// It was not tried, since its conditions compare with another value.
-    Index,
-    /// The evaluation ended before.
-    Unfinished,
-}
-
-/// A value with what the policy calls it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Named {
-    /// A variable, or a path: `c.image`, `input.kind`.
-    pub name: String,
-    /// The value as Rego, cut; `undefined` where there is none.
-    pub value: String,
-}
 
 /// Looks on to explain.
 #[derive(Debug, Default)]
 pub struct Explainer {
+    kept: Kept,
     done: Vec<Entry>,
+    /// What is noted outside of rules.
+    notes: Noted,
     /// The definitions that are evaluated, each within the one before.
     open: Vec<Entry>,
     count: usize,
@@ -194,7 +110,15 @@ struct Entry {
     /// The same of each case that was begun.
     cases: Vec<Option<Furthest>>,
     reason: Reason,
+    notes: Noted,
     asked: Vec<Self>,
+}
+
+/// Notes with their places, and how many more there were.
+#[derive(Debug, Default)]
+struct Noted {
+    notes: Vec<(Span, String)>,
+    more: usize,
 }
 
 /// Variables with their slots.
@@ -243,6 +167,30 @@ impl Entry {
             failed: None,
             cases: Vec::new(),
             reason: Reason::Unfinished,
+            notes: Noted::default(),
+            asked: Vec::new(),
+        }
+    }
+
+    /// A default that is taken.
+    fn fallen_back(rule: &Rule, default: &Fallback, value: &Value) -> Self {
+        Self {
+            rule: path_name(&rule.path),
+            span: default.span,
+            names: Box::default(),
+            inner_names: Box::default(),
+            every: false,
+            inner: None,
+            steps: Steps::new(&[]),
+            takes: true,
+            solutions: Vec::new(),
+            more: 0,
+            default: Some(shown::value(value)),
+            held: None,
+            failed: None,
+            cases: Vec::new(),
+            reason: Reason::Value,
+            notes: Noted::default(),
             asked: Vec::new(),
         }
     }
@@ -259,6 +207,14 @@ impl Entry {
 }
 
 impl Explainer {
+    /// One that keeps only this.
+    pub fn new(kept: Kept) -> Self {
+        Self {
+            kept,
+            ..Self::default()
+        }
+    }
+
     /// The definition whose conditions are looked at, if it is shown.
     fn current(&mut self) -> Option<&mut Entry> {
         if self.muted > 0 {
@@ -272,13 +228,17 @@ impl Explainer {
         let room = self.muted == 0 && self.open.len() < MAX_DEPTH && self.count < MAX_ENTRIES;
         if room {
             self.count += 1;
-        } else {
+        } else if self.kept != Kept::Notes {
             self.omitted += 1;
         }
         room
     }
 
     fn put(&mut self, entry: Entry) {
+        if self.kept == Kept::Notes && entry.notes.notes.is_empty() && entry.asked.is_empty() {
+            self.count -= 1;
+            return;
+        }
         let place = match self.open.last_mut() {
             Some(outer) => &mut outer.asked,
             None => &mut self.done,
@@ -292,10 +252,15 @@ impl Explainer {
             self.put(entry);
         }
         let tried = |entry: Entry| entry.tried(sources);
-        Explanation {
+        let mut explanation = Explanation {
+            notes: self.notes.shown(sources),
             rules: self.done.into_iter().map(tried).collect(),
             omitted: self.omitted,
+        };
+        if self.kept == Kept::Failures {
+            explanation.keep_failures();
         }
+        explanation
     }
 }
 
@@ -309,7 +274,7 @@ impl Observer for Explainer {
     }
 
     fn passes_over(&mut self, rule: &Rule, definition: &Definition, view: View<'_>) {
-        if !self.has_room() {
+        if self.kept == Kept::Notes || !self.has_room() {
             return;
         }
         let mut entry = Entry::new(rule, definition);
@@ -412,27 +377,35 @@ impl Observer for Explainer {
     }
 
     fn falls_back(&mut self, rule: &Rule, default: &Fallback, value: &Value) {
-        if !self.has_room() {
-            return;
+        if self.kept != Kept::Notes && self.has_room() {
+            self.put(Entry::fallen_back(rule, default, value));
         }
-        self.put(Entry {
-            rule: path_name(&rule.path),
-            span: default.span,
-            names: Box::default(),
-            inner_names: Box::default(),
-            every: false,
-            inner: None,
-            steps: Steps::new(&[]),
-            takes: true,
-            solutions: Vec::new(),
-            more: 0,
-            default: Some(shown::value(value)),
-            held: None,
-            failed: None,
-            cases: Vec::new(),
-            reason: Reason::Value,
-            asked: Vec::new(),
-        });
+    }
+
+    /// Of a definition that is not shown, notes stand with the one that led to it.
+    fn notes(&mut self, text: &str, span: Span) {
+        let noted = match self.open.last_mut() {
+            Some(entry) => &mut entry.notes,
+            None => &mut self.notes,
+        };
+        if noted.notes.len() < MAX_NOTES {
+            noted.notes.push((span, text::clean(text)));
+        } else {
+            noted.more += 1;
+        }
+    }
+}
+
+impl Noted {
+    fn shown(self, sources: &Sources) -> Notes {
+        let note = |(span, text)| Note {
+            location: sources.location(span),
+            text,
+        };
+        Notes {
+            notes: self.notes.into_iter().map(note).collect(),
+            omitted: self.more,
+        }
     }
 }
 
@@ -462,6 +435,7 @@ impl Entry {
             rule: self.rule,
             location: sources.location(self.span),
             outcome,
+            notes: self.notes.shown(sources),
             asked: self.asked.into_iter().map(tried).collect(),
             cases,
         }

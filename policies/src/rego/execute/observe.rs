@@ -4,8 +4,10 @@
 //! shows anything. With [`Nobody`] each of these conditions is `if false`: neither a call nor a
 //! branch is left of them in the compiled code.
 
+use super::Error;
 use crate::rego::{
     plan::ir::{Definition, Fallback, Rule, Step},
+    source::Span,
     value::Value,
 };
 
@@ -50,6 +52,13 @@ pub trait Observer {
 
     /// No definition of a rule holds, but it has a default.
     fn falls_back(&mut self, _rule: &Rule, _default: &Fallback, _value: &Value) {}
+
+    /// A text is noted, with `trace`.
+    fn notes(&mut self, _text: &str, _span: Span) {}
+
+    /// A builtin function fails, and is undefined. The error has no place where the function is an
+    /// operator.
+    fn swallows(&mut self, _error: &Error) {}
 }
 
 /// Does not look.
@@ -115,6 +124,18 @@ impl<O: Observer> Observer for Option<O> {
             observer.falls_back(rule, default, value);
         }
     }
+
+    fn notes(&mut self, text: &str, span: Span) {
+        if let Some(observer) = self {
+            observer.notes(text, span);
+        }
+    }
+
+    fn swallows(&mut self, error: &Error) {
+        if let Some(observer) = self {
+            observer.swallows(error);
+        }
+    }
 }
 
 /// Both look.
@@ -162,5 +183,15 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn falls_back(&mut self, rule: &Rule, default: &Fallback, value: &Value) {
         self.0.falls_back(rule, default, value);
         self.1.falls_back(rule, default, value);
+    }
+
+    fn notes(&mut self, text: &str, span: Span) {
+        self.0.notes(text, span);
+        self.1.notes(text, span);
+    }
+
+    fn swallows(&mut self, error: &Error) {
+        self.0.swallows(error);
+        self.1.swallows(error);
     }
 }

@@ -5,10 +5,13 @@ use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
 };
 
-use super::{Budget, ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, tree::stored_member};
+use super::{
+    Budget, Error, ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, tree::stored_member,
+};
 use crate::rego::{
     builtins,
     plan::ir::{Call, Callee, Comparison, Comprehension, Head, Operation, Reference, Source, Term},
+    source::Span,
     value::{self, Value, arithmetic, is_defined},
 };
 
@@ -165,9 +168,29 @@ impl<'p, O: Observer> Machine<'p, O> {
         }
         match arithmetic::operate(operation, &left, &right) {
             Ok(value) => Ok(value),
-            Err(_) if !self.strict => Ok(Value::Undefined),
-            Err(fault) => Err(builtins::error(builtins::operator(operation), &fault.into()).into()),
+            Err(fault) => self.failed(builtins::operator(operation), fault.into(), None),
         }
+    }
+
+    /// What becomes of a builtin function that fails: undefined, unless the evaluation is strict.
+    fn failed(
+        &mut self,
+        name: &'static str,
+        fault: builtins::Fault,
+        span: Option<Span>,
+    ) -> Result<Value> {
+        if let builtins::Fault::Ends(error) = fault {
+            return Err(error);
+        }
+        if self.strict || O::LOOKS {
+            let kind = builtins::error(name, &fault);
+            let error = Error { kind, span };
+            if self.strict {
+                return Err(Box::new(error));
+            }
+            self.observer.swallows(&error);
+        }
+        Ok(Value::Undefined)
     }
 
     fn member(&mut self, member: &'p Term, collection: &'p Term) -> Result<Value> {
@@ -346,18 +369,19 @@ impl<'p, O: Observer> Machine<'p, O> {
                 match builtins::call(builtin, &mut context, &self.slots[start..]) {
                     Ok(value) => {
                         self.budget.charge(builtins::size(&value))?;
+                        if O::LOOKS
+                            && builtins::name(builtin) == "trace"
+                            && let Some(Value::String(text)) = self.slots.get(start)
+                        {
+                            self.observer.notes(text, call.span);
+                        }
                         if builtins::name(builtin) == "json.patch" {
                             // It can put one deep value into another one.
                             self.budget.look_into(&value)?;
                         }
                         self.built(value)
                     }
-                    Err(builtins::Fault::Ends(error)) => Err(error),
-                    Err(_) if !self.strict => Ok(Value::Undefined),
-                    Err(fault) => {
-                        let kind = builtins::error(builtins::name(builtin), &fault);
-                        Err(kind.at(call.span))
-                    }
+                    Err(fault) => self.failed(builtins::name(builtin), fault, Some(call.span)),
                 }
             }
         }

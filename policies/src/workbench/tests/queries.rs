@@ -70,6 +70,15 @@ fn answers(#[case] text: &str, #[case] expected: &str) {
     assert_eq!(shown(&answer), expected, "{text}");
 }
 
+/// A number that cannot be held is no undefined one: `not` would make a permission of it.
+#[test]
+fn a_number_that_is_too_long_is_an_error() {
+    let answer = ask("x := 1e2000; not x * x * x > 1");
+    let error = answer.solutions.unwrap_err();
+    assert_eq!(error.code, "eval_cancel_error");
+    assert!(error.message.contains("digits"), "{error}");
+}
+
 #[test]
 fn conditions_have_places() {
     let answer = ask("x := 1\n  x == 1");

@@ -8,6 +8,10 @@
 #   still be edited, and lose their finalizers.
 package platform.required_labels
 
+import data.lib.pod
+import data.lib.review
+import data.lib.selector
+
 deny contains finding if {
 	request := input.request
 	known := known_messages(request)
@@ -31,10 +35,7 @@ deny contains {
 	"code": "LABELS.NO_OBJECT",
 	"severity": "high",
 	"remedy": "send an AdmissionReview whose request.object is the object as it would be stored",
-} if {
-	count([target | target := input.request.object; is_object(target)]) == 0
-	count([operation | operation := input.request.operation; operation in {"DELETE", "CONNECT"}]) == 0
-}
+} if review.lacks_object
 
 known_messages(request) := {finding.msg | some finding in findings(request.oldObject)} if {
 	request.operation == "UPDATE"
@@ -100,27 +101,16 @@ holders(target) := {holder |
 	holder := {
 		"title": title(target, location),
 		"path": trim_prefix(sprintf("%v.metadata.labels", [location]), "object."),
-		"labels": labels(owner),
+		"labels": selector.labels(owner),
 	}
 }
 
-labels(owner) := found if {
-	found := object.get(owner, ["metadata", "labels"], {})
-	is_object(found)
-} else := {}
+title(target, "object") := pod.title(target)
 
-title(target, "object") := sprintf("%v \"%v\"", [kind(target), name(target)])
-
-title(target, location) := sprintf("%v of %v \"%v\"", [noun, kind(target), name(target)]) if {
+title(target, location) := sprintf("%v of %v", [noun, pod.title(target)]) if {
 	noun := {
 		"object.spec.template": "the Pod template",
 		"object.spec.jobTemplate": "the Job template",
 		"object.spec.jobTemplate.spec.template": "the Pod template",
 	}[location]
-}
-
-kind(target) := object.get(target, "kind", "object")
-
-name(target) := object.get(target, ["metadata", "name"], generated) if {
-	generated := object.get(target, ["metadata", "generateName"], "")
 }

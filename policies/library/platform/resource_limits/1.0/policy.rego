@@ -8,9 +8,15 @@
 #   and a request that is missing is its limit, as in Kubernetes. An update is refused only for what it makes worse.
 package platform.resource_limits
 
+import data.lib.field
+import data.lib.pattern
+import data.lib.pod
+import data.lib.quantity
+import data.lib.review
+
 deny contains finding if {
 	request := input.request
-	parameters := as_object(object.get(input, "parameters", {}))
+	parameters := field.object_of(input, "parameters")
 	known := known_messages(request, parameters)
 	some finding in findings(request.object, parameters)
 	not finding.msg in known
@@ -22,23 +28,24 @@ deny contains {
 	"code": "RESOURCES.NO_OBJECT",
 	"severity": "high",
 	"remedy": "send an AdmissionReview whose request.object is the object as it would be stored",
-} if {
-	count([target | target := input.request.object; is_object(target)]) == 0
-	count([operation | operation := input.request.operation; operation in {"DELETE", "CONNECT"}]) == 0
-}
+} if review.lacks_object
 
 known_messages(request, parameters) := {finding.msg | some finding in findings(request.oldObject, parameters)} if {
 	request.operation == "UPDATE"
 } else := set()
 
 findings(target, parameters) := {finding |
-	some container in containers(target)
-	not is_exempt(container.image, list(parameters, "exemptImages"))
+	some container in pod.containers(target)
+	can_have_resources(container)
+	not pattern.is_listed(object.get(container.spec, "image", ""), field.list_of(parameters, "exemptImages"))
 	some kind in ["limits", "requests"]
-	maxima := as_object(object.get(as_object(object.get(parameters, "max", {})), kind, {}))
+	maxima := field.object_of(field.object_of(parameters, "max"), kind)
 	some resource in (required(parameters, kind) | object.keys(maxima))
 	some finding in judge(container, kind, resource, object.get(maxima, resource, null))
 }
+
+# Ephemeral containers cannot: they live on what the Pod has.
+can_have_resources(container) if container.kind != "ephemeral container"
 
 required(parameters, kind) := {resource | some resource in listed} if {
 	listed := object.get(parameters, ["required", kind], null)
@@ -100,99 +107,16 @@ positive_amounts(container, kind, resource) := [amount |
 
 # What is said about a resource, the most specific first: by the container, then by its Pod.
 amounts(container, sources, resource) := [amount |
-	some resources in [container.resources, container.pod_resources]
+	some owner in [container.spec, container.pod.spec]
+	resources := field.object_of(owner, "resources")
 	some source in sources
 	amount := object.get(resources, [source, resource], null)
 	amount != null
 ]
 
-is_quantity(value) if is_number(thousandths(value))
+is_quantity(amount) if is_number(thousandths(amount))
 
-# A Kubernetes quantity in thousandths, which are whole numbers for all that is used, so that 100m is 0.1 exactly.
-# Undefined for what is not a quantity.
-thousandths(value) := value * 1000 if is_number(value)
+# Texts that are finer than a thousandth are rounded. Undefined for what is not a quantity.
+thousandths(amount) := amount * 1000 if is_number(amount)
 
-thousandths(value) := round((number * 1000) * factor(suffix)) if {
-	is_string(value)
-	count(value) <= 64
-	[_, sign, whole, fraction, exponent, suffix] := regex.find_all_string_submatch_n(
-		`^([+-]?)([0-9]*)\.?([0-9]*)((?:[eE][+-]?[0-9]{1,2})?)((?:[numkMGTPE]|[KMGTPE]i)?)$`,
-		value,
-		1,
-	)[0]
-	concat("", [whole, fraction]) != ""
-	count([part | some part in [exponent, suffix]; part != ""]) < 2
-	number := to_number(sprintf("%v%v.%v0%v", [trim_left(sign, "+"), significant(whole), fraction, exponent]))
-}
-
-# JSON's numbers, which are what `to_number` reads, do not begin with a superfluous zero.
-significant(digits) := trimmed if {
-	trimmed := trim_left(digits, "0")
-	trimmed != ""
-} else := "0"
-
-factor(suffix) := {
-	"n": 0.000000001,
-	"u": 0.000001,
-	"m": 0.001,
-	"": 1,
-	"k": 1000,
-	"M": 1000000,
-	"G": 1000000000,
-	"T": 1000000000000,
-	"P": 1000000000000000,
-	"E": 1000000000000000000,
-	"Ki": 1024,
-	"Mi": 1048576,
-	"Gi": 1073741824,
-	"Ti": 1099511627776,
-	"Pi": 1125899906842624,
-	"Ei": 1152921504606846976,
-}[suffix]
-
-# An exemption is an image, or the beginning of one with `*` behind it.
-is_exempt(image, exemptions) if image in exemptions
-
-is_exempt(image, exemptions) if {
-	some exemption in exemptions
-	endswith(exemption, "*")
-	startswith(image, trim_suffix(exemption, "*"))
-}
-
-# Every container that can have resources, with its path and with what to call it. Ephemeral containers cannot: they
-# live on what the Pod has.
-containers(target) := {container |
-	some pod_path, pod_spec in pod_specs(target)
-	some field in ["containers", "initContainers"]
-	some index, value in list(pod_spec, field)
-	spec := as_object(value)
-	container := {
-		"title": sprintf("%v \"%v\"", [container_noun(field, spec), object.get(spec, "name", "")]),
-		"path": sprintf("%v.%v[%v]", [pod_path, field, index]),
-		"image": object.get(spec, "image", ""),
-		"resources": as_object(object.get(spec, "resources", {})),
-		"pod_resources": as_object(object.get(pod_spec, "resources", {})),
-	}
-}
-
-container_noun("containers", _) := "container"
-
-container_noun("initContainers", spec) := "sidecar container" if {
-	spec.restartPolicy == "Always"
-} else := "init container"
-
-# The Pod specifications in an object, by their path: a Pod's own, or that of the template which a workload has.
-pod_specs(target) := {path: spec |
-	some path in ["spec", "spec.template.spec", "spec.jobTemplate.spec.template.spec"]
-	spec := object.get(target, split(path, "."), null)
-	is_object(spec)
-}
-
-list(owner, field) := values if {
-	values := object.get(owner, field, [])
-	is_array(values)
-} else := []
-
-as_object(value) := value if {
-	is_object(value)
-} else := {}
+thousandths(amount) := round(quantity.parse(amount) * 1000) if is_string(amount)

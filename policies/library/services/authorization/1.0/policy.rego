@@ -11,6 +11,8 @@
 #   denial about owned resources holds, too, where the owner is not known. Roles may inherit in circles.
 package services.authorization
 
+import data.lib.field
+
 default allow := false
 
 allow if {
@@ -19,13 +21,13 @@ allow if {
 }
 
 deny contains {
-	"msg": sprintf("the input has no valid %v", [field]),
+	"msg": sprintf("the input has no valid %v", [place]),
 	"code": "AUTHORIZATION.INPUT_INVALID",
 	"severity": "high",
-	"path": field,
+	"path": place,
 	"remedy": "send {subject: {id, roles: []}, action, resource: {type, id, owner}}",
 } if {
-	some field, valid in {
+	some place, valid in {
 		"subject": [subject | subject := input.subject; is_object(subject)],
 		"subject.roles": array.concat(
 			[none | none := true; not input.subject.roles],
@@ -57,7 +59,7 @@ deny contains {
 } if {
 	request_title := title(input.action, input.resource)
 	some role in roles
-	some statement in list(data.roles[role], "denials")
+	some statement in field.list_of(data.roles[role], "denials")
 	matches(statement)
 	not is_about_others(statement)
 }
@@ -65,16 +67,19 @@ deny contains {
 # The roles that permit the request.
 permitted_by contains role if {
 	some role in roles
-	some statement in list(data.roles[role], "permissions")
+	some statement in field.list_of(data.roles[role], "permissions")
 	matches(statement)
 	permits_owner(statement)
 }
 
 # The roles that the subject has, and those that they inherit.
 roles contains role if {
-	inherited := {name: list(definition, "inherits") | some name, definition in as_object(data.roles)}
-	claimed := {name | some name in list(input.subject, "roles")}
-	bound := {name | some name in list(data.bindings, input.subject.id)}
+	inherited := {name: field.list_of(definition, "inherits") |
+		is_object(data.roles)
+		some name, definition in data.roles
+	}
+	claimed := {name | some name in field.list_of(input.subject, "roles")}
+	bound := {name | some name in field.list_of(data.bindings, input.subject.id)}
 	some role in graph.reachable(inherited, claimed | bound)
 }
 
@@ -119,12 +124,3 @@ title(action, resource) := sprintf("%v %v \"%v\"", [action, resource.type, resou
 	is_name(action)
 	is_name(resource.type)
 }
-
-list(owner, field) := values if {
-	values := object.get(owner, field, [])
-	is_array(values)
-} else := []
-
-as_object(value) := value if {
-	is_object(value)
-} else := {}

@@ -2,10 +2,11 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Explanation, Failed, Named, Outcome, Reason, Tried};
+use super::{Explanation, Failed, Named, Notes, Outcome, Reason, Tried};
 
 impl Display for Explanation {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        notes(formatter, &self.notes, 0)?;
         for tried in &self.rules {
             entry(formatter, tried, 0)?;
         }
@@ -22,6 +23,7 @@ fn entry(formatter: &mut Formatter<'_>, tried: &Tried, indent: usize) -> fmt::Re
         rule,
         location,
         outcome,
+        notes: noted,
         asked,
         cases: _,
     } = tried;
@@ -43,6 +45,7 @@ fn entry(formatter: &mut Formatter<'_>, tried: &Tried, indent: usize) -> fmt::Re
         }
         Outcome::Fails(failed) => fails(formatter, failed, indent)?,
     }
+    notes(formatter, noted, indent + 4)?;
     asked
         .iter()
         .try_for_each(|tried| entry(formatter, tried, indent + 2))
@@ -108,6 +111,20 @@ impl Reason {
             Self::Unfinished => "this was not finished",
         }
     }
+}
+
+fn notes(formatter: &mut Formatter<'_>, noted: &Notes, indent: usize) -> fmt::Result {
+    for note in &noted.notes {
+        writeln!(
+            formatter,
+            "{:indent$}{}: note: {}",
+            "", note.location, note.text
+        )?;
+    }
+    if noted.omitted > 0 {
+        writeln!(formatter, "{:indent$}and {} notes more", "", noted.omitted)?;
+    }
+    Ok(())
 }
 
 fn values(formatter: &mut Formatter<'_>, values: &[Named], indent: usize) -> fmt::Result {
