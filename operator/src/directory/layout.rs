@@ -82,7 +82,7 @@ pub(super) fn read(tree: &Tree, name: &str, unit: &Unit) -> Reading {
     let mut texts = BTreeMap::new();
     for (path, entry) in &unit.files {
         let text = match entry {
-            Entry::File(_) => tree.read(path),
+            Entry::File(stamp) => tree.read(path, *stamp),
             Entry::Refused(fault) => Err(fault.clone()),
         };
         match text {

@@ -2,16 +2,17 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, Metadata},
+    fs::{self, File, Metadata},
     io,
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use include_dir::{Dir, DirEntry, include_dir};
 use portcullis_policies::Diagnostic;
+use rustix::fs::OFlags;
 
-use crate::files::{MAX_ENTRIES, MAX_FILE, MAX_TOTAL, read_bounded};
+use crate::files::{MAX_ENTRIES, MAX_FILE, MAX_TOTAL, read_at_most};
 
 /// The policies that come with the binary.
 static SHIPPED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../policies/library");
@@ -99,8 +100,8 @@ impl Tree {
         }
     }
 
-    /// Reads a file of the listing.
-    pub(super) fn read(&self, path: &str) -> Result<String, Box<Diagnostic>> {
+    /// Reads a file of the listing, if it is still the one that was looked at.
+    pub(super) fn read(&self, path: &str, seen: Stamp) -> Result<String, Box<Diagnostic>> {
         let bytes = match self {
             Self::Shipped => {
                 let file = SHIPPED.get_file(path);
@@ -108,7 +109,7 @@ impl Tree {
                     .map(|file| file.contents().to_vec())
                     .unwrap_or_default())
             }
-            Self::Disk { root, .. } => read_bounded(&root.join(path)),
+            Self::Disk { root, .. } => read_as_seen(&root.join(path), seen),
         };
         let bytes = bytes.map_err(|error| {
             Diagnostic::new("file_unreadable", format!("{path}: {error}"))
@@ -121,6 +122,24 @@ impl Tree {
                 .into()
         })
     }
+}
+
+/// Reads a file that nobody has changed since it was looked at, and nobody changes meanwhile: another
+/// one may have taken its place, or a link that leaves the directory. The next look finds what did.
+fn read_as_seen(path: &Path, seen: Stamp) -> io::Result<Vec<u8>> {
+    // A pipe would wait for somebody who writes to it.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let mut options = File::options();
+    let file = options.read(true).custom_flags(flags).open(path)?;
+    let check = || {
+        let is_seen = Stamp::of(&file.metadata()?) == seen;
+        let changed = || io::Error::other("it changed while it was read");
+        is_seen.then_some(()).ok_or_else(changed)
+    };
+    check()?;
+    let bytes = read_at_most(&file, MAX_FILE)?;
+    check()?;
+    Ok(bytes)
 }
 
 fn shipped() -> Listing {
@@ -369,6 +388,54 @@ impl Stamp {
             size: metadata.len(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::fs::symlink, process::Command};
+
+    use super::*;
+
+    /// What becomes of a file that is changed after it was looked at.
+    fn changed(change: impl FnOnce(&Path)) -> Result<String, Box<Diagnostic>> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.yaml");
+        fs::write(&file, "old").unwrap();
+        let tree = Tree::Disk {
+            root: folder.path().to_owned(),
+            except: None,
+        };
+        let listing = tree.list().unwrap();
+        let Some(Entry::File(seen)) = listing.files.get("a.yaml") else {
+            panic!("{listing:?}")
+        };
+        change(&file);
+        tree.read("a.yaml", *seen)
+    }
+
+    #[test]
+    fn only_the_file_that_was_looked_at_is_read() {
+        assert_eq!(changed(|_| {}).unwrap(), "old");
+        let outside = tempfile::NamedTempFile::new().unwrap();
+        let changes: [&dyn Fn(&Path); 4] = [
+            &|file| fs::write(file, "other").unwrap(),
+            &|file| fs::remove_file(file).unwrap(),
+            &|file| {
+                fs::remove_file(file).unwrap();
+                symlink(outside.path(), file).unwrap();
+            },
+            // Nobody writes to it.
+            &|file| {
+                fs::remove_file(file).unwrap();
+                let made = Command::new("mkfifo").arg(file).status().unwrap();
+                assert!(made.success());
+            },
+        ];
+        for change in changes {
+            let fault = changed(change).unwrap_err();
+            assert_eq!(fault.code, "file_unreadable", "{fault}");
         }
     }
 }

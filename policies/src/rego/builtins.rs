@@ -301,8 +301,8 @@ impl BuiltinId {
     }
 }
 
-/// Functions that take collections and do not look into their members, or account for all that they
-/// look at. Of any other function, what it is given is accounted for before it is called.
+/// Functions that do not look into the members of collections, or account for all that they look
+/// at. Of any other function, all that it is given is accounted for before it is called.
 const SHALLOW: &[&str] = &[
     "array.concat",
     "array.reverse",
@@ -387,8 +387,8 @@ pub(crate) fn call(
         weighs,
         ..
     } = builtin.get();
-    if *weighs {
-        for operand in operands {
+    for operand in operands {
+        if *weighs || matches!(operand, Value::String(_)) {
             context.budget.weigh(operand)?;
         }
     }

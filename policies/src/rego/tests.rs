@@ -441,6 +441,41 @@ fn what_shares_its_parts_is_compared_within_the_limit(#[case] rules: &str) {
     );
 }
 
+/// A hundred thousand times through a text of nearly a mebibyte: without a look at the clock, these
+/// take minutes.
+#[rstest]
+#[case("count(long) < i")]
+#[case("upper(long) == other")]
+#[case("regex.match(`a[^a]b$`, long)")]
+#[case("contains(long, \"ab\")")]
+#[case("indexof(long, \"b\") == i")]
+#[case("endswith(long, other)")]
+#[case("long == other")]
+#[case("long < other")]
+#[case("long in {other, \"a\"}")]
+#[case("{long: 1}[other] == i")]
+#[case("base64.is_valid(long)")]
+#[case("crypto.sha256(long) == other")]
+#[case("time.parse_duration_ns(long) == i")]
+#[case("glob.match(\"*b\", [], long)")]
+fn long_texts_are_looked_at_within_the_limit(#[case] condition: &str) {
+    let source = format!(
+        "package c\nx := [1 | some i in numbers.range(1, 100000); {condition}]\n\
+         ten(t) := concat(\"\", [t | numbers.range(1, 10)[_]])\n\
+         long := ten(ten(ten(ten(ten(\"aaaaaaaa\")))))\n\
+         other := concat(\"\", [substring(long, 0, 799999), \"a\"])"
+    );
+    let mut definition = definition(&source);
+    definition.entrypoint = Some("data.c.x".to_owned());
+    let program = Program::compile(&definition, &[]).unwrap();
+    let found = program.evaluate(Value::Undefined, &request(), limits(300), Powers::default());
+    let code = found.unwrap_err().message().code.to_string();
+    assert!(
+        ["POLICY.TIMEOUT", "POLICY.MEMORY_EXCEEDED"].contains(&code.as_str()),
+        "{code}"
+    );
+}
+
 /// Nothing looks into them.
 #[rstest]
 #[case("x := count(d39)")]

@@ -136,3 +136,51 @@ fn what_files_say_cannot_forge_what_is_printed() {
     );
     assert_eq!(printable("a\n  | b\u{1b}\n"), "a\n  | b\n");
 }
+
+#[test]
+fn names_that_differ_in_case_only_are_two_files() {
+    let root = directory(&[
+        ("a/b/1.0/policy.rego", ALLOWS),
+        (
+            "a/b/1.0/Policy.rego",
+            "package a.b\ndeny contains \"no\" if input.no",
+        ),
+    ]);
+    assert_eq!(start(root).unwrap().policies(), ["a/b@1.0 ok"]);
+    // No address has capital letters.
+    let root = directory(&[
+        ("a/b/1.0/policy.rego", ALLOWS),
+        ("a/B/1.0/policy.rego", ALLOWS),
+    ]);
+    assert!(refused(root).contains("a/B/1.0"));
+}
+
+#[test]
+fn a_manifest_may_have_a_thousand_documents() {
+    let document = |number: u32| {
+        format!(
+            "apiVersion: portcullis.dev/v1alpha1\nkind: ClusterPolicy\nmetadata: {{name: p{number}}}\n\
+             spec:\n  group: a\n  name: p{number}\n  version: \"1\"\n  modules:\n    \
+             p.rego: |\n      package a.p{number}\n      allow := true\n"
+        )
+    };
+    let documents: Vec<String> = (0..1_000).map(document).collect();
+    let root = directory(&[("all.yaml", &documents.join("---\n"))]);
+    assert_eq!(start(root).unwrap().policies().len(), 1_000);
+}
+
+#[test]
+fn what_is_in_force_stays_when_the_directory_becomes_too_large() {
+    let root = with_policy();
+    let path = root.path().to_owned();
+    let mut started = start(root).unwrap();
+    let file = fs::File::create(path.join("a/b/1.0/data.json")).unwrap();
+    file.set_len(1 << 30).unwrap();
+    started.look();
+    assert_eq!(started.policies(), ["a/b@1.0 ok"]);
+    assert!(
+        started.faults()[0].contains("file_too_large"),
+        "{:?}",
+        started.faults()
+    );
+}

@@ -15,6 +15,12 @@ use crate::rego::value::Value;
 /// clock some 30 ns: it costs little, and a deadline is noticed within a millisecond.
 const CLOCK_INTERVAL: u64 = 512;
 
+/// Bytes of a text that are looked at in the time of a step.
+const PART: u64 = 64;
+
+/// A text that is longer than this counts for several steps.
+const LONG: usize = 4096;
+
 /// The size of one value in a collection, with its share of the collection's own.
 pub(crate) const VALUE_SIZE: u64 = 32;
 
@@ -74,6 +80,26 @@ fn is_collection(value: &Value) -> bool {
     matches!(value, Value::Array(_) | Value::Set(_) | Value::Object(_))
 }
 
+/// Whether it takes longer than a step to look at all of a value.
+#[inline]
+pub(super) fn is_heavy(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.len() > LONG,
+        value => is_collection(value),
+    }
+}
+
+/// Members of a collection, or bytes of a text.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(elements) => elements.len(),
+        Value::Set(members) => members.len(),
+        Value::Object(object) => object.len(),
+        _ => 0,
+    }
+}
+
 /// Whether two values are one in memory.
 pub(super) fn is_identical(left: &Value, right: &Value) -> bool {
     match (left, right) {
@@ -117,32 +143,33 @@ impl Budget {
         self.look()
     }
 
-    /// Accounts for comparing a value with others: a step for each of its parts. Returns how many
-    /// these are.
+    /// Accounts for looking at all of a value, as a comparison does: a step for each of its parts.
+    /// Returns how many these are.
     ///
     /// A value can share its parts (`[x, x]`), so that a small one in memory takes time without end
     /// to compare, where nothing looks at the clock. No comparison looks at more than either side
     /// has.
     #[inline]
     pub(crate) fn weigh(&mut self, value: &Value) -> Result<u64> {
-        if is_collection(value) {
-            self.weigh_collection(value)
+        if is_heavy(value) {
+            self.weigh_heavy(value)
         } else {
             Ok(1)
         }
     }
 
-    fn weigh_collection(&mut self, value: &Value) -> Result<u64> {
+    fn weigh_heavy(&mut self, value: &Value) -> Result<u64> {
         let mut weight = 1;
         let mut add = |budget: &mut Self, member: &Value| -> Result<()> {
-            weight += if is_collection(member) {
-                budget.weigh_collection(member)?
-            } else {
-                1
-            };
+            weight += budget.weigh(member)?;
             Ok(())
         };
         match value {
+            Value::String(text) => {
+                let parts = text.len() as u64 / PART;
+                self.steps(parts)?;
+                weight += parts;
+            }
             Value::Array(elements) => {
                 self.steps(elements.len() as u64 + 1)?;
                 elements.iter().try_for_each(|one| add(self, one))?;
@@ -174,13 +201,13 @@ impl Budget {
     /// that costs nothing.
     #[inline]
     pub(crate) fn weigh_pair(&mut self, left: &Value, right: &Value) -> Result<()> {
-        if is_collection(left) && is_collection(right) && !is_identical(left, right) {
-            let members = |value| crate::rego::value::count(value).unwrap_or_default();
-            self.weigh_collection(if members(left) <= members(right) {
+        if is_heavy(left) && is_heavy(right) && !is_identical(left, right) {
+            let lesser = if size(left) <= size(right) {
                 left
             } else {
                 right
-            })?;
+            };
+            self.weigh_heavy(lesser)?;
         }
         Ok(())
     }

@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::{
-    Budget, Error, ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, tree::stored_member,
+    Budget, Error, ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, budget::is_heavy,
+    tree::stored_member,
 };
 use crate::rego::{
     builtins,
@@ -146,7 +147,7 @@ impl<'p, O: Observer> Machine<'p, O> {
         right: &'p Term,
     ) -> Result<Value> {
         if let (Some(left), Some(right)) = (self.peek(left), self.peek(right))
-            && !(value::is_collection(left) && value::is_collection(right))
+            && !(is_heavy(left) && is_heavy(right))
         {
             return Ok(compared(comparison, left, right));
         }
@@ -196,7 +197,7 @@ impl<'p, O: Observer> Machine<'p, O> {
     fn member(&mut self, member: &'p Term, collection: &'p Term) -> Result<Value> {
         if let (Some(member), Some(collection @ Value::Set(_))) =
             (self.peek(member), self.peek(collection))
-            && !value::is_collection(member)
+            && !is_heavy(member)
         {
             return Ok(if is_defined(member) {
                 Value::Bool(value::contains(collection, member))
@@ -295,8 +296,7 @@ impl<'p, O: Observer> Machine<'p, O> {
     /// A key that needs no computing, and that is found at no cost worth accounting for.
     #[inline]
     pub(super) fn key(&self, term: &'p Term) -> Option<&Value> {
-        let is_cheap =
-            |key: &&Value| !value::is_collection(key) || matches!(term, Term::Constant(_));
+        let is_cheap = |key: &&Value| !is_heavy(key) || matches!(term, Term::Constant(_));
         self.simple(term).filter(is_cheap)
     }
 
