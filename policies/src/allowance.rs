@@ -35,6 +35,7 @@ impl Limits {
 
 impl Limits {
     /// The smaller one of each.
+    #[must_use]
     pub fn within(self, most: Self) -> Self {
         Self {
             timeout: self.timeout.min(most.timeout),
