@@ -18,6 +18,8 @@ const NAMES: [[&str; 3]; 2] = [["x", "y", "z"], ["p", "q", "r"]];
 #[derive(Clone, Debug)]
 pub(super) enum Change {
     ApplyPolicy(u8, i64, Draft),
+    /// The same policy with other labels.
+    Relabel(u8),
     DeletePolicy(u8),
     /// Keeps the objects of these bits.
     RetainPolicies(u8),
@@ -54,7 +56,7 @@ fn namespace() -> impl Strategy<Value = &'static str> {
 
 fn address() -> impl Strategy<Value = Address> {
     let scope = prop_oneof![
-        2 => Just(Scope::Cluster),
+        3 => Just(Scope::Cluster),
         1 => namespace().prop_map(|name| Scope::Namespace(name.to_owned())),
     ];
     (scope, 0..3_usize).prop_map(|(scope, name)| {
@@ -85,7 +87,11 @@ fn draft() -> impl Strategy<Value = Draft> {
         1 => Just(Nature::Broken),
     ];
     (
-        (address(), nature, proptest::option::of(address())),
+        (
+            address(),
+            nature,
+            proptest::option::weighted(0.6, address()),
+        ),
         (any::<bool>(), any::<bool>(), any::<bool>()),
         proptest::option::weighted(0.7, admission()),
     )
@@ -119,7 +125,7 @@ fn any_lock() -> impl Strategy<Value = Lock> {
     ];
     let target = prop_oneof![
         2 => Just(Target::All),
-        1 => Just(Target::Selector(gold)),
+        2 => Just(Target::Selector(gold)),
         1 => address().prop_map(|address| Target::Policy {
             group: "a".to_owned(),
             name: Some(address.name().to_owned()),
@@ -151,6 +157,7 @@ pub(super) fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         8 => (0..OBJECTS, 0..3_i64, draft())
             .prop_map(|(object, created, draft)| Change::ApplyPolicy(object, created, draft)),
+        3 => (0..OBJECTS).prop_map(Change::Relabel),
         2 => (0..OBJECTS).prop_map(Change::DeletePolicy),
         1 => any::<u8>().prop_map(Change::RetainPolicies),
         4 => any_lock().prop_map(Change::ApplyLock),
@@ -199,6 +206,18 @@ impl Change {
     /// cache's lock.
     pub(super) fn ready(self, snapshot: &Snapshot, plain: &Plain) -> Ready {
         match self {
+            Self::Relabel(object) => {
+                let mut held = plain.policies.iter();
+                match held.find(|held| held.key == policy_key(object)) {
+                    None => Ready::Other(Self::DeletePolicy(object)),
+                    Some(held) => {
+                        let draft = held.made.draft.clone();
+                        let is_gold = !draft.is_gold;
+                        let draft = Draft { is_gold, ..draft };
+                        Self::ApplyPolicy(object, held.created, draft).ready(snapshot, plain)
+                    }
+                }
+            }
             Self::ApplyPolicy(object, created, draft) => {
                 let applied = Object {
                     key: policy_key(object),
@@ -225,7 +244,9 @@ impl Ready {
             Self::Other(change) => change,
         };
         match change {
-            Change::ApplyPolicy(..) => unreachable!("a policy is compiled first"),
+            Change::ApplyPolicy(..) | Change::Relabel(_) => {
+                unreachable!("a policy is compiled first")
+            }
             Change::DeletePolicy(object) => {
                 plain.policies.retain(|held| held.key != policy_key(object));
                 state.delete_policy(&policy_key(object));
