@@ -22,6 +22,9 @@ use tempfile::TempDir;
 
 static ROOM: LazyLock<TempDir> = LazyLock::new(|| TempDir::new().expect("there is room"));
 
+/// The kinds that are files: our own, and those of archives.
+const FILES: [u8; 3] = *b"-07";
+
 struct Part<'t> {
     kind: u8,
     path: &'t str,
@@ -104,7 +107,9 @@ fn load(data: &[&Path], bundles: &[&Path]) -> Result<Loaded, Vec<Diagnostic>> {
 
 /// The roots of the one manifest.
 fn roots(parts: &[Part<'_>]) -> Option<Vec<String>> {
-    let manifest = parts.iter().find(|part| part.path.ends_with(".manifest"))?;
+    let is_file = |part: &&Part<'_>| FILES.contains(&part.kind);
+    let mut files = parts.iter().filter(is_file);
+    let manifest = files.find(|part| part.path.ends_with(".manifest"))?;
     let manifest: Json = serde_json::from_slice(manifest.content).ok()?;
     let roots = manifest.get("roots")?.as_array()?;
     let root = |root: &Json| Some(root.as_str()?.trim_matches('/').to_owned());
