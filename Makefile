@@ -24,7 +24,7 @@ IMAGE := dist/portcullis-$(VERSION).tar
 WITHOUT_CLUSTER := --workspace --exclude portcullis-e2e --locked
 
 # What `make differential` compares with OPA: the same seed gives the same policies. It runs for
-# SECONDS, as does each target of `make fuzz`, or for CASES policies.
+# SECONDS, or for CASES policies.
 SEED ?= 1
 SECONDS ?= 300
 CASES ?=
@@ -32,6 +32,10 @@ CASES ?=
 # As many as take about five minutes. A number and not a time, so that a faster machine does not
 # fail on policies that nobody has looked at.
 CASES_OF_TEST := 120000
+
+# How long `make fuzz` runs in all, and which targets; all where none is named.
+TIME ?= 10m
+TARGETS ?=
 
 # Each shipped policy is tested as it is served: alone, with its `data.json` at the root of `data`.
 LIBRARY := $(sort $(wildcard policies/library/*/*/*))
@@ -80,11 +84,19 @@ library: opa ## test the shipped policies and the shared modules with OPA
 	test -z "$$(opa fmt --list policies/library policies/lib)"
 
 .PHONY: fuzz
-fuzz: $(CACHE)/tools/bin/cargo-fuzz ## fuzz the Rego compiler, each target for SECONDS; see policies/fuzz
+fuzz: $(CACHE)/tools/bin/cargo-fuzz ## fuzz compiler, executor and readers for TIME in all, on from the last time; see e2e/fuzz
 	module=$(opa_module); \
 	cargo run --locked -q -p portcullis-policies --example seeds -- \
-		policies/fuzz/corpus "$$module/v1/test/cases/testdata" policies/library
-	SECONDS_EACH=$(SECONDS) policies/fuzz/run
+		$(CACHE)/fuzz/seeds "$$module/v1/test/cases/testdata" policies/library
+	e2e/fuzz/run long $(TIME) $(TARGETS)
+
+.PHONY: fuzz-short
+fuzz-short: $(CACHE)/tools/bin/cargo-fuzz ## a bounded number of runs of each fuzz target, always the same
+	e2e/fuzz/run short
+
+.PHONY: asan
+asan: tools ## the tests of `policies` under AddressSanitizer
+	policies/asan
 
 .PHONY: conformance
 conformance: ## OPA's own suites on our Rego: equal, refused or different; more cases from CONFORMANCE_EXTRA
@@ -106,6 +118,7 @@ test: tools opa ## everything, the end-to-end tests on a real cluster included
 	$(MAKE) --no-print-directory library
 	$(MAKE) --no-print-directory conformance
 	$(MAKE) --no-print-directory differential CASES=$(CASES_OF_TEST)
+	$(MAKE) --no-print-directory fuzz-short
 	$(MAKE) --no-print-directory e2e
 
 .PHONY: e2e
@@ -115,6 +128,8 @@ e2e: tools ## the end-to-end tests; on the cluster of E2E_KUBECONFIG if that is 
 .PHONY: lint
 lint: tools helm ## formats, lints, dependencies, scripts, the chart, and whether generated files are up to date
 	cargo fmt --all --check
+	cargo fmt --check --manifest-path e2e/fuzz/Cargo.toml
+	cargo metadata --locked --format-version 1 --manifest-path e2e/fuzz/Cargo.toml >/dev/null
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --document-private-items
 	cargo deny --locked check bans licenses sources

@@ -1,12 +1,12 @@
-//! Writes the seeds of the fuzz targets of `policies/fuzz`.
+//! Writes seeds of the fuzz targets of `e2e/fuzz` that read Rego.
 //!
 //! ```text
 //! seeds CORPUS PATH…
 //! ```
 //!
 //! Below each path, every YAML suite of OPA's and every Rego file gives seeds for the targets `lex`,
-//! `parse`, `compile` and `json`, each in a folder of that name below `CORPUS`, in the format that
-//! the target reads. The targets mutate small inputs faster, so large ones are left out.
+//! `parse`, `compile`, `execute` and `json`, each in a folder of that name below `CORPUS`, in the
+//! format that the target reads. The targets mutate small inputs faster, so large ones are left out.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -106,7 +106,9 @@ impl Seeds {
         self.write("parse", Some(version + 4), &case.query)?;
         let mut parts = vec![&*data, &*input, &*case.query];
         parts.extend(modules.iter().map(String::as_str));
-        self.write("compile", Some(version), &parts.join("\0"))
+        let whole = parts.join("\0");
+        self.write("compile", Some(version), &whole)?;
+        self.write("execute", Some(version), &whole)
     }
 
     fn write(&mut self, target: &str, flags: Option<u8>, text: &str) -> Result<()> {

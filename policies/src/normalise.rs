@@ -24,7 +24,7 @@ use member::{Member, members};
 const MAX_MESSAGES: usize = 100;
 
 /// Names of rules that are read in an entrypoint's document.
-pub(crate) const DIALECT: [&str; 7] = [
+pub const DIALECT: [&str; 7] = [
     "allow",
     "allowed",
     "deny",
@@ -36,20 +36,23 @@ pub(crate) const DIALECT: [&str; 7] = [
 
 /// What an entrypoint defines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Rules {
+pub struct Rules {
     /// The rule that the entrypoint names, where its value is read as that rule's.
-    pub(crate) only: Option<String>,
+    pub only: Option<String>,
     /// The rules of [`DIALECT`] that the entrypoint's package defines. `None` where the document
     /// is one rule's value, whose keys say what it defines.
-    pub(crate) defined: Option<BTreeSet<String>>,
+    pub defined: Option<BTreeSet<String>>,
 }
 
 /// How a document is read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reading<'a> {
-    pub(crate) point: Point,
-    pub(crate) rules: &'a Rules,
-    pub(crate) settings: DecisionSettings,
+pub struct Reading<'a> {
+    /// The door, which says what code a denial has.
+    pub point: Point,
+    /// What the entrypoint defines.
+    pub rules: &'a Rules,
+    /// What the policy's author set.
+    pub settings: DecisionSettings,
 }
 
 /// What was found in a document.
@@ -63,7 +66,7 @@ struct Findings {
 }
 
 /// Reads a document as a judgement.
-pub(crate) fn normalise(document: Value, reading: &Reading<'_>) -> Judgement {
+pub fn normalise(document: Value, reading: &Reading<'_>) -> Judgement {
     let mut findings = Findings::default();
     let wrapped = wrap(&document, reading.rules);
     let permits = match &wrapped {

@@ -4,6 +4,7 @@ mod actions;
 mod cache;
 mod imports;
 mod locks;
+mod model;
 mod outside;
 mod selection;
 

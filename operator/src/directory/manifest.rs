@@ -29,8 +29,8 @@ impl Source<'_> {
     }
 }
 
-/// Reads all documents of a file. `file` is its path in the directory.
-pub(super) fn read(file: &str, text: &str) -> Reading {
+/// Reads all documents of a file. `file` is its path in the directory, for messages.
+pub fn read(file: &str, text: &str) -> Reading {
     let nodes = match document::read(text) {
         Ok(nodes) => nodes,
         Err(fault) => return Reading::lost(unreadable(file, text, fault)),

@@ -145,10 +145,8 @@ fn directory(root: &str, ignore: &Ignore) -> Result<Files> {
 /// Whether a file of this name is a part of a bundle.
 fn is_of_bundle(name: &str) -> bool {
     is_rego(name)
-        || matches!(
-            name,
-            "data.json" | "data.yaml" | "data.yml" | MANIFEST | PATCH
-        )
+        || name.ends_with(MANIFEST)
+        || matches!(name, "data.json" | "data.yaml" | "data.yml" | PATCH)
 }
 
 fn is_rego(name: &str) -> bool {
@@ -157,6 +155,7 @@ fn is_rego(name: &str) -> bool {
         .is_some_and(|extension| extension == "rego")
 }
 
+/// What the name of a manifest ends in: as in OPA, another name may end so too.
 const MANIFEST: &str = ".manifest";
 const PATCH: &str = "patch.json";
 
@@ -171,7 +170,7 @@ pub(super) fn read(files: Files, root: &str, version: RegoVersion) -> Result<Bun
     let mut manifest: Option<String> = None;
     for (path, content) in files {
         let name = path.rsplit('/').next().unwrap_or_default();
-        if !is_of_bundle(name) && !path.ends_with(MANIFEST) {
+        if !is_of_bundle(name) {
             continue;
         }
         if name == PATCH {
@@ -181,7 +180,7 @@ pub(super) fn read(files: Files, root: &str, version: RegoVersion) -> Result<Bun
         let content = text(&path, content)?;
         if is_rego(name) {
             modules.push((path, content));
-        } else if path.ends_with(MANIFEST) {
+        } else if name.ends_with(MANIFEST) {
             if let Some(other) = manifest.replace(path.clone()) {
                 return Err(fault(format!(
                     "bundle contains multiple manifest files: \"{other}\" and \"{path}\""

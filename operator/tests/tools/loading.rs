@@ -36,6 +36,8 @@ const FILES: &[(&str, &str)] = &[
     ("m/p.rego", "package p\nq := 1"),
     ("outside/.manifest", r#"{"roots": ["foo"]}"#),
     ("outside/bar/data.json", r#"{"c": 3}"#),
+    ("named/of-it.manifest", r#"{"roots": ["foo"]}"#),
+    ("named/bar/data.json", r#"{"c": 3}"#),
     ("module/.manifest", r#"{"roots": ["foo"]}"#),
     ("module/p.rego", "package p\nq := 1"),
     ("deep/.manifest", r#"{"roots": ["bar/baz"]}"#),
@@ -183,6 +185,7 @@ fn data_is_where_opa_puts_it(#[case] arguments: &[&str]) {
 #[case(&["-d", "conflict"], false)]
 #[case(&["-d", "broken.tar.gz"], false)]
 #[case(&["-b", "outside"], false)]
+#[case(&["-b", "named"], false)]
 #[case(&["-b", "module"], false)]
 #[case(&["-b", "overlap"], false)]
 #[case(&["-b", "v7"], false)]

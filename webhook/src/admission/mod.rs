@@ -15,7 +15,7 @@ use std::time::Duration;
 use axum::{
     Json, Router,
     body::Body,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::{Method, Uri},
     response::{IntoResponse as _, Response},
     routing::post,
@@ -47,13 +47,15 @@ pub fn admission_router(doors: Doors) -> Router {
 
 async fn admit(
     State(doors): State<Doors>,
-    Path((owner, failure)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
     method: Method,
     uri: Uri,
     parameters: Parameters,
     body: Body,
 ) -> Result<Response, Problem> {
-    let Some(route) = route_of(&owner, &failure) else {
+    // One that is not UTF-8 is as unknown as any other.
+    let path = path.as_ref().ok();
+    let Some(route) = path.and_then(|Path((owner, failure))| route_of(owner, failure)) else {
         return Err(routes::unknown(method, uri).await);
     };
     let question = Question::new(Point::Admission, Headers::default(), timeout(&parameters)?);

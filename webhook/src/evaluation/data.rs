@@ -10,8 +10,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{
     Json,
     body::Body,
-    extract::{Path, State},
-    http::HeaderMap,
+    extract::{FromRequestParts, Path, State},
+    http::{HeaderMap, request::Parts},
 };
 use portcullis_policies::{
     Address, Document, Entry, Input, Interest, Point, Scope, Snapshot, Timestamp, text::clean,
@@ -60,6 +60,20 @@ const INPUT_MISSING: Warning = Warning {
     message: "'input' key missing from the request",
 };
 
+/// The path that follows `/v1/data/`.
+#[derive(Debug)]
+pub(super) struct Asked(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::from_request_parts(parts, state).await;
+        path.map(|Path(path)| Self(path))
+            .map_err(|_| Problem::policy_not_found("the path is not UTF-8"))
+    }
+}
+
 /// A document that OPA's client asks for.
 struct Query {
     entry: Option<Arc<Entry>>,
@@ -105,7 +119,7 @@ struct Query {
 )]
 pub(super) async fn get(
     State(doors): State<Doors>,
-    Path(path): Path<String>,
+    Asked(path): Asked,
     parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<Json<DataAnswer>, Problem> {
@@ -168,7 +182,7 @@ pub(super) async fn get(
 )]
 pub(super) async fn post(
     State(doors): State<Doors>,
-    Path(path): Path<String>,
+    Asked(path): Asked,
     parameters: Parameters,
     headers: HeaderMap,
     body: Body,

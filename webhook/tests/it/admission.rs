@@ -390,6 +390,7 @@ async fn refuses_an_unreadable_timeout(#[case] query: &str) {
 #[rstest]
 #[case("POST", "/admission/cluster/never", 404, "REQUEST.UNKNOWN_ROUTE")]
 #[case("POST", "/admission/team/fail", 404, "REQUEST.UNKNOWN_ROUTE")]
+#[case("POST", "/admission/cluster/%b7", 404, "REQUEST.UNKNOWN_ROUTE")]
 #[case("POST", "/admission/cluster", 404, "REQUEST.UNKNOWN_ROUTE")]
 #[case("POST", "/", 404, "REQUEST.UNKNOWN_ROUTE")]
 #[case("GET", "/admission/cluster/fail", 405, "REQUEST.METHOD_NOT_ALLOWED")]

@@ -294,6 +294,9 @@ async fn a_body_over_the_limit_is_refused() {
     "REQUEST.UNKNOWN_ROUTE"
 )]
 #[case("GET", "/admission/cluster/fail", 404, "REQUEST.UNKNOWN_ROUTE")]
+#[case("GET", "/policy/tasks/%b7/1.0/evaluation", 404, "POLICY.NOT_FOUND")]
+#[case("GET", "/v1/data/tasks/%b7", 404, "POLICY.NOT_FOUND")]
+#[case("POST", "/v1/data/tasks/%b7", 404, "POLICY.NOT_FOUND")]
 #[case("PUT", EVALUATION, 405, "REQUEST.METHOD_NOT_ALLOWED")]
 #[case(
     "GET",

@@ -105,6 +105,8 @@ impl Access {
                     kept.into()
                 }
                 (Some(_), None) => Value::new_array(),
+                // A decimal, which is no array.
+                (None, _) if value::kind(value) == value::Kind::Number => Value::from(0_u64),
                 (None, _) => value.clone(),
             },
         }

@@ -170,6 +170,18 @@ fn reads_what_is_looked_at(#[case] access: Access, #[case] expected: &str) {
     assert_eq!(value, Ok(expected.to_owned()));
 }
 
+/// A decimal has elements within, and no elements.
+#[rstest]
+#[case("0.10")]
+#[case("0.33333333333333333334")]
+#[case("22222222222.2199999999")]
+fn of_a_number_the_type_is_left(#[case] text: &str) {
+    let nothing = Access::default();
+    let whole = read(text).expect("JSON");
+    let part = read_parts(text.as_bytes(), &nothing).expect("JSON");
+    assert_eq!(part, nothing.prune(&whole));
+}
+
 fn parts<const N: usize>(keys: [(&str, Access); N]) -> Access {
     let keys = keys.map(|(key, access)| (key.into(), access)).into();
     Access::Parts { keys, each: None }
