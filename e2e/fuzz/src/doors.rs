@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
 use portcullis_policies::{
-    Action, Address, Admission, Cache, Definition, Effect, FailurePolicy, Lock, Object, ObjectKey,
-    Operation, Points, Policy, Reach, ResourceRule, Scope, Target, Timestamp,
+    Action, Address, Admission, Cache, Definition, Effect, FailurePolicy, Limits, Lock, Object,
+    ObjectKey, Operation, Points, Policy, Reach, ResourceRule, Scope, Target, Timestamp,
 };
 use portcullis_webhook::{
     Caller, DoorSettings, Doors, Evaluators, LockFault, LockKeeper, LockRequest, Readiness,
@@ -260,7 +260,10 @@ fn object(address: Address, source: &str, judged: Option<Match<'_>>) -> Object {
     let definition = Definition {
         admission,
         // Longer than an input of the fuzzer takes, whatever else the machine does.
-        timeout: Duration::from_secs(60),
+        limits: Limits {
+            timeout: Duration::from_secs(60),
+            ..Limits::MAX
+        },
         ..Definition::new(address, &source)
     };
     let kind = match definition.address.scope() {

@@ -2,17 +2,15 @@
 //! a lock that refuses is never lost in silence, and JSON says the same as YAML.
 #![no_main]
 
-use std::sync::Arc;
-
 use libfuzzer_sys::fuzz_target;
 use portcullis_fuzz::decisions::decide;
 use portcullis_fuzz::faults::check_diagnostic;
 use portcullis_fuzz::rego::let_builtins_panic;
 use portcullis_operator::convert::Draft;
 use portcullis_operator::directory::{Item, Reading, document, read_manifests};
-use portcullis_policies::outside::Nothing;
 use portcullis_policies::{
-    Action, Diagnostic, Document, Effect, Entry, FailurePolicy, Headers, Input, Outcome, Point,
+    Action, Allowance, Diagnostic, Document, Effect, Entry, FailurePolicy, Headers, Input, Outcome,
+    Point,
 };
 
 const FILE: &str = "fuzz.yaml";
@@ -34,8 +32,8 @@ fn check_places<'d>(diagnostics: impl IntoIterator<Item = &'d Diagnostic>, text:
 
 fn check_policy(draft: &Draft, text: &str) {
     check_places(draft.faults.iter().flat_map(|faults| faults.iter()), text);
-    let object = draft.clone().compile(&|_| None, Arc::new(Nothing));
-    let again = draft.clone().compile(&|_| None, Arc::new(Nothing));
+    let object = draft.clone().compile(&|_| None, Allowance::default());
+    let again = draft.clone().compile(&|_| None, Allowance::default());
     assert_eq!(object.key, draft.key);
     assert_eq!(object.policy.digest(), again.policy.digest());
     let faults = object.policy.faults();

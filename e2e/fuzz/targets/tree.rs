@@ -12,14 +12,12 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use portcullis_fuzz::decisions::decide;
 use portcullis_fuzz::rego::let_builtins_panic;
 use portcullis_operator::directory::{Loader, LockStore, Tree};
-use portcullis_policies::outside::Nothing;
-use portcullis_policies::{Cache, Document, Headers, Input, Point};
+use portcullis_policies::{Allowance, Cache, Document, Headers, Input, Point};
 use tempfile::TempDir;
 
 /// What stands in files beside the directory.
@@ -133,7 +131,7 @@ fuzz_target!(|text: &str| {
         root: root.clone(),
         except: Some(root.join("locks")),
     };
-    let started = Loader::start(tree.clone(), Arc::new(Nothing), &|_, _| {});
+    let started = Loader::start(tree.clone(), Allowance::default(), &|_, _| {});
     let mut loader = match started {
         Ok(loader) => loader,
         Err(fault) => {

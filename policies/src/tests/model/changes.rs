@@ -7,7 +7,6 @@ use super::{
     plain::{Draft, Made, Nature},
     *,
 };
-use crate::outside::Nothing;
 
 /// Objects that may hold policies.
 const OBJECTS: u8 = 8;
@@ -194,11 +193,18 @@ pub(super) fn compile(draft: &Draft, snapshot: &Snapshot) -> Arc<Policy> {
         importable: draft.importable,
         guardrail: draft.guardrail,
         // However busy the machine is.
-        timeout: Duration::from_mins(1),
+        limits: Limits {
+            timeout: Duration::from_mins(1),
+            ..Limits::MAX
+        },
         ..Definition::new(draft.address.clone(), &format!("package {package}\n{body}"))
     };
     let find = |address: &Address| snapshot.policy(address);
-    Arc::new(Policy::compile_within(definition, &find, Arc::new(Nothing)))
+    Arc::new(Policy::compile_within(
+        definition,
+        &find,
+        Allowance::default(),
+    ))
 }
 
 impl Change {
