@@ -60,7 +60,7 @@ use super::{
     check::signatures,
     execute::{Error, ErrorKind, VALUE_SIZE},
     plan::ir::Operation,
-    value::{self, Kind, Value, arithmetic},
+    value::{self, Kind, Value, arithmetic, number, text},
 };
 
 /// A builtin function, by its place in the table.
@@ -148,12 +148,13 @@ impl Context<'_, '_> {
 
 impl Context<'_, '_> {
     /// Accounts for the text of a value before it is written. A part that is shared is written
-    /// each time, so that a small value in memory can have a text without end.
+    /// each time, so that a small value in memory can have a text without end; and what has to be
+    /// escaped is longer than it is.
     fn charge_text(&mut self, value: &Value) -> Result<()> {
         let mut open = vec![value];
         while let Some(value) = open.pop() {
             match value {
-                Value::String(text) => self.charge_bytes(text.len())?,
+                Value::String(text) => self.charge_bytes(text::longest(text))?,
                 Value::Object(object) => {
                     self.charge_members(2 * object.len())?;
                     open.extend(object.iter().flat_map(|(key, value)| [key, value]));
@@ -162,10 +163,13 @@ impl Context<'_, '_> {
                     self.charge_members(set.len())?;
                     open.extend(set.iter());
                 }
-                Value::Array(elements) => {
-                    self.charge_members(elements.len())?;
-                    open.extend(elements.iter());
-                }
+                Value::Array(_) | Value::Number(_) => match value::elements(value) {
+                    Some(elements) => {
+                        self.charge_members(elements.len())?;
+                        open.extend(elements);
+                    }
+                    None => self.budget.charge(number::length(value))?,
+                },
                 _ => {}
             }
         }
@@ -347,6 +351,9 @@ pub fn is_compiled(name: &str) -> bool {
     refused::COMPILED.contains(&name)
 }
 
+/// Bytes from which on a text is long: to look at all of it takes longer than to look at the clock.
+const LONG: usize = 4096;
+
 /// Calls a function.
 pub(crate) fn call(
     builtin: BuiltinId,
@@ -358,6 +365,14 @@ pub(crate) fn call(
         implementation,
         ..
     } = builtin.get();
+    for operand in operands {
+        // Nearly every function looks at all of its texts.
+        if let Value::String(text) = operand
+            && text.len() > LONG
+        {
+            context.budget.steps(text.len() as u64 / 64)?;
+        }
+    }
     match implementation {
         Implementation::Ours(function) | Implementation::Powered(_, function) => {
             function(context, operands)
@@ -400,6 +415,7 @@ pub(crate) fn size(value: &Value) -> u64 {
         Value::Array(elements) => VALUE_SIZE * elements.len() as u64,
         Value::Set(members) => 2 * VALUE_SIZE * members.len() as u64,
         Value::Object(object) => 3 * VALUE_SIZE * object.len() as u64,
+        Value::Number(_) => number::length(value),
         _ => 0,
     }
 }
@@ -428,7 +444,7 @@ fn string(operands: &[Value], at: usize) -> Result<&str> {
 /// An operand that is an integer of 64 bits.
 fn integer(operands: &[Value], at: usize) -> Result<i64> {
     let operand = &operands[at];
-    match value::number::as_i64(operand) {
+    match number::as_i64(operand) {
         Some(integer) => Ok(integer),
         None if value::kind(operand) == Kind::Number => Err(Fault::Type(format!(
             "operand {} must be integer number but got floating-point number",

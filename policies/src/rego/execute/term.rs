@@ -9,7 +9,7 @@ use super::{ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, tree::stored
 use crate::rego::{
     builtins,
     plan::ir::{Call, Callee, Comparison, Comprehension, Head, Operation, Reference, Source, Term},
-    value::{self, Value, arithmetic, is_defined},
+    value::{self, Value, arithmetic, is_defined, number},
 };
 
 /// What a path leads to where there is nothing.
@@ -145,9 +145,16 @@ impl<'p, O: Observer> Machine<'p, O> {
             self.charge_members(first.len() + second.len())?;
         }
         match arithmetic::operate(operation, &left, &right) {
-            Ok(value) => Ok(value),
-            Err(_) if !self.strict => Ok(Value::Undefined),
-            Err(fault) => Err(builtins::error(builtins::operator(operation), &fault.into()).into()),
+            Ok(value) => {
+                self.budget.charge(number::length(&value))?;
+                Ok(value)
+            }
+            Err(fault) => match builtins::Fault::from(fault) {
+                // OPA has a number there, so that undefined would be another answer.
+                builtins::Fault::Ends(error) => Err(error),
+                _ if !self.strict => Ok(Value::Undefined),
+                fault => Err(builtins::error(builtins::operator(operation), &fault).into()),
+            },
         }
     }
 
