@@ -250,10 +250,9 @@ fn unification_in_a_chain() {
 /// OPA has the number. Without one, `not` would turn what is missing into a permission.
 #[test]
 fn a_number_that_cannot_be_held_is_an_error() {
-    let squares: String = (0..10)
-        .map(|i| format!("n{} := n{i} * n{i}\n", i + 1))
-        .collect();
-    let module = format!("package a\nn0 := 12345678901234567890\n{squares}p if not n10 > 0\n");
+    let squares = (0..10).map(|i| format!("n{} := n{i} * n{i}", i + 1));
+    let squares = squares.collect::<Vec<_>>().join("\n");
+    let module = format!("package a\nn0 := 12345678901234567890\n{squares}\np if not n10 > 0\n");
     let plan = plan(Version::V1, &[&module], "data.a.p", Options::default());
     let plan = plan
         .map_err(|(_, faults)| faults)
