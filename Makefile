@@ -111,6 +111,11 @@ differential: ## compare our Rego with OPA itself on generated policies: SEED, S
 		--oracle $(CACHE)/bin/rego-oracle --suites "$$module/v1/test/cases/testdata" \
 		--seed $(SEED) $(if $(CASES),--cases $(CASES),--seconds $(SECONDS))
 
+.PHONY: hostile
+hostile: ## ask the corpus of hostile policies and inputs of one `portcullis serve`; options in HOSTILE_OPTIONS
+	cargo build --locked --release -p portcullis-operator --bin portcullis
+	cargo run --locked --release -q -p portcullis-e2e --bin hostile -- $(HOSTILE_OPTIONS)
+
 .PHONY: test
 test: tools opa ## everything, the end-to-end tests on a real cluster included
 	cargo nextest run $(WITHOUT_CLUSTER)

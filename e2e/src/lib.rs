@@ -17,6 +17,7 @@
 //! | [`replicas`] | our own processes: their Pods, logs, metrics and ends |
 //! | [`toolbox`], [`sidecar`], [`local`] | asking over HTTP, from a Pod and from this machine |
 //! | [`console`] | the commands that a document shows |
+//! | [`hostile`] | hostile policies and inputs, of which no cluster is needed |
 //! | [`diagnosis`] | what is worth knowing when a test fails |
 //!
 //! `make e2e` brings a cluster up and runs the tests; `E2E_KUBECONFIG` names another one. Without a
@@ -26,6 +27,7 @@ pub mod admissions;
 pub mod cluster;
 pub mod console;
 pub mod diagnosis;
+pub mod hostile;
 pub mod installation;
 pub mod local;
 pub mod manifests;

@@ -20,7 +20,8 @@ use crate::{
 /// A running `portcullis serve`; ends when it is dropped.
 #[derive(Debug)]
 pub struct Local {
-    url: String,
+    address: String,
+    admin: String,
     process: Child,
     directory: TempDir,
 }
@@ -35,6 +36,12 @@ impl Local {
             // JSON is YAML.
             std::fs::write(served.join(format!("{number}.yaml")), manifest.to_string())?;
         }
+        Self::start(directory, Some(&served)).await
+    }
+
+    /// Serves the folder `served` of a directory, which is kept as long as the process runs.
+    pub async fn serve_directory(directory: TempDir) -> Result<Self> {
+        let served = directory.path().join("served");
         Self::start(directory, Some(&served)).await
     }
 
@@ -59,14 +66,15 @@ impl Local {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot run {}", binary.display()))?;
-        let url = format!("http://{address}");
         let local = Self {
-            url,
+            address,
+            admin,
             process,
             directory,
         };
         until("`portcullis serve` is ready", MINUTE, async || {
-            let answer = Ask::get(&local.url("/readiness")).ask().await?;
+            let answer = Ask::get(&local.url("/readiness")).ask().await;
+            let answer = answer.with_context(|| format!("its log: {}", local.log()))?;
             ensure!(answer.status == 200, "{answer:?}; its log: {}", local.log());
             Ok(())
         })
@@ -76,7 +84,17 @@ impl Local {
 
     /// The URL of a path.
     pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.url)
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Where it answers evaluations: `127.0.0.1:12345`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Where it answers the administrator.
+    pub fn admin(&self) -> &str {
+        &self.admin
     }
 
     /// Asks it with a body.

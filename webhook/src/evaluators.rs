@@ -36,6 +36,10 @@ const STACK_BYTES: usize = 64 << 20;
 /// seconds: whoever would stand further back is better refused at once.
 const WAITING_PER_THREAD: usize = 256;
 
+/// Threads of a small machine. One is left to admissions: two evaluations that use up all of their
+/// time leave one thread to the others, which takes turns with them on the processors.
+const FEWEST: usize = 4;
+
 /// Threads with large stacks and a bounded queue. Cheap to clone; the threads end with the last
 /// clone.
 #[derive(Clone)]
@@ -110,9 +114,10 @@ impl Evaluators {
         Self(Arc::new(Pool { shared }))
     }
 
-    /// As many threads as the machine can run at once.
+    /// As many threads as the machine can run at once, and at least [`FEWEST`].
     pub fn for_this_machine() -> Self {
-        Self::new(std::thread::available_parallelism().map_or(2, NonZero::get))
+        let cores = std::thread::available_parallelism().map_or(FEWEST, NonZero::get);
+        Self::new(cores.max(FEWEST))
     }
 
     /// Runs a job and waits for its answer until `deadline`.

@@ -45,7 +45,7 @@ pub struct Arguments {
     #[arg(long, default_value = "policies", env = "PORTCULLIS_REPOSITORY")]
     pub repository: String,
 
-    /// Threads that evaluate [default: one a processor].
+    /// Threads that evaluate [default: one a processor, and at least 4].
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
 

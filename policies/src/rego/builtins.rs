@@ -60,7 +60,7 @@ use super::{
     check::signatures,
     execute::{Error, ErrorKind, VALUE_SIZE},
     plan::ir::Operation,
-    value::{self, Kind, Value, arithmetic},
+    value::{self, Kind, Value, arithmetic, number, text},
 };
 
 /// A builtin function, by its place in the table.
@@ -148,12 +148,13 @@ impl Context<'_, '_> {
 
 impl Context<'_, '_> {
     /// Accounts for the text of a value before it is written. A part that is shared is written
-    /// each time, so that a small value in memory can have a text without end.
+    /// each time, so that a small value in memory can have a text without end; and what has to be
+    /// escaped is longer than it is.
     fn charge_text(&mut self, value: &Value) -> Result<()> {
         let mut open = vec![value];
         while let Some(value) = open.pop() {
             match value {
-                Value::String(text) => self.charge_bytes(text.len())?,
+                Value::String(text) => self.charge_bytes(text::longest(text))?,
                 Value::Object(object) => {
                     self.charge_members(2 * object.len())?;
                     open.extend(object.iter().flat_map(|(key, value)| [key, value]));
@@ -162,10 +163,13 @@ impl Context<'_, '_> {
                     self.charge_members(set.len())?;
                     open.extend(set.iter());
                 }
-                Value::Array(elements) => {
-                    self.charge_members(elements.len())?;
-                    open.extend(elements.iter());
-                }
+                Value::Array(_) | Value::Number(_) => match value::elements(value) {
+                    Some(elements) => {
+                        self.charge_members(elements.len())?;
+                        open.extend(elements);
+                    }
+                    None => self.budget.charge(number::length(value))?,
+                },
                 _ => {}
             }
         }
@@ -434,6 +438,7 @@ pub(crate) fn size(value: &Value) -> u64 {
         Value::Array(elements) => VALUE_SIZE * elements.len() as u64,
         Value::Set(members) => 2 * VALUE_SIZE * members.len() as u64,
         Value::Object(object) => 3 * VALUE_SIZE * object.len() as u64,
+        Value::Number(_) => number::length(value),
         _ => 0,
     }
 }
@@ -462,7 +467,7 @@ fn string(operands: &[Value], at: usize) -> Result<&str> {
 /// An operand that is an integer of 64 bits.
 fn integer(operands: &[Value], at: usize) -> Result<i64> {
     let operand = &operands[at];
-    match value::number::as_i64(operand) {
+    match number::as_i64(operand) {
         Some(integer) => Ok(integer),
         None if value::kind(operand) == Kind::Number => Err(Fault::Type(format!(
             "operand {} must be integer number but got floating-point number",

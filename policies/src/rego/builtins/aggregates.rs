@@ -66,8 +66,11 @@ fn is_true(value: &Value) -> bool {
     matches!(value, Value::Bool(true))
 }
 
+/// Bits of the one with which OPA begins a product.
+const BITS: u32 = 53;
+
 /// Exact if all members are integers, and otherwise in floats from the beginning: sums in those of
-/// 64 bits, and products in 53, because OPA begins with a one of so many.
+/// 64 bits, and products in [`BITS`].
 fn fold(
     context: &mut Context<'_, '_>,
     operands: &[Value],
@@ -89,22 +92,31 @@ fn fold(
     {
         let mut result = start;
         for member in members {
+            context.budget.step()?;
             result = arithmetic::operate(operation, &result, member)?;
         }
         return Ok(result);
     }
-    let floats = members.into_iter().filter_map(Decimal::of);
-    let floats = floats.map(|decimal| Float::nearest(&decimal));
-    let result = match operation {
-        Operation::Multiply => {
-            const BITS: u32 = 53;
-            let one = Float::nearest(&Decimal::new(1.into(), 0));
-            let product = floats.fold(one, |product, float| product.multiply_within(float, BITS));
-            product.shortest_within(BITS)
-        }
-        _ => floats
-            .fold(Float::nearest(&Decimal::zero()), Float::plus)
-            .shortest(),
+    let is_product = operation == Operation::Multiply;
+    let start = if is_product {
+        Decimal::new(1.into(), 0)
+    } else {
+        Decimal::zero()
+    };
+    let mut total = Float::nearest(&start);
+    for decimal in members.into_iter().filter_map(Decimal::of) {
+        context.budget.step()?;
+        let float = Float::nearest(&decimal);
+        total = if is_product {
+            total.multiply_within(float, BITS)
+        } else {
+            total.plus(float)
+        };
+    }
+    let result = if is_product {
+        total.shortest_within(BITS)
+    } else {
+        total.shortest()
     };
     let too_long = || Fault::from(arithmetic::Fault::TooLong);
     result.into_value().ok_or_else(too_long)

@@ -1,7 +1,5 @@
 //! Bytes in letters: base64 and hexadecimal, as Go has them.
 
-use std::fmt::Write as _;
-
 use super::{Context, Fault, Function, Result, refused, string};
 use crate::rego::value::Value;
 
@@ -32,22 +30,22 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
         let text = string(operands, 0)?;
         context.charge_bytes(text.len())?;
         let digit = |byte: u8| char::from(byte).to_digit(16);
-        let digits: Option<Vec<u32>> = text.bytes().map(digit).collect();
-        let digits = digits.filter(|digits| digits.len().is_multiple_of(2));
-        let digits = digits.ok_or_else(|| Fault::Value("encoding/hex: invalid byte".to_owned()))?;
-        let bytes = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]);
-        as_text(
-            "hex.decode",
-            bytes.filter_map(|byte| u8::try_from(byte).ok()).collect(),
-        )
+        let byte = |pair: &[u8]| match pair {
+            [high, low] => u8::try_from(digit(*high)? << 4 | digit(*low)?).ok(),
+            _ => None,
+        };
+        let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(byte).collect();
+        let bytes = bytes.ok_or_else(|| Fault::Value("encoding/hex: invalid byte".to_owned()))?;
+        as_text("hex.decode", bytes)
     }),
     ("hex.encode", 1, |context, operands| {
         let text = string(operands, 0)?;
         context.charge_bytes(2 * text.len())?;
         let mut encoded = String::with_capacity(2 * text.len());
+        let digit = |bits: u8| char::from_digit(u32::from(bits), 16).unwrap_or('0');
         for byte in text.bytes() {
-            // Writing to a string does not fail.
-            let _ = write!(encoded, "{byte:02x}");
+            encoded.push(digit(byte >> 4));
+            encoded.push(digit(byte & 0xf));
         }
         Ok(Value::from(encoded))
     }),

@@ -9,6 +9,7 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
             return Ok(Value::Bool(false));
         };
         context.charge_bytes(text.len())?;
+        context.charge_members(text.len() / 2)?;
         Ok(Value::Bool(json::read(text).is_ok()))
     }),
     ("json.marshal", 1, |context, operands| {
@@ -44,8 +45,8 @@ fn marshal_with_options(context: &mut Context<'_, '_>, operands: &[Value]) -> Re
             }
         }
     }
+    context.charge_text(&operands[0])?;
     let text = json::write(&operands[0]);
-    context.charge_bytes(text.len())?;
     if !pretty.unwrap_or(implied) {
         return Ok(Value::from(text));
     }

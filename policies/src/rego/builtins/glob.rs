@@ -10,7 +10,7 @@
 //! A pattern becomes an automaton, which is in several states at once and looks at each character
 //! of a text once, so no pattern takes more than its length times the text's.
 
-use super::{Fault, Function, Result, string, wrong_type};
+use super::{Context, Fault, Function, Result, string, wrong_type};
 use crate::rego::value::{self, Value};
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
@@ -18,12 +18,12 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
         let pattern = string(operands, 0)?;
         let separators = separators(operands)?;
         let text = string(operands, 2)?;
-        context.charge_bytes(pattern.len())?;
+        charge_automaton(context, pattern, separators.len())?;
         let automaton = Parser::new(pattern, &separators).automaton()?;
-        let work = automaton.len().saturating_add(pattern.len());
-        let work = (work as u64).saturating_mul(text.len() as u64);
-        context.budget.steps(work / 8)?;
-        Ok(Value::Bool(matches(&automaton, text)))
+        matches(&automaton, text, |states| {
+            Ok(context.budget.steps(states)?)
+        })
+        .map(Value::Bool)
     }),
     ("glob.quote_meta", 1, |context, operands| {
         let text = string(operands, 0)?;
@@ -39,10 +39,20 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     }),
 ];
 
+/// Accounts for the states of a pattern: three of a star, and each star or question mark knows the
+/// separators.
+fn charge_automaton(context: &mut Context<'_, '_>, pattern: &str, separators: usize) -> Result<()> {
+    let wild = pattern.bytes().filter(|byte| matches!(byte, b'*' | b'?'));
+    let known = wild.count().saturating_mul(separators);
+    context.charge_members(3 * pattern.len())?;
+    context.charge_bytes(known.saturating_mul(size_of::<char>()))
+}
+
 /// Whether a text matches a pattern in which `*` matches any characters. The error is a sentence.
 pub(crate) fn glob_match(pattern: &str, text: &str) -> std::result::Result<bool, String> {
     match Parser::new(pattern, &[]).automaton() {
-        Ok(automaton) => Ok(matches(&automaton, text)),
+        // The patterns and texts of settings are short.
+        Ok(automaton) => Ok(matches(&automaton, text, |_| Ok(())).unwrap_or(false)),
         Err(Fault::Type(message) | Fault::Value(message)) => Err(message),
         Err(Fault::Ends(error)) => Err(error.to_string()),
     }
@@ -255,17 +265,24 @@ impl<'p> Parser<'p> {
     }
 }
 
+/// States and characters that are looked at between two looks at the clock: a hundredth of a
+/// millisecond of work.
+const ACCOUNTED: u64 = 4096;
+
 /// The states that an automaton is in.
 #[derive(Debug)]
 struct Active {
     list: Vec<usize>,
+    /// All that are marked, those that only go on included.
+    touched: Vec<usize>,
     contains: Vec<bool>,
 }
 
 impl Active {
     fn none(count: usize) -> Self {
         Self {
-            list: Vec::with_capacity(count),
+            list: Vec::new(),
+            touched: Vec::new(),
             contains: vec![false; count],
         }
     }
@@ -277,6 +294,7 @@ impl Active {
             if std::mem::replace(&mut self.contains[state], true) {
                 continue;
             }
+            self.touched.push(state);
             match &states[state] {
                 State::Split(next) => open.extend(next),
                 _ => self.list.push(state),
@@ -286,18 +304,34 @@ impl Active {
 
     fn clear(&mut self) {
         self.list.clear();
-        self.contains.fill(false);
+        for state in self.touched.drain(..) {
+            self.contains[state] = false;
+        }
     }
 }
 
-fn matches(states: &[State], text: &str) -> bool {
+/// Accounts for what it is about to look at: before each character for the states that it is in.
+fn matches(
+    states: &[State],
+    text: &str,
+    mut account: impl FnMut(u64) -> Result<()>,
+) -> Result<bool> {
     let mut now = Active::none(states.len());
     let mut next = Active::none(states.len());
     now.add(states, 0);
+    // Work that was not accounted for yet: little of it is not worth a look at the clock.
+    let mut work = 0;
     for character in text.chars() {
+        work += 1 + now.touched.len() as u64;
+        if work > ACCOUNTED {
+            account(std::mem::take(&mut work))?;
+        }
         for &state in &now.list {
             let passes = match &states[state] {
-                State::One { of, negated } => of.contains(&character) != *negated,
+                State::One { of, negated } => {
+                    work += of.len() as u64;
+                    of.contains(&character) != *negated
+                }
                 State::Between { low, high, negated } => {
                     (*low..=*high).contains(&character) != *negated
                 }
@@ -310,11 +344,11 @@ fn matches(states: &[State], text: &str) -> bool {
         std::mem::swap(&mut now, &mut next);
         next.clear();
         if now.list.is_empty() {
-            return false;
+            return Ok(false);
         }
     }
     let ends = |&state: &usize| matches!(states[state], State::End);
-    now.list.iter().any(ends)
+    Ok(now.list.iter().any(ends))
 }
 
 #[cfg(test)]
@@ -326,7 +360,7 @@ mod tests {
     /// `None` where the pattern cannot be.
     fn check(pattern: &str, separators: &[char], text: &str, expected: Option<bool>) {
         let automaton = Parser::new(pattern, separators).automaton().ok();
-        let found = automaton.map(|automaton| matches(&automaton, text));
+        let found = automaton.map(|automaton| matches(&automaton, text, |_| Ok(())).unwrap());
         assert_eq!(found, expected, "{pattern} {text}");
     }
 

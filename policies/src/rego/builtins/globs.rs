@@ -55,9 +55,21 @@ impl Kind {
             (Self::Character(one), Self::Set(set)) | (Self::Set(set), Self::Character(one)) => {
                 has(set, *one)
             }
-            (Self::Set(one), Self::Set(other)) => one
-                .iter()
-                .any(|(first, last)| other.iter().any(|(from, to)| first <= to && from <= last)),
+            (Self::Set(one), Self::Set(other)) => {
+                let (mut one, mut other) = (one.iter().peekable(), other.iter().peekable());
+                while let (Some((first, last)), Some((from, to))) = (one.peek(), other.peek()) {
+                    if first <= to && from <= last {
+                        return true;
+                    }
+                    // The range that ends first meets nothing that comes later.
+                    if last < to {
+                        one.next();
+                    } else {
+                        other.next();
+                    }
+                }
+                false
+            }
         }
     }
 }

@@ -68,6 +68,9 @@ fn range(context: &mut Context<'_, '_>, operands: &[Value], step: &BigInt) -> Re
     let step = if to >= from { step.clone() } else { -step };
     let last = usize::try_from(last).unwrap_or(usize::MAX);
     context.charge_members(last)?;
+    // As large as the larger end, each of them.
+    let length = number::length(&operands[0]).max(number::length(&operands[1]));
+    context.budget.charge(length.saturating_mul(last as u64))?;
     let number = |at: usize| number::integer(&from + &step * at);
     Ok((0..=last).filter_map(number).collect::<Vec<_>>().into())
 }

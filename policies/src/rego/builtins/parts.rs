@@ -103,11 +103,18 @@ fn substring(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     Ok(Value::from(kept))
 }
 
+/// Cuts characters off a text.
+type Trim = for<'t> fn(&'t str, &dyn Fn(char) -> bool) -> &'t str;
+
 /// The first operand without characters of the second at its ends.
-fn trimmed(operands: &[Value], trim: for<'t> fn(&'t str, &[char]) -> &'t str) -> Result<Value> {
+fn trimmed(operands: &[Value], trim: Trim) -> Result<Value> {
     let (text, characters) = (string(operands, 0)?, string(operands, 1)?);
-    let characters: Vec<char> = characters.chars().collect();
-    Ok(shortened(operands, text, trim(text, &characters)))
+    let mut characters: Vec<char> = characters.chars().collect();
+    // Each character of the text may be looked for among all of these.
+    characters.sort_unstable();
+    characters.dedup();
+    let is_cut = |character: char| characters.binary_search(&character).is_ok();
+    Ok(shortened(operands, text, trim(text, &is_cut)))
 }
 
 /// The first operand, which is this text, or what is left of it.

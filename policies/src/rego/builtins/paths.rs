@@ -5,7 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Context, Fault, Function, Result, members, wrong_type};
-use crate::rego::value::{self, Value, order};
+use crate::rego::{
+    execute::{ErrorKind, MAX_VALUE_DEPTH},
+    value::{self, Value, order},
+};
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     ("json.filter", 2, |context, operands| {
@@ -45,8 +48,15 @@ fn paths(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Paths> {
     context.charge_members(list.len())?;
     let mut root = BTreeMap::new();
     for path in list {
+        if let Value::String(text) = path {
+            context.charge_bytes(text.len())?;
+        }
         let parts = parts(path)?;
         context.charge_members(parts.len())?;
+        if parts.len() > MAX_VALUE_DEPTH as usize {
+            // The tree of paths is as deep as they are long.
+            return Err(Fault::Ends(ErrorKind::Depth(MAX_VALUE_DEPTH).into()));
+        }
         insert(&mut root, &parts);
     }
     Ok(Paths::Below(root))

@@ -55,8 +55,8 @@ fn read(name: &'static str, context: &mut Context<'_, '_>, operand: &Value) -> R
             json::read(text).map_err(|_| Fault::Value("invalid JSON string".to_owned()))
         }
         _ if is_composite => {
+            context.charge_text(operand)?;
             let text = json::write(operand);
-            context.charge_bytes(text.len())?;
             context.charge_members(text.len() / 2)?;
             json::read(&text).map_err(|_| refused(name, "the operand is nested too deeply"))
         }

@@ -64,12 +64,11 @@ impl<'v> Version<'v> {
             let is_valid = is_number(number) && !has_nought(number);
             number.parse().ok().filter(|_| is_valid)
         });
-        let numbers = [numbers.next()??, numbers.next()??, numbers.next()??]
-            .into_iter()
-            .chain(numbers.map(|_| 0))
-            .collect::<Vec<i64>>();
-        let numbers = numbers.try_into().ok()?;
-        Some(Self { numbers, before })
+        let three = [numbers.next()??, numbers.next()??, numbers.next()??];
+        numbers.next().is_none().then_some(Self {
+            numbers: three,
+            before,
+        })
     }
 }
 

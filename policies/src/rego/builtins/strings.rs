@@ -1,6 +1,8 @@
 //! Functions of strings.
 
-use super::{Context, Fault, Function, Result, integer, members, refused, string, wrong_type};
+use super::{
+    Context, Fault, Function, LONG, Result, integer, members, refused, string, wrong_type,
+};
 use crate::rego::value::{self, Value, number};
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
@@ -16,18 +18,6 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
         ))
     }),
     ("format_int", 2, format_int),
-    ("glob.quote_meta", 1, |context, operands| {
-        let text = string(operands, 0)?;
-        context.charge_bytes(2 * text.len())?;
-        let mut quoted = String::with_capacity(2 * text.len());
-        for character in text.chars() {
-            if r"*?\[]{}".contains(character) {
-                quoted.push('\\');
-            }
-            quoted.push(character);
-        }
-        Ok(Value::from(quoted))
-    }),
     ("indexof", 2, |context, operands| {
         let first = places(context, operands, 1)?.pop();
         Ok(first.unwrap_or_else(|| Value::from(-1)))
@@ -117,7 +107,13 @@ fn any_match(
     let mut found = false;
     for text in searched {
         context.budget.steps(affixes.len() as u64)?;
-        found = found || affixes.iter().any(|affix| matches(text, affix));
+        for affix in &affixes {
+            if affix.len() > LONG {
+                // To compare it may take longer than to look at the clock.
+                context.budget.steps(affix.len() as u64 / 64)?;
+            }
+            found = found || matches(text, affix);
+        }
     }
     Ok(Value::Bool(found))
 }
@@ -166,6 +162,13 @@ fn concat(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
 /// Splits as Go does: by nothing into characters, without an empty one at either end.
 fn split(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let (text, separator) = (string(operands, 0)?, string(operands, 1)?);
+    let count = match separator {
+        "" => text.chars().count(),
+        separator => text.matches(separator).count() + 1,
+    };
+    // Each part is a text of its own.
+    context.charge_members(2 * count)?;
+    context.charge_bytes(text.len())?;
     let parts: Vec<Value> = match separator {
         "" => text
             .char_indices()
@@ -173,8 +176,6 @@ fn split(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
             .collect(),
         separator => text.split(separator).map(Value::from).collect(),
     };
-    context.charge_members(parts.len())?;
-    context.charge_bytes(text.len())?;
     Ok(Value::from(parts))
 }
 
@@ -224,9 +225,16 @@ fn replace_n(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value>
     let mut was_empty = false;
     loop {
         context.budget.steps(pairs.len() as u64)?;
-        let found = pairs
-            .iter()
-            .find(|(old, _)| rest.starts_with(old) && !(was_empty && old.is_empty()));
+        let mut found = None;
+        for pair @ (old, _) in &pairs {
+            if old.len() > LONG {
+                context.budget.steps(old.len() as u64 / 64)?;
+            }
+            if rest.starts_with(old) && !(was_empty && old.is_empty()) {
+                found = Some(pair);
+                break;
+            }
+        }
         was_empty = found.is_some_and(|(old, _)| old.is_empty());
         if let Some((old, new)) = found {
             context.charge_bytes(new.len())?;

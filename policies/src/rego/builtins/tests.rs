@@ -3,6 +3,8 @@
 mod bounds;
 mod did;
 mod edges;
+mod limits;
+mod long_texts;
 pub(super) mod opa;
 mod vectors;
 

@@ -13,7 +13,7 @@ use crate::rego::{
     builtins,
     plan::ir::{Call, Callee, Comparison, Comprehension, Head, Operation, Reference, Source, Term},
     source::Span,
-    value::{self, Value, arithmetic, is_defined},
+    value::{self, Value, arithmetic, is_defined, number},
 };
 
 /// What a path leads to where there is nothing.
@@ -168,7 +168,10 @@ impl<'p, O: Observer> Machine<'p, O> {
             self.budget.weigh(&right)?;
         }
         match arithmetic::operate(operation, &left, &right) {
-            Ok(value) => Ok(value),
+            Ok(value) => {
+                self.budget.charge(number::length(&value))?;
+                Ok(value)
+            }
             Err(fault) => self.failed(builtins::operator(operation), fault.into(), None),
         }
     }

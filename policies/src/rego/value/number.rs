@@ -268,6 +268,23 @@ pub fn as_index(value: &Value) -> Option<usize> {
     as_i64(value).and_then(|index| usize::try_from(index).ok())
 }
 
+/// Characters that a number has when it is written, or a few more; nought for one that has no more
+/// than a usual value.
+#[inline]
+pub fn length(value: &Value) -> u64 {
+    match value {
+        // A bit is less than a third of a digit.
+        Value::Number(number) if number.as_i64().is_none() && number.is_integer() => {
+            number.as_big().map_or(0, |integer| integer.bits() / 3)
+        }
+        Value::Array(parts) => match parts.as_slice() {
+            [Value::Undefined, digits, _] => length(digits),
+            _ => 0,
+        },
+        _ => 0,
+    }
+}
+
 /// Whether it is a number.
 #[inline]
 pub fn is_number(value: &Value) -> bool {

@@ -53,6 +53,19 @@ fn write_members<'v>(
     text.push(close);
 }
 
+/// Bytes that a text has at most when it is written between quotes, as Rego or as JSON.
+pub fn longest(text: &str) -> usize {
+    let more = |byte: u8| match byte {
+        // `\u003c`, and a quote that is one byte more.
+        b'<' | b'>' | b'&' | b'"' | b'\\' | 0..b' ' | 0x7f => 5,
+        b' '..0x7f => 0,
+        // Two bytes are `\u0080` at most, and four are `\U000e0001`.
+        0x80.. => 2,
+    };
+    let more: usize = text.bytes().map(more).sum();
+    text.len() + more + 2
+}
+
 /// A string between quotes, as Go's `strconv.Quote` has it.
 pub fn quote(text: &mut String, string: &str) {
     quote_with(text, string, '"', false);

@@ -414,8 +414,15 @@ impl Validator<'_, '_, '_> {
             let message = format!("{} does not match: {constant}", place.field());
             outcome.add(self.context, "const", place, message)?;
         }
+        let is_allowed = match &schema.allowed {
+            None => true,
+            Some(allowed) => {
+                self.context.budget.steps(allowed.len() as u64)?;
+                allowed.contains(&self.canonical(document)?)
+            }
+        };
         if let Some(allowed) = &schema.allowed
-            && !allowed.contains(&self.canonical(document)?)
+            && !is_allowed
         {
             let length: usize = allowed.iter().map(String::len).sum();
             self.context.charge_bytes(length)?;

@@ -43,6 +43,8 @@ fn aliases_of_yaml_are_bounded() {
     r#"["{{range 1000000000000}}{{range 1000000000000}}x{{end}}{{end}}", {}]"#
 )]
 #[case("strings.render_template", r#"["{{printf \"%1000000d\" 1 | print . | print . | len}}{{range 1000}}{{printf \"%1000000d\" 1}}{{end}}", {}]"#)]
+#[case("json.filter", &format!("[{{}}, [[{}0]]]", "\"a\",".repeat(5_000)))]
+#[case("json.remove", &format!("[{{}}, [{:?}]]", "a/".repeat(5_000)))]
 #[case("regex.globs_match", &format!("[{:?}, {:?}]", "a+b+".repeat(1_500), "a+b+".repeat(1_500)))]
 fn what_has_no_bound_ends_the_evaluation(#[case] function: &str, #[case] operands: &str) {
     // Evaluations have stacks of this size.

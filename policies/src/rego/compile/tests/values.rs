@@ -246,3 +246,20 @@ fn unification_in_a_chain() {
         &["1"],
     );
 }
+
+/// OPA has the number. Without one, `not` would turn what is missing into a permission.
+#[test]
+fn a_number_that_cannot_be_held_is_an_error() {
+    let squares = (0..10).map(|i| format!("n{} := n{i} * n{i}", i + 1));
+    let squares = squares.collect::<Vec<_>>().join("\n");
+    let module = format!("package a\nn0 := 12345678901234567890\n{squares}\np if not n10 > 0\n");
+    let plan = plan(Version::V1, &[&module], "data.a.p", Options::default());
+    let plan = plan
+        .map_err(|(_, faults)| faults)
+        .expect("the module compiles");
+    let error = execute::evaluate(&plan, &plan.entries[0], evaluation(INPUT));
+    assert_eq!(
+        error.expect_err("there are too many digits").kind,
+        execute::ErrorKind::Digits
+    );
+}
