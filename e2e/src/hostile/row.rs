@@ -98,7 +98,7 @@ pub fn milliseconds(time: Duration) -> f64 {
 
 /// To a tenth.
 fn mebibytes(bytes: u64) -> f64 {
-    let tenths = bytes * 10 >> 20;
+    let tenths = (bytes * 10) >> 20;
     f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0
 }
 

@@ -22,15 +22,12 @@ const LARGEST: usize = 512 << 20;
 pub fn expand(section: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for line in section.lines() {
-        match line.strip_prefix('@') {
-            Some(directive) => {
-                let (name, rest) = directive.split_once(' ').unwrap_or((directive, ""));
-                obey(name, rest, &mut bytes).with_context(|| format!("in `{line}`"))?;
-            }
-            None => {
-                bytes.extend_from_slice(line.as_bytes());
-                bytes.push(b'\n');
-            }
+        if let Some(directive) = line.strip_prefix('@') {
+            let (name, rest) = directive.split_once(' ').unwrap_or((directive, ""));
+            obey(name, rest, &mut bytes).with_context(|| format!("in `{line}`"))?;
+        } else {
+            bytes.extend_from_slice(line.as_bytes());
+            bytes.push(b'\n');
         }
         ensure!(bytes.len() <= LARGEST, "a section is too large");
     }

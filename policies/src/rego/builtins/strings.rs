@@ -1,9 +1,10 @@
 //! Functions of strings.
 
-use super::{
-    Context, Fault, Function, LONG, Result, integer, members, refused, string, wrong_type,
+use super::{Context, Fault, Function, Result, integer, members, refused, string, wrong_type};
+use crate::rego::{
+    execute::LONG,
+    value::{self, Value, number},
 };
-use crate::rego::value::{self, Value, number};
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     ("concat", 2, concat),

@@ -19,7 +19,7 @@ const CLOCK_INTERVAL: u64 = 512;
 const PART: u64 = 64;
 
 /// A text that is longer than this counts for several steps.
-const LONG: usize = 4096;
+pub(crate) const LONG: usize = 4096;
 
 /// The size of one value in a collection, with its share of the collection's own.
 pub(crate) const VALUE_SIZE: u64 = 32;
