@@ -175,10 +175,13 @@ impl Entry {
         let folder = directory.join(&self.family).join(&self.name).join(VERSION);
         self.write(&folder)?;
         let path = folder.join("policy.yaml");
-        // What it says of its settings itself, and its limit.
+        // What it says of its settings itself, and its limits: of memory, the most that one may ask for.
         let own = self.files.iter().find(|(path, _)| path == "policy.yaml");
         let mut settings = own.map_or_else(Vec::new, |(_, bytes)| bytes.clone());
-        let limits = format!("limits:\n  timeout: {}ms\n", self.budget.as_millis());
+        let limits = format!(
+            "limits:\n  timeout: {}ms\n  memory: 256Mi\n",
+            self.budget.as_millis()
+        );
         settings.extend(limits.into_bytes());
         Ok(fs::write(path, settings)?)
     }

@@ -320,6 +320,8 @@ const SHALLOW: &[&str] = &[
     "is_set",
     "is_string",
     "json.marshal",
+    "json.marshal_with_options",
+    "json.match_schema",
     "object.get",
     "object.keys",
     "sprintf",

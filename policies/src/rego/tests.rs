@@ -458,6 +458,8 @@ fn what_shares_its_parts_is_compared_within_the_limit(#[case] rules: &str) {
 #[case("crypto.sha256(long) == other")]
 #[case("time.parse_duration_ns(long) == i")]
 #[case("glob.match(\"*b\", [], long)")]
+#[case("sort([t | some _ in numbers.range(1, 5000); some t in [long, other]])[0] == \"a\"")]
+#[case("max([t | some _ in numbers.range(1, 5000); some t in [long, other]]) == \"a\"")]
 fn long_texts_are_looked_at_within_the_limit(#[case] condition: &str) {
     let source = format!(
         "package c\nx := [1 | some i in numbers.range(1, 100000); {condition}]\n\

@@ -1,7 +1,10 @@
 //! Functions of whole collections, in OPA's order and with its arithmetic.
 
+use std::cmp::Ordering;
+
 use super::{Context, Fault, Function, Result, arithmetic, members, wrong_type};
 use crate::rego::{
+    execute::is_heavy,
     plan::ir::Operation,
     value::{
         self, Value,
@@ -29,27 +32,23 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
         )),
     }),
     ("max", 1, |context, operands| {
-        let members = counted(context, operands)?;
-        let greatest = members
-            .into_iter()
-            .max_by(|left, right| value::compare(left, right));
-        Ok(greatest.cloned().unwrap_or(Value::Undefined))
+        outermost(context, operands, Ordering::Greater)
     }),
     ("min", 1, |context, operands| {
-        let members = counted(context, operands)?;
-        let least = members
-            .into_iter()
-            .min_by(|left, right| value::compare(left, right));
-        Ok(least.cloned().unwrap_or(Value::Undefined))
+        outermost(context, operands, Ordering::Less)
     }),
     ("product", 1, |context, operands| {
         fold(context, operands, Operation::Multiply, Value::from(1))
     }),
     ("sort", 1, |context, operands| {
-        let mut sorted: Vec<Value> = counted(context, operands)?.into_iter().cloned().collect();
+        let mut sorted = counted(context, operands)?;
         context.charge_members(sorted.len())?;
-        order::sort(&mut sorted);
-        Ok(Value::from(sorted))
+        if sorted.iter().any(|member| is_heavy(member)) {
+            sorted = merged(context, sorted)?;
+        } else {
+            order::sort(&mut sorted);
+        }
+        Ok(sorted.into_iter().cloned().collect::<Vec<_>>().into())
     }),
     ("sum", 1, |context, operands| {
         fold(context, operands, Operation::Add, Value::from(0))
@@ -60,6 +59,45 @@ fn counted<'v>(context: &mut Context<'_, '_>, operands: &'v [Value]) -> Result<V
     let members = members(operands, 0)?;
     context.budget.steps(members.len() as u64)?;
     Ok(members)
+}
+
+/// The order of two members, of which each can be a text of megabytes.
+fn compare(context: &mut Context<'_, '_>, left: &Value, right: &Value) -> Result<Ordering> {
+    context.budget.weigh_pair(left, right)?;
+    Ok(value::compare(left, right))
+}
+
+/// The member that comes last or first, and of several the last or the first one.
+fn outermost(context: &mut Context<'_, '_>, operands: &[Value], wanted: Ordering) -> Result<Value> {
+    let mut members = counted(context, operands)?.into_iter();
+    let Some(mut found) = members.next() else {
+        return Ok(Value::Undefined);
+    };
+    for member in members {
+        let order = compare(context, member, found)?;
+        if order == wanted || wanted.is_gt() && order.is_eq() {
+            found = member;
+        }
+    }
+    Ok(found.clone())
+}
+
+/// The members in order. A sort that can end between two comparisons, as the library's cannot.
+fn merged<'v>(context: &mut Context<'_, '_>, members: Vec<&'v Value>) -> Result<Vec<&'v Value>> {
+    if members.len() < 2 {
+        return Ok(members);
+    }
+    let mut left = members;
+    let right = left.split_off(left.len() / 2);
+    let mut left = merged(context, left)?.into_iter().peekable();
+    let mut right = merged(context, right)?.into_iter().peekable();
+    let mut sorted = Vec::with_capacity(left.len() + right.len());
+    while let (Some(first), Some(second)) = (left.peek(), right.peek()) {
+        let is_first = compare(context, first, second)?.is_le();
+        sorted.extend(if is_first { left.next() } else { right.next() });
+    }
+    sorted.extend(left.chain(right));
+    Ok(sorted)
 }
 
 fn is_true(value: &Value) -> bool {

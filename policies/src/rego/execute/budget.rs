@@ -82,7 +82,7 @@ fn is_collection(value: &Value) -> bool {
 
 /// Whether it takes longer than a step to look at all of a value.
 #[inline]
-pub(super) fn is_heavy(value: &Value) -> bool {
+pub(crate) fn is_heavy(value: &Value) -> bool {
     match value {
         Value::String(text) => text.len() > LONG,
         value => is_collection(value),

@@ -1,5 +1,7 @@
 //! Schemas: what they say, and what is wrong with them.
 
+use std::collections::BTreeSet;
+
 use super::{Context, Fault, Result, canonical, draft::Draft, format::Format, limits, refused};
 use crate::rego::{
     builtins::{call, lookup},
@@ -364,9 +366,10 @@ impl Parser<'_, '_, '_> {
             return Ok(());
         };
         let mut allowed = Vec::new();
+        let mut seen = BTreeSet::new();
         for value in listed {
             let value = canonical(self.name, value)?;
-            if allowed.contains(&value) {
+            if !seen.insert(value.clone()) {
                 return Err(wrong("enum items must be unique"));
             }
             allowed.push(value);
