@@ -105,8 +105,12 @@ pub(super) fn formatted(
         is_index_good: true,
         result: String::with_capacity(format.len()),
     };
+    let mut before = 0;
     while formatter.step(context)? {
         let built = formatter.result.len() as u64;
+        // One directive can write megabytes.
+        context.budget.steps(built.saturating_sub(before) / 64)?;
+        before = built;
         if built > context.budget.memory_left() {
             context.budget.charge(built)?;
         }
