@@ -11,7 +11,7 @@
 //!
 //! Values are kept as JSON, whose length is what they take. A memory is its policy's own: another
 //! policy cannot read it, and it is gone when the policy changes or the process ends. All memories of
-//! a process share one [`Room`]: when that is full, what a policy sets takes the place of what it has
+//! a process share one `Room`: when that is full, what a policy sets takes the place of what it has
 //! set before, and never of what another one has.
 
 use std::{

@@ -114,7 +114,7 @@ impl Evaluators {
         Self(Arc::new(Pool { shared }))
     }
 
-    /// As many threads as the machine can run at once, and at least [`FEWEST`].
+    /// As many threads as the machine can run at once, and at least four.
     pub fn for_this_machine() -> Self {
         let cores = std::thread::available_parallelism().map_or(FEWEST, NonZero::get);
         Self::new(cores.max(FEWEST))

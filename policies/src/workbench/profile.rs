@@ -149,7 +149,7 @@ impl Profiler {
 }
 
 impl Profile {
-    /// Sorts by these, and what is the same by [OPA's order](Order::DEFAULT).
+    /// Sorts by these, and what is the same by OPA's order.
     pub fn sort(&mut self, orders: &[Order]) {
         self.costs.sort_by(|left, right| {
             let orders = orders.iter().chain(&Order::DEFAULT);
