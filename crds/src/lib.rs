@@ -19,9 +19,9 @@
 pub mod admission;
 pub mod conditions;
 pub mod definitions;
+pub mod limits;
 pub mod lock;
 pub mod manifest;
-pub mod memory;
 pub mod policy;
 mod rules;
 mod schema;

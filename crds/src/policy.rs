@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::admission::Admission;
-use crate::{memory, rules, schema, time};
+use crate::{limits, rules, schema};
 
 /// What a policy is: its address, its Rego, and how its answer is read.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -288,14 +288,14 @@ pub struct Limits {
     /// How long one evaluation may take, as whole milliseconds or seconds: from `1ms` to `5s`.
     /// Past it the answer is `POLICY.TIMEOUT`, which denies under `failurePolicy: Fail`. Default:
     /// `250ms`.
-    #[serde(default = "time::default_timeout")]
+    #[serde(default = "limits::default_timeout")]
     #[schemars(length(max = 16), extend("x-kubernetes-validations" = rules::timeout()))]
     pub timeout: String,
 
     /// How much memory one evaluation may use up, as whole mebibytes: from `1Mi` to `256Mi`. All that
     /// it builds counts, whether it still holds it or not, and its input and data do not. Past it the
     /// answer is `POLICY.MEMORY_EXCEEDED`, which denies under `failurePolicy: Fail`. Default: `64Mi`.
-    #[serde(default = "memory::default_memory")]
+    #[serde(default = "limits::default_memory")]
     #[schemars(length(max = 16), extend("x-kubernetes-validations" = rules::memory()))]
     pub memory: String,
 }
@@ -418,8 +418,8 @@ impl Policy {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            timeout: time::default_timeout(),
-            memory: memory::default_memory(),
+            timeout: limits::default_timeout(),
+            memory: limits::default_memory(),
         }
     }
 }

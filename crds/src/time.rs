@@ -1,26 +1,14 @@
-//! The times and durations that a spec holds as text.
+//! The times that a spec holds as text.
 //!
-//! The API server has checked them with the rules of the schema; these functions read them, and
-//! refuse the same values for objects that come from elsewhere.
-
-use std::time::Duration;
+//! The API server has checked them with the rules of the schema; this reads them, and
+//! refuses the same values for objects that come from elsewhere.
 
 use k8s_openapi::jiff::Timestamp;
 
-/// The most that a policy may ask for: half of the 10 s within which an admission review is
-/// answered by default, so that one slow policy leaves time for the others.
-pub const MAXIMUM_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A time or a duration that cannot be read.
+/// A time that cannot be read, because it is not RFC 3339.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TimeError {
-    /// Not RFC 3339.
-    #[error("`{0}` is not an RFC 3339 time: write it like 2026-12-01T00:00:00Z")]
-    Moment(String),
-    /// Not a duration, or outside the limits.
-    #[error("`{0}` is not a duration from 1ms to 5s: write it like 250ms or 2s")]
-    Timeout(String),
-}
+#[error("`{0}` is not an RFC 3339 time: write it like 2026-12-01T00:00:00Z")]
+pub struct TimeError(String);
 
 /// Reads an RFC 3339 time, such as `notBefore`, `notAfter` and `expiresAt`.
 pub fn moment(text: &str) -> Result<Timestamp, TimeError> {
@@ -32,30 +20,7 @@ pub fn moment(text: &str) -> Result<Timestamp, TimeError> {
     text.parse()
         .ok()
         .filter(|_| seconds)
-        .ok_or_else(|| TimeError::Moment(text.to_owned()))
-}
-
-/// Reads the time limit of an evaluation: whole milliseconds or seconds, from 1 ms to
-/// [`MAXIMUM_TIMEOUT`].
-pub fn timeout(text: &str) -> Result<Duration, TimeError> {
-    let refused = || TimeError::Timeout(text.to_owned());
-    let (digits, unit): (_, fn(u64) -> Duration) = match text.strip_suffix("ms") {
-        Some(digits) => (digits, Duration::from_millis),
-        None => (
-            text.strip_suffix('s').ok_or_else(refused)?,
-            Duration::from_secs,
-        ),
-    };
-    let plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
-    let number = digits.parse().ok().filter(|_| plain).ok_or_else(refused)?;
-    Some(unit(number))
-        .filter(|timeout| *timeout <= MAXIMUM_TIMEOUT)
-        .ok_or_else(refused)
-}
-
-/// The time limit of a policy that sets none.
-pub(crate) fn default_timeout() -> String {
-    "250ms".to_owned()
+        .ok_or_else(|| TimeError(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -63,26 +28,6 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-
-    #[rstest]
-    #[case("1ms", Some(1))]
-    #[case("250ms", Some(250))]
-    #[case("5000ms", Some(5000))]
-    #[case("5s", Some(5000))]
-    #[case("5001ms", None)]
-    #[case("6s", None)]
-    #[case("0s", None)]
-    #[case("07s", None)]
-    #[case("+7s", None)]
-    #[case("1.5s", None)]
-    #[case("250", None)]
-    #[case("1m", None)]
-    #[case("s", None)]
-    #[case("", None)]
-    #[case("99999999999999999999s", None)]
-    fn timeouts(#[case] text: &str, #[case] milliseconds: Option<u64>) {
-        assert_eq!(timeout(text).ok(), milliseconds.map(Duration::from_millis));
-    }
 
     #[rstest]
     #[case("2026-12-01T00:00:00Z", Some("2026-12-01T00:00:00Z"))]

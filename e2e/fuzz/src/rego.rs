@@ -56,11 +56,13 @@ pub struct Case {
 }
 
 impl Case {
-    /// Reads and compiles: a case, or none where it is refused with a fault.
+    /// Reads and compiles: the flags and a case, or none where it is refused with a fault.
     ///
     /// Of the flags, the lowest bit says that the modules are of version 0, the next that they are
     /// checked strictly.
-    pub fn read(flags: u8, text: &str) -> Option<Self> {
+    pub fn read(bytes: &[u8]) -> Option<(u8, Self)> {
+        let (&flags, text) = bytes.split_first()?;
+        let text = std::str::from_utf8(text).ok()?;
         let mut parts = text.split('\0');
         let mut document = || json::read(parts.next().unwrap_or_default());
         let data = document()
@@ -106,7 +108,7 @@ impl Case {
         };
         let asked = resolve::Question::query(query.to_owned(), body);
         match compile(&modules, &[asked], options) {
-            Ok(plan) => Some(Self { plan, data, input }),
+            Ok(plan) => Some((flags, Self { plan, data, input })),
             Err(faults) => {
                 check_faults(&sources, &faults);
                 None

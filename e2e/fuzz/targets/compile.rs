@@ -12,13 +12,7 @@ use portcullis_policies::rego::execute::evaluate;
 
 fuzz_target!(|bytes: &[u8]| {
     let_builtins_panic();
-    let Some((flags, text)) = bytes.split_first() else {
-        return;
-    };
-    let Ok(text) = std::str::from_utf8(text) else {
-        return;
-    };
-    let Some(Case { plan, data, input }) = Case::read(*flags, text) else {
+    let Some((flags, Case { plan, data, input })) = Case::read(bytes) else {
         return;
     };
     if flags & 4 != 0 {

@@ -64,13 +64,7 @@ fn run(case: &Case, limits: Limits) -> (Answer, Counter) {
 
 fuzz_target!(|bytes: &[u8]| {
     let_builtins_panic();
-    let Some((flags, text)) = bytes.split_first() else {
-        return;
-    };
-    let Ok(text) = std::str::from_utf8(text) else {
-        return;
-    };
-    let Some(case) = Case::read(*flags, text) else {
+    let Some((flags, case)) = Case::read(bytes) else {
         return;
     };
     let limits = Limits {

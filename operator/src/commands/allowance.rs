@@ -29,7 +29,7 @@ pub struct AllowanceArguments {
         long,
         value_name = "TIME",
         default_value = "5s",
-        value_parser = crds::time::timeout,
+        value_parser = crds::limits::timeout,
         env = "PORTCULLIS_MAX_TIMEOUT",
         hide_env_values = true
     )]
@@ -41,7 +41,7 @@ pub struct AllowanceArguments {
         long,
         value_name = "MEMORY",
         default_value = "256Mi",
-        value_parser = crds::memory::memory,
+        value_parser = crds::limits::memory,
         env = "PORTCULLIS_MAX_MEMORY",
         hide_env_values = true
     )]

@@ -42,7 +42,8 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Compiles the policy with what it imports and with what an administrator allows: broken, where it or its object is. CPU work; call it away from threads that answer requests.
+    /// Compiles the policy with what it imports and with what an administrator allows: broken, where
+    /// it or its object is. CPU work; call it away from threads that answer requests.
     pub fn compile(self, find: Find<'_>, allowance: Allowance) -> Object {
         let policy = match self.faults {
             None => compile(self.definition, find, allowance),

@@ -159,11 +159,11 @@ pub(super) fn hosts(network: Option<&crds::Network>, faults: &mut Vec<Diagnostic
 
 /// The limits; the default where one cannot be read, and the policy is broken then.
 pub(super) fn limits(limits: &crds::Limits, faults: &mut Vec<Diagnostic>) -> Limits {
-    let timeout = crds::time::timeout(&limits.timeout).unwrap_or_else(|error| {
+    let timeout = crds::limits::timeout(&limits.timeout).unwrap_or_else(|error| {
         faults.push(unreadable("limits.timeout", "timeout_invalid", &error));
         Limits::DEFAULT.timeout
     });
-    let memory = crds::memory::memory(&limits.memory).unwrap_or_else(|error| {
+    let memory = crds::limits::memory(&limits.memory).unwrap_or_else(|error| {
         faults.push(unreadable("limits.memory", "memory_invalid", &error));
         Limits::DEFAULT.memory
     });

@@ -71,7 +71,8 @@ struct Loaded {
 }
 
 impl Loader {
-    /// Reads everything for the first time, for policies that are allowed this. `progress` hears of each unit that was read, and of how many there are.
+    /// Reads everything for the first time, for policies that are allowed this. `progress` hears of
+    /// each unit that was read, and of how many there are.
     pub fn start(
         tree: Tree,
         allowance: Allowance,

@@ -141,7 +141,7 @@ impl Context<'_, '_> {
 
     /// Accounts for bytes that are about to be built.
     fn charge_bytes(&mut self, count: usize) -> Result<()> {
-        self.budget.steps(count as u64 / 64)?;
+        self.budget.bytes(count as u64)?;
         Ok(self.budget.charge(count as u64)?)
     }
 }

@@ -109,7 +109,7 @@ pub(super) fn formatted(
     while formatter.step(context)? {
         let built = formatter.result.len() as u64;
         // One directive can write megabytes.
-        context.budget.steps(built.saturating_sub(before) / 64)?;
+        context.budget.bytes(built.saturating_sub(before))?;
         before = built;
         if built > context.budget.memory_left() {
             context.budget.charge(built)?;

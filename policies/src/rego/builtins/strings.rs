@@ -1,10 +1,7 @@
 //! Functions of strings.
 
 use super::{Context, Fault, Function, Result, integer, members, refused, string, wrong_type};
-use crate::rego::{
-    execute::LONG,
-    value::{self, Value, number},
-};
+use crate::rego::value::{self, Value, number};
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     ("concat", 2, concat),
@@ -109,10 +106,7 @@ fn any_match(
     for text in searched {
         context.budget.steps(affixes.len() as u64)?;
         for affix in &affixes {
-            if affix.len() > LONG {
-                // To compare it may take longer than to look at the clock.
-                context.budget.steps(affix.len() as u64 / 64)?;
-            }
+            context.budget.text(affix)?;
             found = found || matches(text, affix);
         }
     }
@@ -228,9 +222,7 @@ fn replace_n(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value>
         context.budget.steps(pairs.len() as u64)?;
         let mut found = None;
         for pair @ (old, _) in &pairs {
-            if old.len() > LONG {
-                context.budget.steps(old.len() as u64 / 64)?;
-            }
+            context.budget.text(old)?;
             if rest.starts_with(old) && !(was_empty && old.is_empty()) {
                 found = Some(pair);
                 break;

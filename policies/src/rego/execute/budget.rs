@@ -19,7 +19,7 @@ const CLOCK_INTERVAL: u64 = 512;
 const PART: u64 = 64;
 
 /// A text that is longer than this counts for several steps.
-pub(crate) const LONG: usize = 4096;
+const LONG: usize = 4096;
 
 /// The size of one value in a collection, with its share of the collection's own.
 pub(crate) const VALUE_SIZE: u64 = 32;
@@ -166,9 +166,8 @@ impl Budget {
         };
         match value {
             Value::String(text) => {
-                let parts = text.len() as u64 / PART;
-                self.steps(parts)?;
-                weight += parts;
+                self.text(text)?;
+                weight += text.len() as u64 / PART;
             }
             Value::Array(elements) => {
                 self.steps(elements.len() as u64 + 1)?;
@@ -188,6 +187,21 @@ impl Budget {
             _ => {}
         }
         Ok(weight)
+    }
+
+    /// Accounts for looking at a text.
+    #[inline]
+    pub(crate) fn text(&mut self, text: &str) -> Result<()> {
+        if text.len() > LONG {
+            self.bytes(text.len() as u64)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Accounts for looking at bytes, or for building them.
+    pub(crate) fn bytes(&mut self, count: u64) -> Result<()> {
+        self.steps(count / PART)
     }
 
     /// Whether two values are the same.

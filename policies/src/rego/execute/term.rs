@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Budget, Error, ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, budget::is_heavy,
+    Error, ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, budget::is_heavy,
     tree::stored_member,
 };
 use crate::rego::{
@@ -211,35 +211,25 @@ impl<'p, O: Observer> Machine<'p, O> {
         let Some((member, collection)) = self.sides(member, collection)? else {
             return Ok(Value::Undefined);
         };
+        // Each of the others is compared with as many parts as it has.
         let weight = self.budget.weigh(&member)?;
-        if weight == 1 || matches!(collection, Value::Set(_)) {
-            if !matches!(collection, Value::Set(_)) {
-                self.budget
-                    .steps(value::count(&collection).unwrap_or(0) as u64)?;
-            }
-            let found = value::contains(&collection, &member);
-            return Ok(Value::Bool(found));
-        }
-        self.contains(&collection, &member, weight)
-    }
-
-    /// Whether a collection has a member, which is one itself and has so many parts.
-    fn contains(&mut self, collection: &Value, member: &Value, weight: u64) -> Result<Value> {
-        let mut found = false;
-        let mut look = |budget: &mut Budget, one: &Value| -> Result<()> {
-            budget.steps(weight)?;
-            found = found || one == member;
-            Ok(())
+        let mut is_it = |one: &Value| -> Result<bool> {
+            self.budget.steps(weight)?;
+            Ok(*one == member)
         };
-        match collection {
+        let mut found = false;
+        match &collection {
+            Value::Set(set) => found = set.contains(&member),
             Value::Object(object) => {
-                for one in object.values() {
-                    look(&mut self.budget, one)?;
+                let mut values = object.values();
+                while !found && let Some(one) = values.next() {
+                    found = is_it(one)?;
                 }
             }
             _ => {
-                for one in value::elements(collection).unwrap_or_default() {
-                    look(&mut self.budget, one)?;
+                let mut elements = value::elements(&collection).unwrap_or_default().iter();
+                while !found && let Some(one) = elements.next() {
+                    found = is_it(one)?;
                 }
             }
         }
