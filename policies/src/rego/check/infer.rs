@@ -12,6 +12,7 @@
 mod calls;
 mod closures;
 mod dynamics;
+mod merged;
 mod reference;
 mod tree;
 mod unify;

@@ -13,6 +13,7 @@ use crate::rego::value;
 
 pub use parts::Parts;
 pub use show::list;
+pub use union::Union;
 
 /// What values a term can have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

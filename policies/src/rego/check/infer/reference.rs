@@ -122,7 +122,7 @@ impl Checker<'_> {
                 break;
             };
             node = child;
-            if let Some(kind) = &node.entry {
+            if let Some(kind) = node.kind() {
                 let kind = kind.clone();
                 return self.below(environment, &kind, reference, at + 1, span);
             }
@@ -219,21 +219,21 @@ impl Checker<'_> {
 fn data_type(tree: &Tree, path: &[Term]) -> Type {
     let mut node = tree;
     for (at, part) in path.iter().enumerate() {
-        if node.children.is_empty() && node.entry.is_none() {
+        if node.is_empty() {
             return Type::ANY;
         }
         let child = match &part.kind {
             TermKind::Constant(key) => node.children.get(key),
             _ => None,
         };
-        node = match (child, &node.entry, &part.kind) {
+        node = match (child, node.kind(), &part.kind) {
             (Some(child), ..) => child,
             (None, Some(kind), _) => return select(kind, &path[at..]),
             (None, None, TermKind::Constant(_)) => return Type::ANY,
             (None, None, _) => return select(&node.document(), &path[at..]),
         };
     }
-    if node.children.is_empty() && node.entry.is_none() {
+    if node.is_empty() {
         return Type::ANY;
     }
     node.document()

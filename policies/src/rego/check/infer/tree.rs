@@ -1,28 +1,42 @@
 //! The types of what rules define, by place.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::Value;
 
-use crate::rego::check::types::{Parts, Type};
+use super::merged::Merged;
+use crate::rego::check::types::Type;
 
 /// A place, and those below.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
-    pub(super) entry: Option<Type>,
+    entry: Option<Merged>,
     pub(super) children: BTreeMap<Value, Tree>,
+    /// The children that have changed since the object here was made of all of them. One that is
+    /// new is added at once, and not among them.
+    changed: BTreeSet<Value>,
     /// The type of the document here, once it has been asked for.
     document: OnceCell<Type>,
 }
 
 impl Tree {
+    /// The type of what rules define at a place.
     pub(super) fn get(&self, path: &[Value]) -> Option<&Type> {
         let node = path
             .iter()
             .try_fold(self, |node, key| node.children.get(key));
-        node?.entry.as_ref()
+        node?.kind()
+    }
+
+    /// The type of what rules define here.
+    pub(super) fn kind(&self) -> Option<&Type> {
+        self.entry.as_ref().map(Merged::kind)
+    }
+
+    /// No rule defines anything here or below.
+    pub(super) fn is_empty(&self) -> bool {
+        self.children.is_empty() && self.entry.is_none()
     }
 
     /// Replaces what is at a place.
@@ -32,61 +46,74 @@ impl Tree {
             node.children.entry(key.clone()).or_default()
         });
         node.document = OnceCell::new();
-        node.entry = Some(entry);
+        node.entry = Some(entry.into());
     }
 
     /// Adds a definition to what is at a place, and to the objects that it is within. Returns how
-    /// many types were joined for that.
+    /// many parts of types were compared for that, about.
     pub(super) fn insert(&mut self, path: &[Value], entry: Type) -> u64 {
         let mut work = 1;
         let mut node = self;
         for (depth, key) in path.iter().enumerate() {
             node.document = OnceCell::new();
-            node = node.children.entry(key.clone()).or_default();
-            let below = &path[depth + 1..];
-            if let (Some(Type::Object(known, rest)), false) = (&mut node.entry, below.is_empty()) {
-                work += alternatives(rest.as_deref().map(|rest| &rest.1));
-                let object = (std::mem::take(known), rest.take());
-                node.entry = Some(into_object(object, below, entry.clone()));
+            if let Some(object) = node.entry.as_mut().filter(|entry| entry.is_object()) {
+                work += object.insert(&path[depth..], entry.clone());
+                if node.children.contains_key(key) {
+                    node.changed.insert(key.clone());
+                }
             }
+            node = node.children.entry(key.clone()).or_default();
         }
         node.document = OnceCell::new();
         let is_object = matches!(entry, Type::Object(..));
-        let mut merged = match node.entry.take() {
-            Some(before) => {
-                work += alternatives(Some(&before)) + before.size().min(entry.size());
-                merge(before, entry)
-            }
-            None => entry,
-        };
-        if is_object && !node.children.is_empty() {
-            let mut leaves = Vec::new();
-            node.leaves(&mut Vec::new(), &mut leaves);
-            work += leaves.len() as u64;
-            let object = |object, (path, kind): (Vec<Value>, Type)| match object {
-                Type::Object(known, rest) => into_object((known, rest), &path, kind),
-                other => other,
-            };
-            merged = leaves.into_iter().fold(merged, object);
+        let was_object = node.entry.as_ref().is_some_and(Merged::is_object);
+        match &mut node.entry {
+            Some(before) => work += before.merge(entry),
+            None => node.entry = Some(entry.into()),
         }
-        node.entry = Some(merged);
+        if is_object {
+            work += node.take_in_leaves(was_object);
+        }
         work
     }
 
+    /// Adds what lies below to the object here, as it is now. An object that was one before has all
+    /// but what changed since.
+    fn take_in_leaves(&mut self, was_object: bool) -> u64 {
+        let changed = std::mem::take(&mut self.changed);
+        let Some(object) = self.entry.as_mut().filter(|entry| entry.is_object()) else {
+            return 0;
+        };
+        let mut leaves = Vec::new();
+        let keys: Vec<&Value> = match was_object {
+            true => changed.iter().collect(),
+            false => self.children.keys().collect(),
+        };
+        for key in keys {
+            self.children[key].leaves(&mut vec![key.clone()], &mut leaves);
+        }
+        let work = leaves
+            .iter()
+            .map(|(path, kind)| object.insert(path, kind.clone()));
+        work.sum()
+    }
+
+    /// The types that lie here or, where there is none, below.
     fn leaves(&self, path: &mut Vec<Value>, found: &mut Vec<(Vec<Value>, Type)>) {
+        if let Some(kind) = self.kind() {
+            found.push((path.clone(), kind.clone()));
+            return;
+        }
         for (key, child) in &self.children {
             path.push(key.clone());
-            match &child.entry {
-                Some(kind) => found.push((path.clone(), kind.clone())),
-                None => child.leaves(path, found),
-            }
+            child.leaves(path, found);
             path.pop();
         }
     }
 
     /// The type of the document at a place: what rules define, and anything in base data.
     pub(super) fn document(&self) -> Type {
-        if let Some(kind) = &self.entry {
+        if let Some(kind) = self.kind() {
             return kind.clone();
         }
         self.document.get_or_init(|| self.package()).clone()
@@ -98,81 +125,4 @@ impl Tree {
         let known = named.map(|(key, child)| (key.clone(), child.document()));
         Type::object_of(known, Some((Type::String, Type::ANY)))
     }
-}
-
-type Object = (Parts<(Value, Type)>, Option<Arc<(Type, Type)>>);
-
-/// How many types a type joins, in itself or in what it is a set or an object of.
-fn alternatives(kind: Option<&Type>) -> u64 {
-    match kind {
-        Some(Type::Any(of)) => of.len() as u64,
-        Some(Type::Set(of)) => alternatives(Some(of)),
-        Some(Type::Function(arguments, result)) => {
-            let arguments = arguments.iter().map(|kind| alternatives(Some(kind)));
-            alternatives(Some(result)) + arguments.sum::<u64>()
-        }
-        Some(Type::Object(known, rest)) => {
-            known.len() as u64 + alternatives(rest.as_deref().map(|rest| &rest.1))
-        }
-        _ => 1,
-    }
-}
-
-/// An object with one more path.
-fn into_object(object: Object, path: &[Value], kind: Type) -> Type {
-    let (known, rest) = object;
-    let Some((key, below)) = path.split_first() else {
-        return Type::Object(known, rest);
-    };
-    let key = Type::of(key);
-    let value = if below.is_empty() {
-        kind
-    } else {
-        into_object((Parts::NONE, None), below, kind)
-    };
-    let rest = match rest {
-        Some(rest) => (rest.0.clone().or(key), rest.1.clone().or(value)),
-        None => (key, value),
-    };
-    Type::Object(known, Some(Arc::new(rest)))
-}
-
-/// The type of what two definitions make together.
-fn merge(left: Type, right: Type) -> Type {
-    match (left, right) {
-        (Type::Object(a, a_rest), Type::Object(b, b_rest)) if a.is_empty() && b.is_empty() => {
-            let rest = match (a_rest, b_rest) {
-                (Some(a), Some(b)) => {
-                    let keys = a.0.clone().or(b.0.clone());
-                    Some(Arc::new((keys, merge(a.1.clone(), b.1.clone()))))
-                }
-                (a, b) => a.or(b),
-            };
-            Type::Object(Parts::NONE, rest)
-        }
-        (Type::Set(a), Type::Set(b)) => Type::set((*a).clone().or((*b).clone())),
-        (object @ Type::Object(..), Type::Any(of)) | (Type::Any(of), object @ Type::Object(..)) => {
-            merge_into(of, object)
-        }
-        (left, right) => left.or(right),
-    }
-}
-
-/// The type of an object and of what is one of several types. Where both have objects of any keys,
-/// they are merged.
-fn merge_into(of: Parts<Type>, object: Type) -> Type {
-    let any_keys = |kind: &Type| match kind {
-        Type::Object(known, Some(rest)) if known.is_empty() => Some(rest.clone()),
-        _ => None,
-    };
-    let place = of.iter().position(|kind| any_keys(kind).is_some());
-    let (Some(added), Some(place)) = (any_keys(&object), place) else {
-        return Type::Any(of).or(object);
-    };
-    let mut all = of.to_vec();
-    if let Some(there) = any_keys(&all[place]) {
-        let both = |there: &Type, added: &Type| there.clone().or(added.clone());
-        all[place] = Type::object(both(&there.0, &added.0), both(&there.1, &added.1));
-    }
-    Type::union(all)
 }
