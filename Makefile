@@ -116,6 +116,11 @@ hostile: ## ask the corpus of hostile policies and inputs of one `portcullis ser
 	cargo build --locked --release -p portcullis-operator --bin portcullis
 	cargo run --locked --release -q -p portcullis-e2e --bin hostile -- $(HOSTILE_OPTIONS)
 
+.PHONY: overload
+overload: ## ask one `portcullis serve` for twenty times what it can serve, for five minutes; options in OVERLOAD_OPTIONS
+	cargo build --locked --release -p portcullis-operator --bin portcullis
+	cargo run --locked --release -q -p portcullis-e2e --bin overload -- $(OVERLOAD_OPTIONS)
+
 .PHONY: test
 test: tools opa ## everything, the end-to-end tests on a real cluster included
 	cargo nextest run $(WITHOUT_CLUSTER)

@@ -18,6 +18,7 @@
 //! | [`toolbox`], [`sidecar`], [`local`] | asking over HTTP, from a Pod and from this machine |
 //! | [`console`] | the commands that a document shows |
 //! | [`hostile`] | hostile policies and inputs, of which no cluster is needed |
+//! | [`overload`] | more load than can be served, neither |
 //! | [`diagnosis`] | what is worth knowing when a test fails |
 //!
 //! `make e2e` brings a cluster up and runs the tests; `E2E_KUBECONFIG` names another one. Without a
@@ -31,6 +32,7 @@ pub mod hostile;
 pub mod installation;
 pub mod local;
 pub mod manifests;
+pub mod overload;
 pub mod programs;
 pub mod replicas;
 pub mod samples;

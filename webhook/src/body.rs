@@ -1,4 +1,5 @@
-//! Reads the body of a request: bounded in size, in time and, over all requests, in memory.
+//! Reads the body of a request: bounded in size, in time and, over all requests, in memory. Answers
+//! that are not read yet have their room, too.
 
 use std::{sync::Arc, time::Instant};
 
@@ -24,6 +25,10 @@ pub(crate) const MAX_INPUT: usize = 4 << 20;
 /// room for three thousand, more than the queue takes.
 const ALL_BODIES: usize = 32 << 20;
 
+/// Large answers that a server holds at a time, until they are read. One result can have eight
+/// million bytes, each of which can take six in JSON.
+const ALL_ANSWERS: usize = 64 << 20;
+
 /// The unit in which the room is counted.
 const UNIT: usize = 1 << 10;
 
@@ -31,20 +36,35 @@ const UNIT: usize = 1 << 10;
 /// to be.
 const FIRST_CAPACITY: usize = 16 << 10;
 
-/// The room that a door has for the bodies of all its requests.
+/// The room that a door has for the bodies of all its requests, or a server for its answers.
 #[derive(Clone, Debug)]
 pub(crate) struct Room(Arc<Semaphore>);
+
+/// A part of a room, until it is dropped.
+pub(crate) type Part = OwnedSemaphorePermit;
 
 /// A body, and the room that it takes until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) bytes: Bytes,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Part>,
 }
 
 impl Room {
+    /// Room for bodies.
     pub(crate) fn new() -> Self {
         Self(Arc::new(Semaphore::new(ALL_BODIES / UNIT)))
+    }
+
+    /// Room for large answers.
+    pub(crate) fn for_answers() -> Self {
+        Self(Arc::new(Semaphore::new(ALL_ANSWERS / UNIT)))
+    }
+
+    /// Room for this many bytes, if there is any.
+    pub(crate) fn take(&self, bytes: usize) -> Option<Part> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).ok()?;
+        self.0.clone().try_acquire_many_owned(units).ok()
     }
 
     /// Reads a body of at most `limit` bytes until `deadline`. Room is taken as bytes come, so
@@ -73,7 +93,7 @@ impl Room {
             return Err(too_large(limit));
         }
         let mut bytes = Vec::with_capacity(announced.min(FIRST_CAPACITY));
-        let mut place: Option<OwnedSemaphorePermit> = None;
+        let mut place: Option<Part> = None;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| {
                 Problem::input_invalid(format!("the body cannot be read: {error}"))
@@ -93,20 +113,14 @@ impl Room {
         })
     }
 
-    fn grow(&self, place: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Problem> {
-        let held = place.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let missing = bytes.div_ceil(UNIT).saturating_sub(held);
-        if missing == 0 {
+    fn grow(&self, place: &mut Option<Part>, bytes: usize) -> Result<(), Problem> {
+        let held = place.as_ref().map_or(0, Part::num_permits) * UNIT;
+        if bytes <= held {
             return Ok(());
         }
-        let missing = u32::try_from(missing).unwrap_or(u32::MAX);
-        let more = self
-            .0
-            .clone()
-            .try_acquire_many_owned(missing)
-            .map_err(|_| {
-                Problem::overloaded("there is no room for the body beside those of other requests")
-            })?;
+        let more = self.take(bytes - held).ok_or_else(|| {
+            Problem::overloaded("there is no room for the body beside those of other requests")
+        })?;
         match place {
             Some(place) => place.merge(more),
             None => *place = Some(more),

@@ -1,9 +1,10 @@
 //! The connections of a server: how many there are, and which of them have to leave.
 //!
-//! Whoever opens connections and says nothing would keep everybody else out. So a new connection
-//! that asks nothing soon has to leave, one that was idle for long as well, and where there is no
-//! room for another one, the one that was idle for longest makes room. Connections with requests
-//! under way stay: each of their requests has a deadline.
+//! Whoever opens connections and says nothing, sends half of a request or does not read its answer
+//! would keep everybody else out. So a connection whose client is waited for has to leave after a
+//! while, and where there is no room for another one, it makes room at once: first one that never
+//! asked, then one in the middle of something, then one that is idle. Connections whose clients wait
+//! for us stay: each of their requests has a deadline.
 
 use std::{
     collections::BTreeMap,
@@ -25,8 +26,14 @@ pub(crate) const FIRST_REQUEST: Duration = Duration::from_secs(10);
 /// moment in which they are used, which fails an admission.
 pub(crate) const IDLE: Duration = Duration::from_mins(2);
 
-/// Time for what is left to do on a connection that has to leave, such as an answer that its
-/// client does not read.
+/// Time for a client to send the rest of a request or to read its answer: more than the longest
+/// deadline, which ends the wait for a body.
+const SLOW: Duration = Duration::from_secs(30);
+
+/// The same where others wait for room. In a cluster a body of megabytes takes a tenth of it.
+const SLOW_WHEN_FULL: Duration = Duration::from_millis(250);
+
+/// How often a connection that has to leave is looked at, until nothing is done for it any more.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The connections of a server.
@@ -57,6 +64,11 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct UnderWay(Arc<Place>);
 
+/// A request that waits for its client, until it is dropped: for the rest of its body, or until the
+/// answer is read.
+#[derive(Debug)]
+pub(crate) struct Waiting(Arc<Place>);
+
 /// What a connection does.
 #[derive(Debug)]
 struct Activity {
@@ -69,11 +81,24 @@ struct Activity {
 struct State {
     /// Requests that are under way.
     requests: usize,
+    /// Those of them that wait for their client.
+    waiting: usize,
     /// Whether it ever asked.
     asked: bool,
-    /// When it began, or its last request ended.
+    /// When it began, its last request ended, or one began to wait for its client.
     since: Instant,
     leaving: bool,
+}
+
+/// What is waited for on a connection where nothing is done, in the order in which they make room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    /// It never asked.
+    Silent,
+    /// All of its requests wait for their client.
+    Slow,
+    /// It has no request.
+    Idle,
 }
 
 impl Connections {
@@ -90,24 +115,28 @@ impl Connections {
     /// at a time.
     pub(crate) async fn enter(self: &Arc<Self>) -> Arc<Place> {
         loop {
-            if let Some(place) = self.try_enter() {
-                return Arc::new(place);
+            let again = match self.try_enter() {
+                Ok(place) => return Arc::new(place),
+                Err(again) => again,
+            };
+            tokio::select! {
+                () = self.changed.notified() => {}
+                () = sleep_until(again) => {}
             }
-            self.changed.notified().await;
         }
     }
 
-    fn try_enter(self: &Arc<Self>) -> Option<Place> {
+    /// A place, or when it is worth the while to look again if nothing changes.
+    fn try_enter(self: &Arc<Self>) -> Result<Place, Instant> {
         let mut places = self.lock();
         if places.taken.len() >= self.limit {
-            places.dismiss_one();
-            return None;
+            return Err(places.dismiss_one(Instant::now()));
         }
         let number = places.next;
         places.next += 1;
         let activity = Arc::new(Activity::new());
         places.taken.insert(number, activity.clone());
-        Some(Place {
+        Ok(Place {
             connections: self.clone(),
             number,
             activity,
@@ -121,23 +150,34 @@ impl Connections {
 }
 
 impl Places {
-    /// Tells one connection to leave, unless one is about to: of those that never asked the
-    /// oldest, otherwise the one that was idle for longest.
-    fn dismiss_one(&self) {
-        let idle = || {
-            let activities = self.taken.values();
-            activities.filter_map(|activity| {
-                let state = activity.lock();
-                let key = (state.leaving, state.asked, state.since);
-                (state.requests == 0).then_some((key, activity))
-            })
-        };
-        if idle().any(|((leaving, ..), _)| leaving) {
-            return;
+    /// Tells one connection to leave, unless one is about to: the first by its standing, and of
+    /// several the one that has been so for longest. Who is slow has a moment. Returns when to look
+    /// again.
+    fn dismiss_one(&self, now: Instant) -> Instant {
+        let mut first: Option<((Standing, Instant), &Activity)> = None;
+        for activity in self.taken.values() {
+            let state = activity.lock();
+            let Some(standing) = state.standing() else {
+                continue;
+            };
+            if state.leaving {
+                return now + SLOW_WHEN_FULL;
+            }
+            let key = (standing, state.since);
+            if first.is_none_or(|(before, _)| key < before) {
+                first = Some((key, activity));
+            }
         }
-        if let Some((_, activity)) = idle().min_by_key(|(key, _)| *key) {
-            activity.lock().leaving = true;
-            activity.dismissed.notify_one();
+        match first {
+            Some(((Standing::Slow, since), _)) if now < since + SLOW_WHEN_FULL => {
+                since + SLOW_WHEN_FULL
+            }
+            Some((_, activity)) => {
+                activity.lock().leaving = true;
+                activity.dismissed.notify_one();
+                now + SLOW_WHEN_FULL
+            }
+            None => now + SLOW_WHEN_FULL,
         }
     }
 }
@@ -160,13 +200,17 @@ impl Place {
         }
     }
 
-    /// Resolves when a connection that has to leave need not be waited for any more.
+    /// Resolves when nothing is done for a connection that has to leave: its client is not waited
+    /// for any more.
     pub(crate) async fn abandoned(&self) {
-        loop {
+        let mut answered = false;
+        while self.activity.lock().standing().is_none() {
             sleep(FAREWELL).await;
-            if self.activity.lock().requests == 0 {
-                return;
-            }
+            answered = true;
+        }
+        if answered {
+            // The answer is on its way.
+            sleep(SLOW_WHEN_FULL).await;
         }
     }
 }
@@ -175,6 +219,18 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.connections.lock().taken.remove(&self.number);
         self.connections.changed.notify_one();
+    }
+}
+
+impl UnderWay {
+    /// Notes that the request waits for its client from now on.
+    pub(crate) fn wait(&self) -> Waiting {
+        let mut state = self.0.activity.lock();
+        state.waiting += 1;
+        state.since = Instant::now();
+        drop(state);
+        self.0.connections.changed.notify_one();
+        Waiting(self.0.clone())
     }
 }
 
@@ -188,11 +244,18 @@ impl Drop for UnderWay {
     }
 }
 
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.activity.lock().waiting -= 1;
+    }
+}
+
 impl Activity {
     fn new() -> Self {
         Self {
             state: Mutex::new(State {
                 requests: 0,
+                waiting: 0,
                 asked: false,
                 since: Instant::now(),
                 leaving: false,
@@ -204,11 +267,13 @@ impl Activity {
     /// Resolves when this connection was silent for too long.
     async fn silence(&self) {
         loop {
-            let end = self.lock().end_of_patience();
-            if end <= Instant::now() {
+            let (end, now) = (self.lock().end_of_patience(), Instant::now());
+            if end.is_some_and(|end| end <= now) {
                 return;
             }
-            sleep_until(end).await;
+            // What it does may have changed by then.
+            let look = now + SLOW;
+            sleep_until(end.map_or(look, |end| end.min(look))).await;
         }
     }
 
@@ -219,13 +284,24 @@ impl Activity {
 }
 
 impl State {
-    /// When this connection will have been silent for too long, if nothing happens.
-    fn end_of_patience(&self) -> Instant {
-        match (self.requests, self.asked) {
-            (0, false) => self.since + FIRST_REQUEST,
-            (0, true) => self.since + IDLE,
-            _ => Instant::now() + IDLE,
+    /// How its client is waited for; nothing where the client waits for us.
+    fn standing(&self) -> Option<Standing> {
+        match (self.requests, self.waiting) {
+            (0, _) if !self.asked => Some(Standing::Silent),
+            (0, _) => Some(Standing::Idle),
+            (requests, waiting) if requests <= waiting => Some(Standing::Slow),
+            _ => None,
         }
+    }
+
+    /// When its client will have been waited for too long, if nothing happens.
+    fn end_of_patience(&self) -> Option<Instant> {
+        let patience = match self.standing()? {
+            Standing::Silent => FIRST_REQUEST,
+            Standing::Slow => SLOW,
+            Standing::Idle => IDLE,
+        };
+        Some(self.since + patience)
     }
 }
 
@@ -293,6 +369,58 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn who_keeps_us_waiting_makes_room_before_who_is_idle_but_has_a_moment() {
+        let connections = Connections::new(4);
+        let places = [
+            enter_one_second_later(&connections).await,
+            enter_one_second_later(&connections).await,
+            enter_one_second_later(&connections).await,
+            enter_one_second_later(&connections).await,
+        ];
+        let [idle, sends, reads, busy] = &places;
+        drop(idle.begin());
+        let under_way = [sends, reads, busy].map(Place::begin);
+        drop(under_way[1].wait());
+        let mut waiting = vec![under_way[0].wait()];
+        tokio::time::advance(SLOW_WHEN_FULL / 2).await;
+        waiting.push(under_way[1].wait());
+
+        // It waits for the moment to pass, and nothing else changes meanwhile.
+        let begin = Instant::now();
+        for (slow, after) in [(sends, SLOW_WHEN_FULL / 2), (reads, SLOW_WHEN_FULL)] {
+            let mut entering = Box::pin(connections.enter());
+            while !is_dismissed(slow) {
+                assert!((&mut entering).now_or_never().is_none());
+                tokio::time::advance(Duration::from_millis(5)).await;
+            }
+            assert!(begin.elapsed() >= after, "{:?}", begin.elapsed());
+            connections.lock().taken.remove(&slow.number);
+            connections.changed.notify_one();
+            let newcomer = entering.await;
+            // It is busy from now on.
+            std::mem::forget(newcomer.begin());
+        }
+        let mut entering = Box::pin(connections.enter());
+        assert!((&mut entering).now_or_never().is_none());
+        assert!(is_dismissed(idle) && !is_dismissed(busy));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_keeps_us_waiting_alone_has_longer() {
+        let connections = Connections::new(9);
+        let place = connections.enter().await;
+        let under_way = place.begin();
+        let begin = Instant::now();
+        let waiting = under_way.wait();
+        place.overstayed().await;
+        assert_eq!(begin.elapsed(), SLOW);
+        place.abandoned().await;
+        assert_eq!(begin.elapsed(), SLOW, "nothing is done for it");
+        drop(waiting);
+        assert!(place.abandoned().now_or_never().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn silence_is_borne_for_a_while() {
         let connections = Connections::new(9);
         let begin = Instant::now();
@@ -313,6 +441,7 @@ mod tests {
             sleep(3 * FAREWELL / 2).await;
             drop(under_way);
         });
-        assert_eq!(begin.elapsed(), FIRST_REQUEST + IDLE + 2 * FAREWELL);
+        let farewell = 2 * FAREWELL + SLOW_WHEN_FULL;
+        assert_eq!(begin.elapsed(), FIRST_REQUEST + IDLE + farewell);
     }
 }

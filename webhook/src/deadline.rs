@@ -1,4 +1,4 @@
-//! How long a caller waits: the API server's `?timeout=10s`, in Go's notation.
+//! How long a caller waits, in Go's notation: the API server's `?timeout=10s`, or another's header.
 
 use std::time::{Duration, Instant};
 

@@ -2,7 +2,8 @@
 //!
 //! Evaluation is work of the processor, so it has threads of its own and never runs on the
 //! reactor. A caller waits no longer than its deadline: a job that is late is abandoned, one that
-//! nobody waits for any more is not begun, and where the queue is full the caller hears it at once.
+//! nobody waits for any more is not begun, and where those before it would take too long the caller
+//! hears it at once.
 //!
 //! Jobs of admission go first, and one thread is left to them, so that no number of evaluations
 //! keeps a cluster from admitting.
@@ -10,6 +11,7 @@
 //! A thread that does not come back from its job is replaced, whenever a job comes or somebody asks
 //! how the threads are; see [`roll`].
 
+mod pace;
 mod roll;
 
 use std::{
@@ -18,12 +20,13 @@ use std::{
     num::NonZero,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use portcullis_policies::Point;
 use tokio::sync::oneshot;
 
+use pace::Pace;
 use roll::{Roll, Subject};
 
 /// Stack of each thread. Deep rules recurse in the interpreter; with the usual 2 MiB a chain of
@@ -31,10 +34,17 @@ use roll::{Roll, Subject};
 const STACK_BYTES: usize = 64 << 20;
 
 /// Jobs that may wait, for each thread and each kind of job. Reading and judging a usual request
-/// takes about a millisecond, so this is a quarter of a second of usual work. Behind 256 jobs that
-/// each use up the default limit of 250 ms, a job would wait a minute, and the API server ten
-/// seconds: whoever would stand further back is better refused at once.
+/// takes about a millisecond, so this is a quarter of a second of usual work, and more of them only
+/// take memory.
 const WAITING_PER_THREAD: usize = 256;
+
+/// Jobs that may wait whatever the pace was until now, for each thread: from them it is known how it
+/// is now. They take a second at most, if each uses up the default limit of 250 ms.
+const ALWAYS_WAITING_PER_THREAD: usize = 4;
+
+/// The part of its time that a job may be expected to wait. The rest is for the job itself, and for
+/// what the estimate does not see.
+const WAITING_SHARE: u32 = 2;
 
 /// Threads of a small machine. One is left to admissions: two evaluations that use up all of their
 /// time leave one thread to the others, which takes turns with them on the processors.
@@ -48,7 +58,7 @@ pub struct Evaluators(Arc<Pool>);
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unanswered {
-    /// The queue is full.
+    /// The queue is full, or too long for the deadline.
     #[error("there was no room to evaluate")]
     Overloaded,
     /// The deadline passed.
@@ -71,10 +81,17 @@ struct Shared {
 }
 
 struct Queue {
-    admissions: VecDeque<Job>,
-    evaluations: VecDeque<Job>,
+    admissions: Line,
+    evaluations: Line,
     roll: Roll,
     closed: bool,
+}
+
+/// Jobs of one kind that wait, first come first served.
+#[derive(Default)]
+struct Line {
+    jobs: VecDeque<Job>,
+    pace: Pace,
 }
 
 /// What a thread is to do, and until when somebody waits for it.
@@ -100,8 +117,8 @@ impl Evaluators {
     pub fn new(threads: usize) -> Self {
         let threads = threads.max(2);
         let queue = Queue {
-            admissions: VecDeque::new(),
-            evaluations: VecDeque::new(),
+            admissions: Line::default(),
+            evaluations: Line::default(),
             roll: Roll::new(threads),
             closed: false,
         };
@@ -173,7 +190,7 @@ impl Evaluators {
     /// Jobs that wait for a thread.
     pub fn waiting(&self) -> usize {
         let queue = self.0.shared.lock();
-        queue.admissions.len() + queue.evaluations.len()
+        queue.admissions.jobs.len() + queue.evaluations.jobs.len()
     }
 
     /// How the threads are.
@@ -207,16 +224,17 @@ impl Shared {
     }
 
     fn push(self: &Arc<Self>, point: Point, job: Job) -> Result<(), Unanswered> {
-        self.look_after(Instant::now());
+        let now = Instant::now();
+        self.look_after(now);
         let mut queue = self.lock();
-        let jobs = match point {
+        let line = match point {
             Point::Admission => &mut queue.admissions,
             Point::Evaluation => &mut queue.evaluations,
         };
-        if jobs.len() >= WAITING_PER_THREAD * self.threads {
+        if !line.has_room(job.deadline.saturating_duration_since(now), self.threads) {
             return Err(Unanswered::Overloaded);
         }
-        jobs.push_back(job);
+        line.jobs.push_back(job);
         drop(queue);
         self.changed.notify_one();
         Ok(())
@@ -269,7 +287,7 @@ impl Shared {
             if queue.closed {
                 return None;
             }
-            let next = queue.take();
+            let next = queue.take(Instant::now());
             if let Some((point, job)) = next {
                 let number = queue.roll.begin(point, job.deadline, job.subject);
                 return Some((number, job.work));
@@ -284,15 +302,36 @@ impl Shared {
 
 impl Queue {
     /// The next job that a thread may begin.
-    fn take(&mut self) -> Option<(Point, Job)> {
-        if let Some(job) = self.admissions.pop_front() {
+    fn take(&mut self, now: Instant) -> Option<(Point, Job)> {
+        if let Some(job) = self.admissions.take(now) {
             return Some((Point::Admission, job));
         }
         if self.roll.evaluating() + 1 >= self.roll.present() {
             return None;
         }
-        let job = self.evaluations.pop_front()?;
+        let job = self.evaluations.take(now)?;
         Some((Point::Evaluation, job))
+    }
+}
+
+impl Line {
+    /// Whether a job that has so much time can join.
+    fn has_room(&self, time: Duration, threads: usize) -> bool {
+        let waiting = self.jobs.len();
+        waiting < ALWAYS_WAITING_PER_THREAD * threads
+            || waiting < WAITING_PER_THREAD * threads
+                && self.pace.wait(waiting) <= time / WAITING_SHARE
+    }
+
+    /// The first job that somebody waits for.
+    fn take(&mut self, now: Instant) -> Option<Job> {
+        while let Some(job) = self.jobs.pop_front() {
+            if job.deadline > now {
+                self.pace.note(now, !self.jobs.is_empty());
+                return Some(job);
+            }
+        }
+        None
     }
 }
 
@@ -300,8 +339,8 @@ impl Drop for Pool {
     fn drop(&mut self) {
         let mut queue = self.shared.lock();
         queue.closed = true;
-        queue.admissions.clear();
-        queue.evaluations.clear();
+        queue.admissions.jobs.clear();
+        queue.evaluations.jobs.clear();
         drop(queue);
         self.shared.changed.notify_all();
     }

@@ -24,6 +24,7 @@ mod decision_log;
 mod doors;
 mod evaluation;
 mod evaluators;
+mod exchange;
 mod identity;
 mod locks;
 mod metrics;

@@ -24,7 +24,9 @@ use tower::ServiceExt as _;
 
 use crate::{
     Certificate, Phase, Shutdown,
+    body::Room,
     connections::{Connections, IDLE, Place},
+    exchange::{self, Asking},
 };
 
 /// Connections at a time. The API server keeps 25 idle ones for each host and opens more under
@@ -85,7 +87,8 @@ async fn serve_at_most(
         Transport::Plain => None,
         Transport::Tls(certificate) => Some(acceptor(certificate).map_err(ServeFault::Tls)?),
     };
-    let (room, mut connections) = (Connections::new(limit), JoinSet::new());
+    let (places, answers) = (Connections::new(limit), Room::for_answers());
+    let mut connections = JoinSet::new();
     let mut closing = shutdown.clone();
     loop {
         let accepted = tokio::select! {
@@ -103,12 +106,13 @@ async fn serve_at_most(
         // Whoever comes next waits in the kernel's backlog, which is bounded.
         let place = tokio::select! {
             () = closing.reached(Phase::Closing) => break,
-            place = room.enter() => place,
+            place = places.enter() => place,
         };
         while connections.try_join_next().is_some() {}
         let visit = Visit {
             place,
             router: router.clone(),
+            answers: answers.clone(),
             shutdown: shutdown.clone(),
         };
         connections.spawn(visit.of(stream, acceptor.clone()));
@@ -140,6 +144,7 @@ fn acceptor(certificate: Arc<Certificate>) -> Result<TlsAcceptor, rustls::Error>
 struct Visit {
     place: Arc<Place>,
     router: Router,
+    answers: Room,
     shutdown: Shutdown,
 }
 
@@ -200,6 +205,8 @@ impl Visit {
         };
         connection.as_mut().graceful_shutdown();
         tokio::select! {
+            // One that is idle ends by itself.
+            biased;
             ended = connection => tell(ended),
             () = self.place.abandoned(), if leaves => {}
         }
@@ -217,21 +224,25 @@ impl Visit {
         let Self {
             place,
             router,
+            answers,
             shutdown,
         } = self;
-        let (place, router, shutdown) = (place.clone(), router.clone(), shutdown.clone());
+        let (place, router) = (place.clone(), router.clone());
+        let (answers, shutdown) = (answers.clone(), shutdown.clone());
         hyper::service::service_fn(move |request: Request<Incoming>| {
             let under_way = place.begin();
-            let (router, shutdown) = (router.clone(), shutdown.clone());
+            let (router, answers) = (router.clone(), answers.clone());
+            let shutdown = shutdown.clone();
             async move {
                 let version = request.version();
-                let mut response = router.oneshot(request.map(Body::new)).await?;
+                let request = request.map(|body| Body::new(Asking::new(body, &under_way)));
+                let response = router.oneshot(request).await?;
+                let mut response = exchange::answer(response, under_way, &answers);
                 if version != Version::HTTP_2 && shutdown.phase() > Phase::Running {
                     response
                         .headers_mut()
                         .insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                drop(under_way);
                 Ok(response)
             }
         })
@@ -289,6 +300,36 @@ mod tests {
         server.await.unwrap().unwrap();
     }
 
+    #[tokio::test]
+    async fn half_sent_requests_and_unread_answers_make_room_for_new_ones() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (trigger, shutdown) = Shutdown::new();
+        let long = async || "x".repeat(32 << 20);
+        let router = Router::new()
+            .route("/", get(async || "hello").post(async |body: String| body))
+            .route("/long", get(long));
+        let server = serve_at_most(4, listener, router, Transport::Plain, shutdown);
+        let server = tokio::spawn(server);
+        let mut slow = Vec::new();
+        for start in [
+            "GET / HT",
+            "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\nhalf",
+            "GET /long HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        ] {
+            for _ in 0..4 {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                stream.write_all(start.as_bytes()).await.unwrap();
+                slow.push(stream);
+            }
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            ask(&mut stream, b"hello").await;
+        }
+        trigger.close();
+        server.await.unwrap().unwrap();
+        drop(slow);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_client_that_does_not_read_its_answer_is_not_waited_for() {
         let (mut client, stream) = tokio::io::duplex(1024);
@@ -297,6 +338,7 @@ mod tests {
         let visit = Visit {
             place: Connections::new(1).enter().await,
             router: Router::new().route("/", get(async || "x".repeat(1 << 20))),
+            answers: Room::for_answers(),
             shutdown,
         };
         visit.converse_http1(stream).await;

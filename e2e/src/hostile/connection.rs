@@ -23,6 +23,8 @@ const LARGEST: usize = 64 << 20;
 pub struct Connection {
     stream: BufStream<TcpStream>,
     address: String,
+    /// A header of each request, with its line's end.
+    header: String,
 }
 
 /// An answer.
@@ -42,7 +44,15 @@ impl Connection {
         Ok(Self {
             stream: BufStream::new(stream),
             address: address.to_owned(),
+            header: String::new(),
         })
+    }
+
+    /// The same, with a header such as `x-request-timeout: 2s` in each request.
+    #[must_use]
+    pub fn with_header(mut self, header: &str) -> Self {
+        self.header = format!("{header}\r\n");
+        self
     }
 
     /// Sends a request and reads its answer.
@@ -59,8 +69,8 @@ impl Connection {
     async fn send(&mut self, method: &str, path: &str, body: &[u8]) -> Result<()> {
         let length = body.len();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {length}\r\n\r\n",
-            self.address
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {length}\r\n{}\r\n",
+            self.address, self.header
         );
         self.stream.write_all(head.as_bytes()).await?;
         // A body that is too large is refused before all of it is sent.

@@ -9,6 +9,7 @@ mod crds;
 mod doors;
 mod faults;
 mod imports;
+mod limits;
 mod locks;
 mod namespaces;
 mod readme;

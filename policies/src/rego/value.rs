@@ -30,9 +30,21 @@ pub mod order;
 pub mod printable;
 pub mod text;
 
+use std::sync::Arc;
+
 pub use regorus::Value;
 
 pub use order::compare;
+
+/// Whether two values are one in memory.
+pub fn is_identical(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Array(left), Value::Array(right)) => Arc::ptr_eq(left, right),
+        (Value::Set(left), Value::Set(right)) => Arc::ptr_eq(left, right),
+        (Value::Object(left), Value::Object(right)) => Arc::ptr_eq(left, right),
+        _ => false,
+    }
+}
 
 /// The type of a value, in OPA's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,28 +1,59 @@
 //! Asks one policy about the body of a request.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{body::Body, http::HeaderMap};
 use portcullis_policies::{
     Decision, Document, Entry, Headers, Input, Interest, Point, Snapshot, text::clean,
 };
 
+use utoipa::IntoParams;
+
 use crate::{
     Doors,
     admission::review::Review,
     body::{Held, MAX_INPUT, MAX_REVIEW},
-    deadline::DEFAULT_TIMEOUT,
+    deadline::{DEFAULT_TIMEOUT, parse_duration},
     decision_log::About,
     problem::Problem,
     question::Question,
 };
 
-/// A question of somebody who waits as long as the API server does.
-pub(super) fn question(point: Point, headers: &HeaderMap) -> Question {
+/// The header in which a caller says how long it waits, as the API server does in its call.
+const TIMEOUT: &str = "x-request-timeout";
+
+/// How long a caller waits, as the routes that ask a policy document it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what `question` reads")]
+pub(super) struct TimeoutHeader {
+    /// How long you wait: the answer comes a second before, or within half of less than two seconds.
+    /// Ten seconds where it is not said, and thirty at most.
+    #[param(rename = "x-request-timeout", example = "2s")]
+    timeout: Option<String>,
+}
+
+/// A question of somebody who waits as long as a header says, or else as long as the API server does.
+pub(super) fn question(point: Point, headers: &HeaderMap) -> Result<Question, Problem> {
     let texts = headers
         .iter()
         .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-    Question::new(point, Headers::new(texts), DEFAULT_TIMEOUT)
+    Ok(Question::new(
+        point,
+        Headers::new(texts),
+        timeout(headers)?.unwrap_or(DEFAULT_TIMEOUT),
+    ))
+}
+
+fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
+    let Some(value) = headers.get(TIMEOUT) else {
+        return Ok(None);
+    };
+    let timeout = value.to_str().ok().and_then(parse_duration);
+    timeout.map(Some).ok_or_else(|| {
+        let detail = format!("the header `{TIMEOUT}` is not a positive duration such as 2s");
+        Problem::input_invalid(detail)
+    })
 }
 
 /// Asks a policy about a body: any document or none, or a review at the point of admission.

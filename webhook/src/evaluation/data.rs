@@ -92,6 +92,7 @@ struct Query {
         ("input" = Option<String>, Query, description = "The policy's `input` as JSON"),
         ("version" = Option<String>, Query, description = "The policy's version"),
         ("namespace" = Option<String>, Query, description = "The namespace that owns the policy"),
+        ask::TimeoutHeader
     ),
     responses(
         (status = 200, description = "The document, if it is defined", body = DataAnswer),
@@ -123,7 +124,7 @@ pub(super) async fn get(
     parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<Json<DataAnswer>, Problem> {
-    let question = ask::question(Point::Evaluation, &headers);
+    let question = ask::question(Point::Evaluation, &headers)?;
     let snapshot = doors.snapshot()?;
     let query = Query::new(&snapshot, &path, &parameters, question.now());
     let text = parameters.get("input").map(str::to_owned);
@@ -150,6 +151,7 @@ pub(super) async fn get(
     params(
         ("version" = Option<String>, Query, description = "The policy's version"),
         ("namespace" = Option<String>, Query, description = "The namespace that owns the policy"),
+        ask::TimeoutHeader
     ),
     request_body(
         content = Option<serde_json::Value>,
@@ -187,7 +189,7 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<DataAnswer>, Problem> {
-    let question = ask::question(Point::Evaluation, &headers);
+    let question = ask::question(Point::Evaluation, &headers)?;
     let snapshot = doors.snapshot()?;
     let query = Query::new(&snapshot, &path, &parameters, question.now());
     let held = doors

@@ -28,11 +28,14 @@ use crate::{
     method(get, post),
     path = "/decision",
     tag = "evaluation",
-    params((
-        "point" = Option<String>,
-        Query,
-        description = "`evaluation`, which is the default, or `admission`"
-    )),
+    params(
+        (
+            "point" = Option<String>,
+            Query,
+            description = "`evaluation`, which is the default, or `admission`"
+        ),
+        ask::TimeoutHeader
+    ),
     request_body(
         content = Option<serde_json::Value>,
         content_type = "application/json",
@@ -70,7 +73,7 @@ pub(super) async fn decide(
             return Err(Problem::input_invalid(detail));
         }
     };
-    let question = ask::question(point, &headers);
+    let question = ask::question(point, &headers)?;
     let snapshot = doors.snapshot()?;
     let entry = place.find(&snapshot)?;
     let decision = ask::about_body(&doors, &question, &snapshot, entry, body).await?;

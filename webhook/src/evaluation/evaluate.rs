@@ -24,6 +24,7 @@ use crate::{
     method(get, post),
     path = "/evaluation",
     tag = "evaluation",
+    params(ask::TimeoutHeader),
     request_body(
         content = Option<serde_json::Value>,
         content_type = "application/json",
@@ -71,7 +72,7 @@ pub(super) async fn evaluate(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let question = ask::question(Point::Evaluation, &headers);
+    let question = ask::question(Point::Evaluation, &headers)?;
     let snapshot = doors.snapshot()?;
     let entry = place.find(&snapshot)?;
     let decision = ask::about_body(&doors, &question, &snapshot, entry, body).await?;

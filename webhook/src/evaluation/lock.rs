@@ -91,7 +91,7 @@ pub(super) async fn lock(
 ) -> Result<Json<LockState>, Problem> {
     site::refuse_others(&uri, &headers, doors.settings().locks.is_open())?;
     place.find(&*doors.snapshot()?)?;
-    let question = ask::question(portcullis_policies::Point::Evaluation, &headers);
+    let question = ask::question(portcullis_policies::Point::Evaluation, &headers)?;
     let held = doors
         .input_room()
         .read(body, MAX_LOCK, question.deadline)

@@ -89,6 +89,50 @@ async fn full_queue_refuses_and_leaves_room_for_the_api_server() {
     drop(held);
 }
 
+/// Takes jobs one after the other, at a pace of a second; the threads are held meanwhile.
+fn at_a_pace_of_a_second(evaluators: &Evaluators, point: Point) {
+    let mut queue = evaluators.0.shared.lock();
+    let line = match point {
+        Point::Admission => &mut queue.admissions,
+        Point::Evaluation => &mut queue.evaluations,
+    };
+    let now = Instant::now();
+    for second in 0..100 {
+        line.pace.note(now + Duration::from_secs(second), true);
+    }
+    line.pace.note(now + Duration::from_secs(100), false);
+}
+
+#[tokio::test]
+async fn the_queue_is_no_longer_than_what_can_be_served_in_time() {
+    for point in [Point::Admission, Point::Evaluation] {
+        let evaluators = Evaluators::new(2);
+        let held = hold(&evaluators, point, 2);
+        at_a_pace_of_a_second(&evaluators, point);
+        // A minute is enough for thirty, as half of it is for the job itself.
+        let mut waiting = 0;
+        while push(&evaluators, point, || ()).is_ok() {
+            waiting += 1;
+        }
+        assert!((28..=31).contains(&waiting), "{waiting}");
+        // A few may wait in any case, so that the pace is known.
+        let evaluators = Evaluators::new(2);
+        let also_held = hold(&evaluators, point, 2);
+        at_a_pace_of_a_second(&evaluators, point);
+        let deadline = Instant::now() + Duration::from_secs(1);
+        let jobs = (0..20).map(|_| evaluators.run_at(point, deadline, || ()));
+        let answers = futures::future::join_all(jobs).await;
+        let of = |why| answers.iter().filter(|one| **one == Err(why)).count();
+        assert_eq!(of(Unanswered::Late) + of(Unanswered::Overloaded), 20);
+        let always = ALWAYS_WAITING_PER_THREAD * 2;
+        assert!(
+            (always - 2..=always).contains(&of(Unanswered::Late)),
+            "{answers:?}"
+        );
+        drop((held, also_held));
+    }
+}
+
 #[tokio::test]
 async fn stacks_are_deep() {
     fn depth(left: u32) -> u32 {

@@ -123,6 +123,38 @@ async fn a_flood_of_evaluations_is_refused_and_admission_goes_on() {
     drop(held);
 }
 
+/// The caller leaves long before the API server would.
+#[tokio::test]
+async fn a_caller_says_how_long_it_waits() {
+    let fixture = Fixture::usual();
+    let held = hold(&fixture.evaluators, Point::Evaluation, 0).await;
+    let asked = |path: &str, timeout: &str| {
+        let mut request = post(path, "{}");
+        let value = timeout.parse().unwrap();
+        request.headers_mut().insert("x-request-timeout", value);
+        request
+    };
+    let paths = [
+        "/policy/tasks/authz/1.0/evaluation",
+        "/policy/tasks/authz/1.0/decision",
+        "/v1/data/tasks/authz/allow",
+    ];
+    for path in paths {
+        let begin = Instant::now();
+        let late = fixture.evaluate(asked(path, "20ms")).await;
+        late.assert_problem(503, "POLICY.OVERLOADED");
+        assert!(begin.elapsed() >= Duration::from_millis(10));
+        for unreadable in ["", "soon", "-1s", "0s", "10"] {
+            let answer = fixture.evaluate(asked(path, unreadable)).await;
+            answer.assert_problem(400, "POLICY.INPUT_INVALID");
+            assert!(answer.text.contains("x-request-timeout"), "{}", answer.text);
+        }
+    }
+    drop(held);
+    let in_time = fixture.evaluate(asked(paths[0], "30s")).await;
+    assert_eq!(in_time.status, 200, "{}", in_time.text);
+}
+
 /// Compiling large policies and admitting everything else do not wait for each other.
 #[tokio::test]
 async fn resources_are_judged_on_threads_of_their_own() {

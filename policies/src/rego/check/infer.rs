@@ -17,7 +17,7 @@ mod reference;
 mod tree;
 mod unify;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -32,6 +32,7 @@ use crate::rego::core::{
 use crate::rego::findings::{Findings, Stage};
 use crate::rego::order::vars;
 use crate::rego::source::Span;
+use crate::rego::value;
 use dynamics::Dynamics;
 use tree::Tree;
 
@@ -56,6 +57,7 @@ pub fn check(program: &Program, order: &[usize], findings: &mut Findings) -> boo
         tree: Tree::default(),
         findings,
         comprehensions: HashMap::new(),
+        constant: RefCell::default(),
         work: Cell::new(0),
         deprecated: false,
     };
@@ -86,6 +88,8 @@ struct Checker<'a> {
     findings: &'a mut Findings,
     /// The types of comprehensions, since their conditions were checked.
     comprehensions: HashMap<*const Comprehension, Type>,
+    /// The constant that was looked at last, and its type.
+    constant: RefCell<Option<(Value, Type)>>,
     /// Parts of types that were looked at.
     work: Cell<u64>,
     /// A condition calls a deprecated function.
@@ -279,17 +283,27 @@ impl Checker<'_> {
         false
     }
 
+    /// The type of a constant. One that stands in many places, as annotations do, is looked at once.
+    fn constant(&self, value: &Value) -> Type {
+        let mut last = self.constant.borrow_mut();
+        if let Some((before, kind)) = &*last
+            && value::is_identical(before, value)
+        {
+            return kind.clone();
+        }
+        let kind = Type::of(value);
+        self.charge(kind.size());
+        *last = Some((value.clone(), kind.clone()));
+        kind
+    }
+
     /// The type of a term; unknown where a variable has none yet.
     fn type_of(&self, environment: &Environment<'_>, term: &Term) -> Type {
         if self.is_exhausted() {
             return Type::ANY;
         }
         let kind = match &term.kind {
-            TermKind::Constant(value) => {
-                let kind = Type::of(value);
-                self.charge(kind.size());
-                kind
-            }
+            TermKind::Constant(value) => self.constant(value),
             TermKind::Var(var) => environment.get(*var).clone(),
             TermKind::Ref(reference) => self.reference_type(environment, reference),
             TermKind::Array(terms) => {
@@ -357,6 +371,9 @@ fn rank(term: &Term) -> u8 {
 
 /// How many parts are looked at to compare two types, about.
 fn comparisons(left: &Type, right: &Type) -> u64 {
+    if left.is_same(right) {
+        return 1;
+    }
     let alternatives = |kind: &Type| match kind {
         Type::Any(of) => (of.len() as u64).max(1),
         _ => 1,

@@ -247,7 +247,7 @@ impl Type {
     }
 
     /// They are one value, and need not be looked at.
-    fn is_same(&self, other: &Self) -> bool {
+    pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Array(a, None), Self::Array(b, None)) | (Self::Any(a), Self::Any(b)) => {
                 a.is_same(b)

@@ -3,13 +3,10 @@
 //! Every place that can grow charges something here first, so that the budget is a number and not
 //! a hope.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use super::{Result, error::ErrorKind};
-use crate::rego::value::Value;
+use crate::rego::value::{Value, is_identical};
 
 /// Steps between two looks at the clock. A step takes well below a microsecond, a look at the
 /// clock some 30 ns: it costs little, and a deadline is noticed within a millisecond.
@@ -97,16 +94,6 @@ fn size(value: &Value) -> usize {
         Value::Set(members) => members.len(),
         Value::Object(object) => object.len(),
         _ => 0,
-    }
-}
-
-/// Whether two values are one in memory.
-pub(super) fn is_identical(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::Array(left), Value::Array(right)) => Arc::ptr_eq(left, right),
-        (Value::Set(left), Value::Set(right)) => Arc::ptr_eq(left, right),
-        (Value::Object(left), Value::Object(right)) => Arc::ptr_eq(left, right),
-        _ => false,
     }
 }
 

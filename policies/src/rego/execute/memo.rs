@@ -5,8 +5,10 @@ use std::{
     hash::{BuildHasherDefault, Hasher},
 };
 
-use super::budget::is_identical;
-use crate::rego::{plan::ir::RuleId, value::Value};
+use crate::rego::{
+    plan::ir::RuleId,
+    value::{Value, is_identical},
+};
 
 /// How many members of a collection count for its hash. What differs elsewhere only has the same
 /// hash, and is told apart by comparing.
