@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
 use crate::{
-    commands::{eval, operator, probe, serve, sidecar, test, webhook},
+    commands::{check, eval, operator, probe, serve, sidecar, test, webhook},
     directory::printable,
 };
 
@@ -63,6 +63,8 @@ pub enum Command {
     Eval(eval::Arguments),
     /// Run the tests of policies.
     Test(test::Arguments),
+    /// Judge manifests as admission would.
+    Check(check::Arguments),
     /// Serve policies of a directory, without a cluster.
     Serve(serve::Arguments),
     /// Answer admission reviews and evaluations in a cluster.
@@ -81,7 +83,8 @@ Examples:
   portcullis serve ./policies         serve a directory, and follow its changes
   portcullis serve --help             all options, with examples
   portcullis eval -d policies/ -i input.json data.example.allow
-  portcullis test policies/           run the tests of a directory";
+  portcullis test policies/           run the tests of a directory
+  portcullis check -f web.yaml -p policies/    judge manifests as admission would";
 
 /// Reads the command line, runs the command, and prints what went wrong.
 pub fn run() -> ExitCode {
@@ -114,6 +117,7 @@ impl Cli {
         match self.command {
             Command::Eval(arguments) => eval::run(arguments),
             Command::Test(arguments) => test::run(arguments),
+            Command::Check(arguments) => check::run(arguments),
             Command::Serve(arguments) => wait(serve::run(arguments)),
             Command::Webhook(arguments) => wait(webhook::run(arguments)),
             // It is large enough to be kept off the stack.

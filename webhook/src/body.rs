@@ -50,6 +50,16 @@ pub(crate) struct Held {
     _place: Option<Part>,
 }
 
+impl Held {
+    /// A body that takes no room of a door.
+    pub(crate) fn alone(bytes: Vec<u8>) -> Self {
+        Self {
+            bytes: bytes.into(),
+            _place: None,
+        }
+    }
+}
+
 impl Room {
     /// Room for bodies.
     pub(crate) fn new() -> Self {

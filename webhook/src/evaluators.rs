@@ -29,9 +29,9 @@ use tokio::sync::oneshot;
 use pace::Pace;
 use roll::{Roll, Subject};
 
-/// Stack of each thread. Deep rules recurse in the interpreter; with the usual 2 MiB a chain of
+/// Stack of each thread that evaluates, in bytes. Deep rules recurse in the interpreter; with the usual 2 MiB a chain of
 /// five hundred rules ends the process. The memory is only reserved until it is used.
-const STACK_BYTES: usize = 64 << 20;
+pub const STACK_BYTES: usize = 64 << 20;
 
 /// Jobs that may wait, for each thread and each kind of job. Reading and judging a usual request
 /// takes about a millisecond, so this is a quarter of a second of usual work, and more of them only

@@ -41,12 +41,12 @@ mod status;
 mod validity;
 
 pub use admin::admin_router;
-pub use admission::admission_router;
+pub use admission::{admission_router, judge};
 pub use caller::Caller;
 pub use certificate::{Certificate, CertificateFault};
 pub use doors::{DoorSettings, Doors};
 pub use evaluation::evaluation_router;
-pub use evaluators::{Evaluators, Unanswered};
+pub use evaluators::{Evaluators, STACK_BYTES, Unanswered};
 pub use locks::{LockFault, LockKeeper, LockRequest};
 pub use openapi::openapi;
 pub use readiness::Readiness;

@@ -79,6 +79,18 @@ impl Node {
         self.place
     }
 
+    /// The items below a key of this mapping; none where there is no sequence.
+    pub fn items(&self, name: &str) -> &[Self] {
+        let below = match &self.content {
+            Content::Mapping(entries) => entries.iter().find(|(key, ..)| key == name),
+            Content::Scalar(_) | Content::Sequence(_) => None,
+        };
+        match below.map(|(_, _, node)| &node.content) {
+            Some(Content::Sequence(items)) => items,
+            _ => &[],
+        }
+    }
+
     /// Where a key of this mapping stands.
     pub fn key(&self, name: &str) -> Option<Place> {
         let Content::Mapping(entries) = &self.content else {

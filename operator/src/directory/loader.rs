@@ -16,7 +16,7 @@ use std::{
 };
 
 use portcullis_policies::{
-    Address, Allowance, Cache, Diagnostic, Diagnostics, Object, ObjectKey, Policy, outdated,
+    Address, Allowance, Cache, Diagnostic, Diagnostics, Object, ObjectKey, Policy, State, outdated,
     snapshot,
 };
 
@@ -170,6 +170,19 @@ impl Loader {
                 state.apply_policy((*object).clone());
             }
         });
+    }
+
+    /// Adds what is held to a state, beside what is there already.
+    pub fn add_to(&self, state: &mut State) {
+        for held in self.loaded.values().flat_map(|loaded| loaded.held.values()) {
+            match held {
+                Held::Policy(policy) => state.apply_policy(policy.in_force().clone()),
+                Held::Lock {
+                    lock: Some(lock), ..
+                } => state.apply_lock(lock.clone()),
+                Held::Lock { lock: None, .. } => {}
+            }
+        }
     }
 
     /// What is wrong, and what was passed over.

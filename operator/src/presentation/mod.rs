@@ -3,6 +3,7 @@
 mod json;
 mod table;
 mod time;
+mod xml;
 
 use std::fmt::Write as _;
 
@@ -12,6 +13,7 @@ use serde::Serialize;
 pub(crate) use json::{compact, pretty};
 pub(crate) use table::Table;
 pub(crate) use time::time;
+pub(crate) use xml::{element as xml_element, text as xml_text};
 
 use crate::directory::printable;
 

@@ -56,7 +56,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Namespaces in which nothing is ever judged, beside the operator's own: a control plane that asks
 /// a policy before it elects its leaders, and nodes before they say that they live, cannot recover.
-const ALWAYS_EXEMPT: [&str; 2] = ["kube-system", "kube-node-lease"];
+pub(crate) const ALWAYS_EXEMPT: [&str; 2] = ["kube-system", "kube-node-lease"];
 
 /// What the operator is told about its installation.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! `portcullis eval` and `portcullis test` as processes, beside the real `opa`.
+//! `portcullis eval`, `portcullis test` and `portcullis check` as processes, beside the real `opa`.
 //!
 //! `opa` has to be on the PATH: `make opa` builds the version that is compared with, and the targets
 //! of the Makefile that run these tests put it there.
@@ -9,6 +9,7 @@
     reason = "a panic fails the test and says where"
 )]
 
+mod checking;
 #[path = "../shared/document.rs"]
 mod document;
 mod documented;

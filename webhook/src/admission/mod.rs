@@ -7,6 +7,7 @@
 //! ```
 
 pub(crate) mod answer;
+mod judge;
 mod resources;
 pub(crate) mod review;
 
@@ -31,6 +32,7 @@ use crate::{
     question::Question,
     routes,
 };
+pub use judge::judge;
 pub(crate) use resources::Bench;
 use review::Review;
 

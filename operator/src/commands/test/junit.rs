@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use portcullis_policies::workbench::{Case, Failure, Verdict};
 
 use super::Tested;
-use crate::{directory::printable, presentation::printable_lines};
+use crate::presentation::{printable_lines, xml_element, xml_text};
 
 /// One test case.
 struct Reported {
@@ -43,7 +43,7 @@ pub(super) fn report(results: &[Tested]) -> String {
     let _ = writeln!(text, "<testsuites{sums}>");
     for (package, cases) in &suites {
         let sums = self::sums(cases.iter());
-        let _ = writeln!(text, "  <testsuite name=\"{}\"{sums}>", escaped(package));
+        let _ = writeln!(text, "  <testsuite name=\"{}\"{sums}>", xml_text(package));
         for case in cases {
             text += &case.xml(package);
         }
@@ -139,23 +139,23 @@ impl Reported {
     fn xml(&self, package: &str) -> String {
         let mut text = format!(
             "    <testcase classname=\"{}\" name=\"{}\" file=\"{}\" line=\"{}\" time=\"{:.6}\"",
-            escaped(package),
-            escaped(&self.name),
-            escaped(&self.file),
+            xml_text(package),
+            xml_text(&self.name),
+            xml_text(&self.file),
             self.line,
             self.seconds
         );
         let inside = match &self.state {
             State::Passed => String::new(),
-            State::Failed(why) => element("failure", why),
-            State::Error(why) => element("error", why),
+            State::Failed(why) => xml_element("failure", why),
+            State::Error(why) => xml_element("error", why),
             State::Skipped => "      <skipped/>\n".to_owned(),
         };
         let printed = match &*self.printed {
             "" => String::new(),
             printed => format!(
                 "      <system-out>{}</system-out>\n",
-                escaped(&printable_lines(printed))
+                xml_text(&printable_lines(printed))
             ),
         };
         if inside.is_empty() && printed.is_empty() {
@@ -165,33 +165,4 @@ impl Reported {
         }
         text
     }
-}
-
-/// An element with the first line of a text as its message, and all of it inside.
-fn element(name: &str, text: &str) -> String {
-    let text = printable(text);
-    let message = text.lines().next().unwrap_or_default();
-    format!(
-        "      <{name} message=\"{}\">{}</{name}>\n",
-        escaped(message),
-        escaped(&text)
-    )
-}
-
-/// Text in XML. What no document can have was taken out before, but for tabs.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' | '\t' => escaped.push(character),
-            '\u{fffe}' | '\u{ffff}' => escaped.push(' '),
-            character if character.is_control() => escaped.push(' '),
-            character => escaped.push(character),
-        }
-    }
-    escaped
 }

@@ -1,0 +1,181 @@
+//! The policies that judge: of directories and files, or of a cluster.
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    path::Path,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail, ensure};
+use portcullis_policies::{Allowance, Cache, Diagnostic, Diagnostics, Object, Snapshot, State};
+use portcullis_webhook::{Readiness, STACK_BYTES};
+
+use crate::{
+    cluster::{self, Extent, Mirror},
+    commands::allowance::AllowanceArguments,
+    convert::Draft,
+    directory::{self, Item, Loader, Tree, printable, problem_table},
+    files::read_bounded,
+    presentation,
+};
+
+/// How long a cluster is read, at most.
+const READING: Duration = Duration::from_mins(1);
+
+/// How often it is looked whether all of it is read.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Of directories and files.
+pub(super) fn of_files(
+    paths: &[String],
+    allowance: AllowanceArguments,
+) -> anyhow::Result<Arc<Snapshot>> {
+    // It is where the hosts that are allowed would be asked from.
+    let runtime = tokio::runtime::Runtime::new()?;
+    let cache = runtime.block_on(async { allowance.cache() });
+    thread::scope(|scope| {
+        // The compiler follows a policy's nesting, as an evaluation does.
+        let builder = thread::Builder::new().stack_size(STACK_BYTES);
+        let reading = builder.spawn_scoped(scope, || read(paths, &cache))?;
+        reading
+            .join()
+            .map_err(|_| anyhow::anyhow!("the thread that reads the policies ended unexpectedly"))?
+    })?;
+    Ok(cache.snapshot())
+}
+
+fn read(paths: &[String], cache: &Cache) -> anyhow::Result<()> {
+    for path in paths {
+        let place = Path::new(path);
+        if place.is_dir() {
+            directory(place, cache)?;
+        } else {
+            file(place, cache)?;
+        }
+    }
+    link(cache);
+    tell_broken(&cache.snapshot())?;
+    ensure!(
+        cache.snapshot().entries().next().is_some(),
+        "there is no policy in {}",
+        paths.join(", ")
+    );
+    Ok(())
+}
+
+fn directory(path: &Path, cache: &Cache) -> anyhow::Result<()> {
+    let tree = Tree::Disk {
+        root: path.to_owned(),
+        except: None,
+    };
+    let loader = Loader::start(tree, cache.allowance(), &|_, _| {})
+        .with_context(|| format!("the policies in `{}` cannot be read", path.display()))?;
+    cache.update(|state| loader.add_to(state));
+    // What is broken is told for all policies together.
+    let status = loader.status();
+    let apart = |problem: &&directory::Problem| problem.meanwhile == directory::Meanwhile::Nothing;
+    let problems: Vec<_> = status.problems.iter().filter(apart).cloned().collect();
+    if !problems.is_empty() {
+        write!(io::stderr(), "{}", problem_table(&problems))?;
+    }
+    Ok(())
+}
+
+fn file(path: &Path, cache: &Cache) -> anyhow::Result<()> {
+    let shown = path.display().to_string();
+    let bytes = read_bounded(path).with_context(|| format!("`{shown}` cannot be read"))?;
+    let text = String::from_utf8(bytes).with_context(|| format!("`{shown}` is not UTF-8"))?;
+    let reading = directory::read_manifests(&shown, &text);
+    if !reading.lost.is_empty() {
+        bail!("{}", presentation::faults(&reading.lost));
+    }
+    let allowance = cache.allowance();
+    cache.update(|state| {
+        for item in reading.items {
+            put(item, state, &allowance);
+        }
+    });
+    Ok(())
+}
+
+fn put(item: Item, state: &mut State, allowance: &Allowance) {
+    match item {
+        // What it imports may not have been read yet.
+        Item::Policy(draft) => state.apply_policy(draft.compile(&|_| None, allowance.clone())),
+        Item::Lock(draft) => {
+            if let Some(lock) = draft.lock {
+                state.apply_lock(lock);
+            }
+        }
+    }
+}
+
+/// Compiles what imports policies of another path, until all have what they import.
+fn link(cache: &Cache) {
+    loop {
+        let outdated = cache.outdated();
+        if outdated.is_empty() {
+            return;
+        }
+        let snapshot = cache.snapshot();
+        let compile = |object: &Object| {
+            Draft::of(object).compile(&|address| snapshot.policy(address), cache.allowance())
+        };
+        let compiled: Vec<Object> = outdated.iter().map(compile).collect();
+        cache.update(|state| {
+            for object in compiled {
+                state.apply_policy(object);
+            }
+        });
+    }
+}
+
+/// A broken policy refuses what it would judge, so whoever is refused wants to know why.
+fn tell_broken(snapshot: &Snapshot) -> io::Result<()> {
+    let entries = snapshot.entries();
+    let faults = entries.filter_map(|entry| entry.policy.faults());
+    let faults: Vec<Diagnostic> = faults.flat_map(Diagnostics::iter).cloned().collect();
+    if faults.is_empty() {
+        return Ok(());
+    }
+    write!(io::stderr(), "{}", presentation::faults(&faults))
+}
+
+/// Of the cluster that `kubectl` uses.
+pub(super) fn of_the_cluster(allowance: AllowanceArguments) -> anyhow::Result<Arc<Snapshot>> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        let reading = tokio::time::timeout(READING, of_a_cluster(allowance)).await;
+        reading.with_context(|| {
+            format!(
+                "the cluster could not be read within {} s",
+                READING.as_secs()
+            )
+        })?
+    })
+}
+
+async fn of_a_cluster(allowance: AllowanceArguments) -> anyhow::Result<Arc<Snapshot>> {
+    let (config, client) = cluster::connect()
+        .await
+        .context("there is no cluster whose policies could judge: name policies with `-p`")?;
+    if io::stderr().is_terminal() {
+        let told = printable(&format!("reading the policies of {}", config.cluster_url));
+        write!(io::stderr(), "{told}")?;
+    }
+    let cache = allowance.cache();
+    let readiness = Readiness::new(cluster::SOURCES);
+    let mirror = Mirror::new(cache.clone(), readiness.clone());
+    let follow = cluster::follow(client, mirror, Extent::Cluster);
+    let read = async {
+        while !readiness.is_synced() || !cache.outdated().is_empty() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::select! {
+        () = read => Ok(cache.snapshot()),
+        _ = follow => bail!("the cluster is not followed any more"),
+    }
+}

@@ -1,0 +1,21 @@
+//! Judges a review without a door, for who has a snapshot and a thread of its own: as the API
+//! server's door does, by the same code.
+
+use portcullis_policies::{Decision, Headers, Interest, Point, Route, Snapshot};
+
+use super::review::Review;
+use crate::{body::Held, deadline::DEFAULT_TIMEOUT, question::Question};
+
+/// The decisions of all policies that judge an `AdmissionReview`. The error is a sentence.
+///
+/// Work of the processor, on a thread whose stack is [`STACK_BYTES`](crate::STACK_BYTES) at least.
+pub fn judge(snapshot: &Snapshot, review: Vec<u8>) -> Result<Vec<Decision>, String> {
+    let review = Review::read(Held::alone(review)).map_err(|problem| problem.detail)?;
+    let question = Question::new(Point::Admission, Headers::default(), DEFAULT_TIMEOUT);
+    let entries = snapshot.select(&review.subject(), Route::default());
+    let interest = Interest::of(Point::Admission, entries.iter().map(|entry| &***entry));
+    let input = review.input(&interest).map_err(|problem| problem.detail)?;
+    let decide =
+        |entry: &&std::sync::Arc<portcullis_policies::Entry>| question.decide(entry, &input);
+    Ok(entries.iter().map(decide).collect())
+}
