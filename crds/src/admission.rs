@@ -1,13 +1,14 @@
 //! The part of a policy that puts it in front of the API server: what it is asked about, and what
 //! becomes of a denial.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{rules, schema};
 
 /// When a policy is asked at admission, and what its denial does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Admission {
     /// The requests that the policy is asked about.
@@ -27,8 +28,11 @@ pub struct Admission {
     pub failure_policy: FailurePolicy,
 }
 
-/// The requests that a policy is asked about.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// The requests that a policy is asked about: those that a rule matches, no excluding rule does,
+/// and both selectors select. They are those that a ValidatingAdmissionPolicy of the same
+/// constraints is asked about, with `matchPolicy: Equivalent`: a rule matches a resource in every
+/// version that the API server can convert to one that the rule names.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Match {
     /// A request is matched when one of these rules matches it: at least one, at most 32. A
@@ -39,9 +43,32 @@ pub struct Match {
         "x-kubernetes-list-type" = "atomic"
     ))]
     pub resource_rules: Vec<ResourceRule>,
+
+    /// A request is not matched when one of these rules matches it, whatever `resourceRules` say:
+    /// at most 32. Write `apiVersions: ["*"]` in them: a version counts only where it is the one of
+    /// the request, or the one in which the policy would be asked. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "atomic"))]
+    pub exclude_resource_rules: Vec<ResourceRule>,
+
+    /// Only requests in the namespaces with such labels are matched. Requests without a namespace
+    /// are matched whatever it says, except those about Namespaces, which are matched by their own
+    /// labels. A namespace that is not known yet counts as selected. Default: every namespace.
+    /// Example: `{matchExpressions: [{key: environment, operator: In, values: [prod]}]}`.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    #[schemars(schema_with = "schema::selector")]
+    pub namespace_selector: LabelSelector,
+
+    /// Only requests are matched whose object or old object has such labels. An object without
+    /// metadata, such as the options of `kubectl exec`, has none to select. Whoever makes an object
+    /// chooses its labels: use this for opting in, not for exceptions. Default: every object.
+    /// Example: `{matchLabels: {team: web}}`.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    #[schemars(schema_with = "schema::selector")]
+    pub object_selector: LabelSelector,
 }
 
-/// Requests, by the resource they are about and what they do to it. All four lists must match.
+/// Requests, by the resource they are about and what they do to it. All that is set must match.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceRule {
@@ -67,6 +94,36 @@ pub struct ResourceRule {
         "x-kubernetes-list-type" = "atomic"
     ))]
     pub operations: Vec<Operation>,
+
+    /// `Cluster` matches only resources of the cluster, Namespaces among them, `Namespaced` only
+    /// those in a namespace. Default: `*`, both.
+    #[serde(default, skip_serializing_if = "ResourceScope::is_all")]
+    pub scope: ResourceScope,
+
+    /// Names of objects, exactly; without any, every name is meant. A request without a name, such
+    /// as the deletion of a collection, has none of them. Example: `["kube-root-ca.crt"]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::resource_names")]
+    pub resource_names: Vec<String>,
+
+    /// Patterns of names: `*` is any number of characters, `?` is one. An object is meant that
+    /// `resourceNames` names or one of these patterns matches. Example: `["web-*"]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::resource_names")]
+    pub resource_name_patterns: Vec<String>,
+}
+
+/// Where the resources of a rule live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum ResourceScope {
+    /// Anywhere.
+    #[default]
+    #[serde(rename = "*")]
+    All,
+    /// In no namespace.
+    Cluster,
+    /// In a namespace.
+    Namespaced,
 }
 
 /// What a denial does at admission.
@@ -116,6 +173,7 @@ impl Admission {
         Self {
             matches: Match {
                 resource_rules: rules.into_iter().collect(),
+                ..Match::default()
             },
             action: Action::default(),
             failure_policy: FailurePolicy::default(),
@@ -149,6 +207,7 @@ impl ResourceRule {
             api_versions: vec![version.to_owned()],
             resources: resources.into_iter().map(str::to_owned).collect(),
             operations: vec![Operation::Create, Operation::Update],
+            ..Self::default()
         }
     }
 
@@ -158,6 +217,22 @@ impl ResourceRule {
         self.operations = operations.into_iter().collect();
         self
     }
+}
+
+impl ResourceScope {
+    fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+}
+
+/// Whether a selector says nothing, and so selects everything.
+fn is_empty(selector: &LabelSelector) -> bool {
+    let LabelSelector {
+        match_labels,
+        match_expressions,
+    } = selector;
+    match_labels.as_ref().is_none_or(|labels| labels.is_empty())
+        && match_expressions.as_ref().is_none_or(Vec::is_empty)
 }
 
 impl Operation {

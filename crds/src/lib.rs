@@ -27,7 +27,9 @@ mod rules;
 mod schema;
 pub mod time;
 
-pub use admission::{Action, Admission, FailurePolicy, Match, Operation, ResourceRule};
+pub use admission::{
+    Action, Admission, FailurePolicy, Match, Operation, ResourceRule, ResourceScope,
+};
 pub use conditions::{ConditionType, Finding};
 pub use lock::{
     ClusterLock, ClusterLockSpec, Effect, Lock, LockSpec, LockStatus, Point, PolicyReference,

@@ -93,7 +93,7 @@ pub struct ClusterLockSpec {
     /// With it the lock also covers the Policies in the namespaces whose labels match; `{}` is
     /// every namespace. Without it the lock covers ClusterPolicies only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::namespace_selector")]
+    #[schemars(schema_with = "schema::selector")]
     pub namespace_selector: Option<LabelSelector>,
 }
 

@@ -144,6 +144,14 @@ pub(crate) fn resource_rules() -> Value {
     )])
 }
 
+/// Names of objects.
+pub(crate) fn resource_names() -> Value {
+    json!([rule(
+        "self.all(name, size(name) > 0)",
+        "no object has an empty name: write a name, or remove it",
+    )])
+}
+
 /// A list that is not empty, and where `*` stands alone. `example` is what to write in it.
 pub(crate) fn wildcard_alone(field: &str, example: &str) -> Value {
     json!([

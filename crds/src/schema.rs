@@ -67,8 +67,13 @@ pub(crate) fn lock_selector(_: &mut SchemaGenerator) -> Schema {
     schema
 }
 
-/// A selector of namespaces, which when empty matches all of them.
-pub(crate) fn namespace_selector(_: &mut SchemaGenerator) -> Schema {
+/// Names of objects, or patterns of them.
+pub(crate) fn resource_names(_: &mut SchemaGenerator) -> Schema {
+    strings(64, SUBDOMAIN, &rules::resource_names())
+}
+
+/// A selector that when empty matches everything.
+pub(crate) fn selector(_: &mut SchemaGenerator) -> Schema {
     label_selector()
 }
 

@@ -103,8 +103,13 @@ fn the_examples_of_the_reference_are_read() {
 #[case("/spec/admission/failurePolcy", json!("Fail"), "unknown field `spec.admission.failurePolcy`")]
 #[case(
     "/spec/admission/match",
-    json!({"resourceRules": [{"scope": "*"}]}),
-    "unknown field `spec.admission.match.resourceRules[0].scope`"
+    json!({"resourceRules": [{"resourceName": "web"}]}),
+    "unknown field `spec.admission.match.resourceRules[0].resourceName`"
+)]
+#[case(
+    "/spec/admission/match/namespaceSelector",
+    json!({"matchLabel": {"env": "prod"}}),
+    "unknown field `spec.admission.match.namespaceSelector.matchLabel`"
 )]
 #[case("/spec/regoVersion", json!("v2"), "not a Policy: unknown variant `v2`")]
 #[case("/spec/decision/default", json!("Block"), "not a Policy: unknown variant `Block`")]

@@ -10,7 +10,9 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use crate::{Admission, Allowance, Labels, Lock, Object, ObjectKey, Snapshot, outdated};
+use crate::{
+    Admission, Allowance, Labels, Lock, Object, ObjectKey, Snapshot, matching::Namespaces, outdated,
+};
 
 /// The cache.
 #[derive(Debug, Default)]
@@ -25,7 +27,7 @@ pub struct Cache {
 pub struct State {
     policies: BTreeMap<ObjectKey, Object>,
     locks: BTreeMap<ObjectKey, Arc<Lock>>,
-    namespaces: BTreeMap<String, Labels>,
+    namespaces: Arc<Namespaces>,
     /// Objects whose failure policy changed while they were known.
     moved: BTreeSet<ObjectKey>,
     revision: u64,
@@ -136,18 +138,18 @@ impl State {
         self.locks.retain(|key, _| keep(key));
     }
 
-    /// Notes the labels of a namespace, by which a cluster's locks select.
+    /// Notes the labels of a namespace, by which policies and a cluster's locks select.
     pub fn apply_namespace(&mut self, name: &str, labels: Labels) {
-        self.namespaces.insert(name.to_owned(), labels);
+        Arc::make_mut(&mut self.namespaces).insert(name.into(), Arc::new(labels));
     }
 
     /// Forgets a namespace.
     pub fn delete_namespace(&mut self, name: &str) {
-        self.namespaces.remove(name);
+        Arc::make_mut(&mut self.namespaces).remove(name);
     }
 
     /// Keeps only the namespaces for which `keep` holds.
     pub fn retain_namespaces(&mut self, mut keep: impl FnMut(&str) -> bool) {
-        self.namespaces.retain(|name, _| keep(name));
+        Arc::make_mut(&mut self.namespaces).retain(|name, _| keep(name));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
-use crate::{Address, Digest, Hosts, Import, Labels, Limits, Operation, Severity};
+use crate::{Address, Digest, Hosts, Import, Labels, Limits, Match, Severity};
 
 /// A policy's sources and settings.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,25 +80,12 @@ pub enum DefaultDecision {
 /// What a policy does at admission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
-    /// The requests that it judges: those that one of the rules selects.
-    pub rules: Vec<ResourceRule>,
+    /// The requests that it judges.
+    pub matches: Match,
     /// What a denial does.
     pub action: Action,
     /// What happens when the policy cannot answer.
     pub failure_policy: FailurePolicy,
-}
-
-/// Requests, by what they are about. `*` in a list stands for all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ResourceRule {
-    /// API groups; the core group is the empty string.
-    pub groups: Vec<String>,
-    /// API versions. The API server converts an object to one of these before it asks.
-    pub versions: Vec<String>,
-    /// Resources, with subresources behind a slash: `pods`, `pods/exec`, `pods/*`, `*`, `*/*`.
-    pub resources: Vec<String>,
-    /// Operations.
-    pub operations: Vec<Operation>,
 }
 
 /// What a denial does at admission.

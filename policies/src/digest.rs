@@ -11,7 +11,10 @@ use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
-use crate::{Admission, DefaultDecision, Definition, Window, imports::Imports, rego::shared};
+use crate::{
+    Admission, DefaultDecision, Definition, LabelSelector, Match, Requirement, ResourceRule,
+    Window, imports::Imports, rego::shared,
+};
 
 /// SHA-256 of a definition; shown as `sha256:` and 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -163,12 +166,55 @@ impl Writer {
         };
         self.text(admission.action.as_str());
         self.text(admission.failure_policy.as_str());
-        self.count(admission.rules.len());
-        for rule in &admission.rules {
-            self.texts(rule.groups.iter().map(String::as_str));
-            self.texts(rule.versions.iter().map(String::as_str));
-            self.texts(rule.resources.iter().map(String::as_str));
-            self.texts(rule.operations.iter().map(|operation| operation.as_str()));
+        let Match {
+            rules,
+            excluded,
+            namespaces,
+            objects,
+        } = &admission.matches;
+        self.rules(rules);
+        self.rules(excluded);
+        self.selector(namespaces);
+        self.selector(objects);
+    }
+
+    fn rules(&mut self, rules: &[ResourceRule]) {
+        self.count(rules.len());
+        for rule in rules {
+            let ResourceRule {
+                groups,
+                versions,
+                resources,
+                operations,
+                scope,
+                names,
+                name_patterns,
+            } = rule;
+            for texts in [groups, versions, resources, names, name_patterns] {
+                self.texts(texts.iter().map(String::as_str));
+            }
+            self.texts(operations.iter().map(|operation| operation.as_str()));
+            self.text(scope.as_str());
+        }
+    }
+
+    fn selector(&mut self, selector: &LabelSelector) {
+        self.count(selector.match_labels.len());
+        for (key, value) in &selector.match_labels {
+            self.text(key);
+            self.text(value);
+        }
+        self.count(selector.match_expressions.len());
+        for requirement in &selector.match_expressions {
+            let (operator, values) = match requirement {
+                Requirement::In(_, values) => ("In", values.as_slice()),
+                Requirement::NotIn(_, values) => ("NotIn", values.as_slice()),
+                Requirement::Exists(_) => ("Exists", &[][..]),
+                Requirement::DoesNotExist(_) => ("DoesNotExist", &[][..]),
+            };
+            self.text(requirement.key());
+            self.text(operator);
+            self.texts(values.iter().map(String::as_str));
         }
     }
 
@@ -202,7 +248,7 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Action, FailurePolicy, Operation, RegoVersion, ResourceRule, Severity};
+    use crate::{Action, FailurePolicy, Operation, RegoVersion, ResourceScope, Severity};
     use serde_json::json;
 
     /// One change of a definition.
@@ -251,13 +297,29 @@ mod tests {
             versions: vec!["v1".to_owned()],
             resources: vec!["pods".to_owned()],
             operations: vec![Operation::Create],
+            ..ResourceRule::default()
         };
         let admission = |action, failure_policy| {
             Some(Admission {
-                rules: vec![rule.clone()],
+                matches: Match::of([rule.clone()]),
                 action,
                 failure_policy,
             })
+        };
+        let matching = |change: &dyn Fn(&mut Match)| {
+            let mut matches = Match::of([rule.clone()]);
+            change(&mut matches);
+            let mut admission = admission(Action::Deny, FailurePolicy::Fail);
+            admission.as_mut().unwrap().matches = matches;
+            admission
+        };
+        let web = || LabelSelector {
+            match_labels: [("a".to_owned(), "b".to_owned())].into(),
+            ..LabelSelector::default()
+        };
+        let not = |requirement| LabelSelector {
+            match_expressions: vec![requirement],
+            ..LabelSelector::default()
         };
         let changes: Vec<Change<'_>> = vec![
             Box::new(|_| {}),
@@ -274,6 +336,24 @@ mod tests {
             Box::new(|d| d.admission = admission(Action::Deny, FailurePolicy::Fail)),
             Box::new(|d| d.admission = admission(Action::Warn, FailurePolicy::Fail)),
             Box::new(|d| d.admission = admission(Action::Deny, FailurePolicy::Ignore)),
+            Box::new(|d| d.admission = matching(&|m| m.excluded = m.rules.clone())),
+            Box::new(|d| d.admission = matching(&|m| m.namespaces = web())),
+            Box::new(|d| d.admission = matching(&|m| m.objects = web())),
+            Box::new(|d| {
+                let exists = Requirement::Exists("a".to_owned());
+                d.admission = matching(&|m| m.objects = not(exists.clone()));
+            }),
+            Box::new(|d| {
+                let missing = Requirement::DoesNotExist("a".to_owned());
+                d.admission = matching(&|m| m.objects = not(missing.clone()));
+            }),
+            Box::new(|d| {
+                d.admission = matching(&|m| m.rules[0].scope = ResourceScope::Cluster);
+            }),
+            Box::new(|d| d.admission = matching(&|m| m.rules[0].names = vec!["a".to_owned()])),
+            Box::new(|d| {
+                d.admission = matching(&|m| m.rules[0].name_patterns = vec!["a".to_owned()]);
+            }),
             Box::new(|d| d.limits.timeout = std::time::Duration::from_millis(1)),
             Box::new(|d| d.limits.memory = 1),
             Box::new(|d| d.window.not_before = Some(jiff::Timestamp::UNIX_EPOCH)),

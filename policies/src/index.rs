@@ -4,14 +4,11 @@
 //! rule is filed under each of its groups and resources as they are written, wildcards included,
 //! and a request looks under the few spellings that can cover it.
 //!
-//! A rule's `apiVersions` take no part: the API server converts an object to a version that was
-//! registered, and where two policies name different versions of one resource, it asks about one
-//! of them only. Judging that one is right for most policies; not judging at all would be a
-//! permission that nobody gave.
+//! Whether one that may judge it does, the whole of its match says ([`crate::matching`]).
 
 use std::{collections::HashMap, sync::Arc};
 
-use crate::{Entry, FailurePolicy};
+use crate::{Entry, FailurePolicy, Subject};
 
 /// What a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,19 +21,6 @@ pub enum Operation {
     Delete,
     /// Connects to a subresource, as `kubectl exec` does.
     Connect,
-}
-
-/// What a request is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subject {
-    /// The API group of the resource; empty for the core group.
-    pub group: String,
-    /// The resource in the plural, with a subresource behind a slash: `pods`, `pods/exec`.
-    pub resource: String,
-    /// What is done to it.
-    pub operation: Operation,
-    /// The namespace of the request, if it has one.
-    pub namespace: Option<String>,
 }
 
 /// The part of the policies that one call of the API server is for. A webhook configuration tells
@@ -105,14 +89,6 @@ impl Operation {
     }
 }
 
-impl Subject {
-    /// Whether it is a `Namespace` itself, whose requests carry its own name as their namespace
-    /// although no namespace owns it.
-    pub(crate) fn is_namespace(&self) -> bool {
-        self.group.is_empty() && self.resource.split('/').next() == Some("namespaces")
-    }
-}
-
 impl Route {
     pub(crate) fn includes(self, owner: Owner) -> bool {
         self.owner.is_none_or(|only| only == owner)
@@ -137,7 +113,7 @@ impl Index {
         let place = self.entries.len();
         let entry = entry.clone();
         self.entries.push(Indexed { entry, moved });
-        for rule in &admission.rules {
+        for rule in &admission.matches.rules {
             let operations = rule.operations.iter().fold(0, |bits, op| bits | op.bit());
             for group in &rule.groups {
                 for resource in &rule.resources {
@@ -151,15 +127,16 @@ impl Index {
         }
     }
 
-    /// The policies that judge `subject` by `route`, each once, in the order of their addresses.
-    pub(crate) fn select<'a>(
+    /// The policies that have a rule for `subject` and are asked by `route`, each once, in the order
+    /// of their addresses.
+    pub(crate) fn candidates<'a>(
         &'a self,
         subject: &Subject,
         route: Route,
-    ) -> impl Iterator<Item = &'a Arc<Entry>> {
+    ) -> impl Iterator<Item = &'a Arc<Entry>> + use<'a> {
         let bit = subject.operation.bit();
         let mut places: Vec<usize> = Vec::new();
-        for group in [subject.group.as_str(), "*"] {
+        for group in subject.groups().into_iter().chain(["*"]) {
             for resource in spellings(&subject.resource) {
                 let filed = self.filed.get(&(group.to_owned(), resource));
                 places.extend(

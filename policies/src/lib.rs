@@ -29,6 +29,7 @@ pub mod index;
 pub mod input;
 pub mod interest;
 pub mod lock;
+pub mod matching;
 pub mod memory;
 pub mod message;
 pub mod normalise;
@@ -50,7 +51,7 @@ pub use code::Code;
 pub use decision::{Decision, Outcome};
 pub use definition::{
     Action, Admission, DecisionSettings, DefaultDecision, Definition, FailurePolicy, RegoVersion,
-    ResourceRule, Window,
+    Window,
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Location};
 pub use digest::Digest;
@@ -58,10 +59,11 @@ pub use document::Document;
 pub use entry::Entry;
 pub use hosts::{HostPattern, Hosts};
 pub use imports::{FAULTS_BETWEEN_POLICIES, Find, Import, outdated};
-pub use index::{Operation, Owner, Route, Subject};
+pub use index::{Operation, Owner, Route};
 pub use input::{Headers, Input, Point, Request};
 pub use interest::Interest;
 pub use lock::{Effect, Lock, Points, Reach, Target};
+pub use matching::{Match, Objects, ResourceRule, ResourceScope, Subject};
 pub use message::{Message, Severity};
 pub use object::{Object, ObjectKey};
 pub use outside::Outside;

@@ -10,6 +10,7 @@ use crate::{
     breaker::{Breakers, Used},
     decision::Judgement,
     imports::{Find, Imports},
+    matching,
     memory::{Memory, Recall},
     normalise,
     outside::{Nothing, Outside},
@@ -206,6 +207,10 @@ fn check_settings(definition: &Definition, allowed: &Hosts) -> Result<(), Diagno
         );
     }
     check_hosts(definition, allowed, &mut faults);
+    if let Some(admission) = &definition.admission {
+        let scope = definition.address.scope();
+        faults.extend(matching::faults(&admission.matches, scope));
+    }
     if let Some(schema) = &definition.parameters_schema {
         check_parameters(
             schema,

@@ -1,13 +1,14 @@
 //! One immutable state of the whole cache.
 
 use std::{
+    cell::LazyCell,
     collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry as Slot},
     sync::Arc,
 };
 
 use crate::{
-    Address, Effect, Entry, Labels, Lock, Object, ObjectKey, Owner, Policy, Route, Scope, Subject,
-    index::Index,
+    Address, Effect, Entry, Lock, Object, ObjectKey, Objects, Owner, Policy, Route, Scope, Subject,
+    index::Index, matching::Namespaces,
 };
 
 /// All policies in force or broken, with their locks, ready to be asked. Built by the cache, never
@@ -18,7 +19,8 @@ pub struct Snapshot {
     locks: Vec<Arc<Lock>>,
     conflicts: Vec<Conflict>,
     cluster: Index,
-    namespaces: HashMap<String, Index>,
+    by_namespace: HashMap<String, Index>,
+    namespaces: Arc<Namespaces>,
     revision: u64,
 }
 
@@ -58,7 +60,7 @@ impl Snapshot {
     pub(crate) fn build(
         objects: &BTreeMap<ObjectKey, Object>,
         locks: &BTreeMap<ObjectKey, Arc<Lock>>,
-        namespaces: &BTreeMap<String, Labels>,
+        namespaces: &Arc<Namespaces>,
         moved: &BTreeSet<ObjectKey>,
         revision: u64,
     ) -> Self {
@@ -67,7 +69,8 @@ impl Snapshot {
             let labels = policy
                 .address()
                 .namespace()
-                .and_then(|namespace| namespaces.get(namespace));
+                .and_then(|namespace| namespaces.get(namespace))
+                .map(AsRef::as_ref);
             let covers = |lock: &&Arc<Lock>| lock.covers(policy, labels);
             locks.values().filter(covers).cloned().collect::<Vec<_>>()
         };
@@ -113,7 +116,8 @@ impl Snapshot {
             locks: locks.values().cloned().collect(),
             conflicts,
             cluster,
-            namespaces: by_namespace,
+            by_namespace,
+            namespaces: namespaces.clone(),
             revision,
         }
     }
@@ -140,19 +144,33 @@ impl Snapshot {
     }
 
     /// The policies that judge a request at admission: the cluster's, then those of the request's
-    /// own namespace.
-    pub fn select(&self, subject: &Subject, route: Route) -> Vec<&Arc<Entry>> {
+    /// own namespace. `objects` is called at most once, and only where a selector needs it.
+    pub fn select(
+        &self,
+        subject: &Subject,
+        objects: impl FnOnce() -> Objects,
+        route: Route,
+    ) -> Vec<&Arc<Entry>> {
         let own = subject
             .namespace
             .as_ref()
             .filter(|_| !subject.is_namespace())
-            .and_then(|namespace| self.namespaces.get(namespace));
+            .and_then(|namespace| self.by_namespace.get(namespace));
         let cluster = Some(&self.cluster).filter(|_| route.includes(Owner::Cluster));
         let own = own.filter(|_| route.includes(Owner::Namespace));
+        let objects = LazyCell::new(objects);
+        let is_selected = |entry: &&Arc<Entry>| {
+            let admission = entry.policy.definition().admission.as_ref();
+            admission.is_some_and(|admission| {
+                let matches = &admission.matches;
+                matches.selects(subject, &objects, &self.namespaces)
+            })
+        };
         cluster
             .into_iter()
             .chain(own)
-            .flat_map(|index| index.select(subject, route))
+            .flat_map(|index| index.candidates(subject, route))
+            .filter(is_selected)
             .collect()
     }
 

@@ -40,7 +40,7 @@ fn review() -> Input {
 
 fn pods(action: Action, failure_policy: FailurePolicy) -> Admission {
     Admission {
-        rules: vec![rule(&[""], &["pods"], &[Operation::Create])],
+        matches: Match::of([rule(&[""], &["pods"], &[Operation::Create])]),
         action,
         failure_policy,
     }
@@ -53,6 +53,7 @@ fn rule(groups: &[&str], resources: &[&str], operations: &[Operation]) -> Resour
         versions: owned(&["v1"]),
         resources: owned(resources),
         operations: operations.to_vec(),
+        ..ResourceRule::default()
     }
 }
 

@@ -16,6 +16,8 @@ use portcullis_policies::{
 pub struct Subject<'a> {
     /// The API group.
     pub group: &'a str,
+    /// The API group by which it was requested, if that is told.
+    pub requested: Option<&'a str>,
     /// The resource, without its subresource.
     pub resource: &'a str,
     /// The subresource, if there is one.
@@ -57,7 +59,7 @@ pub fn selected<'s>(
         };
         owned
             && admission.effective_failure_policy() == failure_policy
-            && admission.rules.iter().any(|rule| covers(rule, subject))
+            && admission.matches.rules.iter().any(|rule| covers(rule, subject))
     };
     snapshot.entries().filter(judges).collect()
 }
@@ -77,8 +79,18 @@ fn covers(rule: &ResourceRule, subject: &Subject<'_>) -> bool {
         && rule
             .groups
             .iter()
-            .any(|it| it == "*" || it == subject.group)
+            .any(|it| it == "*" || is_group(it, subject))
         && rule.resources.iter().any(resource)
+}
+
+/// Whether the resource is one of a group; events are the same in two groups.
+fn is_group(group: &str, subject: &Subject<'_>) -> bool {
+    let events = ["", "events.k8s.io"];
+    group == subject.group
+        || Some(group) == subject.requested
+        || (subject.resource == "events"
+            && events.contains(&group)
+            && events.contains(&subject.group))
 }
 
 /// What a policy decides about a document; `None` is one that cannot be read.

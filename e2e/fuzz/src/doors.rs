@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
 use portcullis_policies::{
-    Action, Address, Admission, Cache, Definition, Effect, FailurePolicy, Limits, Lock, Object,
-    ObjectKey, Operation, Points, Policy, Reach, ResourceRule, Scope, Target, Timestamp,
+    Action, Address, Admission, Cache, Definition, Effect, FailurePolicy, Limits, Lock, Match,
+    Object, ObjectKey, Operation, Points, Policy, Reach, ResourceRule, Scope, Target, Timestamp,
 };
 use portcullis_webhook::{
     Caller, DoorSettings, Doors, Evaluators, LockFault, LockKeeper, LockRequest, Readiness,
@@ -248,12 +248,13 @@ fn object(address: Address, source: &str, judged: Option<Match<'_>>) -> Object {
     let source = format!("package {}\n{source}", address.package());
     let owned = |text: &str| text.to_owned();
     let admission = judged.map(|(action, failure_policy, group, resources)| Admission {
-        rules: vec![ResourceRule {
+        matches: Match::of([ResourceRule {
             groups: vec![owned(group)],
             versions: vec![owned("v1")],
             resources: resources.iter().map(|it| owned(it)).collect(),
             operations: vec![Operation::Create, Operation::Update, Operation::Connect],
-        }],
+            ..ResourceRule::default()
+        }]),
         action,
         failure_policy,
     });

@@ -90,6 +90,7 @@ fn check(reading: &Reading, text: &str) {
                     ),
                 }
             }
+            Item::Namespace(key, _) => assert_eq!(key.kind, "Namespace"),
         }
     }
 }
@@ -101,6 +102,7 @@ fn objects(reading: &Reading) -> Vec<Item> {
         match item {
             Item::Policy(draft) => draft.faults = None,
             Item::Lock(draft) => draft.faults = None,
+            Item::Namespace(..) => {}
         }
     }
     items

@@ -18,7 +18,15 @@ use portcullis_policies::{Document, FailurePolicy, Headers, Input, Operation, Ow
 use serde_json::Value as Json;
 
 /// What chooses policies.
-const HEAD: [&str; 5] = ["uid", "resource", "subResource", "operation", "namespace"];
+const HEAD: [&str; 7] = [
+    "uid",
+    "resource",
+    "requestResource",
+    "subResource",
+    "operation",
+    "namespace",
+    "name",
+];
 
 /// The members of an object as they are written, of those with the same key the last.
 fn members(object: &[u8]) -> Option<BTreeMap<String, &[u8]>> {
@@ -50,9 +58,13 @@ fn is_well_formed(body: &[u8]) -> bool {
             "/request/name",
             "/request/namespace",
             "/request/subResource",
+            "/request/resource/version",
+            "/request/requestResource/version",
         ]
         .into_iter()
         .all(text_or_none)
+        && (review["request"]["requestResource"].is_null()
+            || text("/request/requestResource/group") && text("/request/requestResource/resource"))
         && review["request"]["userInfo"]
             .as_object()
             .is_some_and(|user| user.get("username").is_none_or(Json::is_string))
@@ -112,6 +124,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let subject = Subject {
         group: text("/resource/group").expect("a resource has a group"),
+        requested: text("/requestResource/group"),
         resource,
         sub_resource: sub_resource.or(within),
         operation: text("/operation")

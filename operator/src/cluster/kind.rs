@@ -213,7 +213,7 @@ mod tests {
                 let rules = draft
                     .definition
                     .admission
-                    .map_or(0, |admission| admission.rules.len());
+                    .map_or(0, |admission| admission.matches.rules.len());
                 Some((draft.faults.is_some(), rules, draft.definition.guardrail))
             }
             _ => None,

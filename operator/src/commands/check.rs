@@ -70,11 +70,18 @@ fn check(arguments: Arguments) -> anyhow::Result<Status> {
         write!(io::stderr(), "{}", presentation::faults(&found.faults))?;
         return Ok(Status::Broken);
     }
-    let snapshot = if policies.is_empty() {
+    let cache = if policies.is_empty() {
         policies::of_the_cluster(allowance)?
     } else {
         policies::of_files(&policies, allowance)?
     };
+    // Of a namespace that is applied with the others, its own labels count.
+    cache.update(|state| {
+        for (name, labels) in found.namespaces() {
+            state.apply_namespace(name, labels);
+        }
+    });
+    let snapshot = cache.snapshot();
     let reviewer = review::Reviewer::new(&found.manifests, namespace, caller, exempt_namespaces);
     let judged = judge::all(&snapshot, &found.manifests, &reviewer)?;
     let mut out = io::stdout().lock();

@@ -88,7 +88,10 @@ impl Draft {
             parameters_schema: spec.parameters_schema.clone().map(Json::Object),
             entrypoint: spec.entrypoint.clone(),
             decision: settings::decision(spec.decision),
-            admission: spec.admission.as_ref().map(settings::admission),
+            admission: spec
+                .admission
+                .as_ref()
+                .map(|admission| settings::admission(admission, &mut faults)),
             hosts: settings::hosts(spec.network.as_ref(), &mut faults),
             limits: settings::limits(&spec.limits, &mut faults),
             imports: settings::imports(spec, scope, &mut faults),
@@ -266,11 +269,21 @@ mod tests {
 
     #[test]
     fn every_field_arrives() {
-        let rule = ResourceRule::of("apps", "v1", ["deployments"])
-            .operations([Operation::Create, Operation::Connect]);
-        let admission = Admission::on([rule])
+        let rule = ResourceRule {
+            scope: crds::ResourceScope::Namespaced,
+            resource_names: vec!["web".to_owned()],
+            resource_name_patterns: vec!["web-*".to_owned()],
+            ..ResourceRule::of("apps", "v1", ["deployments"])
+                .operations([Operation::Create, Operation::Connect])
+        };
+        let mut admission = Admission::on([rule])
             .action(crds::Action::Warn)
             .failure_policy(crds::FailurePolicy::Ignore);
+        admission.matches.exclude_resource_rules = vec![ResourceRule::of("*", "*", ["*"])];
+        let selector = |value| serde_json::from_value(value).unwrap();
+        admission.matches.namespace_selector = selector(json!({"matchLabels": {"env": "prod"}}));
+        admission.matches.object_selector =
+            selector(json!({"matchExpressions": [{"key": "team", "operator": "Exists"}]}));
         let mut spec = spec()
             .data("table", json!([1]))
             .parameter("limit", json!(2))
@@ -328,12 +341,32 @@ mod tests {
                 fail_on: policies::Severity::High,
             },
             admission: Some(policies::Admission {
-                rules: vec![policies::ResourceRule {
-                    groups: vec!["apps".to_owned()],
-                    versions: vec!["v1".to_owned()],
-                    resources: vec!["deployments".to_owned()],
-                    operations: vec![policies::Operation::Create, policies::Operation::Connect],
-                }],
+                matches: policies::Match {
+                    rules: vec![policies::ResourceRule {
+                        groups: vec!["apps".to_owned()],
+                        versions: vec!["v1".to_owned()],
+                        resources: vec!["deployments".to_owned()],
+                        operations: vec![policies::Operation::Create, policies::Operation::Connect],
+                        scope: policies::ResourceScope::Namespaced,
+                        names: vec!["web".to_owned()],
+                        name_patterns: vec!["web-*".to_owned()],
+                    }],
+                    excluded: vec![policies::ResourceRule {
+                        groups: vec!["*".to_owned()],
+                        versions: vec!["*".to_owned()],
+                        resources: vec!["*".to_owned()],
+                        operations: vec![policies::Operation::Create, policies::Operation::Update],
+                        ..policies::ResourceRule::default()
+                    }],
+                    namespaces: policies::LabelSelector {
+                        match_labels: [("env".to_owned(), "prod".to_owned())].into(),
+                        match_expressions: Vec::new(),
+                    },
+                    objects: policies::LabelSelector {
+                        match_labels: [].into(),
+                        match_expressions: vec![policies::Requirement::Exists("team".to_owned())],
+                    },
+                },
                 action: policies::Action::Warn,
                 failure_policy: policies::FailurePolicy::Ignore,
             }),
@@ -383,7 +416,7 @@ mod tests {
             .definition
             .admission;
         assert_eq!(
-            admission.unwrap().rules[0].operations,
+            admission.unwrap().matches.rules[0].operations,
             policies::Operation::ALL
         );
     }

@@ -5,8 +5,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as ApiSelector
 use portcullis_crds::{self as crds, PolicySpec};
 use portcullis_policies::{
     Action, Address, Admission, DecisionSettings, DefaultDecision, Diagnostic, Diagnostics, Digest,
-    FailurePolicy, HostPattern, Hosts, Import, LabelSelector, Limits, Operation, RegoVersion,
-    Requirement, ResourceRule, Scope, Severity, Timestamp, Window, digest::DigestError,
+    FailurePolicy, HostPattern, Hosts, Import, LabelSelector, Limits, Match, Operation,
+    RegoVersion, Requirement, ResourceRule, ResourceScope, Scope, Severity, Timestamp, Window,
+    digest::DigestError,
 };
 use serde_json::Value as Json;
 
@@ -81,14 +82,33 @@ pub(super) fn digest(text: Option<&str>, faults: &mut Vec<Diagnostic>) -> Option
     }
 }
 
-pub(super) fn admission(admission: &crds::Admission) -> Admission {
+/// The settings for admission. A selector that cannot be read selects everything, and the policy is
+/// broken then.
+pub(super) fn admission(admission: &crds::Admission, faults: &mut Vec<Diagnostic>) -> Admission {
+    let crds::Match {
+        resource_rules,
+        exclude_resource_rules,
+        namespace_selector,
+        object_selector,
+    } = &admission.matches;
+    let mut selector = |field: &str, selector: &ApiSelector| {
+        label_selector(selector).unwrap_or_else(|unreadable| {
+            let at = |fault: &Diagnostic| {
+                let text = format!("`admission.match.{field}`: {}", fault.message);
+                let remedy = fault.remedy.clone().unwrap_or_default();
+                Diagnostic::new("selector_invalid", text).with_remedy(remedy)
+            };
+            faults.extend(unreadable.iter().map(at));
+            LabelSelector::default()
+        })
+    };
     Admission {
-        rules: admission
-            .matches
-            .resource_rules
-            .iter()
-            .map(resource_rule)
-            .collect(),
+        matches: Match {
+            rules: resource_rules.iter().map(resource_rule).collect(),
+            excluded: exclude_resource_rules.iter().map(resource_rule).collect(),
+            namespaces: selector("namespaceSelector", namespace_selector),
+            objects: selector("objectSelector", object_selector),
+        },
         action: match admission.action {
             crds::Action::Deny => Action::Deny,
             crds::Action::Warn => Action::Warn,
@@ -102,7 +122,8 @@ pub(super) fn admission(admission: &crds::Admission) -> Admission {
 }
 
 /// As much of the settings for admission as can be read, for a policy that is broken anyway: it
-/// has to answer where it was to judge. `None` where a rule cannot be read.
+/// has to answer where it was to judge. What makes a match smaller is left out where it cannot be
+/// read. `None` where a rule cannot be read.
 pub(super) fn salvaged_admission(settings: &Json) -> Option<Admission> {
     let rules = settings.pointer("/match/resourceRules")?.as_array()?;
     let rules: Vec<crds::ResourceRule> = rules
@@ -110,8 +131,22 @@ pub(super) fn salvaged_admission(settings: &Json) -> Option<Admission> {
         .map(|rule| serde_json::from_value(rule.clone()).ok())
         .collect::<Option<_>>()?;
     let text = |field: &str| settings.get(field).and_then(Json::as_str);
+    let excluded = settings.pointer("/match/excludeResourceRules");
+    let excluded: Vec<crds::ResourceRule> = excluded
+        .and_then(|excluded| serde_json::from_value(excluded.clone()).ok())
+        .unwrap_or_default();
+    let selector = |field: &str| {
+        let selector = settings.pointer(&format!("/match/{field}"))?;
+        let selector: ApiSelector = serde_json::from_value(selector.clone()).ok()?;
+        label_selector(&selector).ok()
+    };
     Some(Admission {
-        rules: rules.iter().map(resource_rule).collect(),
+        matches: Match {
+            rules: rules.iter().map(resource_rule).collect(),
+            excluded: excluded.iter().map(resource_rule).collect(),
+            namespaces: selector("namespaceSelector").unwrap_or_default(),
+            objects: selector("objectSelector").unwrap_or_default(),
+        },
         action: match text("action") {
             Some("Warn") => Action::Warn,
             Some("Audit") => Action::Audit,
@@ -140,6 +175,13 @@ fn resource_rule(rule: &crds::ResourceRule) -> ResourceRule {
         versions: rule.api_versions.clone(),
         resources: rule.resources.clone(),
         operations: operations.copied().collect(),
+        scope: match rule.scope {
+            crds::ResourceScope::All => ResourceScope::All,
+            crds::ResourceScope::Cluster => ResourceScope::Cluster,
+            crds::ResourceScope::Namespaced => ResourceScope::Namespaced,
+        },
+        names: rule.resource_names.clone(),
+        name_patterns: rule.resource_name_patterns.clone(),
     }
 }
 

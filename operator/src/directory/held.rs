@@ -1,6 +1,6 @@
 //! What is in force of one object of a directory.
 
-use portcullis_policies::{Allowance, Diagnostics, Effect, Lock, Object};
+use portcullis_policies::{Allowance, Diagnostics, Effect, Labels, Lock, Object};
 
 use super::{reading::Item, report::Meanwhile};
 use crate::convert::{Draft, LockDraft};
@@ -13,6 +13,7 @@ pub(super) enum Held {
         newest: Box<LockDraft>,
         lock: Option<Lock>,
     },
+    Namespace(Labels),
 }
 
 /// A policy of a directory.
@@ -55,6 +56,7 @@ impl Held {
                     lock,
                 }
             }
+            (Item::Namespace(_, labels), _) => Self::Namespace(labels),
         }
     }
 
@@ -83,6 +85,7 @@ impl Held {
                 };
                 (newest.faults.as_ref(), meanwhile)
             }
+            Self::Namespace(_) => (None, Meanwhile::Denies),
         }
     }
 }

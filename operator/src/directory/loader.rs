@@ -5,6 +5,7 @@
 //! | an object that is sound | it |
 //! | a policy that is broken | the last good one; at first, the broken one, which denies |
 //! | a policy whose import is gone or broken | it, broken; what is imported is what is in force |
+//! | a Namespace | its labels; without one, its labels are not known |
 //! | a lock that is broken | the last good one that refused; at first, one that refuses without an end |
 //! | a file that cannot be read | what it held but for locks that bypass; at the start, that is an error |
 //! | a file that is gone | nothing of it |
@@ -16,8 +17,8 @@ use std::{
 };
 
 use portcullis_policies::{
-    Address, Allowance, Cache, Diagnostic, Diagnostics, Object, ObjectKey, Policy, State, outdated,
-    snapshot,
+    Address, Allowance, Cache, Diagnostic, Diagnostics, Labels, Object, ObjectKey, Policy, State,
+    outdated, snapshot,
 };
 
 use super::{
@@ -151,6 +152,7 @@ impl Loader {
     pub fn publish(&self, cache: &Cache, locks: &LockStore) {
         let mut policies = BTreeMap::new();
         let mut own_locks = BTreeMap::new();
+        let mut namespaces = BTreeMap::new();
         for (key, held) in self.loaded.values().flat_map(|loaded| &loaded.held) {
             match held {
                 Held::Policy(policy) => {
@@ -162,6 +164,9 @@ impl Loader {
                     own_locks.insert(key.clone(), lock.clone());
                 }
                 Held::Lock { lock: None, .. } => {}
+                Held::Namespace(labels) => {
+                    namespaces.insert(key.name.as_str(), labels);
+                }
             }
         }
         locks.publish_with(cache, own_locks, |state| {
@@ -169,18 +174,23 @@ impl Loader {
             for object in policies.values() {
                 state.apply_policy((*object).clone());
             }
+            state.retain_namespaces(|name| namespaces.contains_key(name));
+            for (name, labels) in namespaces {
+                state.apply_namespace(name, labels.clone());
+            }
         });
     }
 
     /// Adds what is held to a state, beside what is there already.
     pub fn add_to(&self, state: &mut State) {
-        for held in self.loaded.values().flat_map(|loaded| loaded.held.values()) {
+        for (key, held) in self.loaded.values().flat_map(|loaded| &loaded.held) {
             match held {
                 Held::Policy(policy) => state.apply_policy(policy.in_force().clone()),
                 Held::Lock {
                     lock: Some(lock), ..
                 } => state.apply_lock(lock.clone()),
                 Held::Lock { lock: None, .. } => {}
+                Held::Namespace(labels) => state.apply_namespace(&key.name, labels.clone()),
             }
         }
     }
@@ -243,7 +253,7 @@ impl Loader {
                 .flat_map(|unit| unit.held.values_mut());
             let objects = held.filter_map(|held| match held {
                 Held::Policy(policy) => Some(policy.objects_mut()),
-                Held::Lock { .. } => None,
+                Held::Lock { .. } | Held::Namespace(_) => None,
             });
             let mut objects: Vec<&mut Object> = objects.flatten().collect();
             let policies: Vec<_> = objects.iter().map(|object| object.policy.clone()).collect();
@@ -276,7 +286,7 @@ impl Loader {
         let held = self.loaded.values().flat_map(|unit| unit.held.values());
         let objects = held.filter_map(|held| match held {
             Held::Policy(policy) => Some(policy.in_force()),
-            Held::Lock { .. } => None,
+            Held::Lock { .. } | Held::Namespace(_) => None,
         });
         let (holders, _) = snapshot::holders(objects);
         let policies = holders.into_iter();
@@ -380,14 +390,20 @@ fn merge(
 impl Loaded {
     /// What tells two states of a unit apart.
     fn summary(&self) -> impl PartialEq + use<> {
-        let held = |(key, held): (&ObjectKey, &Held)| match held {
-            Held::Policy(held) => {
-                let policy = &held.in_force().policy;
-                let labels = policy.definition().labels.clone();
-                let faults = held.newest.policy.faults().cloned();
-                (key.clone(), Some((policy.digest(), labels)), None, faults)
-            }
-            Held::Lock { newest, lock } => (key.clone(), None, lock.clone(), newest.faults.clone()),
+        let held = |(key, held): (&ObjectKey, &Held)| {
+            let (digest, labels, lock, faults) = match held {
+                Held::Policy(held) => {
+                    let policy = &held.in_force().policy;
+                    let labels = policy.definition().labels.clone();
+                    let faults = held.newest.policy.faults().cloned();
+                    (Some(policy.digest()), labels, None, faults)
+                }
+                Held::Lock { newest, lock } => {
+                    (None, Labels::new(), lock.clone(), newest.faults.clone())
+                }
+                Held::Namespace(labels) => (None, labels.clone(), None, None),
+            };
+            (key.clone(), digest, labels, lock, faults)
         };
         (
             self.held.iter().map(held).collect::<Vec<_>>(),

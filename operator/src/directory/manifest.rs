@@ -1,8 +1,9 @@
 //! Manifests of `Policy`, `ClusterPolicy`, `Lock` and `ClusterLock`: the same YAML that `kubectl
-//! apply` takes, several documents in a file.
+//! apply` takes, several documents in a file. Of a `Namespace` the labels are read, by which
+//! policies and locks select.
 
 use portcullis_crds::{self as crds, GROUP, Manifest};
-use portcullis_policies::{Diagnostic, Diagnostics, Effect};
+use portcullis_policies::{Diagnostic, Diagnostics, Effect, Labels, ObjectKey};
 use serde_json::Value as Json;
 
 use super::{
@@ -56,6 +57,16 @@ fn read_document(source: &Source<'_>, reading: &mut Reading) {
         || version
             .split_once('/')
             .is_some_and(|(group, _)| group == GROUP);
+    if version == "v1" && kind == "Namespace" {
+        match namespace(&document) {
+            Some(item) => reading.items.push(item),
+            None => reading.notes.push(format!(
+                "{file}:{}: passed over: the Namespace's name or labels cannot be read",
+                node.place().line
+            )),
+        }
+        return;
+    }
     if !ours {
         let what = if kind.is_empty() {
             "has no `kind`"
@@ -102,6 +113,18 @@ fn item(manifest: &Manifest) -> Result<Item, Diagnostics> {
     })
 }
 
+/// A namespace. Of one that cannot be read the labels are not known, and so it is selected by
+/// whatever selects by labels.
+fn namespace(document: &Json) -> Option<Item> {
+    let name = document.pointer("/metadata/name")?.as_str()?;
+    let labels = match document.pointer("/metadata/labels") {
+        None | Some(Json::Null) => Labels::new(),
+        Some(labels) => serde_json::from_value(labels.clone()).ok()?,
+    };
+    let key = ObjectKey::new("Namespace", None, name);
+    Some(Item::Namespace(key, labels))
+}
+
 /// A lock that is not in force because of what is wrong with it is lost.
 fn lock(draft: LockDraft) -> Result<Item, Diagnostics> {
     match (&draft.lock, &draft.faults) {
@@ -125,6 +148,7 @@ fn with_places(item: Item, source: &Source<'_>) -> Item {
             draft.faults = draft.faults.as_ref().and_then(locate);
             Item::Lock(draft)
         }
+        namespace @ Item::Namespace(..) => namespace,
     }
 }
 

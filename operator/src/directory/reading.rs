@@ -1,6 +1,6 @@
 //! What was found in one unit of a directory: a policy's folder, or a file of manifests.
 
-use portcullis_policies::{Diagnostic, ObjectKey};
+use portcullis_policies::{Diagnostic, Labels, ObjectKey};
 
 use crate::convert::{Draft, LockDraft};
 
@@ -23,6 +23,8 @@ pub enum Item {
     Policy(Box<Draft>),
     /// A lock.
     Lock(Box<LockDraft>),
+    /// A namespace with its labels, by which policies and locks select.
+    Namespace(ObjectKey, Labels),
 }
 
 impl Item {
@@ -31,6 +33,7 @@ impl Item {
         match self {
             Self::Policy(draft) => &draft.key,
             Self::Lock(draft) => &draft.key,
+            Self::Namespace(key, _) => key,
         }
     }
 }

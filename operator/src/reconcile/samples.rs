@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use portcullis_policies::{
-    Action, Address, Admission, Cache, Definition, Effect, FailurePolicy, Lock, Object, ObjectKey,
-    Operation, Points, Policy, Reach, ResourceRule, Scope, Snapshot, Target,
+    Action, Address, Admission, Cache, Definition, Effect, FailurePolicy, Lock, Match, Object,
+    ObjectKey, Operation, Points, Policy, Reach, ResourceRule, ResourceScope, Scope, Snapshot,
+    Target,
 };
 
 use crate::convert::kind;
@@ -45,17 +46,41 @@ impl Sample {
     /// Judges the creation of a resource of version `v1`.
     pub(crate) fn on(mut self, group: &str, resource: &str) -> Self {
         let admission = self.definition.admission.get_or_insert(Admission {
-            rules: Vec::new(),
+            matches: Match::default(),
             action: Action::Deny,
             failure_policy: FailurePolicy::Fail,
         });
-        admission.rules.push(ResourceRule {
+        admission.matches.rules.push(ResourceRule {
             groups: vec![group.to_owned()],
             versions: vec!["v1".to_owned()],
             resources: vec![resource.to_owned()],
             operations: vec![Operation::Create],
+            ..ResourceRule::default()
         });
         self
+    }
+
+    /// The same, but for these resources of every group and version.
+    pub(crate) fn but_for(self, resource: &str, scope: ResourceScope) -> Self {
+        self.admission(|admission| {
+            admission.matches.excluded.push(ResourceRule {
+                groups: vec!["*".to_owned()],
+                versions: vec!["*".to_owned()],
+                resources: vec![resource.to_owned()],
+                operations: vec![Operation::Create],
+                scope,
+                ..ResourceRule::default()
+            });
+        })
+    }
+
+    /// The same, with this scope of its rules.
+    pub(crate) fn scoped(self, scope: ResourceScope) -> Self {
+        self.admission(|admission| {
+            for rule in &mut admission.matches.rules {
+                rule.scope = scope;
+            }
+        })
     }
 
     pub(crate) fn ignoring(self) -> Self {

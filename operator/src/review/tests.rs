@@ -129,6 +129,28 @@ const PASSES: &[&str] = &[];
     }),
     &["q.rego:1:", "package_reserved", "a/held@1"]
 )]
+#[case::selector(
+    json!({"admission": {"match": {
+        "resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]}],
+        "namespaceSelector": {"matchLabels": {"env": "prod"}, "matchExpressions": [{"key": "env", "operator": "DoesNotExist"}]},
+        "objectSelector": {"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]},
+    }}}),
+    &["match_selects_nothing: `admission.match.namespaceSelector` selects nothing", "`env` contradicts itself", "→ remove"]
+)]
+#[case::selector_unreadable(
+    json!({"admission": {"match": {
+        "resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]}],
+        "objectSelector": {"matchExpressions": [{"key": "a", "operator": "Is", "values": ["b"]}]},
+    }}}),
+    &["selector_invalid: `admission.match.objectSelector`: ", "`a Is`", "→ use `In`"]
+)]
+#[case::excluded(
+    json!({"admission": {"match": {
+        "resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]}],
+        "excludeResourceRules": [{"apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*"], "operations": ["*"]}],
+    }}}),
+    &["match_selects_nothing: `admission.match.resourceRules[0]` selects nothing", "→ remove the rule, or exclude less"]
+)]
 #[case::pin(json!({"sha256": format!("sha256:{}", "0".repeat(64))}), &["digest_mismatch", "and the digest of the policy is sha256:"])]
 #[case::pin_shape(json!({"sha256": "0000"}), &["digest_invalid"])]
 #[case::time(json!({"notBefore": "soon"}), &["time_invalid", "`notBefore`"])]

@@ -47,10 +47,8 @@ fn subjects() -> Vec<(Subject, Route)> {
             for owner in [Owner::Cluster, Owner::Namespace] {
                 for failure_policy in [FailurePolicy::Fail, FailurePolicy::Ignore] {
                     let subject = Subject {
-                        group: String::new(),
-                        resource: resource.to_owned(),
-                        operation: Operation::Create,
                         namespace: namespace.map(str::to_owned),
+                        ..Subject::new("", resource, Operation::Create)
                     };
                     let route = Route {
                         owner: Some(owner),
@@ -87,7 +85,9 @@ fn see(snapshot: &Snapshot) -> Sight {
         }
     }
     let select = |(subject, route): (Subject, Route)| {
-        let entries = snapshot.select(&subject, route).into_iter();
+        let entries = snapshot
+            .select(&subject, Objects::default, route)
+            .into_iter();
         let found = entries.map(|entry| entry.address().clone()).collect();
         (subject, route, found)
     };

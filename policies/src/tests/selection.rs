@@ -19,10 +19,8 @@ fn the_newest_version_is_by_number() {
 
 fn subject(group: &str, resource: &str, operation: Operation, namespace: Option<&str>) -> Subject {
     Subject {
-        group: group.to_owned(),
-        resource: resource.to_owned(),
-        operation,
         namespace: namespace.map(str::to_owned),
+        ..Subject::new(group, resource, operation)
     }
 }
 
@@ -49,15 +47,18 @@ fn the_index_selects_as_kubernetes_does(
     #[case] selected: bool,
 ) {
     let mut definition = named(Scope::Cluster, "b");
-    definition.admission.as_mut().unwrap().rules = vec![rule(
+    definition.admission.as_mut().unwrap().matches = Match::of([rule(
         groups,
         resources,
         &[Operation::Create, Operation::Delete],
-    )];
+    )]);
     let cache = cache([object("it", 0, definition)], []);
     let count = |operation| {
         let subject = subject(group, resource, operation, None);
-        cache.snapshot().select(&subject, Route::default()).len()
+        let snapshot = cache.snapshot();
+        snapshot
+            .select(&subject, Objects::default, Route::default())
+            .len()
     };
     assert_eq!(count(Operation::Create), usize::from(selected));
     assert_eq!(count(Operation::Delete), usize::from(selected));
@@ -81,8 +82,8 @@ fn a_namespaced_policy_judges_its_own_namespace_only(
     #[case] expected: &[&str],
 ) {
     let everything = |mut definition: Definition| {
-        definition.admission.as_mut().unwrap().rules =
-            vec![rule(&["*"], &["*/*"], &Operation::ALL)];
+        definition.admission.as_mut().unwrap().matches =
+            Match::of([rule(&["*"], &["*/*"], &Operation::ALL)]);
         definition
     };
     let own = everything(named(Scope::Namespace("team-a".to_owned()), "own"));
@@ -91,7 +92,7 @@ fn a_namespaced_policy_judges_its_own_namespace_only(
     let snapshot = cache.snapshot();
     let subject = subject("", resource, Operation::Create, namespace);
     let names: Vec<_> = snapshot
-        .select(&subject, route)
+        .select(&subject, Objects::default, route)
         .iter()
         .map(|entry| entry.address().name())
         .collect();
@@ -118,6 +119,7 @@ fn a_policy_whose_failure_policy_changes_is_asked_at_both(
             !snapshot
                 .select(
                     &subject("", "pods", Operation::Create, None),
+                    Objects::default,
                     route(None, Some(*only)),
                 )
                 .is_empty()

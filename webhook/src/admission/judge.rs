@@ -12,7 +12,7 @@ use crate::{body::Held, deadline::DEFAULT_TIMEOUT, question::Question};
 pub fn judge(snapshot: &Snapshot, review: Vec<u8>) -> Result<Vec<Decision>, String> {
     let review = Review::read(Held::alone(review)).map_err(|problem| problem.detail)?;
     let question = Question::new(Point::Admission, Headers::default(), DEFAULT_TIMEOUT);
-    let entries = snapshot.select(&review.subject(), Route::default());
+    let entries = snapshot.select(&review.subject(), || review.labels(), Route::default());
     let interest = Interest::of(Point::Admission, entries.iter().map(|entry| &***entry));
     let input = review.input(&interest).map_err(|problem| problem.detail)?;
     let decide =

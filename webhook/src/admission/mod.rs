@@ -73,7 +73,7 @@ async fn admit(
         .snapshot()
         .map_err(|problem| problem.of(&question.id))?;
     let entries: Vec<_> = snapshot
-        .select(&review.subject(), route)
+        .select(&review.subject(), || review.labels(), route)
         .into_iter()
         .cloned()
         .collect();

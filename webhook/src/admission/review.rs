@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use portcullis_policies::{Input, Interest, Operation, Subject, text::clean};
+use portcullis_policies::{Input, Interest, Objects as Labelled, Operation, Subject, text::clean};
 use serde::Deserialize;
 use serde_json::{Value as Json, value::RawValue};
 
@@ -43,6 +43,8 @@ struct Head {
     kind: Kind,
     resource: Resource,
     #[serde(default)]
+    request_resource: Option<Resource>,
+    #[serde(default)]
     sub_resource: Option<String>,
     operation: String,
     #[serde(default)]
@@ -61,6 +63,8 @@ struct Kind {
 #[derive(Debug, Deserialize)]
 struct Resource {
     group: String,
+    #[serde(default)]
+    version: String,
     resource: String,
 }
 
@@ -153,12 +157,22 @@ impl Review {
 
     /// What decides which policies are asked.
     pub(crate) fn subject(&self) -> Subject {
+        let Resource { group, version, .. } = &self.head.resource;
+        let requested = self.head.request_resource.as_ref();
         Subject {
-            group: self.head.resource.group.clone(),
+            group: group.clone(),
+            version: version.clone(),
+            requested: requested.map(|own| (own.group.clone(), own.version.clone())),
             resource: self.resource(),
             operation: self.operation,
             namespace: self.namespace().map(str::to_owned),
+            name: self.name().to_owned(),
         }
+    }
+
+    /// What selectors look at of the request's objects; a look through all of it.
+    pub(crate) fn labels(&self) -> Labelled {
+        Labelled::read(self.text())
     }
 
     /// What the decision log says of the request.

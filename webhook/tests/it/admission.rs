@@ -1,6 +1,8 @@
 //! `/admission/{cluster|namespace}/{fail|ignore}`.
 
-use portcullis_policies::{Action, Effect, Timestamp};
+use portcullis_policies::{
+    Action, Definition, Effect, LabelSelector, Match, ResourceScope, Timestamp,
+};
 use portcullis_webhook::admission_router;
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -12,7 +14,7 @@ use crate::fixture::{
 const FAIL: &str = "/admission/cluster/fail?timeout=10s";
 const IGNORE: &str = "/admission/cluster/ignore?timeout=10s";
 
-fn broken() -> portcullis_policies::Definition {
+fn broken() -> Definition {
     define(
         "platform/limits@1.0",
         "package platform.limits\n\ndeny contains msg if {",
@@ -408,4 +410,75 @@ async fn tells_what_it_does_not_know(
     if status == 405 {
         assert_eq!(answer.header("allow"), "POST");
     }
+}
+
+/// The policy that denies every Pod, with another match.
+fn matching(change: impl FnOnce(&mut Match)) -> Definition {
+    let mut definition = judging(define("platform/limits@1.0", LIMITS), Action::Deny);
+    change(&mut definition.admission.as_mut().unwrap().matches);
+    definition
+}
+
+fn label(key: &str, value: &str) -> LabelSelector {
+    LabelSelector {
+        match_labels: [(key.to_owned(), value.to_owned())].into(),
+        ..LabelSelector::default()
+    }
+}
+
+/// Each part of a match is read from the review; a Pod `web` in `team-a`.
+#[rstest]
+#[case::its_labels(matching(|it| it.objects = label("app", "web")), json!({"app": "web"}), true)]
+#[case::other_labels(matching(|it| it.objects = label("app", "web")), json!({"app": "db"}), false)]
+#[case::no_labels(matching(|it| it.objects = label("app", "web")), json!(null), false)]
+#[case::unreadable_labels(matching(|it| it.objects = label("app", "web")), json!(7), true)]
+#[case::its_namespace(matching(|it| it.namespaces = label("env", "prod")), json!({}), true)]
+#[case::another_namespace(matching(|it| it.namespaces = label("env", "test")), json!({}), false)]
+#[case::its_name(matching(|it| it.rules[0].names = vec!["web".to_owned()]), json!({}), true)]
+#[case::another_name(matching(|it| it.rules[0].names = vec!["db".to_owned()]), json!({}), false)]
+#[case::its_scope(matching(|it| it.rules[0].scope = ResourceScope::Namespaced), json!({}), true)]
+#[case::another_scope(matching(|it| it.rules[0].scope = ResourceScope::Cluster), json!({}), false)]
+#[case::excluded(matching(|it| it.excluded = it.rules.clone()), json!({}), false)]
+#[case::excluded_at_another_version(
+    matching(|it| {
+        it.excluded = it.rules.clone();
+        it.excluded[0].versions = vec!["v2".to_owned()];
+    }),
+    json!({}),
+    true
+)]
+#[tokio::test]
+async fn a_match_chooses_what_is_judged(
+    #[case] definition: Definition,
+    #[case] labels: Json,
+    #[case] denied: bool,
+) {
+    let fixture = Fixture::new()
+        .with(definition)
+        .with_namespace("team-a", "env", "prod");
+    let mut pod = pod("web:1", None);
+    pod["request"]["object"]["metadata"]["labels"] = labels;
+    let response = response(&fixture, FAIL, &pod).await;
+    assert_eq!(response["allowed"], !denied, "{response}");
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_not_known_is_selected() {
+    let fixture = Fixture::new().with(matching(|it| it.namespaces = label("env", "test")));
+    let response = response(&fixture, FAIL, &pod("web:1", None)).await;
+    assert_eq!(response["allowed"], false, "{response}");
+}
+
+/// The version in which the API server asks, and the one that was requested, are both excluded.
+#[tokio::test]
+async fn what_was_requested_is_excluded_too() {
+    let fixture = Fixture::new().with(matching(|it| {
+        it.excluded = it.rules.clone();
+        it.excluded[0].versions = vec!["v1beta1".to_owned()];
+    }));
+    let mut pod = pod("web:1", None);
+    pod["request"]["requestResource"] =
+        json!({"group": "", "version": "v1beta1", "resource": "pods"});
+    let response = response(&fixture, FAIL, &pod).await;
+    assert_eq!(response["allowed"], true, "{response}");
 }

@@ -10,8 +10,8 @@ use axum::{
 use futures::future::{BoxFuture, FutureExt as _};
 use http_body_util::BodyExt as _;
 use portcullis_policies::{
-    Action, Address, Admission, Cache, Definition, Effect, FailurePolicy, Lock, Object, ObjectKey,
-    Operation, Points, Policy, Reach, ResourceRule, Scope, Target, Timestamp,
+    Action, Address, Admission, Cache, Definition, Effect, FailurePolicy, Lock, Match, Object,
+    ObjectKey, Operation, Points, Policy, Reach, ResourceRule, Scope, Target, Timestamp,
 };
 use portcullis_webhook::{
     Caller, DoorSettings, Doors, Evaluators, LockFault, LockKeeper, LockRequest, Readiness,
@@ -132,6 +132,14 @@ impl Fixture {
             policy,
         };
         self.cache.update(|state| state.apply_policy(object));
+        self
+    }
+
+    /// Adds a namespace with one label.
+    pub(crate) fn with_namespace(self, name: &str, key: &str, value: &str) -> Self {
+        let labels = [(key.to_owned(), value.to_owned())].into();
+        self.cache
+            .update(|state| state.apply_namespace(name, labels));
         self
     }
 
@@ -274,12 +282,13 @@ pub(crate) fn owned_by(namespace: &str, mut definition: Definition) -> Definitio
 pub(crate) fn judging(mut definition: Definition, action: Action) -> Definition {
     let all = |text: &str| vec![text.to_owned()];
     definition.admission = Some(Admission {
-        rules: vec![ResourceRule {
+        matches: Match::of([ResourceRule {
             groups: all(""),
             versions: all("v1"),
             resources: all("pods"),
             operations: vec![Operation::Create],
-        }],
+            ..ResourceRule::default()
+        }]),
         action,
         failure_policy: FailurePolicy::Fail,
     });

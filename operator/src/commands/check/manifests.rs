@@ -7,7 +7,8 @@ use std::{
     sync::Arc,
 };
 
-use portcullis_policies::{Diagnostic, Location};
+use portcullis_policies::{Diagnostic, Labels, Location};
+use serde::Deserialize as _;
 use serde_json::Value as Json;
 
 use crate::{
@@ -52,6 +53,19 @@ impl Manifest {
     pub(super) fn locate(&self, path: Option<&str>) -> Location {
         let place = path.map_or_else(|| self.node.place(), |path| self.node.locate_key(path));
         place.of(&self.file)
+    }
+}
+
+impl Found {
+    /// The namespaces among the objects, with their labels.
+    pub(super) fn namespaces(&self) -> impl Iterator<Item = (&str, Labels)> {
+        self.manifests.iter().filter_map(|manifest| {
+            let Manifest { object, .. } = manifest;
+            let is_namespace = object["apiVersion"] == "v1" && object["kind"] == "Namespace";
+            let metadata = &object["metadata"];
+            let labels = Labels::deserialize(&metadata["labels"]).unwrap_or_default();
+            is_namespace.then_some((metadata["name"].as_str()?, labels))
+        })
     }
 }
 

@@ -31,7 +31,7 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(super) fn of_files(
     paths: &[String],
     allowance: AllowanceArguments,
-) -> anyhow::Result<Arc<Snapshot>> {
+) -> anyhow::Result<Arc<Cache>> {
     // It is where the hosts that are allowed would be asked from.
     let runtime = tokio::runtime::Runtime::new()?;
     let cache = runtime.block_on(async { allowance.cache() });
@@ -43,7 +43,7 @@ pub(super) fn of_files(
             .join()
             .map_err(|_| anyhow::anyhow!("the thread that reads the policies ended unexpectedly"))?
     })?;
-    Ok(cache.snapshot())
+    Ok(cache)
 }
 
 fn read(paths: &[String], cache: &Cache) -> anyhow::Result<()> {
@@ -109,6 +109,7 @@ fn put(item: Item, state: &mut State, allowance: &Allowance) {
                 state.apply_lock(lock);
             }
         }
+        Item::Namespace(key, labels) => state.apply_namespace(&key.name, labels),
     }
 }
 
@@ -144,7 +145,7 @@ fn tell_broken(snapshot: &Snapshot) -> io::Result<()> {
 }
 
 /// Of the cluster that `kubectl` uses.
-pub(super) fn of_the_cluster(allowance: AllowanceArguments) -> anyhow::Result<Arc<Snapshot>> {
+pub(super) fn of_the_cluster(allowance: AllowanceArguments) -> anyhow::Result<Arc<Cache>> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let reading = tokio::time::timeout(READING, of_a_cluster(allowance)).await;
@@ -157,7 +158,7 @@ pub(super) fn of_the_cluster(allowance: AllowanceArguments) -> anyhow::Result<Ar
     })
 }
 
-async fn of_a_cluster(allowance: AllowanceArguments) -> anyhow::Result<Arc<Snapshot>> {
+async fn of_a_cluster(allowance: AllowanceArguments) -> anyhow::Result<Arc<Cache>> {
     let (config, client) = cluster::connect()
         .await
         .context("there is no cluster whose policies could judge: name policies with `-p`")?;
@@ -175,7 +176,7 @@ async fn of_a_cluster(allowance: AllowanceArguments) -> anyhow::Result<Arc<Snaps
         }
     };
     tokio::select! {
-        () = read => Ok(cache.snapshot()),
+        () = read => Ok(cache.clone()),
         _ = follow => bail!("the cluster is not followed any more"),
     }
 }

@@ -1,9 +1,9 @@
 //! What is read of a directory, and how its faults are told.
 
-use portcullis_policies::Cache;
+use portcullis_policies::{Cache, Objects, Operation, Route, Subject};
 use rstest::rstest;
 
-use super::{ALLOWS, BROKEN, directory, refused, start};
+use super::{ALLOWS, BROKEN, Started, directory, refused, start};
 use crate::directory::{Loader, Tree};
 
 const POLICY_MANIFEST: &str = "\
@@ -261,7 +261,7 @@ spec: {policy: {group: z}, reason: x, expiresAt: soon}
     let snapshot = started.cache.snapshot();
     let entry = snapshot.entries().next().unwrap();
     let admission = entry.policy.definition().admission.as_ref().unwrap();
-    assert_eq!(admission.rules[0].resources, ["pods"]);
+    assert_eq!(admission.matches.rules[0].resources, ["pods"]);
     let ends: Vec<_> = snapshot
         .locks()
         .iter()
@@ -294,4 +294,69 @@ fn a_wrong_lock_that_bypasses_is_refused() {
         ),
     ]));
     assert!(text.contains("x.yaml:4:46: field_unknown"), "{text}");
+}
+
+const NAMESPACES: &str = "\
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {env: prod}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: bank}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: lab, labels: {env: 7}}
+---
+apiVersion: portcullis.dev/v1alpha1
+kind: ClusterPolicy
+metadata: {name: x}
+spec:
+  group: a
+  name: b
+  version: \"1\"
+  modules: {p.rego: \"package a.b\\nallow := true\"}
+  admission:
+    match:
+      resourceRules:
+      - {apiGroups: [\"\"], apiVersions: [v1], resources: [pods], operations: [CREATE]}
+      namespaceSelector: {matchLabels: {env: prod}}
+";
+
+/// In which of four namespaces a Pod is judged.
+fn judged(started: &Started) -> Vec<&'static str> {
+    let snapshot = started.cache.snapshot();
+    let is_judged = |namespace: &&str| {
+        let pod = Subject::new("", "pods", Operation::Create).within(namespace);
+        !snapshot
+            .select(&pod, Objects::default, Route::default())
+            .is_empty()
+    };
+    ["shop", "bank", "lab", "elsewhere"]
+        .into_iter()
+        .filter(is_judged)
+        .collect()
+}
+
+/// A namespace that no file tells of, or whose labels cannot be read, is one that is not known.
+#[test]
+fn policies_select_by_the_labels_of_namespaces() {
+    let mut started = start(directory(&[("x.yaml", NAMESPACES)])).unwrap();
+    assert_eq!(judged(&started), ["shop", "lab", "elsewhere"]);
+    let notes = started.loader.status().notes;
+    assert_eq!(
+        notes,
+        ["x.yaml:9: passed over: the Namespace's name or labels cannot be read"]
+    );
+    started.write(
+        "x.yaml",
+        &NAMESPACES.replace("env: prod}}\n---", "env: test}}\n---"),
+    );
+    assert_eq!(judged(&started), ["lab", "elsewhere"]);
+    started.write(
+        "x.yaml",
+        &NAMESPACES.replace("name: shop", "name: elsewhere"),
+    );
+    assert_eq!(judged(&started), ["shop", "lab", "elsewhere"]);
 }

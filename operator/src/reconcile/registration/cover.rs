@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::admissionregistration::v1::RuleWithOperations;
-use portcullis_policies::{Operation, ResourceRule};
+use portcullis_policies::{Operation, ResourceRule, ResourceScope, matching::is_resource};
 
 use super::Catalogue;
 
@@ -11,9 +11,13 @@ use super::Catalogue;
 /// may do what, a webhook included.
 const NEVER: [&str; 2] = ["authentication.k8s.io", "authorization.k8s.io"];
 
-/// Requests: group, version and resource, without wildcards, and what is done.
+/// Requests: group, version and resource, without wildcards, and what is done, in a namespace or in
+/// none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Cover(BTreeMap<Resource, BTreeSet<&'static str>>);
+pub(crate) struct Cover(BTreeMap<Resource, BTreeSet<Deed>>);
+
+/// An operation, and whether the request is in a namespace.
+type Deed = (&'static str, bool);
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Resource {
@@ -27,11 +31,11 @@ impl Cover {
     /// meant by `*` is not one of ours: a policy for everything must not keep itself from being
     /// mended.
     pub(super) fn add(&mut self, rule: &ResourceRule, catalogue: &Catalogue) {
-        let operations: BTreeSet<&str> = rule.operations.iter().map(|op| op.as_str()).collect();
+        let deeds = deeds(rule);
         for group in &rule.groups {
             for version in &rule.versions {
                 for name in &rule.resources {
-                    self.add_one(group, version, name, &operations, catalogue);
+                    self.add_one(group, version, name, &deeds, catalogue);
                 }
             }
         }
@@ -42,12 +46,12 @@ impl Cover {
         group: &str,
         version: &str,
         name: &str,
-        operations: &BTreeSet<&'static str>,
+        deeds: &BTreeSet<Deed>,
         catalogue: &Catalogue,
     ) {
         if group != "*" && version != "*" && !name.contains('*') {
             // What is said exactly is registered whether it is served yet or not.
-            return self.insert(group, version, name, operations);
+            return self.insert(group, version, name, deeds);
         }
         for (served, served_version, names) in catalogue.all() {
             let is_meant = match group {
@@ -55,37 +59,55 @@ impl Cover {
                 group => served == group,
             };
             if is_meant && (version == "*" || version == served_version) {
-                for served_name in names.iter().filter(|served| is_covered(name, served)) {
-                    self.insert(served, served_version, served_name, operations);
+                for served_name in names.iter().filter(|served| is_resource(name, served)) {
+                    self.insert(served, served_version, served_name, deeds);
                 }
             }
         }
     }
 
-    fn insert(
-        &mut self,
-        group: &str,
-        version: &str,
-        name: &str,
-        operations: &BTreeSet<&'static str>,
-    ) {
-        if !NEVER.contains(&group) && !operations.is_empty() {
+    fn insert(&mut self, group: &str, version: &str, name: &str, deeds: &BTreeSet<Deed>) {
+        if !NEVER.contains(&group) && !deeds.is_empty() {
             let resource = Resource {
                 group: group.to_owned(),
                 version: version.to_owned(),
                 name: name.to_owned(),
             };
-            self.0.entry(resource).or_default().extend(operations);
+            self.0.entry(resource).or_default().extend(deeds);
         }
+    }
+
+    /// Removes what a rule takes out for every name. A rule that names versions takes nothing out
+    /// here: which versions of a resource are the same is for the webhook to tell.
+    pub(super) fn remove(&mut self, rule: &ResourceRule) {
+        let has = |list: &[String], item: &str| list.iter().any(|own| own == "*" || own == item);
+        if !rule.is_for_every_name() || !has(&rule.versions, "*") {
+            return;
+        }
+        let removed = deeds(rule);
+        for (resource, deeds) in &mut self.0 {
+            let mut patterns = rule.resources.iter();
+            if has(&rule.groups, &resource.group)
+                && patterns.any(|pattern| is_resource(pattern, &resource.name))
+            {
+                deeds.retain(|deed| !removed.contains(deed));
+            }
+        }
+        self.0.retain(|_, deeds| !deeds.is_empty());
+    }
+
+    /// Keeps only requests in namespaces.
+    pub(super) fn within_namespaces(&mut self) {
+        for deeds in self.0.values_mut() {
+            deeds.retain(|(_, is_namespaced)| *is_namespaced);
+        }
+        self.0.retain(|_, deeds| !deeds.is_empty());
     }
 
     /// Adds everything of another.
     pub(super) fn extend(&mut self, other: &Self) {
-        for (resource, operations) in &other.0 {
-            self.0
-                .entry(resource.clone())
-                .or_default()
-                .extend(operations);
+        for (resource, deeds) in &other.0 {
+            self.0.entry(resource.clone()).or_default().extend(deeds);
         }
     }
 
@@ -96,38 +118,39 @@ impl Cover {
 
     /// Whether all of its requests are among those of `other`.
     pub(super) fn is_within(&self, other: &Self) -> bool {
-        self.0.iter().all(|(resource, operations)| {
-            other
-                .0
-                .get(resource)
-                .is_some_and(|known| operations.is_subset(known))
+        self.0.iter().all(|(resource, deeds)| {
+            let known = other.0.get(resource);
+            known.is_some_and(|known| deeds.is_subset(known))
         })
     }
 
-    /// The requests as rules, as few as there are groups, versions and sets of operations.
-    pub(super) fn rules(&self, scope: &str) -> Vec<RuleWithOperations> {
-        let mut grouped: BTreeMap<(&str, &str, Vec<&str>), Vec<String>> = BTreeMap::new();
-        for (resource, operations) in &self.0 {
-            let in_order = Operation::ALL.into_iter().map(Operation::as_str);
-            let operations = in_order
-                .filter(|operation| operations.contains(operation))
-                .collect();
-            let key = (
-                resource.group.as_str(),
-                resource.version.as_str(),
-                operations,
-            );
-            grouped.entry(key).or_default().push(resource.name.clone());
+    /// The requests as rules, as few as there are groups, versions, sets of operations and scopes.
+    pub(super) fn rules(&self) -> Vec<RuleWithOperations> {
+        let mut grouped: BTreeMap<(&str, &str, Vec<&str>, &str), Vec<String>> = BTreeMap::new();
+        for (resource, deeds) in &self.0 {
+            for scope in SCOPES {
+                let in_order = Operation::ALL.into_iter().map(Operation::as_str);
+                let is_here = |operation: &&str| scope_of(deeds, operation) == Some(scope);
+                let operations: Vec<&str> = in_order.filter(is_here).collect();
+                if operations.is_empty() {
+                    continue;
+                }
+                let (group, version) = (resource.group.as_str(), resource.version.as_str());
+                let key = (group, version, operations, scope.as_str());
+                grouped.entry(key).or_default().push(resource.name.clone());
+            }
         }
         let rules = grouped
             .into_iter()
-            .map(|((group, version, operations), names)| RuleWithOperations {
-                api_groups: Some(vec![group.to_owned()]),
-                api_versions: Some(vec![version.to_owned()]),
-                operations: Some(operations.into_iter().map(str::to_owned).collect()),
-                resources: Some(names),
-                scope: Some(scope.to_owned()),
-            });
+            .map(
+                |((group, version, operations, scope), names)| RuleWithOperations {
+                    api_groups: Some(vec![group.to_owned()]),
+                    api_versions: Some(vec![version.to_owned()]),
+                    operations: Some(operations.into_iter().map(str::to_owned).collect()),
+                    resources: Some(names),
+                    scope: Some(scope.to_owned()),
+                },
+            );
         rules.collect()
     }
 
@@ -139,13 +162,14 @@ impl Cover {
         for rule in rules {
             let said = each(&rule.operations);
             let operations = Operation::ALL.into_iter().map(Operation::as_str);
-            let operations = operations
-                .filter(|op| said.iter().any(|said| said == op))
-                .collect();
+            let operations = operations.filter(|op| said.iter().any(|said| said == op));
+            let scope = rule.scope.as_deref().unwrap_or("*");
+            let scope = SCOPES.into_iter().find(|own| own.as_str() == scope);
+            let deeds = scope.map_or_else(BTreeSet::new, |scope| within(operations, scope));
             for group in each(&rule.api_groups) {
                 for version in each(&rule.api_versions) {
                     for name in each(&rule.resources) {
-                        cover.insert(&group, &version, &name, &operations);
+                        cover.insert(&group, &version, &name, &deeds);
                     }
                 }
             }
@@ -160,13 +184,38 @@ pub(super) fn has_wildcard(rule: &ResourceRule) -> bool {
     lists.into_iter().flatten().any(|entry| entry.contains('*'))
 }
 
-/// Whether a resource is one of those that `pattern` stands for, as the API server reads it: `*`
-/// is every resource and no subresource, `pods/*` pods and all their subresources, `*/scale` that
-/// subresource of all, `*/*` everything.
-fn is_covered(pattern: &str, name: &str) -> bool {
-    let (parent, child) = pattern.split_once('/').unwrap_or((pattern, ""));
-    let (own_parent, own_child) = name.split_once('/').unwrap_or((name, ""));
-    (parent == "*" || parent == own_parent) && (child == "*" || child == own_child)
+const SCOPES: [ResourceScope; 3] = [
+    ResourceScope::All,
+    ResourceScope::Cluster,
+    ResourceScope::Namespaced,
+];
+
+/// What a rule describes of any resource.
+fn deeds(rule: &ResourceRule) -> BTreeSet<Deed> {
+    let operations = rule.operations.iter().map(|operation| operation.as_str());
+    within(operations, rule.scope)
+}
+
+fn within(operations: impl Iterator<Item = &'static str>, scope: ResourceScope) -> BTreeSet<Deed> {
+    operations
+        .flat_map(|operation| [(operation, false), (operation, true)])
+        .filter(|(_, is_namespaced)| scope.includes(*is_namespaced))
+        .collect()
+}
+
+/// The scope in which an operation is among these, if it is.
+fn scope_of(deeds: &BTreeSet<Deed>, operation: &str) -> Option<ResourceScope> {
+    let has = |is_namespaced| {
+        deeds
+            .iter()
+            .any(|(own, place)| *own == operation && *place == is_namespaced)
+    };
+    match (has(false), has(true)) {
+        (true, true) => Some(ResourceScope::All),
+        (true, false) => Some(ResourceScope::Cluster),
+        (false, true) => Some(ResourceScope::Namespaced),
+        (false, false) => None,
+    }
 }
 
 #[cfg(test)]
@@ -224,6 +273,7 @@ mod tests {
             versions: vec![version.to_owned()],
             resources: vec![name.to_owned()],
             operations: vec![Operation::Create],
+            ..ResourceRule::default()
         };
         let mut cover = Cover::default();
         cover.add(&rule, &catalogue());
@@ -241,6 +291,7 @@ mod tests {
             versions: vec!["v1".to_owned()],
             resources: names.iter().map(|name| (*name).to_owned()).collect(),
             operations: operations.to_vec(),
+            ..ResourceRule::default()
         };
         let mut cover = Cover::default();
         cover.add(
@@ -249,7 +300,7 @@ mod tests {
         );
         cover.add(&rule("", &["pods"], &[Operation::Delete]), &catalogue());
         cover.add(&rule("apps", &["*"], &[Operation::Create]), &catalogue());
-        let rules = cover.rules("*");
+        let rules = cover.rules();
         assert_eq!(rules.len(), 3, "{rules:?}");
         assert_eq!(Cover::of_rules(&rules), cover);
 
@@ -258,5 +309,73 @@ mod tests {
         assert!(less.is_within(&cover));
         less.add(&rule("", &["pods"], &[Operation::Connect]), &catalogue());
         assert!(!less.is_within(&cover));
+    }
+
+    /// `scope resources operations` of each rule.
+    fn described(cover: &Cover) -> Vec<String> {
+        let join = |list: &Option<Vec<String>>| list.as_ref().unwrap().join(",");
+        let rules = cover.rules();
+        assert_eq!(Cover::of_rules(&rules), *cover);
+        let described = rules.iter().map(|rule| {
+            let (names, operations) = (join(&rule.resources), join(&rule.operations));
+            format!("{} {names} {operations}", rule.scope.as_ref().unwrap())
+        });
+        described.collect()
+    }
+
+    fn scoped(name: &str, operations: &[Operation], scope: ResourceScope) -> ResourceRule {
+        ResourceRule {
+            groups: vec![String::new()],
+            versions: vec!["*".to_owned()],
+            resources: vec![name.to_owned()],
+            operations: operations.to_vec(),
+            scope,
+            ..ResourceRule::default()
+        }
+    }
+
+    #[test]
+    fn scopes_are_kept_and_add_up() {
+        use Operation::{Create, Delete};
+        let mut cover = Cover::default();
+        let mut add = |name: &str, operations: &[Operation], scope| {
+            cover.add(&scoped(name, operations, scope), &catalogue());
+            described(&cover)
+        };
+        assert_eq!(
+            add("pods", &[Create], ResourceScope::Namespaced),
+            ["Namespaced pods CREATE"]
+        );
+        assert_eq!(
+            add("pods", &[Create, Delete], ResourceScope::Cluster),
+            ["* pods CREATE", "Cluster pods DELETE"]
+        );
+        assert_eq!(
+            add("services", &[Create], ResourceScope::All),
+            ["* pods,services CREATE", "Cluster pods DELETE"]
+        );
+        cover.within_namespaces();
+        assert_eq!(described(&cover), ["Namespaced pods,services CREATE"]);
+    }
+
+    #[rstest]
+    #[case::a_resource(scoped("pods", &Operation::ALL, ResourceScope::All), &["* services CREATE"])]
+    #[case::a_wildcard(scoped("*", &Operation::ALL, ResourceScope::All), &[])]
+    #[case::a_scope(scoped("pods", &Operation::ALL, ResourceScope::Namespaced),
+        &["* services CREATE", "Cluster pods CREATE"])]
+    #[case::another_operation(scoped("pods", &[Operation::Delete], ResourceScope::All),
+        &["* pods,services CREATE"])]
+    #[case::a_name(
+        ResourceRule { names: vec!["a".to_owned()], ..scoped("*", &Operation::ALL, ResourceScope::All) },
+        &["* pods,services CREATE"])]
+    #[case::a_version(
+        ResourceRule { versions: vec!["v1".to_owned()], ..scoped("*", &Operation::ALL, ResourceScope::All) },
+        &["* pods,services CREATE"])]
+    fn what_is_taken_out_is_not_described(#[case] rule: ResourceRule, #[case] expected: &[&str]) {
+        let mut cover = Cover::default();
+        let all = scoped("*", &[Operation::Create], ResourceScope::All);
+        cover.add(&all, &catalogue());
+        cover.remove(&rule);
+        assert_eq!(described(&cover), expected);
     }
 }

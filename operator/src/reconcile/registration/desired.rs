@@ -62,7 +62,7 @@ pub(crate) fn needs_catalogue(snapshot: &Snapshot) -> bool {
         .entries()
         .filter_map(|entry| entry.policy.definition().admission.as_ref());
     admissions
-        .flat_map(|admission| &admission.rules)
+        .flat_map(|admission| &admission.matches.rules)
         .any(cover::has_wildcard)
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn webhooks(
             format!("{word}.cluster.portcullis.dev"),
             format!("/admission/cluster/{word}"),
             failure_policy,
-            cover.rules("*"),
+            cover.rules(),
             selector,
         ));
     }
@@ -152,17 +152,24 @@ impl Covers {
             return;
         };
         let failure_policy = admission.effective_failure_policy();
+        let mut own = Cover::default();
+        for rule in &admission.matches.rules {
+            own.add(rule, catalogue);
+        }
+        for rule in &admission.matches.excluded {
+            own.remove(rule);
+        }
         let cover = match entry.address().scope() {
             Scope::Cluster => self.cluster.entry(failure_policy).or_default(),
             Scope::Namespace(namespace) if target.exempt.contains(namespace) => return,
-            Scope::Namespace(namespace) => self
-                .namespaces
-                .entry((failure_policy, namespace.clone()))
-                .or_default(),
+            Scope::Namespace(namespace) => {
+                own.within_namespaces();
+                self.namespaces
+                    .entry((failure_policy, namespace.clone()))
+                    .or_default()
+            }
         };
-        for rule in &admission.rules {
-            cover.add(rule, catalogue);
-        }
+        cover.extend(&own);
     }
 }
 
@@ -180,11 +187,11 @@ fn namespace_sets(
         let mut all = Cover::default();
         sets.keys().for_each(|cover| all.extend(cover));
         let namespaces = sets.into_values().flatten().collect();
-        return vec![(namespaces, all.rules("Namespaced"))];
+        return vec![(namespaces, all.rules())];
     }
     let mut sets: Vec<_> = sets
         .into_iter()
-        .map(|(cover, namespaces)| (namespaces, cover.rules("Namespaced")))
+        .map(|(cover, namespaces)| (namespaces, cover.rules()))
         .collect();
     sets.sort_by(|(left, _), (right, _)| left.cmp(right));
     sets
@@ -239,6 +246,7 @@ impl Builder<'_> {
                 .map(str::to_owned)
                 .to_vec(),
             operations: vec![Operation::Create, Operation::Update],
+            ..ResourceRule::default()
         };
         let mut cover = Cover::default();
         cover.add(&rule, &Catalogue::default());
@@ -246,7 +254,7 @@ impl Builder<'_> {
             "resources.portcullis.dev".to_owned(),
             "/resources".to_owned(),
             FailurePolicy::Ignore,
-            cover.rules("*"),
+            cover.rules(),
             LabelSelector::default(),
         )
     }
@@ -297,6 +305,7 @@ fn rules_of(webhook: &ValidatingWebhook) -> Cover {
 mod tests {
     use super::*;
     use crate::reconcile::samples::{Sample, snapshot};
+    use portcullis_policies::ResourceScope;
     use rstest::rstest;
 
     fn target() -> Target {
@@ -368,6 +377,16 @@ mod tests {
           Sample::new("b").within("lab").on("", "services")],
         &["fail-1.namespace.portcullis.dev [In bank,shop] /v1/pods CREATE Namespaced",
           "fail-2.namespace.portcullis.dev [In lab] /v1/services CREATE Namespaced"])]
+    #[case::a_scope(&[Sample::new("a").on("", "pods").scoped(ResourceScope::Namespaced)],
+        &["fail.cluster.portcullis.dev [NotIn kube-system,portcullis-system] /v1/pods CREATE Namespaced"])]
+    #[case::without_what_is_excluded(
+        &[Sample::new("a").on("", "*").but_for("services", ResourceScope::All)],
+        &["fail.cluster.portcullis.dev [NotIn kube-system,portcullis-system] /v1/pods CREATE *"])]
+    #[case::what_another_policy_excludes(
+        &[Sample::new("a").on("", "*").but_for("services", ResourceScope::All), Sample::new("b").on("", "services")],
+        &["fail.cluster.portcullis.dev [NotIn kube-system,portcullis-system] /v1/pods,services CREATE *"])]
+    #[case::all_is_excluded_where_it_judges(
+        &[Sample::new("a").within("shop").on("", "*").but_for("*", ResourceScope::Namespaced)], &[])]
     #[case::exempt_namespace(&[Sample::new("a").within("kube-system").on("", "pods")], &[])]
     #[case::reviews_only(&[Sample::new("a").on("authorization.k8s.io", "subjectaccessreviews")], &[])]
     #[case::wildcard_that_covers_nothing(&[Sample::new("a").on("example.org", "*")], &[])]

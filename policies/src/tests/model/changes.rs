@@ -73,7 +73,7 @@ fn admission() -> impl Strategy<Value = Admission> {
         proptest::collection::vec(select(resources), 1..3),
     )
         .prop_map(|(action, failure_policy, resources)| Admission {
-            rules: vec![rule(&[""], &resources, &[Operation::Create])],
+            matches: Match::of([rule(&[""], &resources, &[Operation::Create])]),
             action,
             failure_policy,
         })

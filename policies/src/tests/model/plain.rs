@@ -253,7 +253,7 @@ impl Plain {
                 _ => false,
             };
             let asked = held.moved || route.failure_policy == asked_at(Some(admission));
-            let covered = admission.rules.iter().any(|rule| {
+            let covered = admission.matches.rules.iter().any(|rule| {
                 let covers = |pattern: &String| match pattern.as_str() {
                     "*" => !subject.resource.contains('/'),
                     "*/*" => true,
