@@ -3,6 +3,7 @@
 pub mod allowance;
 pub mod check;
 pub mod eval;
+mod judging;
 mod language;
 pub mod operator;
 pub mod probe;

@@ -27,7 +27,7 @@ const STANDARD_INPUT: &str = "<stdin>";
 
 /// An object, and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Manifest {
+pub(in crate::commands) struct Manifest {
     /// The file as it was named.
     pub(super) file: Arc<str>,
     /// The object with the places of its parts.
@@ -50,7 +50,7 @@ pub(super) struct Found {
 impl Manifest {
     /// Where a part of the object stands, such as `spec.containers[0].image`, or the last part of the
     /// path that is there.
-    pub(super) fn locate(&self, path: Option<&str>) -> Location {
+    pub(in crate::commands) fn locate(&self, path: Option<&str>) -> Location {
         let place = path.map_or_else(|| self.node.place(), |path| self.node.locate_key(path));
         place.of(&self.file)
     }

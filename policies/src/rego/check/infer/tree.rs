@@ -12,7 +12,8 @@ use crate::rego::check::types::Type;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
     entry: Option<Merged>,
-    pub(super) children: BTreeMap<Value, Tree>,
+    /// Those below. Boxed, because a map reserves room for several where most have one.
+    pub(super) children: BTreeMap<Value, Box<Tree>>,
     /// The children that have changed since the object here was made of all of them. One that is
     /// new is added at once, and not among them.
     changed: BTreeSet<Value>,
@@ -25,7 +26,7 @@ impl Tree {
     pub(super) fn get(&self, path: &[Value]) -> Option<&Type> {
         let node = path
             .iter()
-            .try_fold(self, |node, key| node.children.get(key));
+            .try_fold(self, |node, key| node.children.get(key).map(AsRef::as_ref));
         node?.kind()
     }
 

@@ -4,6 +4,8 @@
 //! variable (`p.q[x] := …`), everything below its constant part (`p.q.r := …`) is part of the same
 //! object.
 
+use std::cmp::Ordering;
+
 use regorus::Value;
 
 use crate::rego::core::{Definition, NodeId, Program};
@@ -43,7 +45,17 @@ pub(super) struct Place {
 pub(super) struct PlanNode {
     path: Vec<Value>,
     rule: Option<RuleId>,
+    /// In the order of their keys.
     children: Vec<ir::NodeId>,
+    /// A rule here or below can be asked for a part of it.
+    has_parts: bool,
+}
+
+impl Group {
+    /// A part of it can be asked for.
+    pub(super) fn can_be_asked_for_parts(&self) -> bool {
+        matches!(self.kind, RuleKind::Set | RuleKind::Object)
+    }
 }
 
 impl Groups {
@@ -58,6 +70,7 @@ impl Groups {
             places: vec![nowhere; program.tree.nodes().count()],
         };
         groups.visit(program, NodeId::ROOT, findings);
+        groups.note_parts();
         groups
     }
 
@@ -65,16 +78,38 @@ impl Groups {
         self.places[node.index()]
     }
 
-    /// What is below a node: its own node, the rule there, and its key.
-    pub(super) fn below(
+    /// What can be asked for parts below a node, under a key or under all: its own node, and the
+    /// rule there.
+    pub(super) fn with_parts_below(
         &self,
         node: ir::NodeId,
-    ) -> impl Iterator<Item = (ir::NodeId, Option<RuleId>, &Value)> {
-        let children = &self.tree[node.index()].children;
-        children.iter().map(|child| {
+        key: Option<&Value>,
+    ) -> impl Iterator<Item = (ir::NodeId, Option<RuleId>)> {
+        let mut children = &self.tree[node.index()].children[..];
+        if let Some(key) = key {
+            let order = |child: &ir::NodeId| {
+                let name = self.tree[child.index()].path.last();
+                name.map_or(Ordering::Less, |name| value::compare(name, key))
+            };
+            let found = children.binary_search_by(order);
+            children = found.map_or(&[], |at| &children[at..=at]);
+        }
+        let with_rule = |child: &ir::NodeId| {
             let node = &self.tree[child.index()];
-            (*child, node.rule, node.path.last().unwrap_or(&Value::Null))
-        })
+            node.has_parts.then_some((*child, node.rule))
+        };
+        children.iter().filter_map(with_rule)
+    }
+
+    /// Notes where parts can be asked for. What is below a node comes after it.
+    fn note_parts(&mut self) {
+        for at in (0..self.tree.len()).rev() {
+            let node = &self.tree[at];
+            let of_rule = |rule: RuleId| self.rules[rule.index()].can_be_asked_for_parts();
+            let below = |child: &ir::NodeId| self.tree[child.index()].has_parts;
+            let has_parts = node.rule.is_some_and(of_rule) || node.children.iter().any(below);
+            self.tree[at].has_parts = has_parts;
+        }
     }
 
     pub(super) fn nodes(&self) -> Vec<ir::Node> {
@@ -93,6 +128,7 @@ impl Groups {
             path: node.path.clone(),
             rule: None,
             children: Vec::new(),
+            has_parts: false,
         });
         self.places[at.index()].node = id;
         if node.definitions.is_empty() {

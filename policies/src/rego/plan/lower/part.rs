@@ -8,8 +8,7 @@ use super::{Lowering, constant};
 use crate::rego::core::{self, Definition, TermKind, Var};
 use crate::rego::order::vars;
 use crate::rego::plan::ir::{
-    Comparison, Known, NodeId, PartId, Pattern, RuleId, RuleKind, Segment, Slot, Source, StepKind,
-    Term,
+    Comparison, Known, NodeId, PartId, Pattern, RuleId, Segment, Slot, Source, StepKind, Term,
 };
 use crate::rego::plan::part;
 use crate::rego::source::Span;
@@ -50,7 +49,7 @@ impl Lowering<'_> {
     /// What a path asks of a rule; `None` if all of it.
     pub(super) fn part(&mut self, rule: RuleId, path: &[Segment], span: Span) -> Option<PartId> {
         let group = &self.groups.rules[rule.index()];
-        if !matches!(group.kind, RuleKind::Set | RuleKind::Object) {
+        if !group.can_be_asked_for_parts() {
             return None;
         }
         let keys = part::known(path, group.keys);
@@ -98,10 +97,7 @@ impl Lowering<'_> {
             Segment::Key(Term::Constant(key)) => Some(key),
             _ => None,
         };
-        for (child, rule, name) in groups.below(node) {
-            if key.is_some_and(|key| key != name) {
-                continue;
-            }
+        for (child, rule) in groups.with_parts_below(node, key) {
             match rule {
                 Some(rule) => {
                     let _ = self.part(rule, rest, span);

@@ -68,7 +68,7 @@ fn row(finding: &Finding<'_>) -> [String; 5] {
         finding.level.as_str().to_owned(),
         shown(&finding.judged.title()),
         finding.decision.policy.to_string(),
-        shown(&finding.location().to_string()),
+        shown(&finding.place()),
         shown(&said),
     ]
 }

@@ -4,11 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{
-    arguments::Caller,
-    manifests::Manifest,
-    resource::{Resource, Resources},
-};
+use super::{arguments::Caller, resource::Resource};
 use crate::reconcile::ALWAYS_EXEMPT;
 
 /// The request's name: there is one request at a time.
@@ -16,8 +12,7 @@ const UID: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Makes reviews of manifests.
 #[derive(Debug)]
-pub(super) struct Reviewer {
-    resources: Resources,
+pub(in crate::commands) struct Reviewer {
     /// The namespace of objects that do not say theirs.
     namespace: String,
     caller: Caller,
@@ -27,8 +22,6 @@ pub(super) struct Reviewer {
 /// What is asked about an object.
 #[derive(Debug)]
 pub(super) struct Review {
-    /// What it is to the API server.
-    pub(super) resource: Resource,
     /// Where it would be, if in a namespace.
     pub(super) namespace: Option<String>,
     /// Its name, or what one is made from.
@@ -40,26 +33,18 @@ pub(super) struct Review {
 }
 
 impl Reviewer {
-    /// For manifests that may define each other's kinds.
-    pub(super) fn new(
-        manifests: &[Manifest],
-        namespace: String,
-        caller: Caller,
-        exempt: Vec<String>,
-    ) -> Self {
-        let objects = manifests.iter().map(|manifest| &manifest.object);
+    /// For objects in `namespace` where they do not say theirs.
+    pub(in crate::commands) fn new(namespace: String, caller: Caller, exempt: Vec<String>) -> Self {
         let always = ALWAYS_EXEMPT.into_iter().map(str::to_owned);
         Self {
-            resources: Resources::of(objects),
             namespace,
             caller,
             exempt: always.chain(exempt).collect(),
         }
     }
 
-    /// The review of an object.
-    pub(super) fn review(&self, object: &Json) -> Review {
-        let resource = self.resources.find(object);
+    /// The review of an object of a resource.
+    pub(super) fn review(&self, object: &Json, resource: &Resource) -> Review {
         let metadata = |name: &str| {
             object["metadata"][name]
                 .as_str()
@@ -81,10 +66,9 @@ impl Reviewer {
             namespace.as_deref()
         };
         let exempt = within.is_some_and(|namespace| self.exempt.contains(namespace));
-        let body = self.body(&resource, name, within, object);
+        let body = self.body(resource, name, within, object);
         let shown = metadata_name(name, &body);
         Review {
-            resource,
             namespace,
             name: shown,
             exempt,
@@ -146,18 +130,24 @@ fn set_namespace(object: &mut Json, namespace: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::judging::Resources;
+
+    fn review(object: &Json) -> Review {
+        let resource = Resources::default().find(object);
+        reviewer().review(object, &resource)
+    }
 
     fn reviewer() -> Reviewer {
         let caller = Caller {
             user: "ann".to_owned(),
             groups: vec!["dev".to_owned()],
         };
-        Reviewer::new(&[], "shop".to_owned(), caller, vec!["own".to_owned()])
+        Reviewer::new("shop".to_owned(), caller, vec!["own".to_owned()])
     }
 
     #[test]
     fn it_is_what_the_api_server_would_send() {
-        let review = reviewer().review(&json!({
+        let review = review(&json!({
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
         }));
         let request = &review.body["request"];
@@ -184,12 +174,12 @@ mod tests {
     #[test]
     fn what_is_in_no_namespace_has_none_but_a_namespace_its_own() {
         let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "a"}});
-        let review = reviewer().review(&role);
+        let review = self::review(&role);
         assert_eq!(review.body["request"]["namespace"], Json::Null);
         assert_eq!(review.body["request"]["object"], role);
         let namespace =
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}});
-        let review = reviewer().review(&namespace);
+        let review = self::review(&namespace);
         assert_eq!(review.body["request"]["namespace"], "kube-system");
         assert!(review.exempt && review.namespace.is_none());
     }
@@ -197,7 +187,7 @@ mod tests {
     #[test]
     fn names_that_are_generated_are_shown_with_a_star() {
         let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"generateName": "a-", "namespace": "own"}});
-        let review = reviewer().review(&job);
+        let review = self::review(&job);
         assert_eq!((&*review.name, review.exempt), ("a-*", true));
         assert_eq!(review.body["request"]["name"], "");
     }

@@ -59,22 +59,22 @@ const CLUSTER_SCOPED: &[(&str, &[&str])] = &[
 
 /// What an object is to the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Resource {
+pub(in crate::commands) struct Resource {
     /// The group; empty for the core group.
-    pub(super) group: String,
+    pub(in crate::commands) group: String,
     /// The version in the group.
-    pub(super) version: String,
+    pub(in crate::commands) version: String,
     /// The kind.
-    pub(super) kind: String,
+    pub(in crate::commands) kind: String,
     /// The resource, in the plural.
-    pub(super) plural: String,
+    pub(in crate::commands) plural: String,
     /// Whether its objects live in namespaces.
-    pub(super) namespaced: bool,
+    pub(in crate::commands) namespaced: bool,
 }
 
 /// The kinds that custom resource definitions tell of.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Resources(BTreeMap<(String, String), Custom>);
+pub(in crate::commands) struct Resources(BTreeMap<(String, String), Custom>);
 
 #[derive(Clone, Debug)]
 struct Custom {
@@ -84,12 +84,12 @@ struct Custom {
 
 impl Resources {
     /// Of the custom resource definitions among these objects.
-    pub(super) fn of<'o>(objects: impl IntoIterator<Item = &'o Json>) -> Self {
+    pub(in crate::commands) fn of<'o>(objects: impl IntoIterator<Item = &'o Json>) -> Self {
         Self(objects.into_iter().filter_map(custom).collect())
     }
 
     /// The resource of an object.
-    pub(super) fn find(&self, object: &Json) -> Resource {
+    pub(in crate::commands) fn find(&self, object: &Json) -> Resource {
         let text = |name: &str| object[name].as_str().unwrap_or_default();
         let (api_version, kind) = (text("apiVersion"), text("kind"));
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));

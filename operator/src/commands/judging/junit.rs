@@ -1,4 +1,5 @@
-//! Results as JUnit's XML: a file is a suite, and an object that a policy judged is a test case.
+//! Results as JUnit's XML: a file is a suite, or a namespace of a cluster, and an object that a
+//! policy judged is a test case.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -12,12 +13,12 @@ use crate::presentation::{xml_element, xml_text};
 
 /// All results.
 pub(super) fn report(judged: &[Judged<'_>]) -> String {
-    let mut suites: BTreeMap<&str, Vec<&Judged<'_>>> = BTreeMap::new();
+    let mut suites: BTreeMap<String, Vec<&Judged<'_>>> = BTreeMap::new();
     for judged in judged {
-        suites
-            .entry(&judged.manifest.file)
-            .or_default()
-            .push(judged);
+        let file = judged.locate(None).map(|place| place.file);
+        let suite = file.or_else(|| judged.namespace.clone());
+        let suite = suite.unwrap_or_else(|| "cluster".to_owned());
+        suites.entry(suite).or_default().push(judged);
     }
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     // Writing to a string does not fail.
@@ -49,13 +50,15 @@ fn sums<'j>(judged: impl Iterator<Item = &'j Judged<'j>>) -> String {
 }
 
 fn case(judged: &Judged<'_>, decision: &Decision) -> String {
-    let place = judged.manifest.locate(None);
+    let place = judged.locate(None).map(|place| {
+        let file = xml_text(&place.file);
+        format!(" file=\"{file}\" line=\"{}\"", place.line)
+    });
     let head = format!(
-        "    <testcase classname=\"{}\" name=\"{}\" file=\"{}\" line=\"{}\" time=\"{}\"",
+        "    <testcase classname=\"{}\" name=\"{}\"{} time=\"{}\"",
         xml_text(&judged.title()),
         xml_text(&decision.policy.to_string()),
-        xml_text(&place.file),
-        place.line,
+        place.unwrap_or_default(),
         seconds(decision.duration_ns)
     );
     let said = |level: Level| {
@@ -63,7 +66,7 @@ fn case(judged: &Judged<'_>, decision: &Decision) -> String {
         let own = findings.filter(|finding| std::ptr::eq(finding.decision, decision));
         let lines = own.filter(|finding| finding.level == level).map(|finding| {
             let text = finding.message.text(&decision.policy);
-            format!("{}: {text}", finding.location())
+            format!("{}: {text}", finding.place())
         });
         lines.collect::<Vec<_>>().join("\n")
     };

@@ -63,7 +63,6 @@ fn rule(id: &str, first: &Finding<'_>) -> Json {
 
 fn result(finding: &Finding<'_>, rule: &str, index: usize) -> Json {
     let message = finding.message;
-    let place = finding.location();
     let mut text = message.message.clone();
     if let Some(remedy) = &message.remedy {
         text = format!("{text}\n→ {remedy}");
@@ -80,18 +79,19 @@ fn result(finding: &Finding<'_>, rule: &str, index: usize) -> Json {
     if let Some(severity) = message.severity {
         properties["severity"] = severity.as_str().into();
     }
+    let mut location = json!({"logicalLocations": [{"fullyQualifiedName": logical}]});
+    if let Some(place) = finding.location() {
+        location["physicalLocation"] = json!({
+            "artifactLocation": {"uri": uri(&place.file)},
+            "region": {"startLine": place.line, "startColumn": place.column},
+        });
+    }
     json!({
         "ruleId": rule,
         "ruleIndex": index,
         "level": level(finding.level),
         "message": {"text": text},
-        "locations": [{
-            "physicalLocation": {
-                "artifactLocation": {"uri": uri(&place.file)},
-                "region": {"startLine": place.line, "startColumn": place.column},
-            },
-            "logicalLocations": [{"fullyQualifiedName": logical}],
-        }],
+        "locations": [location],
         "properties": properties,
     })
 }

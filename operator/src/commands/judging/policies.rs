@@ -27,18 +27,27 @@ const READING: Duration = Duration::from_mins(1);
 /// How often it is looked whether all of it is read.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Of directories and files.
-pub(super) fn of_files(
+/// Of directories and files, or where none is named of the cluster that `kubectl` uses.
+pub(in crate::commands) fn read(
     paths: &[String],
     allowance: AllowanceArguments,
 ) -> anyhow::Result<Arc<Cache>> {
+    if paths.is_empty() {
+        of_the_cluster(allowance)
+    } else {
+        of_files(paths, allowance)
+    }
+}
+
+/// Of directories and files.
+fn of_files(paths: &[String], allowance: AllowanceArguments) -> anyhow::Result<Arc<Cache>> {
     // It is where the hosts that are allowed would be asked from.
     let runtime = tokio::runtime::Runtime::new()?;
     let cache = runtime.block_on(async { allowance.cache() });
     thread::scope(|scope| {
         // The compiler follows a policy's nesting, as an evaluation does.
         let builder = thread::Builder::new().stack_size(STACK_BYTES);
-        let reading = builder.spawn_scoped(scope, || read(paths, &cache))?;
+        let reading = builder.spawn_scoped(scope, || read_files(paths, &cache))?;
         reading
             .join()
             .map_err(|_| anyhow::anyhow!("the thread that reads the policies ended unexpectedly"))?
@@ -46,7 +55,7 @@ pub(super) fn of_files(
     Ok(cache)
 }
 
-fn read(paths: &[String], cache: &Cache) -> anyhow::Result<()> {
+fn read_files(paths: &[String], cache: &Cache) -> anyhow::Result<()> {
     for path in paths {
         let place = Path::new(path);
         if place.is_dir() {
@@ -145,7 +154,7 @@ fn tell_broken(snapshot: &Snapshot) -> io::Result<()> {
 }
 
 /// Of the cluster that `kubectl` uses.
-pub(super) fn of_the_cluster(allowance: AllowanceArguments) -> anyhow::Result<Arc<Cache>> {
+fn of_the_cluster(allowance: AllowanceArguments) -> anyhow::Result<Arc<Cache>> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let reading = tokio::time::timeout(READING, of_a_cluster(allowance)).await;

@@ -35,9 +35,17 @@ impl Level {
 }
 
 impl Finding<'_> {
-    /// Where the offending part stands.
-    pub(super) fn location(&self) -> Location {
-        self.judged.manifest.locate(self.message.path.as_deref())
+    /// Where the offending part stands, if the object is of a file.
+    pub(super) fn location(&self) -> Option<Location> {
+        self.judged.locate(self.message.path.as_deref())
+    }
+
+    /// The same for people; of an object of a cluster, the path in it.
+    pub(super) fn place(&self) -> String {
+        let location = self.location().map(|location| location.to_string());
+        location
+            .or_else(|| self.message.path.clone())
+            .unwrap_or_default()
     }
 }
 

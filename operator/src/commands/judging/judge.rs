@@ -9,20 +9,30 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
-use portcullis_policies::{Decision, Snapshot};
+use portcullis_policies::{Decision, Location, Snapshot};
 use portcullis_webhook::{STACK_BYTES, judge};
+use serde_json::Value as Json;
 
 use super::{
-    manifests::Manifest,
     resource::Resource,
     review::{Review, Reviewer},
 };
+use crate::commands::check::Manifest;
 
-/// A manifest, and what becomes of it.
+/// An object that is to be judged.
 #[derive(Debug)]
-pub(super) struct Judged<'m> {
-    /// Where it stands.
-    pub(super) manifest: &'m Manifest,
+pub(in crate::commands) struct Asked<'m> {
+    pub(in crate::commands) object: &'m Json,
+    pub(in crate::commands) resource: Resource,
+    /// Where it stands, if in a file.
+    pub(in crate::commands) manifest: Option<&'m Manifest>,
+}
+
+/// An object, and what becomes of it.
+#[derive(Debug)]
+pub(in crate::commands) struct Judged<'m> {
+    /// Where it stands, if in a file.
+    manifest: Option<&'m Manifest>,
     /// What it is to the API server.
     pub(super) resource: Resource,
     /// Where it would be, if in a namespace.
@@ -36,6 +46,11 @@ pub(super) struct Judged<'m> {
 }
 
 impl Judged<'_> {
+    /// Where a part of it stands, or the last part of the path that is there, if it is of a file.
+    pub(super) fn locate(&self, path: Option<&str>) -> Option<Location> {
+        self.manifest.map(|manifest| manifest.locate(path))
+    }
+
     /// Whether it would be let in.
     pub(super) fn allowed(&self) -> bool {
         self.decisions.iter().all(|decision| decision.allowed)
@@ -52,9 +67,9 @@ impl Judged<'_> {
 }
 
 /// Judges all, in their order.
-pub(super) fn all<'m>(
+pub(in crate::commands) fn all<'m>(
     snapshot: &Arc<Snapshot>,
-    manifests: &'m [Manifest],
+    asked: Vec<Asked<'m>>,
     reviewer: &Reviewer,
 ) -> anyhow::Result<Vec<Judged<'m>>> {
     let next = AtomicUsize::new(0);
@@ -62,10 +77,10 @@ pub(super) fn all<'m>(
         let mut judged = Vec::new();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(manifest) = manifests.get(at) else {
+            let Some(asked) = asked.get(at) else {
                 return judged;
             };
-            judged.push((at, one(snapshot, manifest, reviewer)));
+            judged.push((at, one(snapshot, asked, reviewer)));
         }
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -77,7 +92,7 @@ pub(super) fn all<'m>(
                 .spawn_scoped(scope, work)
                 .context("no thread can be started")
         };
-        let workers = (0..threads.min(manifests.len().max(1)))
+        let workers = (0..threads.min(asked.len().max(1)))
             .map(spawn)
             .collect::<anyhow::Result<Vec<_>>>()?;
         let join = |worker: thread::ScopedJoinHandle<'_, _>| {
@@ -95,26 +110,29 @@ pub(super) fn all<'m>(
 
 fn one<'m>(
     snapshot: &Snapshot,
-    manifest: &'m Manifest,
+    asked: &Asked<'m>,
     reviewer: &Reviewer,
 ) -> anyhow::Result<Judged<'m>> {
     let Review {
-        resource,
         namespace,
         name,
         exempt,
         body,
-    } = reviewer.review(&manifest.object);
+    } = reviewer.review(asked.object, &asked.resource);
     let decisions = if exempt {
         Vec::new()
     } else {
-        let place = manifest.locate(None);
-        judge(snapshot, serde_json::to_vec(&body)?)
-            .map_err(|why| anyhow!("{place}: the object cannot be judged: {why}"))?
+        judge(snapshot, serde_json::to_vec(&body)?).map_err(|why| {
+            let place = asked
+                .manifest
+                .map(|manifest| manifest.locate(None).to_string());
+            let place = place.unwrap_or_else(|| name.clone());
+            anyhow!("{place}: the object cannot be judged: {why}")
+        })?
     };
     Ok(Judged {
-        manifest,
-        resource,
+        manifest: asked.manifest,
+        resource: asked.resource.clone(),
         namespace,
         name,
         exempt,

@@ -30,8 +30,10 @@ struct Summary {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Object {
-    file: String,
-    line: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
     api_version: String,
     kind: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,16 +72,18 @@ fn object(judged: &Judged<'_>) -> anyhow::Result<Object> {
         let mut document = serde_json::to_value(decision)?;
         for kind in ["messages", "warnings"] {
             for message in document[kind].as_array_mut().into_iter().flatten() {
-                let place = judged.manifest.locate(message["path"].as_str());
-                message["location"] =
-                    json!({"file": place.file, "line": place.line, "column": place.column});
+                if let Some(place) = judged.locate(message["path"].as_str()) {
+                    message["location"] =
+                        json!({"file": place.file, "line": place.line, "column": place.column});
+                }
             }
         }
         Ok(document)
     };
+    let place = judged.locate(None);
     Ok(Object {
-        file: judged.manifest.file.to_string(),
-        line: judged.manifest.locate(None).line,
+        line: place.as_ref().map(|place| place.line),
+        file: place.map(|place| place.file),
         api_version,
         kind: resource.kind.clone(),
         namespace: judged.namespace.clone(),
