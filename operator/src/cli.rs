@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
 use crate::{
-    commands::{check, eval, operator, probe, serve, sidecar, test, webhook},
+    commands::{audit, check, eval, operator, probe, serve, sidecar, test, webhook},
     directory::printable,
 };
 
@@ -65,6 +65,8 @@ pub enum Command {
     Test(test::Arguments),
     /// Judge manifests as admission would.
     Check(check::Arguments),
+    /// Judge what is in a cluster.
+    Audit(audit::Arguments),
     /// Serve policies of a directory, without a cluster.
     Serve(serve::Arguments),
     /// Answer admission reviews and evaluations in a cluster.
@@ -118,6 +120,7 @@ impl Cli {
             Command::Eval(arguments) => eval::run(arguments),
             Command::Test(arguments) => test::run(arguments),
             Command::Check(arguments) => check::run(arguments),
+            Command::Audit(arguments) => audit::run(arguments),
             Command::Serve(arguments) => wait(serve::run(arguments)),
             Command::Webhook(arguments) => wait(webhook::run(arguments)),
             // It is large enough to be kept off the stack.

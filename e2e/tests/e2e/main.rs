@@ -3,6 +3,7 @@
 
 mod actions;
 mod admission;
+mod audit;
 mod bypass;
 mod chart;
 mod crds;

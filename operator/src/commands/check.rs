@@ -48,7 +48,7 @@ fn check(arguments: Arguments) -> anyhow::Result<Status> {
     let objects = found.manifests.iter().map(|manifest| &manifest.object);
     let resources = Resources::of(objects);
     let reviewer = Reviewer::new(namespace, judging.caller, judging.exempt_namespaces);
-    let asked: Vec<Asked<'_>> = found
+    let asked: Vec<Asked<'_, '_>> = found
         .manifests
         .iter()
         .map(|manifest| Asked {
@@ -57,7 +57,7 @@ fn check(arguments: Arguments) -> anyhow::Result<Status> {
             manifest: Some(manifest),
         })
         .collect();
-    let judged = judge::all(&cache.snapshot(), asked, &reviewer)?;
+    let judged = judge::all(&cache.snapshot(), &asked, &reviewer)?;
     judging::print(&judged, judging.output, judging.quiet)?;
     for note in found.notes {
         write!(io::stderr(), "{}", printable(&note))?;

@@ -27,7 +27,7 @@ use arguments::{FailOn, Format};
 use findings::Level;
 use judge::Judged;
 
-pub(super) use resource::Resources;
+pub(super) use resource::{Resource, Resources};
 
 /// How judging ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The subcommands, one room each: its arguments, what is usable of them, and what it does.
 
 pub mod allowance;
+pub mod audit;
 pub mod check;
 pub mod eval;
 mod judging;

@@ -21,8 +21,8 @@ use crate::commands::check::Manifest;
 
 /// An object that is to be judged.
 #[derive(Debug)]
-pub(in crate::commands) struct Asked<'m> {
-    pub(in crate::commands) object: &'m Json,
+pub(in crate::commands) struct Asked<'o, 'm> {
+    pub(in crate::commands) object: &'o Json,
     pub(in crate::commands) resource: Resource,
     /// Where it stands, if in a file.
     pub(in crate::commands) manifest: Option<&'m Manifest>,
@@ -69,7 +69,7 @@ impl Judged<'_> {
 /// Judges all, in their order.
 pub(in crate::commands) fn all<'m>(
     snapshot: &Arc<Snapshot>,
-    asked: Vec<Asked<'m>>,
+    asked: &[Asked<'_, 'm>],
     reviewer: &Reviewer,
 ) -> anyhow::Result<Vec<Judged<'m>>> {
     let next = AtomicUsize::new(0);
@@ -110,7 +110,7 @@ pub(in crate::commands) fn all<'m>(
 
 fn one<'m>(
     snapshot: &Snapshot,
-    asked: &Asked<'m>,
+    asked: &Asked<'_, 'm>,
     reviewer: &Reviewer,
 ) -> anyhow::Result<Judged<'m>> {
     let Review {
