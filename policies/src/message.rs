@@ -97,16 +97,19 @@ impl Message {
         self
     }
 
-    /// The message as people read it, with the policy that said it:
+    /// The message as people read it, on one line, with where it is and the policy that said it:
     ///
     /// ```text
-    /// POLICY.DENIED_ADMISSION: container "web" has no limit [platform/limits@1.2, rule deny, high]
-    ///   → set resources.limits.memory
+    /// LIMITS.NONE: container "web" has no limit at spec.containers[0] [platform/limits@1.2, rule deny, high] → set resources.limits.memory
     /// ```
     pub fn text(&self, policy: &Address) -> String {
         use fmt::Write as _;
-        let mut text = format!("{}: {} [{policy}", self.code, self.message);
+        let mut text = format!("{}: {}", self.code, self.message);
         // Writing to a String cannot fail.
+        if let Some(path) = &self.path {
+            let _ = write!(text, " at {path}");
+        }
+        let _ = write!(text, " [{policy}");
         if let Some(rule) = &self.rule {
             let _ = write!(text, ", rule {rule}");
         }
@@ -115,7 +118,7 @@ impl Message {
         }
         text.push(']');
         if let Some(remedy) = &self.remedy {
-            let _ = write!(text, "\n  → {remedy}");
+            let _ = write!(text, " → {remedy}");
         }
         text
     }

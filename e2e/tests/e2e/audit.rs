@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use portcullis_e2e::{
-    Ran, Stage, local::binary, manifests, on_stage, programs, samples,
-};
+use portcullis_e2e::{Ran, Stage, local::binary, manifests, on_stage, programs, samples};
 use serde_json::Value;
 
 #[tokio::test]
@@ -28,7 +26,10 @@ async fn what_is_in_the_cluster_and_what_is_to_come_is_judged_as_at_admission() 
         let checked = portcullis(stage, &["check", "-f", "-"], Some(&coming.to_string())).await?;
         found_what_offends(&checked, "coming")?;
         let told = stage
-            .await_refused(&samples::offending("coming"), &samples::MEMORY_LIMIT_REFUSAL)
+            .await_refused(
+                &samples::offending("coming"),
+                &samples::MEMORY_LIMIT_REFUSAL,
+            )
             .await?;
         let message = report(&checked)?["objects"][0]["decisions"][0]["messages"][0]["message"]
             .as_str()

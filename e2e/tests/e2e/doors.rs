@@ -177,8 +177,10 @@ fn text_of(decision: &Value) -> Result<String> {
             .with_context(|| format!("no {name}: {message}"))
     };
     let policy = decision["policy"].as_str().context("no policy")?;
+    let path = message["path"].as_str().map(|path| format!(" at {path}"));
+    let path = path.unwrap_or_default();
     Ok(format!(
-        "{}: {} [{policy}, rule {}, {}]\n  → {}",
+        "{}: {}{path} [{policy}, rule {}, {}] → {}",
         part("code")?,
         part("message")?,
         part("rule")?,

@@ -237,8 +237,8 @@ fn a_message_keeps_what_the_policy_says() {
     let address = "platform/limits@1.2".parse().unwrap();
     assert_eq!(
         judgement.messages[0].text(&address),
-        "LIMITS.MEMORY: container \"web\" has no limit [platform/limits@1.2, rule deny, high]\n  \
-         → set resources.limits.memory"
+        "LIMITS.MEMORY: container \"web\" has no limit at spec.containers[0] \
+         [platform/limits@1.2, rule deny, high] → set resources.limits.memory"
     );
     assert_eq!(
         judgement.messages[0].path.as_deref(),

@@ -17,8 +17,8 @@ use crate::ResourceAnswer;
 /// conditions not at all, so a few screens are plenty.
 const MAX_MESSAGE: usize = 8_000;
 
-/// Room that is kept for what follows the texts: how many more there are, and the decision's id.
-const MESSAGE_TAIL: usize = 100;
+/// Room that is kept for what stands around the texts: how many there are, and the decision's id.
+const MESSAGE_TAIL: usize = 120;
 
 /// Longest warning, in characters; the API server cuts longer ones where there are many.
 const MAX_WARNING: usize = 256;
@@ -143,31 +143,31 @@ fn most_severe_first<'a>(
     texts.filter(|text| seen.insert(text.clone())).collect()
 }
 
-/// As many texts as there is room for, how many more there are, and the decision's id.
+/// One text on one line, or several as a list: as many as there is room for, and how many more there
+/// are. The decision's id is at the end.
 fn refusal(texts: &[String], id: &str) -> String {
     let room = MAX_MESSAGE - MESSAGE_TAIL;
-    let mut message = String::new();
+    let mut message = match texts {
+        [] => return format!("decision {id}"),
+        [text] if text.contains('\n') => return format!("{}\ndecision {id}", cut(text, room)),
+        [text] => return format!("{}; decision {id}", cut(text, room)),
+        several => format!("{} violations:", several.len()),
+    };
     let mut shown = 0;
     for text in texts {
-        if shown == 0 {
-            message.push_str(cut(text, room));
-        } else if message.len() + 1 + text.len() <= room {
-            message.push('\n');
-            message.push_str(text);
-        } else {
+        let line = cut(text, room - message.len());
+        if shown > 0 && line.len() < text.len() {
             break;
         }
+        message.push_str("\n- ");
+        message.push_str(line);
         shown += 1;
     }
+    // Writing to a String cannot fail.
     if shown < texts.len() {
-        // Writing to a String cannot fail.
         let _ = write!(message, "\nand {} more", texts.len() - shown);
     }
-    if !message.is_empty() {
-        message.push('\n');
-    }
-    message.push_str("decision ");
-    message.push_str(id);
+    let _ = write!(message, "\ndecision {id}");
     message
 }
 

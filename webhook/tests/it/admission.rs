@@ -81,14 +81,15 @@ async fn many_policies_give_one_answer_with_the_worst_first() {
     let message = response["status"]["message"].as_str().unwrap();
     let lines: Vec<&str> = message.lines().collect();
     assert_eq!(
-        lines[..3],
+        lines[..4],
         [
-            "POLICY.DENIED_ADMISSION: worst [a/worst@1, rule deny, critical]",
-            "POLICY.DENIED_ADMISSION: bad [a/bad@1, rule deny, high]",
-            "POLICY.DENIED_ADMISSION: mild [a/mild@1, rule deny, low]",
+            "3 violations:",
+            "- POLICY.DENIED_ADMISSION: worst [a/worst@1, rule deny, critical]",
+            "- POLICY.DENIED_ADMISSION: bad [a/bad@1, rule deny, high]",
+            "- POLICY.DENIED_ADMISSION: mild [a/mild@1, rule deny, low]",
         ]
     );
-    assert!(lines[3].starts_with("decision "));
+    assert!(lines[4].starts_with("decision "));
     let policies = response["auditAnnotations"]["policies"].as_str().unwrap();
     assert_eq!(policies.matches("=sha256:").count(), 4, "{policies}");
 }

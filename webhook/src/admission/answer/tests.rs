@@ -86,13 +86,30 @@ fn the_worst_is_shown_and_the_rest_is_counted() {
         .status
         .unwrap();
     let lines: Vec<&str> = status.message.lines().collect();
+    assert_eq!(lines[0], "21 violations:");
     assert_eq!(
-        lines[0],
-        "POLICY.DENIED_ADMISSION: the worst [platform/limits@1.0]"
+        lines[1],
+        "- POLICY.DENIED_ADMISSION: the worst [platform/limits@1.0]"
     );
     let counted = lines[lines.len() - 2];
-    assert_eq!(counted, format!("and {} more", 21 - (lines.len() - 2)));
+    assert_eq!(counted, format!("and {} more", 21 - (lines.len() - 3)));
     assert_eq!(lines[lines.len() - 1], format!("decision {ID}"));
+}
+
+#[test]
+fn one_violation_is_told_on_one_line() {
+    let one = Message {
+        path: Some("spec.containers[0]".to_owned()),
+        ..message("no limit", Some(Severity::High)).with_remedy("set one")
+    };
+    let status = response(&[decision(false, vec![one], Vec::new())]);
+    assert_eq!(
+        status.status.unwrap().message,
+        format!(
+            "POLICY.DENIED_ADMISSION: no limit at spec.containers[0] [platform/limits@1.0, high] \
+             → set one; decision {ID}"
+        )
+    );
 }
 
 #[test]
