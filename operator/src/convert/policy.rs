@@ -284,6 +284,10 @@ mod tests {
         admission.matches.namespace_selector = selector(json!({"matchLabels": {"env": "prod"}}));
         admission.matches.object_selector =
             selector(json!({"matchExpressions": [{"key": "team", "operator": "Exists"}]}));
+        admission.matches.match_conditions = vec![crds::MatchCondition {
+            name: "named".to_owned(),
+            expression: "has(object.metadata.name)".to_owned(),
+        }];
         let mut spec = spec()
             .data("table", json!([1]))
             .parameter("limit", json!(2))
@@ -366,6 +370,10 @@ mod tests {
                         match_labels: [].into(),
                         match_expressions: vec![policies::Requirement::Exists("team".to_owned())],
                     },
+                    conditions: vec![policies::Condition {
+                        name: "named".to_owned(),
+                        expression: "has(object.metadata.name)".to_owned(),
+                    }],
                 },
                 action: policies::Action::Warn,
                 failure_policy: policies::FailurePolicy::Ignore,
