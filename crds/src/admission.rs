@@ -1,6 +1,8 @@
 //! The part of a policy that puts it in front of the API server: what it is asked about, and what
 //! becomes of a denial.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -245,6 +247,10 @@ impl ResourceRule {
 }
 
 impl ResourceScope {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde calls it with a reference"
+    )]
     fn is_all(&self) -> bool {
         *self == Self::All
     }
@@ -256,7 +262,7 @@ fn is_empty(selector: &LabelSelector) -> bool {
         match_labels,
         match_expressions,
     } = selector;
-    match_labels.as_ref().is_none_or(|labels| labels.is_empty())
+    match_labels.as_ref().is_none_or(BTreeMap::is_empty)
         && match_expressions.as_ref().is_none_or(Vec::is_empty)
 }
 

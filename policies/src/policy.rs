@@ -71,9 +71,7 @@ impl Policy {
         }
         Self {
             digest,
-            parameters: Document::from(&Json::Object(definition.parameters.clone()))
-                .value()
-                .clone(),
+            parameters: parameters(&definition),
             imports,
             outside,
             limits: definition.limits.within(limits),
@@ -87,21 +85,23 @@ impl Policy {
         }
     }
 
-    /// A policy whose object cannot even be read, with what is wrong.
+    /// A policy whose object cannot even be read, with what is wrong. Its conditions are asked all
+    /// the same.
     pub fn broken_by(definition: Definition, faults: Diagnostics) -> Self {
         let imports = Imports::default();
+        let (conditions, program) = with_conditions(&definition, Err(faults));
         Self {
             digest: Digest::of(&definition, &imports),
-            parameters: Value::new_object(),
+            parameters: parameters(&definition),
             imports,
             outside: Arc::new(Nothing),
             limits: definition.limits,
             memory: Memory::default(),
             breakers: Breakers::default(),
-            conditions: Conditions::default(),
+            access: conditions.access().clone(),
+            conditions,
             condition_breakers: Breakers::default(),
-            access: Access::default(),
-            program: Err(Arc::new(faults)),
+            program: program.map_err(Arc::new),
             definition,
         }
     }
@@ -234,6 +234,11 @@ impl Policy {
             }
         }
     }
+}
+
+fn parameters(definition: &Definition) -> Value {
+    let parameters = Json::Object(definition.parameters.clone());
+    Document::from(&parameters).value().clone()
 }
 
 /// The conditions of a definition, and its program, which is broken where they are.

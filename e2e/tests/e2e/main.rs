@@ -10,6 +10,7 @@ mod doors;
 mod faults;
 mod imports;
 mod locks;
+mod matching;
 mod namespaces;
 mod readme;
 mod rollout;

@@ -16,7 +16,9 @@ mod function;
 mod lower;
 mod operator;
 mod reads;
+mod sense;
 mod term;
+mod variables;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -33,8 +35,9 @@ use crate::{
     },
 };
 
-use evaluate::{Fault, Variables};
+use evaluate::Fault;
 use term::Term;
+use variables::Variables;
 
 /// Most conditions of a policy, as Kubernetes has it.
 const MOST: usize = 64;

@@ -63,6 +63,7 @@ struct Kind {
 }
 
 #[derive(Debug, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the API server's names")]
 struct Resource {
     group: String,
     #[serde(default)]

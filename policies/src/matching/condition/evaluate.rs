@@ -6,10 +6,11 @@
 
 use super::{
     function, operator,
-    term::{Comprehension, Operator, Term, Variable},
+    term::{Comprehension, Operator, Term},
+    variables::Variables,
 };
 use crate::{
-    Code, Labels, Request,
+    Code, Request,
     rego::{
         execute::{Budget, Error, ErrorKind},
         value::{self, Value},
@@ -45,17 +46,6 @@ pub(super) struct Ended {
 
 pub(super) type Result<T> = std::result::Result<T, Fault>;
 
-/// What a request brings along.
-#[derive(Debug)]
-pub(super) struct Variables {
-    request: Value,
-    object: Value,
-    old_object: Value,
-    params: Value,
-    /// `None` where it is not known.
-    namespace: Option<Value>,
-}
-
 impl From<Box<Error>> for Fault {
     fn from(error: Box<Error>) -> Self {
         let code = match error.kind {
@@ -70,54 +60,6 @@ impl From<Box<Error>> for Fault {
 /// A fault with a sentence.
 pub(super) fn failed<T>(text: impl Into<String>) -> Result<T> {
     Err(Fault::Failed(text.into()))
-}
-
-impl Variables {
-    /// Those of an `AdmissionRequest`; `labels` are those of its namespace, where they are known.
-    pub(super) fn new(request: &Value, params: &Value, labels: Option<&Labels>) -> Self {
-        let member = |key: &str| {
-            let found = request.as_object().ok()?.get(&Value::from(key));
-            found.cloned()
-        };
-        let text = |value: &Value, key: &str| match value.as_object().ok()?.get(&Value::from(key)) {
-            Some(Value::String(text)) => Some(text.to_string()),
-            _ => None,
-        };
-        let kind = member("kind").unwrap_or(Value::Null);
-        // A Namespace has its own name as its request's namespace, and none that it is in.
-        let is_namespace = text(&kind, "kind").as_deref() == Some("Namespace")
-            && text(&kind, "group").unwrap_or_default().is_empty();
-        let name = text(request, "namespace").filter(|name| !name.is_empty() && !is_namespace);
-        let namespace = match (name, labels) {
-            (None, _) => Some(Value::Null),
-            (Some(_), None) => None,
-            (Some(name), Some(labels)) => Some(namespace(&name, labels)),
-        };
-        Self {
-            request: request.clone(),
-            object: member("object").unwrap_or(Value::Null),
-            old_object: member("oldObject").unwrap_or(Value::Null),
-            params: params.clone(),
-            namespace,
-        }
-    }
-}
-
-fn namespace(name: &str, labels: &Labels) -> Value {
-    let object = |members: Vec<(&str, Value)>| {
-        let members = members
-            .into_iter()
-            .map(|(key, value)| (Value::from(key), value));
-        Value::from(members.collect::<std::collections::BTreeMap<_, _>>())
-    };
-    let mut metadata = vec![("name", Value::from(name))];
-    if !labels.is_empty() {
-        let labels = labels
-            .iter()
-            .map(|(key, value)| (key.as_str(), Value::from(value.as_str())));
-        metadata.push(("labels", object(labels.collect())));
-    }
-    object(vec![("metadata", object(metadata))])
 }
 
 /// Whether an expression is true.
@@ -167,7 +109,7 @@ impl Evaluation<'_> {
         self.budget.step()?;
         let found = match term {
             Term::Constant(value) => value.clone(),
-            Term::Variable(variable) => self.variable(*variable)?,
+            Term::Variable(variable) => self.variables.get(*variable)?,
             Term::Bound(place) => return self.bound[*place].clone(),
             Term::Select(below, key) => {
                 return match self.find(below)? {
@@ -177,8 +119,7 @@ impl Evaluation<'_> {
                 };
             }
             Term::Has(below, key) => Value::Bool(match self.find(below)? {
-                Found::Plain(value) => operator::has(&value, key)?,
-                Found::Optional(Some(value)) => operator::has(&value, key)?,
+                Found::Plain(value) | Found::Optional(Some(value)) => operator::has(&value, key)?,
                 Found::Optional(None) => false,
             }),
             Term::OptionalSelect(below, key) => {
@@ -233,17 +174,6 @@ impl Evaluation<'_> {
             Found::Plain(value) => Ok(value),
             Found::Optional(_) => failed("an optional stands where a value is needed"),
         }
-    }
-
-    fn variable(&self, variable: Variable) -> Result<Value> {
-        let variables = self.variables;
-        Ok(match variable {
-            Variable::Object => variables.object.clone(),
-            Variable::OldObject => variables.old_object.clone(),
-            Variable::Request => variables.request.clone(),
-            Variable::Params => variables.params.clone(),
-            Variable::NamespaceObject => variables.namespace.clone().ok_or(Fault::Unknown)?,
-        })
     }
 
     /// `&&` and `||`: the value that decides does so whatever the other side is.

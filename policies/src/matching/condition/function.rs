@@ -101,7 +101,7 @@ fn list(value: &Value) -> Result<&[Value]> {
                 operator::kind(value)
             ))
         },
-        |elements| Ok(&elements[..]),
+        Ok,
     )
 }
 

@@ -12,14 +12,13 @@ pub(super) fn note(term: &Term, access: &mut Access) {
         return;
     }
     match term {
-        Term::Constant(_) | Term::Bound(_) => {}
+        Term::Constant(_) | Term::Bound(_) | Term::Variable(Variable::Params) => {}
         Term::Variable(Variable::NamespaceObject) => {
             // Whether there is a namespace to look at.
             for key in ["namespace", "kind"] {
                 access.key(key).whole();
             }
         }
-        Term::Variable(Variable::Params) => {}
         Term::Variable(_) => unreachable!("it has a path"),
         Term::Select(below, _)
         | Term::Has(below, _)
