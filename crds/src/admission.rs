@@ -1,6 +1,8 @@
 //! The part of a policy that puts it in front of the API server: what it is asked about, and what
 //! becomes of a denial.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -66,6 +68,31 @@ pub struct Match {
     #[serde(default, skip_serializing_if = "is_empty")]
     #[schemars(schema_with = "schema::selector")]
     pub object_selector: LabelSelector,
+
+    /// Only requests are matched of which all of these conditions hold: at most 64. One that is
+    /// false decides, whatever the others are; one that cannot be evaluated is a failure of the
+    /// policy. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend(
+        "x-kubernetes-list-type" = "map",
+        "x-kubernetes-list-map-keys" = ["name"]
+    ))]
+    pub match_conditions: Vec<MatchCondition>,
+}
+
+/// A condition on a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MatchCondition {
+    /// What messages call it. Example: `not-a-node`.
+    #[schemars(length(max = 317), extend("x-kubernetes-validations" = rules::condition_name()))]
+    pub name: String,
+
+    /// An expression of CEL that is true or false, of `request`, `object`, `oldObject`,
+    /// `namespaceObject` (its name and its labels) and `params` (the policy's parameters): at most
+    /// 4096 bytes. Example: `!('system:nodes' in request.userInfo.groups)`.
+    #[schemars(length(max = 4096), extend("x-kubernetes-validations" = rules::expression()))]
+    pub expression: String,
 }
 
 /// Requests, by the resource they are about and what they do to it. All that is set must match.
@@ -220,6 +247,10 @@ impl ResourceRule {
 }
 
 impl ResourceScope {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde calls it with a reference"
+    )]
     fn is_all(&self) -> bool {
         *self == Self::All
     }
@@ -231,7 +262,7 @@ fn is_empty(selector: &LabelSelector) -> bool {
         match_labels,
         match_expressions,
     } = selector;
-    match_labels.as_ref().is_none_or(|labels| labels.is_empty())
+    match_labels.as_ref().is_none_or(BTreeMap::is_empty)
         && match_expressions.as_ref().is_none_or(Vec::is_empty)
 }
 

@@ -28,7 +28,7 @@ mod schema;
 pub mod time;
 
 pub use admission::{
-    Action, Admission, FailurePolicy, Match, Operation, ResourceRule, ResourceScope,
+    Action, Admission, FailurePolicy, Match, MatchCondition, Operation, ResourceRule, ResourceScope,
 };
 pub use conditions::{ConditionType, Finding};
 pub use lock::{

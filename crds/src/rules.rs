@@ -152,6 +152,22 @@ pub(crate) fn resource_names() -> Value {
     )])
 }
 
+/// The name of a condition.
+pub(crate) fn condition_name() -> Value {
+    json!([rule(
+        "self.matches('^([a-zA-Z0-9][-a-zA-Z0-9.]*/)?[a-zA-Z0-9]([-a-zA-Z0-9_.]*[a-zA-Z0-9])?$')",
+        "a condition has a name of letters, digits, - _ and .: write it like not-a-node",
+    )])
+}
+
+/// The expression of a condition.
+pub(crate) fn expression() -> Value {
+    json!([rule(
+        "self.trim().size() > 0",
+        "a condition has an expression: write one, such as request.operation != 'DELETE'",
+    )])
+}
+
 /// A list that is not empty, and where `*` stands alone. `example` is what to write in it.
 pub(crate) fn wildcard_alone(field: &str, example: &str) -> Value {
     json!([

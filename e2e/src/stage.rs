@@ -85,7 +85,12 @@ async fn create_namespace(client: &Client) -> Result<String> {
 /// Deletes all that tests made, this one and one that was killed before. Namespaces have names of
 /// their own, and go when their Pods have ended: nobody waits for them.
 async fn put_away(cluster: &Cluster) -> Result<()> {
-    let mut kinds = vec!["clusterrolebindings", "namespaces"];
+    let mut kinds = vec![
+        "clusterrolebindings",
+        "validatingadmissionpolicybindings",
+        "validatingadmissionpolicies",
+        "namespaces",
+    ];
     let definition = ["get", "crd", "clusterlocks.portcullis.dev"];
     if cluster.kubectl(&definition).await?.status.success() {
         // Locks first: a policy that goes while it is locked would be one more state to think of.

@@ -32,6 +32,8 @@ pub enum Outcome {
     Bypassed,
     /// The request's time is outside the policy's window; it was not evaluated.
     NotInForce,
+    /// The policy's match does not select the request; it was not evaluated.
+    Unmatched,
 }
 
 /// What a policy made of a request, with what it says.
@@ -91,6 +93,7 @@ impl Outcome {
             Self::Locked => "locked",
             Self::Bypassed => "bypassed",
             Self::NotInForce => "notInForce",
+            Self::Unmatched => "unmatched",
         }
     }
 }

@@ -171,11 +171,17 @@ impl Writer {
             excluded,
             namespaces,
             objects,
+            conditions,
         } = &admission.matches;
         self.rules(rules);
         self.rules(excluded);
         self.selector(namespaces);
         self.selector(objects);
+        self.count(conditions.len());
+        for condition in conditions {
+            self.text(&condition.name);
+            self.text(&condition.expression);
+        }
     }
 
     fn rules(&mut self, rules: &[ResourceRule]) {
@@ -248,7 +254,9 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Action, FailurePolicy, Operation, RegoVersion, ResourceScope, Severity};
+    use crate::{
+        Action, Condition, FailurePolicy, Operation, RegoVersion, ResourceScope, Severity,
+    };
     use serde_json::json;
 
     /// One change of a definition.
@@ -346,6 +354,13 @@ mod tests {
             Box::new(|d| {
                 let missing = Requirement::DoesNotExist("a".to_owned());
                 d.admission = matching(&|m| m.objects = not(missing.clone()));
+            }),
+            Box::new(|d| {
+                let condition = Condition {
+                    name: "a".to_owned(),
+                    expression: "true".to_owned(),
+                };
+                d.admission = matching(&|m| m.conditions = vec![condition.clone()]);
             }),
             Box::new(|d| {
                 d.admission = matching(&|m| m.rules[0].scope = ResourceScope::Cluster);

@@ -8,6 +8,7 @@ use crate::{
     Address, Code, Decision, Input, Lock, Message, ObjectKey, Outcome, Point, Policy, Request,
     decision::Judgement,
     lock::{Effect, LockNote},
+    matching::Verdict,
 };
 
 /// A policy in force, or broken, with its locks.
@@ -90,15 +91,43 @@ impl Entry {
         }
     }
 
+    /// The decision about a request that the policy's match does not select.
+    pub fn unmatched(&self, id: Arc<str>) -> Decision {
+        self.decision(id, Judgement::new(Outcome::Unmatched, true))
+    }
+
+    /// What a lock or the window decides, whatever the request is.
+    pub fn without_evaluation(&self, point: Point, request: &Request) -> Option<Decision> {
+        let admission = self.policy.definition().admission.as_ref();
+        let judgement = self.closed(point, request.now)?.enforce(point, admission);
+        Some(self.decision(request.id.clone(), judgement))
+    }
+
+    fn closed(&self, point: Point, now: Timestamp) -> Option<Judgement> {
+        if let Some(lock) = self.active_lock(point, now) {
+            return Some(locked(lock));
+        }
+        let is_in_force = self.policy.definition().window.contains(now);
+        (!is_in_force).then(|| not_in_force(point))
+    }
+
     fn judge(&self, input: &Input, request: &Request) -> Judgement {
         let point = input.point();
-        if let Some(lock) = self.active_lock(point, request.now) {
-            return locked(lock);
+        // Whom a request does not concern is not asked, locked or not.
+        let asked = self.policy.match_conditions(input, request);
+        if asked.verdict == Verdict::Unmatched {
+            return Judgement::new(Outcome::Unmatched, true);
         }
-        let window = self.policy.definition().window;
-        if !window.contains(request.now) {
-            return not_in_force(point);
+        if let Some(judgement) = self.closed(point, request.now) {
+            return judgement;
         }
+        if let Verdict::Failed(message) = asked.verdict {
+            return Judgement::error(message);
+        }
+        let request = &Request {
+            budget: asked.left,
+            ..request.clone()
+        };
         if let Some((address, lock)) = self.locked_import(point, request.now) {
             return Judgement::error(import_locked(address, lock));
         }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::{Document, rego::value::Value};
+use crate::{Document, Labels, rego::value::Value};
 
 /// The door at which a decision is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -42,6 +42,8 @@ pub struct Request {
     pub headers: Arc<Headers>,
     /// Time that is left for this evaluation; a policy's own limit may be shorter.
     pub budget: Duration,
+    /// At admission the labels of the request's namespace, where they are known.
+    pub namespace: Option<Arc<Labels>>,
 }
 
 impl Input {

@@ -63,7 +63,7 @@ pub use index::{Operation, Owner, Route};
 pub use input::{Headers, Input, Point, Request};
 pub use interest::Interest;
 pub use lock::{Effect, Lock, Points, Reach, Target};
-pub use matching::{Match, Objects, ResourceRule, ResourceScope, Subject};
+pub use matching::{Condition, Match, Objects, ResourceRule, ResourceScope, Subject};
 pub use message::{Message, Severity};
 pub use object::{Object, ObjectKey};
 pub use outside::Outside;

@@ -3,15 +3,17 @@
 //! ```text
 //! request ── Subject ──▶ index ── rules that may ──▶ Match::selects ──▶ the policies that are asked
 //!            Objects ────────────────────────────────────┘   ▲
-//!            (read when a selector looks)      namespaces ───┘
+//!            (read when a selector looks)      namespaces ───┘                 │
+//!                                              Conditions ◀── on an evaluator's thread
 //! ```
 //!
 //! A request is selected when a rule covers it, no excluded rule does, and both selectors select
-//! it: what a `ValidatingAdmissionPolicy` of the same constraints selects, with `matchPolicy:
+//! it, and all conditions hold: what a `ValidatingAdmissionPolicy` of the same constraints selects, with `matchPolicy:
 //! Equivalent`. What is not known (a namespace that no watch has told of, labels that cannot be
 //! read) counts as selected: a policy that is asked too often may deny too much, and one that is
 //! not asked permits.
 
+mod condition;
 mod glob;
 mod nothing;
 mod objects;
@@ -20,6 +22,8 @@ mod subject;
 
 use std::{cell::LazyCell, collections::BTreeMap, sync::Arc};
 
+pub use condition::Condition;
+pub(crate) use condition::{Conditions, Verdict};
 pub use objects::{ObjectLabels, Objects};
 pub use rule::{ResourceRule, ResourceScope, is_resource};
 pub use subject::Subject;
@@ -41,6 +45,8 @@ pub struct Match {
     pub namespaces: LabelSelector,
     /// Only requests are judged whose object or old object it selects.
     pub objects: LabelSelector,
+    /// Only requests are judged of which none of these is false.
+    pub conditions: Vec<Condition>,
 }
 
 impl Match {

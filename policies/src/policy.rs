@@ -1,6 +1,6 @@
 //! A policy that was compiled, or is broken.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::Value as Json;
 
@@ -10,7 +10,7 @@ use crate::{
     breaker::{Breakers, Used},
     decision::Judgement,
     imports::{Find, Imports},
-    matching,
+    matching::{self, Conditions, Verdict},
     memory::{Memory, Recall},
     normalise,
     outside::{Nothing, Outside},
@@ -30,7 +30,21 @@ pub struct Policy {
     limits: Limits,
     memory: Memory,
     breakers: Breakers,
+    /// Those of the match, and who keeps them from being asked in vain. A policy whose conditions
+    /// cannot be compiled is broken, and has none: it answers whatever its rules select.
+    conditions: Conditions,
+    condition_breakers: Breakers,
+    /// What is looked at of an `AdmissionRequest`.
+    access: Access,
     program: Result<rego::Program, Arc<Diagnostics>>,
+}
+
+/// What the conditions of a policy made of a request.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) verdict: Verdict,
+    /// What is left of the request's time.
+    pub(crate) left: Duration,
 }
 
 impl Policy {
@@ -49,35 +63,45 @@ impl Policy {
         let program = check_settings(&definition, outside.hosts())
             .and_then(|()| check_imports(&definition, &imports))
             .and_then(|()| check_pin(&definition, digest))
-            .and_then(|()| rego::Program::compile(&definition, &imports.all()))
-            .map_err(Arc::new);
+            .and_then(|()| rego::Program::compile(&definition, &imports.all()));
+        let (conditions, program) = with_conditions(&definition, program);
+        let mut access = conditions.access().clone();
+        if let Ok(program) = &program {
+            access.merge(program.access(Point::Admission));
+        }
         Self {
             digest,
-            parameters: Document::from(&Json::Object(definition.parameters.clone()))
-                .value()
-                .clone(),
+            parameters: parameters(&definition),
             imports,
             outside,
             limits: definition.limits.within(limits),
             memory: Memory::default(),
             breakers: Breakers::default(),
-            program,
+            conditions,
+            condition_breakers: Breakers::default(),
+            access,
+            program: program.map_err(Arc::new),
             definition,
         }
     }
 
-    /// A policy whose object cannot even be read, with what is wrong.
+    /// A policy whose object cannot even be read, with what is wrong. Its conditions are asked all
+    /// the same.
     pub fn broken_by(definition: Definition, faults: Diagnostics) -> Self {
         let imports = Imports::default();
+        let (conditions, program) = with_conditions(&definition, Err(faults));
         Self {
             digest: Digest::of(&definition, &imports),
-            parameters: Value::new_object(),
+            parameters: parameters(&definition),
             imports,
             outside: Arc::new(Nothing),
             limits: definition.limits,
             memory: Memory::default(),
             breakers: Breakers::default(),
-            program: Err(Arc::new(faults)),
+            access: conditions.access().clone(),
+            conditions,
+            condition_breakers: Breakers::default(),
+            program: program.map_err(Arc::new),
             definition,
         }
     }
@@ -110,7 +134,8 @@ impl Policy {
     /// What evaluations of the policy use up again and again, so that it is not run for a while:
     /// [`Code::Timeout`] or [`Code::MemoryExceeded`].
     pub fn exhausts(&self) -> Option<Code> {
-        self.breakers.exhausted()
+        let conditions = self.condition_breakers.exhausted();
+        self.breakers.exhausted().or(conditions)
     }
 
     /// Whether the policy would be the same if it was compiled again now.
@@ -124,10 +149,42 @@ impl Policy {
     }
 
     /// What the policy looks at of a document that is asked about at a door. A broken one looks at
-    /// none.
+    /// none, but for its conditions.
     pub(crate) fn access(&self, point: Point) -> Option<&Access> {
-        let program = self.program.as_ref().ok()?;
-        Some(program.access(point))
+        match point {
+            Point::Admission => Some(&self.access),
+            Point::Evaluation => Some(self.program.as_ref().ok()?.access(point)),
+        }
+    }
+
+    /// Asks the conditions of the match whether a request concerns the policy.
+    pub(crate) fn match_conditions(&self, input: &Input, request: &Request) -> Asked {
+        let judged = |verdict, left| Asked { verdict, left };
+        let Input::Admission(document) = input else {
+            return judged(Verdict::Judged, request.budget);
+        };
+        if self.conditions.is_empty() {
+            return judged(Verdict::Judged, request.budget);
+        }
+        let breaker = self.condition_breakers.of(Point::Admission);
+        if let Err(rest) = breaker.may_run(request.now) {
+            return judged(Verdict::Failed(rest.message()), request.budget);
+        }
+        let limits = Limits {
+            timeout: self.limits.timeout.min(request.budget),
+            ..self.limits
+        };
+        let (verdict, used) =
+            self.conditions
+                .judge(document.value(), &self.parameters, request, limits);
+        let is_own = limits.timeout == self.limits.timeout;
+        match verdict.code() {
+            Some(Code::Timeout) if !is_own => {}
+            Some(Code::Timeout) => breaker.exhausted(request.now, limits, Used::Time),
+            Some(Code::MemoryExceeded) => breaker.exhausted(request.now, limits, Used::Memory),
+            _ => breaker.ended(),
+        }
+        judged(verdict, request.budget.saturating_sub(used))
     }
 
     /// Evaluates the entrypoint and reads its document.
@@ -175,6 +232,29 @@ impl Policy {
                 }
                 Judgement::error(failure.message())
             }
+        }
+    }
+}
+
+fn parameters(definition: &Definition) -> Value {
+    let parameters = Json::Object(definition.parameters.clone());
+    Document::from(&parameters).value().clone()
+}
+
+/// The conditions of a definition, and its program, which is broken where they are.
+fn with_conditions(
+    definition: &Definition,
+    program: Result<rego::Program, Diagnostics>,
+) -> (Conditions, Result<rego::Program, Diagnostics>) {
+    let admission = definition.admission.as_ref();
+    let conditions = admission.map_or(&[][..], |admission| &admission.matches.conditions);
+    match (Conditions::compile(conditions), program) {
+        (Ok(conditions), program) => (conditions, program),
+        (Err(faults), Ok(_)) => (Conditions::default(), Err(faults)),
+        (Err(faults), Err(others)) => {
+            let all = others.iter().chain(faults.iter()).cloned().collect();
+            let all = Diagnostics::collect(all).unwrap_or(faults);
+            (Conditions::default(), Err(all))
         }
     }
 }

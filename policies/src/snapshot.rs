@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::{
-    Address, Effect, Entry, Lock, Object, ObjectKey, Objects, Owner, Policy, Route, Scope, Subject,
-    index::Index, matching::Namespaces,
+    Address, Effect, Entry, Labels, Lock, Object, ObjectKey, Objects, Owner, Policy, Route, Scope,
+    Subject, index::Index, matching::Namespaces,
 };
 
 /// All policies in force or broken, with their locks, ready to be asked. Built by the cache, never
@@ -172,6 +172,35 @@ impl Snapshot {
             .flat_map(|index| index.candidates(subject, route))
             .filter(is_selected)
             .collect()
+    }
+
+    /// Whether a policy's match selects a request, as far as its rules and selectors say. One that
+    /// does not judge at admission selects all, for who asks it as if it did.
+    pub fn is_selected(
+        &self,
+        entry: &Entry,
+        subject: &Subject,
+        objects: impl FnOnce() -> Objects,
+    ) -> bool {
+        let admission = entry.policy.definition().admission.as_ref();
+        let owner = entry.address().namespace();
+        let is_own = owner.is_none_or(|owner| {
+            subject.namespace.as_deref() == Some(owner) && !subject.is_namespace()
+        });
+        admission.is_none_or(|admission| {
+            if !is_own {
+                return false;
+            }
+            let objects = LazyCell::new(objects);
+            admission
+                .matches
+                .selects(subject, &objects, &self.namespaces)
+        })
+    }
+
+    /// The labels of a namespace, where they are known.
+    pub fn namespace(&self, name: &str) -> Option<Arc<Labels>> {
+        self.namespaces.get(name).cloned()
     }
 
     /// All policies, by address.

@@ -2,6 +2,7 @@
 
 mod actions;
 mod cache;
+mod conditions;
 mod imports;
 mod locks;
 mod model;
@@ -31,6 +32,7 @@ fn request() -> Request {
         now: at(1_000),
         headers: Arc::default(),
         budget: Duration::from_secs(5),
+        namespace: None,
     }
 }
 

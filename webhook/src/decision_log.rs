@@ -65,7 +65,7 @@ pub(crate) fn action_of(point: Point, entry: &Entry) -> &'static str {
 fn is_worth_reading(decision: &Decision) -> bool {
     let quiet = matches!(
         decision.outcome,
-        Outcome::Allowed | Outcome::Skipped | Outcome::NotInForce
+        Outcome::Allowed | Outcome::Skipped | Outcome::NotInForce | Outcome::Unmatched
     );
     !quiet || !decision.allowed || !decision.warnings.is_empty()
 }

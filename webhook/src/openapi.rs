@@ -85,6 +85,7 @@ enum OutcomeName {
     Locked,
     Bypassed,
     NotInForce,
+    Unmatched,
 }
 
 /// One thing that a decision says.

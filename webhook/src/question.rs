@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portcullis_policies::{Decision, Document, Entry, Headers, Input, Point, Request, Timestamp};
+use portcullis_policies::{Decision, Entry, Headers, Input, Labels, Point, Request, Timestamp};
 
 use crate::{Unanswered, deadline::deadline, identity::decision_id};
 
@@ -18,6 +18,7 @@ pub(crate) struct Question {
     pub(crate) deadline: Instant,
     now: Timestamp,
     headers: Arc<Headers>,
+    namespace: Option<Arc<Labels>>,
 }
 
 impl Question {
@@ -36,7 +37,13 @@ impl Question {
             deadline: deadline(begin, timeout),
             now: Timestamp::now(),
             headers: Arc::new(headers),
+            namespace: None,
         }
+    }
+
+    /// The same about a request in a namespace with these labels, if they are known.
+    pub(crate) fn in_namespace(self, namespace: Option<Arc<Labels>>) -> Self {
+        Self { namespace, ..self }
     }
 
     /// The time of the request.
@@ -77,15 +84,7 @@ impl Question {
     }
 
     fn without_evaluation(&self, entry: &Entry) -> Option<Decision> {
-        let window = entry.policy.definition().window;
-        if entry.active_lock(self.point, self.now).is_some() || !window.contains(self.now) {
-            let nothing = match self.point {
-                Point::Admission => Input::Admission(Document::default()),
-                Point::Evaluation => Input::Evaluation(None),
-            };
-            return Some(entry.decide(&nothing, &self.request(Duration::ZERO)));
-        }
-        None
+        entry.without_evaluation(self.point, &self.request(Duration::ZERO))
     }
 
     fn request(&self, budget: Duration) -> Request {
@@ -94,6 +93,7 @@ impl Question {
             now: self.now,
             headers: self.headers.clone(),
             budget,
+            namespace: self.namespace.clone(),
         }
     }
 }

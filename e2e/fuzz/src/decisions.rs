@@ -35,6 +35,7 @@ pub fn request(headers: Headers) -> Request {
         now: Timestamp::now(),
         headers: Arc::new(headers),
         budget: Duration::from_secs(60),
+        namespace: None,
     }
 }
 

@@ -12,6 +12,7 @@ mod faults;
 mod imports;
 mod limits;
 mod locks;
+mod matching;
 mod namespaces;
 mod readme;
 mod rollout;

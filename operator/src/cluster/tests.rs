@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use portcullis_policies::{Address, Cache};
+use portcullis_policies::{Address, Cache, Objects, Operation, Route, Subject};
 use portcullis_webhook::Readiness;
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -431,4 +431,56 @@ async fn a_list_replaces_what_was_there() {
         .until(|mirror| find(mirror, "a/d@1").is_some())
         .await;
     assert_eq!(process.addresses(), ["a/d@1"]);
+}
+
+/// A policy for Pods in namespaces whose label `env` is `prod`: the labels are those that the watch
+/// told last, and a namespace of which it told nothing is selected.
+#[tokio::test]
+async fn policies_select_by_the_labels_that_namespaces_have_now() {
+    let namespace = |name: &str, env: &str| {
+        json!({"metadata": {
+            "name": name, "uid": name, "resourceVersion": "7", "labels": {"env": env},
+        }})
+    };
+    let server = server();
+    let mut judging = policy("b", 1, "");
+    judging["spec"]["admission"] = json!({"match": {
+        "resourceRules": [{
+            "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"],
+        }],
+        "namespaceSelector": {"matchLabels": {"env": "prod"}},
+    }});
+    server.put(POLICIES, list(&[judging]));
+    let namespaces = "/api/v1/namespaces";
+    server.put(
+        namespaces,
+        list(&[
+            namespace("shop", "prod"),
+            namespace("bank", "test"),
+            namespace("lab", "test"),
+        ]),
+    );
+    server.tell(
+        namespaces,
+        [
+            event("MODIFIED", &namespace("shop", "test")),
+            event("MODIFIED", &namespace("bank", "prod")),
+            event("DELETED", &namespace("lab", "test")),
+        ],
+    );
+    let process = Process::following(&server);
+    process.mirror.synced().await;
+    let judged = |mirror: &Mirror| {
+        let snapshot = mirror.cache().snapshot();
+        let is_judged = |name: &&str| {
+            let pod = Subject::new("", "pods", Operation::Create).within(name);
+            let selected = snapshot.select(&pod, Objects::default, Route::default());
+            !selected.is_empty()
+        };
+        let names = ["shop", "bank", "lab", "elsewhere"].into_iter();
+        names.filter(is_judged).collect::<Vec<_>>()
+    };
+    process
+        .until(|mirror| judged(mirror) == ["bank", "lab", "elsewhere"])
+        .await;
 }

@@ -267,8 +267,7 @@ mod tests {
         Draft::try_from(&crds::ClusterPolicy::new("labels", spec.into())).unwrap()
     }
 
-    #[test]
-    fn every_field_arrives() {
+    fn full_admission() -> Admission {
         let rule = ResourceRule {
             scope: crds::ResourceScope::Namespaced,
             resource_names: vec!["web".to_owned()],
@@ -284,10 +283,56 @@ mod tests {
         admission.matches.namespace_selector = selector(json!({"matchLabels": {"env": "prod"}}));
         admission.matches.object_selector =
             selector(json!({"matchExpressions": [{"key": "team", "operator": "Exists"}]}));
+        admission.matches.match_conditions = vec![crds::MatchCondition {
+            name: "named".to_owned(),
+            expression: "has(object.metadata.name)".to_owned(),
+        }];
+        admission
+    }
+
+    fn expected_admission() -> policies::Admission {
+        policies::Admission {
+            matches: policies::Match {
+                rules: vec![policies::ResourceRule {
+                    groups: vec!["apps".to_owned()],
+                    versions: vec!["v1".to_owned()],
+                    resources: vec!["deployments".to_owned()],
+                    operations: vec![policies::Operation::Create, policies::Operation::Connect],
+                    scope: policies::ResourceScope::Namespaced,
+                    names: vec!["web".to_owned()],
+                    name_patterns: vec!["web-*".to_owned()],
+                }],
+                excluded: vec![policies::ResourceRule {
+                    groups: vec!["*".to_owned()],
+                    versions: vec!["*".to_owned()],
+                    resources: vec!["*".to_owned()],
+                    operations: vec![policies::Operation::Create, policies::Operation::Update],
+                    ..policies::ResourceRule::default()
+                }],
+                namespaces: policies::LabelSelector {
+                    match_labels: [("env".to_owned(), "prod".to_owned())].into(),
+                    match_expressions: Vec::new(),
+                },
+                objects: policies::LabelSelector {
+                    match_labels: [].into(),
+                    match_expressions: vec![policies::Requirement::Exists("team".to_owned())],
+                },
+                conditions: vec![policies::Condition {
+                    name: "named".to_owned(),
+                    expression: "has(object.metadata.name)".to_owned(),
+                }],
+            },
+            action: policies::Action::Warn,
+            failure_policy: policies::FailurePolicy::Ignore,
+        }
+    }
+
+    #[test]
+    fn every_field_arrives() {
         let mut spec = spec()
             .data("table", json!([1]))
             .parameter("limit", json!(2))
-            .admission(admission);
+            .admission(full_admission());
         spec.rego_version = RegoVersion::V0;
         spec.parameters_schema = json!({"type": "object"}).as_object().cloned();
         spec.entrypoint = Some("data.x".to_owned());
@@ -340,36 +385,7 @@ mod tests {
                 default: policies::DefaultDecision::Allow,
                 fail_on: policies::Severity::High,
             },
-            admission: Some(policies::Admission {
-                matches: policies::Match {
-                    rules: vec![policies::ResourceRule {
-                        groups: vec!["apps".to_owned()],
-                        versions: vec!["v1".to_owned()],
-                        resources: vec!["deployments".to_owned()],
-                        operations: vec![policies::Operation::Create, policies::Operation::Connect],
-                        scope: policies::ResourceScope::Namespaced,
-                        names: vec!["web".to_owned()],
-                        name_patterns: vec!["web-*".to_owned()],
-                    }],
-                    excluded: vec![policies::ResourceRule {
-                        groups: vec!["*".to_owned()],
-                        versions: vec!["*".to_owned()],
-                        resources: vec!["*".to_owned()],
-                        operations: vec![policies::Operation::Create, policies::Operation::Update],
-                        ..policies::ResourceRule::default()
-                    }],
-                    namespaces: policies::LabelSelector {
-                        match_labels: [("env".to_owned(), "prod".to_owned())].into(),
-                        match_expressions: Vec::new(),
-                    },
-                    objects: policies::LabelSelector {
-                        match_labels: [].into(),
-                        match_expressions: vec![policies::Requirement::Exists("team".to_owned())],
-                    },
-                },
-                action: policies::Action::Warn,
-                failure_policy: policies::FailurePolicy::Ignore,
-            }),
+            admission: Some(expected_admission()),
             hosts: ["*.example.com:8443".parse().unwrap()]
                 .into_iter()
                 .collect(),

@@ -4,10 +4,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as ApiSelector
 
 use portcullis_crds::{self as crds, PolicySpec};
 use portcullis_policies::{
-    Action, Address, Admission, DecisionSettings, DefaultDecision, Diagnostic, Diagnostics, Digest,
-    FailurePolicy, HostPattern, Hosts, Import, LabelSelector, Limits, Match, Operation,
-    RegoVersion, Requirement, ResourceRule, ResourceScope, Scope, Severity, Timestamp, Window,
-    digest::DigestError,
+    Action, Address, Admission, Condition, DecisionSettings, DefaultDecision, Diagnostic,
+    Diagnostics, Digest, FailurePolicy, HostPattern, Hosts, Import, LabelSelector, Limits, Match,
+    Operation, RegoVersion, Requirement, ResourceRule, ResourceScope, Scope, Severity, Timestamp,
+    Window, digest::DigestError,
 };
 use serde_json::Value as Json;
 
@@ -90,6 +90,7 @@ pub(super) fn admission(admission: &crds::Admission, faults: &mut Vec<Diagnostic
         exclude_resource_rules,
         namespace_selector,
         object_selector,
+        match_conditions,
     } = &admission.matches;
     let mut selector = |field: &str, selector: &ApiSelector| {
         label_selector(selector).unwrap_or_else(|unreadable| {
@@ -108,6 +109,7 @@ pub(super) fn admission(admission: &crds::Admission, faults: &mut Vec<Diagnostic
             excluded: exclude_resource_rules.iter().map(resource_rule).collect(),
             namespaces: selector("namespaceSelector", namespace_selector),
             objects: selector("objectSelector", object_selector),
+            conditions: match_conditions.iter().map(condition).collect(),
         },
         action: match admission.action {
             crds::Action::Deny => Action::Deny,
@@ -146,6 +148,7 @@ pub(super) fn salvaged_admission(settings: &Json) -> Option<Admission> {
             excluded: excluded.iter().map(resource_rule).collect(),
             namespaces: selector("namespaceSelector").unwrap_or_default(),
             objects: selector("objectSelector").unwrap_or_default(),
+            conditions: Vec::new(),
         },
         action: match text("action") {
             Some("Warn") => Action::Warn,
@@ -157,6 +160,13 @@ pub(super) fn salvaged_admission(settings: &Json) -> Option<Admission> {
             _ => FailurePolicy::Fail,
         },
     })
+}
+
+fn condition(condition: &crds::MatchCondition) -> Condition {
+    Condition {
+        name: condition.name.clone(),
+        expression: condition.expression.clone(),
+    }
 }
 
 fn resource_rule(rule: &crds::ResourceRule) -> ResourceRule {

@@ -107,6 +107,7 @@ async fn a_policy_asks_a_server() {
             now: Timestamp::now(),
             headers: Arc::default(),
             budget: PATIENCE,
+            namespace: None,
         };
         entry.decide(&Input::Evaluation(Some(Document::from(&input))), &request)
     })

@@ -151,6 +151,17 @@ const PASSES: &[&str] = &[];
     }}}),
     &["match_selects_nothing: `admission.match.resourceRules[0]` selects nothing", "→ remove the rule, or exclude less"]
 )]
+#[case::condition(
+    json!({"admission": {"match": {
+        "resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]}],
+        "matchConditions": [
+            {"name": "first", "expression": "object.metadata.name =="},
+            {"name": "second", "expression": "authorizer.path('/healthz').check('get').allowed()"},
+        ],
+    }}}),
+    &["condition_invalid: `admission.match.matchConditions`: `first`: 1:", "→ correct the expression",
+      "`second`: `authorizer` cannot be used here", "→ compare `request.userInfo.groups` instead"]
+)]
 #[case::pin(json!({"sha256": format!("sha256:{}", "0".repeat(64))}), &["digest_mismatch", "and the digest of the policy is sha256:"])]
 #[case::pin_shape(json!({"sha256": "0000"}), &["digest_invalid"])]
 #[case::time(json!({"notBefore": "soon"}), &["time_invalid", "`notBefore`"])]

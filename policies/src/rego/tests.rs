@@ -17,6 +17,7 @@ fn request() -> Request {
         now: Timestamp::from_second(1_000_000_000).unwrap(),
         headers: Arc::new(Headers::new([("X-Location", "here")])),
         budget: Duration::from_secs(10),
+        namespace: None,
     }
 }
 

@@ -122,6 +122,7 @@ fn decided(entry: &Entry, input: &Json) -> Decision {
         now: at(1_000),
         headers: Arc::default(),
         budget: Duration::from_secs(5),
+        namespace: None,
     };
     entry.decide(&Input::Evaluation(Some(Document::from(input))), &request)
 }

@@ -1,7 +1,9 @@
 //! Judges a review without a door, for who has a snapshot and a thread of its own: as the API
 //! server's door does, by the same code.
 
-use portcullis_policies::{Decision, Headers, Interest, Point, Route, Snapshot};
+use std::sync::Arc;
+
+use portcullis_policies::{Decision, Entry, Headers, Interest, Outcome, Point, Route, Snapshot};
 
 use super::review::Review;
 use crate::{body::Held, deadline::DEFAULT_TIMEOUT, question::Question};
@@ -11,11 +13,14 @@ use crate::{body::Held, deadline::DEFAULT_TIMEOUT, question::Question};
 /// Work of the processor, on a thread whose stack is [`STACK_BYTES`](crate::STACK_BYTES) at least.
 pub fn judge(snapshot: &Snapshot, review: Vec<u8>) -> Result<Vec<Decision>, String> {
     let review = Review::read(Held::alone(review)).map_err(|problem| problem.detail)?;
-    let question = Question::new(Point::Admission, Headers::default(), DEFAULT_TIMEOUT);
+    let question = Question::new(Point::Admission, Headers::default(), DEFAULT_TIMEOUT)
+        .in_namespace(review.namespace_labels(snapshot));
     let entries = snapshot.select(&review.subject(), || review.labels(), Route::default());
     let interest = Interest::of(Point::Admission, entries.iter().map(|entry| &***entry));
     let input = review.input(&interest).map_err(|problem| problem.detail)?;
-    let decide =
-        |entry: &&std::sync::Arc<portcullis_policies::Entry>| question.decide(entry, &input);
-    Ok(entries.iter().map(decide).collect())
+    let decide = |entry: &&Arc<Entry>| question.decide(entry, &input);
+    let decisions = entries.iter().map(decide);
+    // A condition says so, of those that the rules and the selectors had selected.
+    let concerned = |decision: &Decision| decision.outcome != Outcome::Unmatched;
+    Ok(decisions.filter(concerned).collect())
 }

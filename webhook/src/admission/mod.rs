@@ -3,7 +3,8 @@
 //! ```text
 //! AdmissionReview ── head (who, what) ──▶ select ──▶ one job: read the request once, decide each
 //!                                                        │
-//!                                       combine ◀── decisions, or those of who was not asked
+//!                                       combine ◀── decisions, or those of who was not asked,
+//!                                                   but for those whose conditions do not hold
 //! ```
 
 pub(crate) mod answer;
@@ -21,7 +22,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::post,
 };
-use portcullis_policies::{FailurePolicy, Headers, Owner, Point, Route};
+use portcullis_policies::{FailurePolicy, Headers, Outcome, Owner, Point, Route};
 
 use crate::{
     Doors,
@@ -80,11 +81,17 @@ async fn admit(
     if entries.is_empty() {
         return Ok(Json(answer::allowed(&uid)).into_response());
     }
-    let decisions = doors
+    let question = question.in_namespace(review.namespace_labels(&snapshot));
+    let mut decisions = doors
         .ask(&question, &about, &snapshot, entries, move |interest| {
             review.input(interest)
         })
         .await?;
+    // A condition said so, of those that the rules and the selectors had selected.
+    decisions.retain(|decision| decision.outcome != Outcome::Unmatched);
+    if decisions.is_empty() {
+        return Ok(Json(answer::allowed(&uid)).into_response());
+    }
     Ok(Json(answer::combine(&uid, &question.id, &decisions)).into_response())
 }
 

@@ -1,9 +1,11 @@
 //! Reads an `AdmissionReview`: first only what tells which policies to ask, then, on an
 //! evaluator's thread, the request as a whole.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
-use portcullis_policies::{Input, Interest, Objects as Labelled, Operation, Subject, text::clean};
+use portcullis_policies::{
+    Input, Interest, Labels, Objects as Labelled, Operation, Snapshot, Subject, text::clean,
+};
 use serde::Deserialize;
 use serde_json::{Value as Json, value::RawValue};
 
@@ -61,6 +63,7 @@ struct Kind {
 }
 
 #[derive(Debug, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the API server's names")]
 struct Resource {
     group: String,
     #[serde(default)]
@@ -168,6 +171,11 @@ impl Review {
             namespace: self.namespace().map(str::to_owned),
             name: self.name().to_owned(),
         }
+    }
+
+    /// The labels of the request's namespace, where they are known.
+    pub(crate) fn namespace_labels(&self, snapshot: &Snapshot) -> Option<Arc<Labels>> {
+        snapshot.namespace(self.namespace()?)
     }
 
     /// What selectors look at of the request's objects; a look through all of it.

@@ -76,6 +76,12 @@ pub(super) async fn about_body(
     match question.point {
         Point::Admission => {
             let review = Review::read(held).map_err(|problem| problem.of(&question.id))?;
+            let labels = || review.labels();
+            if !snapshot.is_selected(&entry, &review.subject(), labels) {
+                return Ok(entry.unmatched(question.id.clone()));
+            }
+            let namespace = review.namespace_labels(snapshot);
+            let question = &question.clone().in_namespace(namespace);
             about(doors, question, snapshot, entry, move |interest| {
                 review.input(interest)
             })

@@ -1,7 +1,7 @@
 //! `/admission/{cluster|namespace}/{fail|ignore}`.
 
 use portcullis_policies::{
-    Action, Definition, Effect, LabelSelector, Match, ResourceScope, Timestamp,
+    Action, Condition, Definition, Effect, LabelSelector, Match, ResourceScope, Timestamp,
 };
 use portcullis_webhook::admission_router;
 use rstest::rstest;
@@ -482,4 +482,55 @@ async fn what_was_requested_is_excluded_too() {
         json!({"group": "", "version": "v1beta1", "resource": "pods"});
     let response = response(&fixture, FAIL, &pod).await;
     assert_eq!(response["allowed"], true, "{response}");
+}
+
+fn with_condition(expression: &str) -> Definition {
+    matching(|it| {
+        it.conditions = vec![Condition {
+            name: "it".to_owned(),
+            expression: expression.to_owned(),
+        }];
+    })
+}
+
+/// A Pod `web` in `team-a`, whose label `env` is `prod`.
+#[rstest]
+#[case::holds("object.metadata.name == 'web'", Some(true))]
+#[case::does_not("request.operation == 'DELETE'", None)]
+#[case::namespace("namespaceObject.metadata.labels.env == 'prod'", Some(true))]
+#[case::another_namespace("namespaceObject.metadata.labels.env == 'test'", None)]
+#[case::fails("object.spec.missing", Some(false))]
+#[tokio::test]
+async fn conditions_choose_what_is_judged(
+    #[case] expression: &str,
+    #[case] expected: Option<bool>,
+) {
+    let fixture = Fixture::new()
+        .with(with_condition(expression))
+        .with_namespace("team-a", "env", "prod");
+    let response = response(&fixture, FAIL, &pod("web:1", None)).await;
+    assert_eq!(response["allowed"], expected.is_none(), "{response}");
+    // Who is not concerned is not named.
+    assert_eq!(response["auditAnnotations"].is_null(), expected.is_none());
+    let judged = expected == Some(true);
+    let message = response["status"]["message"].as_str().unwrap_or_default();
+    assert_eq!(message.contains("has no memory limit"), judged, "{message}");
+    let failed = expected == Some(false);
+    assert_eq!(
+        message.contains("POLICY.EVALUATION_FAILED: the condition `it` cannot be evaluated"),
+        failed,
+        "{message}"
+    );
+}
+
+/// Where one policy is concerned and another is not, the answer is the first one's alone.
+#[tokio::test]
+async fn who_is_not_concerned_says_nothing() {
+    let mut other = with_condition("object.metadata.name == 'db'");
+    other.address = "platform/limits@2.0".parse().unwrap();
+    let fixture = Fixture::usual().with(other);
+    let response = response(&fixture, FAIL, &pod("web:1", None)).await;
+    let policies = response["auditAnnotations"]["policies"].as_str().unwrap();
+    assert!(policies.contains("platform/limits@1.0"), "{policies}");
+    assert!(!policies.contains("platform/limits@2.0"), "{policies}");
 }

@@ -1,6 +1,6 @@
 //! The same policy and the same review give the same decision at every door.
 
-use portcullis_policies::{Action, Definition, Effect};
+use portcullis_policies::{Action, Condition, Definition, Effect, Match};
 use rstest::rstest;
 use serde_json::Value as Json;
 
@@ -89,4 +89,25 @@ async fn headers_of_the_caller_do_not_change_a_decision_at_admission() {
     let request = post(path, review.to_string());
     let request = crate::fixture::with_header(request, "x-location", "here");
     assert_eq!(fixture.evaluate(request).await.json()["allowed"], true);
+}
+
+/// A review that the API server would not ask the policy about is none that it decides about.
+#[rstest]
+#[case::rule(|it: &mut Match| it.rules[0].resources = vec!["services".to_owned()])]
+#[case::selector(|it: &mut Match| {
+    it.objects.match_labels = [("app".to_owned(), "db".to_owned())].into();
+})]
+#[case::condition(|it: &mut Match| it.conditions = vec![Condition {
+    name: "db".to_owned(),
+    expression: "object.metadata.name == 'db'".to_owned(),
+}])]
+#[tokio::test]
+async fn a_review_that_is_not_matched_is_allowed(#[case] change: fn(&mut Match)) {
+    let mut definition = limits(Action::Deny);
+    change(&mut definition.admission.as_mut().unwrap().matches);
+    let fixture = Fixture::new().with(definition).locked(Effect::Refuse);
+    let decision = decision(&fixture, &pod("web:1", None)).await;
+    assert_eq!(decision["outcome"], "unmatched");
+    assert_eq!(decision["allowed"], true);
+    assert_eq!(decision["messages"], serde_json::json!([]));
 }

@@ -33,7 +33,7 @@ pub(super) enum Change {
 /// A change that is ready: what has to be compiled is.
 pub(super) enum Ready {
     Policy(Object, i64, Arc<Made>),
-    Other(Change),
+    Other(Box<Change>),
 }
 
 fn policy_key(object: u8) -> ObjectKey {
@@ -215,7 +215,7 @@ impl Change {
             Self::Relabel(object) => {
                 let mut held = plain.policies.iter();
                 match held.find(|held| held.key == policy_key(object)) {
-                    None => Ready::Other(Self::DeletePolicy(object)),
+                    None => Ready::Other(Box::new(Self::DeletePolicy(object))),
                     Some(held) => {
                         let draft = held.made.draft.clone();
                         let is_gold = !draft.is_gold;
@@ -232,7 +232,7 @@ impl Change {
                 };
                 Ready::Policy(applied, created, Arc::new(Made::new(draft, plain)))
             }
-            other => Ready::Other(other),
+            other => Ready::Other(Box::new(other)),
         }
     }
 }
@@ -247,7 +247,7 @@ impl Ready {
                 state.apply_policy(object);
                 return;
             }
-            Self::Other(change) => change,
+            Self::Other(change) => *change,
         };
         match change {
             Change::ApplyPolicy(..) | Change::Relabel(_) => {
