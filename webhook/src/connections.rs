@@ -3,11 +3,13 @@
 //! Whoever opens connections and says nothing, sends half of a request or does not read its answer
 //! would keep everybody else out. So a connection whose client is waited for has to leave after a
 //! while, and where there is no room for another one, it makes room at once: first one that never
-//! asked, then one in the middle of something, then one that is idle. Connections whose clients wait
-//! for us stay: each of their requests has a deadline.
+//! asked, then one in the middle of something, then one that is idle. Where an address has taken more
+//! than its share, one of its own goes. Connections whose clients wait for us stay: each of their
+//! requests has a deadline.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -33,6 +35,9 @@ const SLOW: Duration = Duration::from_secs(30);
 /// The same where others wait for room. In a cluster a body of megabytes takes a tenth of it.
 const SLOW_WHEN_FULL: Duration = Duration::from_millis(250);
 
+/// The part of all places that one address has, before its connections make room for all others.
+const SHARE: usize = 4;
+
 /// How often a connection that has to leave is looked at, until nothing is done for it any more.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -47,9 +52,17 @@ pub(crate) struct Connections {
 
 #[derive(Debug, Default)]
 struct Places {
-    taken: BTreeMap<u64, Arc<Activity>>,
+    taken: BTreeMap<u64, Taken>,
     /// The number of the next connection.
     next: u64,
+}
+
+/// A place that is taken.
+#[derive(Debug)]
+struct Taken {
+    /// Who took it.
+    by: IpAddr,
+    activity: Arc<Activity>,
 }
 
 /// A connection's place, until it is dropped.
@@ -111,11 +124,11 @@ impl Connections {
         })
     }
 
-    /// Takes a place; where there is none, another connection makes room. There may be one caller
-    /// at a time.
-    pub(crate) async fn enter(self: &Arc<Self>) -> Arc<Place> {
+    /// Takes a place for a connection from this address; where there is none, another connection
+    /// makes room. There may be one caller at a time.
+    pub(crate) async fn enter(self: &Arc<Self>, by: IpAddr) -> Arc<Place> {
         loop {
-            let again = match self.try_enter() {
+            let again = match self.try_enter(by) {
                 Ok(place) => return Arc::new(place),
                 Err(again) => again,
             };
@@ -127,15 +140,19 @@ impl Connections {
     }
 
     /// A place, or when it is worth the while to look again if nothing changes.
-    fn try_enter(self: &Arc<Self>) -> Result<Place, Instant> {
+    fn try_enter(self: &Arc<Self>, by: IpAddr) -> Result<Place, Instant> {
         let mut places = self.lock();
         if places.taken.len() >= self.limit {
-            return Err(places.dismiss_one(Instant::now()));
+            return Err(places.dismiss_one(self.limit / SHARE, Instant::now()));
         }
         let number = places.next;
         places.next += 1;
         let activity = Arc::new(Activity::new());
-        places.taken.insert(number, activity.clone());
+        let taken = Taken {
+            by,
+            activity: activity.clone(),
+        };
+        places.taken.insert(number, taken);
         Ok(Place {
             connections: self.clone(),
             number,
@@ -150,12 +167,16 @@ impl Connections {
 }
 
 impl Places {
-    /// Tells one connection to leave, unless one is about to: the first by its standing, and of
-    /// several the one that has been so for longest. Who is slow has a moment. Returns when to look
-    /// again.
-    fn dismiss_one(&self, now: Instant) -> Instant {
-        let mut first: Option<((Standing, Instant), &Activity)> = None;
-        for activity in self.taken.values() {
+    /// Tells one connection to leave, unless one is about to: one of an address that has more than
+    /// this `share`, the first by its standing, and of several the one that has been so for longest.
+    /// Who is slow has a moment. Returns when to look again.
+    fn dismiss_one(&self, share: usize, now: Instant) -> Instant {
+        let mut counts: HashMap<IpAddr, usize> = HashMap::new();
+        for taken in self.taken.values() {
+            *counts.entry(taken.by).or_default() += 1;
+        }
+        let mut first: Option<((bool, Standing, Instant), &Activity)> = None;
+        for Taken { by, activity } in self.taken.values() {
             let state = activity.lock();
             let Some(standing) = state.standing() else {
                 continue;
@@ -163,13 +184,14 @@ impl Places {
             if state.leaving {
                 return now + SLOW_WHEN_FULL;
             }
-            let key = (standing, state.since);
+            let within = counts.get(by).is_none_or(|count| *count <= share);
+            let key = (within, standing, state.since);
             if first.is_none_or(|(before, _)| key < before) {
                 first = Some((key, activity));
             }
         }
         match first {
-            Some(((Standing::Slow, since), _)) if now < since + SLOW_WHEN_FULL => {
+            Some(((_, Standing::Slow, since), _)) if now < since + SLOW_WHEN_FULL => {
                 since + SLOW_WHEN_FULL
             }
             Some((_, activity)) => {
@@ -309,6 +331,9 @@ impl State {
 mod tests {
     use super::*;
     use futures::FutureExt as _;
+    use std::net::Ipv4Addr;
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     /// Whether a connection is told to leave.
     fn is_dismissed(place: &Place) -> bool {
@@ -317,7 +342,7 @@ mod tests {
 
     async fn enter_one_second_later(connections: &Arc<Connections>) -> Arc<Place> {
         tokio::time::advance(Duration::from_secs(1)).await;
-        connections.enter().await
+        connections.enter(HERE).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -337,7 +362,7 @@ mod tests {
 
         let mut newcomers = Vec::new();
         for (place, next) in [(silent, &long_idle), (long_idle.clone(), &recent)] {
-            let mut entering = Box::pin(connections.enter());
+            let mut entering = Box::pin(connections.enter(HERE));
             assert!((&mut entering).now_or_never().is_none());
             assert!(is_dismissed(&place) && !is_dismissed(next));
             assert!((&mut entering).now_or_never().is_none());
@@ -347,18 +372,47 @@ mod tests {
             let newcomer = entering.await;
             newcomers.push((newcomer.begin(), newcomer));
         }
-        let mut entering = Box::pin(connections.enter());
+        let mut entering = Box::pin(connections.enter(HERE));
         assert!((&mut entering).now_or_never().is_none());
         assert!(is_dismissed(&recent) && !is_dismissed(&busy));
         drop(under_way);
     }
 
     #[tokio::test(start_paused = true)]
+    async fn who_has_more_than_a_share_makes_room_for_the_others() {
+        let connections = Connections::new(8);
+        let other = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+        let modest = [
+            connections.enter(other).await,
+            connections.enter(other).await,
+        ];
+        let mut greedy = Vec::new();
+        for _ in 0..6 {
+            greedy.push(enter_one_second_later(&connections).await);
+        }
+        let idle = greedy.remove(0);
+        drop(idle.begin());
+        let busy: Vec<_> = greedy.iter().map(Place::begin).collect();
+        let mut entering = Box::pin(connections.enter(other));
+        assert!((&mut entering).now_or_never().is_none());
+        assert!(is_dismissed(&idle), "though others never asked");
+        assert!(!modest.iter().any(|place| is_dismissed(place)));
+        // Who waits for us never goes, whatever its address has.
+        connections.lock().taken.remove(&idle.number);
+        connections.changed.notify_one();
+        std::mem::forget(entering.await);
+        let mut entering = Box::pin(connections.enter(other));
+        assert!((&mut entering).now_or_never().is_none());
+        assert!(is_dismissed(&modest[0]));
+        drop(busy);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn where_all_are_busy_the_first_that_is_not_any_more_makes_room() {
         let connections = Connections::new(1);
-        let place = connections.enter().await;
+        let place = connections.enter(HERE).await;
         let under_way = place.begin();
-        let mut entering = Box::pin(connections.enter());
+        let mut entering = Box::pin(connections.enter(HERE));
         assert!((&mut entering).now_or_never().is_none());
         assert!(!is_dismissed(&place));
         drop(under_way);
@@ -388,7 +442,7 @@ mod tests {
         // It waits for the moment to pass, and nothing else changes meanwhile.
         let begin = Instant::now();
         for (slow, after) in [(sends, SLOW_WHEN_FULL / 2), (reads, SLOW_WHEN_FULL)] {
-            let mut entering = Box::pin(connections.enter());
+            let mut entering = Box::pin(connections.enter(HERE));
             while !is_dismissed(slow) {
                 assert!((&mut entering).now_or_never().is_none());
                 tokio::time::advance(Duration::from_millis(5)).await;
@@ -400,7 +454,7 @@ mod tests {
             // It is busy from now on.
             std::mem::forget(newcomer.begin());
         }
-        let mut entering = Box::pin(connections.enter());
+        let mut entering = Box::pin(connections.enter(HERE));
         assert!((&mut entering).now_or_never().is_none());
         assert!(is_dismissed(idle) && !is_dismissed(busy));
     }
@@ -408,7 +462,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_keeps_us_waiting_alone_has_longer() {
         let connections = Connections::new(9);
-        let place = connections.enter().await;
+        let place = connections.enter(HERE).await;
         let under_way = place.begin();
         let begin = Instant::now();
         let waiting = under_way.wait();
@@ -424,12 +478,12 @@ mod tests {
     async fn silence_is_borne_for_a_while() {
         let connections = Connections::new(9);
         let begin = Instant::now();
-        let silent = connections.enter().await;
+        let silent = connections.enter(HERE).await;
         silent.overstayed().await;
         assert_eq!(begin.elapsed(), FIRST_REQUEST);
 
         let begin = Instant::now();
-        let (idle, busy) = (connections.enter().await, connections.enter().await);
+        let (idle, busy) = (connections.enter(HERE).await, connections.enter(HERE).await);
         let under_way = busy.begin();
         let first = idle.begin();
         tokio::time::advance(FIRST_REQUEST).await;

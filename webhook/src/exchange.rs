@@ -138,10 +138,10 @@ mod tests {
     use super::*;
     use crate::connections::{Connections, Place};
     use http_body_util::BodyExt as _;
-    use std::sync::Arc;
+    use std::{net::Ipv4Addr, sync::Arc};
 
     async fn place() -> Arc<Place> {
-        Connections::new(1).enter().await
+        Connections::new(1).enter(Ipv4Addr::LOCALHOST.into()).await
     }
 
     #[tokio::test]

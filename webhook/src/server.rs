@@ -95,8 +95,8 @@ async fn serve_at_most(
             () = closing.reached(Phase::Closing) => break,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "failed to accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -106,7 +106,7 @@ async fn serve_at_most(
         // Whoever comes next waits in the kernel's backlog, which is bounded.
         let place = tokio::select! {
             () = closing.reached(Phase::Closing) => break,
-            place = places.enter() => place,
+            place = places.enter(peer.ip()) => place,
         };
         while connections.try_join_next().is_some() {}
         let visit = Visit {
@@ -259,6 +259,7 @@ fn tell(ended: hyper::Result<()>) {
 mod tests {
     use super::*;
     use axum::routing::get;
+    use std::net::Ipv4Addr;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
@@ -336,7 +337,7 @@ mod tests {
         client.write_all(ASK).await.unwrap();
         let (_trigger, shutdown) = Shutdown::new();
         let visit = Visit {
-            place: Connections::new(1).enter().await,
+            place: Connections::new(1).enter(Ipv4Addr::LOCALHOST.into()).await,
             router: Router::new().route("/", get(async || "x".repeat(1 << 20))),
             answers: Room::for_answers(),
             shutdown,
