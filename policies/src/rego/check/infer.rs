@@ -16,7 +16,7 @@ mod reference;
 mod tree;
 mod unify;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -55,6 +55,7 @@ pub fn check(program: &Program, order: &[usize], findings: &mut Findings) -> boo
         tree: Tree::default(),
         findings,
         comprehensions: HashMap::new(),
+        constants: RefCell::default(),
         work: Cell::new(0),
         deprecated: false,
     };
@@ -85,6 +86,8 @@ struct Checker<'a> {
     findings: &'a mut Findings,
     /// The types of comprehensions, since their conditions were checked.
     comprehensions: HashMap<*const Comprehension, Type>,
+    /// The types of constants. What annotations say is one that each who asks for it shares.
+    constants: RefCell<HashMap<*const (), Type>>,
     /// Parts of types that were looked at.
     work: Cell<u64>,
     /// A condition calls a deprecated function.
@@ -278,17 +281,27 @@ impl Checker<'_> {
         false
     }
 
+    fn type_of_constant(&self, value: &Value) -> Type {
+        let place = match value {
+            Value::Array(elements) => Arc::as_ptr(elements).cast(),
+            Value::Object(object) => Arc::as_ptr(object).cast(),
+            Value::Set(members) => Arc::as_ptr(members).cast(),
+            scalar => return Type::of(scalar),
+        };
+        // The program keeps its constants, so that no other one comes to be in the same place.
+        let mut known = self.constants.borrow_mut();
+        let kind = known.entry(place).or_insert_with(|| Type::of(value));
+        self.charge(kind.size());
+        kind.clone()
+    }
+
     /// The type of a term; unknown where a variable has none yet.
     fn type_of(&self, environment: &Environment<'_>, term: &Term) -> Type {
         if self.is_exhausted() {
             return Type::ANY;
         }
         let kind = match &term.kind {
-            TermKind::Constant(value) => {
-                let kind = Type::of(value);
-                self.charge(kind.size());
-                kind
-            }
+            TermKind::Constant(value) => self.type_of_constant(value),
             TermKind::Var(var) => environment.get(*var).clone(),
             TermKind::Ref(reference) => self.reference_type(environment, reference),
             TermKind::Array(terms) => {
