@@ -18,6 +18,7 @@ pub mod compile;
 pub mod core;
 mod entrypoint;
 pub mod execute;
+mod extent;
 pub mod findings;
 pub mod lex;
 pub mod order;

@@ -173,11 +173,12 @@ fn policies() -> Vec<Object> {
         said := input
         header := get_header("X-Location")
         other := get_header("x-other")"#;
+    let headers = "header := get_header(input)\nother := external.http.header(input)";
     let broken = "allow if {";
     let failing = "allow := 1 if input.request.uid\nallow := 2 if input.request.kind";
     let malformed = "allow := \"yes\"";
 
-    let sources: [(&str, &str, Option<Match<'_>>); 12] = [
+    let sources: [(&str, &str, Option<Match<'_>>); 13] = [
         (
             "platform/limits@1.0",
             limits,
@@ -230,6 +231,7 @@ fn policies() -> Vec<Object> {
         ),
         ("tasks/echo@1.0", echo, None),
         ("tasks/echo@1.10", echo, None),
+        ("tasks/headers@1.0", headers, None),
     ];
     let mut objects: Vec<Object> = sources
         .into_iter()

@@ -1,5 +1,5 @@
 //! Asks the whole corpus of hostile policies and inputs of one `portcullis serve`, and says what
-//! becomes of each entry: `hostile [-o json] [ENTRY...]`.
+//! becomes of each entry: `hostile [-o json|markdown] [ENTRY...]`.
 //!
 //! Ends with 1 where an outcome is not the expected one, where an entry takes more than twice its
 //! budget, or where the process does not survive.
@@ -19,13 +19,35 @@ use portcullis_e2e::{
 };
 use serde_json::json;
 
+/// How the table is written.
+#[derive(Clone, Copy, Debug, Default)]
+enum Format {
+    /// For a terminal.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+    /// As a page.
+    Markdown,
+}
+
 /// What is asked for.
 #[derive(Debug, Default)]
 struct Arguments {
-    json: bool,
+    format: Format,
     /// Parts of titles; without any, all entries.
     entries: Vec<String>,
 }
+
+/// What a page begins with.
+const HEAD: &str = "\
+# Hostile policies and inputs
+
+What became of each entry of `e2e/hostile`, asked once of one process while a neighbour asked an \
+ordinary policy two hundred times a second. `make hostile` writes this table: \
+[testing.md](testing.md#hostile-policies-and-inputs) explains it. Memory is what the process took \
+beside what it had before; the neighbour's wait is its longest but for one in a hundred.
+";
 
 /// What the neighbour waited: before, meanwhile, and afterwards.
 struct Neighbour {
@@ -50,12 +72,23 @@ async fn main() -> Result<ExitCode> {
     let (rows, neighbour) = ask_all(&entries).await?;
     let failed = rows.iter().filter(|row| row.fault.is_some()).count();
     let mut out = std::io::stdout().lock();
-    if arguments.json {
-        serde_json::to_writer_pretty(&mut out, &as_json(&rows, &neighbour))?;
-        writeln!(out)?;
-    } else {
-        write!(out, "{}", table::table(&rows))?;
-        writeln!(out, "\n{}", summary(&rows, &neighbour, failed))?;
+    match arguments.format {
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut out, &as_json(&rows, &neighbour))?;
+            writeln!(out)?;
+        }
+        Format::Markdown => {
+            let summary = summary(&rows, &neighbour, failed);
+            write!(
+                out,
+                "{HEAD}\n```text\n{summary}\n```\n{}",
+                table::markdown(&rows)
+            )?;
+        }
+        Format::Table => {
+            write!(out, "{}", table::table(&rows))?;
+            writeln!(out, "\n{}", summary(&rows, &neighbour, failed))?;
+        }
     }
     let fine = failed == 0 && neighbour.ill.is_none();
     Ok(ExitCode::from(u8::from(!fine)))
@@ -67,8 +100,9 @@ fn arguments() -> Result<Arguments> {
     while let Some(argument) = given.next() {
         match argument.as_str() {
             "-o" => match given.next().as_deref() {
-                Some("json") => arguments.json = true,
-                other => bail!("-o json, and not {other:?}"),
+                Some("json") => arguments.format = Format::Json,
+                Some("markdown") => arguments.format = Format::Markdown,
+                other => bail!("-o json or markdown, and not {other:?}"),
             },
             option if option.starts_with('-') => bail!("there is no option `{option}`"),
             _ => arguments.entries.push(argument),

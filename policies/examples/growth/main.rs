@@ -7,7 +7,8 @@
 //! Every shape is a source that grows in one respect only: many rules, long bodies, wide objects.
 //! It is compiled at doubling sizes. The table shows milliseconds for the largest size and, for each
 //! pass that takes long enough to be measured, the exponent of its growth: 1.0 is linear, 2.0 is
-//! quadratic. A shape stops growing when a size takes longer than [`ENOUGH`].
+//! quadratic. A shape stops growing when a size takes longer than [`ENOUGH`]. Behind the exponents
+//! stands the most memory that a size took while it was compiled, for each byte of its source.
 
 mod shapes;
 
@@ -78,7 +79,7 @@ fn main() -> std::io::Result<ExitCode> {
     for pass in PASSES {
         let _ = write!(header, "{pass:>10}");
     }
-    writeln!(out, "{header}  outcome")?;
+    writeln!(out, "{header}{:>12}  outcome", "bytes/byte")?;
     for &(name, shape) in SHAPES {
         if !wanted.is_empty() && !wanted.iter().any(|one| one == name) {
             continue;
@@ -96,13 +97,16 @@ fn main() -> std::io::Result<ExitCode> {
 fn grow(name: &str, shape: fn(usize) -> Source, sizes: u32) -> String {
     let mut measured: Vec<(usize, Times)> = Vec::new();
     let mut outcome = String::new();
+    let mut memory = 0;
     for doubling in 0..sizes {
         let size = FIRST << doubling;
         let source = shape(size);
+        let length: usize = source.modules.iter().map(String::len).sum();
         let mut best: Option<Times> = None;
         for _ in 0..3 {
-            let (times, how) = compile(&source);
-            outcome = how;
+            let mut times = Times::default();
+            let counted = allocation_counter::measure(|| (times, outcome) = compile(&source));
+            memory = counted.bytes_max / (length + source.query.len()).max(1) as u64;
             let total: Duration = times.iter().sum();
             let best = best.get_or_insert(times);
             for (best, time) in best.iter_mut().zip(times) {
@@ -132,7 +136,8 @@ fn grow(name: &str, shape: fn(usize) -> Source, sizes: u32) -> String {
         }
     }
     let outcome: String = outcome.chars().take(60).collect();
-    row + "  " + &outcome
+    let _ = write!(row, "{memory:>12}  {outcome}");
+    row
 }
 
 /// The slope of time over size on logarithmic scales, between the sizes that can be measured: over

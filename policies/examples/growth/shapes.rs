@@ -357,6 +357,12 @@ pub(crate) const SHAPES: &[Shape] = &[
             format!("p{i}{} := 1\n", repeat(50, |k| format!(".x{k}")))
         })
     }),
+    ("rules in a deep package", |n| {
+        let mut source = each(n, |i| format!("p{i} := 1\n"));
+        let deep = format!("package test{}", repeat(30, |k| format!(".x{k}")));
+        source.modules = vec![source.modules[0].replacen("package test", &deep, 1)];
+        source
+    }),
     ("long import", |n| {
         each(n, |i| format!("p{i} := x\n")).before(&format!(
             "import input{} as x\n",

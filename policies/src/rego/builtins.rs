@@ -58,7 +58,7 @@ pub(crate) use yaml::read_yaml;
 
 use super::{
     check::signatures,
-    execute::{Error, ErrorKind, VALUE_SIZE},
+    execute::{Error, ErrorKind, SET_SIZE, VALUE_SIZE},
     plan::ir::Operation,
     value::{self, Kind, Value, arithmetic, number, text},
 };
@@ -127,6 +127,7 @@ impl Context<'_, '_> {
             }
             Value::Set(set) => {
                 self.charge_members(set.len())?;
+                self.budget.charge(SET_SIZE)?;
                 set.iter().try_for_each(|one| self.charge_document(one))
             }
             Value::Object(object) => {
@@ -137,6 +138,12 @@ impl Context<'_, '_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Accounts for a text that grows as it is built: it is there twice for a moment, with room for
+    /// as much again, and is copied in the end.
+    fn charge_growing(&mut self, count: usize) -> Result<()> {
+        self.charge_bytes(count.saturating_mul(2))
     }
 
     /// Accounts for bytes that are about to be built.
@@ -397,6 +404,7 @@ pub(crate) fn call(
         if *weighs || matches!(operand, Value::String(_)) {
             context.budget.weigh(operand)?;
         }
+        context.budget.room_to_list(operand)?;
     }
     match implementation {
         Implementation::Ours(function) | Implementation::Powered(_, function) => {
@@ -438,7 +446,8 @@ pub(crate) fn size(value: &Value) -> u64 {
     match value {
         Value::String(text) => text.len() as u64,
         Value::Array(elements) => VALUE_SIZE * elements.len() as u64,
-        Value::Set(members) => 2 * VALUE_SIZE * members.len() as u64,
+        Value::Set(members) if members.is_empty() => 0,
+        Value::Set(members) => SET_SIZE + 2 * VALUE_SIZE * members.len() as u64,
         Value::Object(object) => 3 * VALUE_SIZE * object.len() as u64,
         Value::Number(_) => number::length(value),
         _ => 0,
@@ -448,6 +457,14 @@ pub(crate) fn size(value: &Value) -> u64 {
 /// A call whose result would not be OPA's.
 fn refused(name: &'static str, reason: &'static str) -> Fault {
     Fault::Ends(ErrorKind::Refused { name, reason }.into())
+}
+
+/// Bytes of a text that a message shows.
+const SHOWN: usize = 256;
+
+/// The beginning of a text, for a message: nobody reads a megabyte of it.
+fn beginning(text: &str) -> &str {
+    &text[..text.floor_char_boundary(SHOWN)]
 }
 
 /// An operand of the wrong type.

@@ -39,7 +39,7 @@ mod tests;
 
 use std::mem;
 
-pub(crate) use budget::{Budget, VALUE_SIZE, is_heavy};
+pub(crate) use budget::{Budget, COLLECTION_SIZE, SET_SIZE, VALUE_SIZE, is_heavy};
 pub use budget::{Limits, MAX_DEPTH, MAX_VALUE_DEPTH};
 pub use coverage::{Coverage, FileReport, Position, Range, Report};
 pub use error::{Error, ErrorKind};

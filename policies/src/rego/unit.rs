@@ -1,13 +1,16 @@
 //! All that is compiled together: a policy's own modules, those that it imports, and the packages
 //! of the shared library that these name.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use serde_json::{Map, Value as Json};
 
 use super::{
     ast::{Module, Name, Rule, TermKind, Version},
-    parse, shared,
+    extent, parse, shared,
     source::{ErrorCode, Fault, FileId, Sources},
     stack,
 };
@@ -52,6 +55,14 @@ impl Unit {
         definition: &Definition,
         imports: &[Arc<Policy>],
     ) -> Result<Self, Diagnostics> {
+        let all = || {
+            std::iter::once(&definition.modules)
+                .chain(imports.iter().map(|policy| &policy.definition().modules))
+        };
+        let texts = all().flat_map(BTreeMap::values).map(String::as_str);
+        if let Some(fault) = extent::of_source(texts) {
+            return Err(fault.into());
+        }
         let mut sources = Sources::default();
         let files = definition.modules.iter();
         let own: Vec<FileId> = files.map(|(file, text)| sources.add(file, text)).collect();
@@ -68,11 +79,13 @@ impl Unit {
         for policy in imports {
             unit.add_import(policy, &mut faults)?;
         }
-        let all = std::iter::once(&definition.modules)
-            .chain(imports.iter().map(|policy| &policy.definition().modules));
-        for shared in shared::named_in_modules(all) {
+        for shared in shared::named_in_modules(all()) {
             let file = unit.sources.add_shared(shared);
             unit.add(file, Version::V1, Owner::Shared)?;
+        }
+        if let Some(fault) = extent::of_rules(&unit.modules).or_else(|| extent::of_data(&unit.data))
+        {
+            return Err(fault.into());
         }
         faults.extend(unit.reserved());
         Diagnostics::collect(faults).map_or(Ok(unit), Err)

@@ -1,6 +1,6 @@
 //! Bytes in letters: base64 and hexadecimal, as Go has them.
 
-use super::{Context, Fault, Function, Result, refused, string};
+use super::{Context, Fault, Function, Result, beginning, refused, string};
 use crate::rego::value::Value;
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
@@ -129,7 +129,10 @@ pub(super) fn decode_url(text: &str) -> Result<Vec<u8>> {
         0 => "",
         2 => "==",
         3 => "=",
-        _ => return Err(Fault::Value(format!("illegal base64url string: {text}"))),
+        _ => {
+            let text = beginning(text);
+            return Err(Fault::Value(format!("illegal base64url string: {text}")));
+        }
     };
     decode([text, padding].concat().as_bytes(), URL)
 }

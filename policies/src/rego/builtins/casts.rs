@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Fault, Function, Result, members, wrong_type};
+use super::{Fault, Function, Result, beginning, members, wrong_type};
 use crate::rego::execute::ErrorKind;
 use crate::rego::value::{self, Kind, Value, number};
 
@@ -30,7 +30,10 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     ("is_object", 1, |_, operands| is(operands, Kind::Object)),
     ("is_set", 1, |_, operands| is(operands, Kind::Set)),
     ("is_string", 1, |_, operands| is(operands, Kind::String)),
-    ("to_number", 1, |_, operands| to_number(&operands[0])),
+    ("to_number", 1, |context, operands| {
+        context.charge_text(&operands[0])?;
+        to_number(&operands[0])
+    }),
     ("type_name", 1, |_, operands| {
         Ok(Value::from(value::kind(&operands[0]).name()))
     }),
@@ -51,6 +54,11 @@ fn same(operands: &[Value], kind: Kind) -> Result<Value> {
     Err(wrong_type(1, kind.name(), &operands[0]))
 }
 
+/// A text in a message, between quotes.
+fn shown(text: &str) -> String {
+    value::json::write(&Value::from(beginning(text)))
+}
+
 fn to_number(operand: &Value) -> Result<Value> {
     match operand {
         Value::Null => Ok(Value::from(0)),
@@ -63,10 +71,10 @@ fn to_number(operand: &Value) -> Result<Value> {
             Err(Fault::Ends(ErrorKind::Refused { name, reason }.into()))
         }
         Value::String(text) if text.parse().is_ok_and(f64::is_infinite) => Err(Fault::Value(
-            format!("number out of range: {}", value::json::write(operand)),
+            format!("number out of range: {}", shown(text)),
         )),
         Value::String(text) => {
-            let fault = || Fault::Value(format!("invalid number: {}", value::json::write(operand)));
+            let fault = || Fault::Value(format!("invalid number: {}", shown(text)));
             // Go reads more than JSON has, such as `.5` and `+1`, but OPA takes no more than that.
             number::parse(text).ok_or_else(fault)
         }

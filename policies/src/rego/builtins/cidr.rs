@@ -8,7 +8,7 @@ mod network;
 
 use std::collections::BTreeSet;
 
-use super::{Context, Fault, Function, Result, refused, string};
+use super::{Context, Fault, Function, Result, beginning, refused, string};
 use crate::rego::value::Value;
 use network::{Address, Network, address};
 
@@ -40,13 +40,14 @@ fn contains(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
 /// Whether a network contains an address or all of another network.
 fn is_within(operands: &[Value]) -> Result<bool> {
     let network = Network::of(string(operands, 0)?)?;
-    let other = string(operands, 1)?;
-    if let Some(address) = address(other) {
+    let other_text = string(operands, 1)?;
+    if let Some(address) = address(other_text) {
         return Ok(network.contains(address));
     }
-    let other = Network::parse(other).ok_or_else(|| {
+    let other = Network::parse(other_text).ok_or_else(|| {
+        let text = beginning(other_text);
         Fault::Value(format!(
-            "not a valid textual representation of an IP address or CIDR: {other}"
+            "not a valid textual representation of an IP address or CIDR: {text}"
         ))
     })?;
     Ok(network.covers(other))

@@ -30,6 +30,7 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
 fn flatten(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let elements =
         value::elements(&operands[0]).ok_or_else(|| wrong_type(1, "array", &operands[0]))?;
+    context.charge_members(elements.len())?;
     let mut flat = Vec::with_capacity(elements.len());
     for element in elements {
         let inner = value::elements(element).unwrap_or(std::slice::from_ref(element));

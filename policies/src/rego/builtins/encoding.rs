@@ -60,6 +60,7 @@ fn indented(
     prefix: &str,
     indent: &str,
 ) -> Result<String> {
+    context.charge_growing(text.len())?;
     let mut pretty = prefix.to_owned();
     let mut depth = 0_usize;
     let (mut quoted, mut escaped) = (false, false);
@@ -93,7 +94,7 @@ fn indented(
                 continue;
             }
         }
-        context.charge_bytes(1 + prefix.len() + depth * indent.len())?;
+        context.charge_growing(2 + prefix.len() + depth * indent.len())?;
         pretty.push('\n');
         pretty.push_str(prefix);
         (0..depth).for_each(|_| pretty.push_str(indent));

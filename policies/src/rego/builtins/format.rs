@@ -83,6 +83,7 @@ impl<'v> Operand<'v> {
 fn sprintf(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let format = string(operands, 0)?;
     context.charge_text(&operands[1])?;
+    context.charge_members(2 * value::count(&operands[1]).unwrap_or(0))?;
     let arguments: Result<Vec<Operand<'_>>> = value::elements(&operands[1])
         .ok_or_else(|| wrong_type(2, "array", &operands[1]))?
         .iter()
@@ -97,6 +98,7 @@ pub(super) fn formatted(
     format: &str,
     arguments: &[Operand<'_>],
 ) -> Result<String> {
+    context.charge_bytes(format.len())?;
     let mut formatter = Formatter {
         rest: format,
         arguments,

@@ -9,7 +9,7 @@ use crate::rego::value::Value;
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] =
     &[("regex.globs_match", 2, |context, operands| {
         let (one, other) = (string(operands, 0)?, string(operands, 1)?);
-        context.charge_members(one.len() + other.len())?;
+        context.charge_members(2 * (one.len() + other.len()))?;
         let (one, other) = (glob(one)?, glob(other)?);
         let Some((one, other)) = trim(&one, &other) else {
             return Ok(Value::Bool(false));

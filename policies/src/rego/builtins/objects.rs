@@ -8,8 +8,9 @@ use regorus::value::Object;
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     ("object.filter", 2, |context, operands| {
+        context.charge_members(2 * value::count(&operands[1]).unwrap_or(0))?;
         let (object, keys) = (object(operands, 0)?, keys(operands)?);
-        context.charge_members(2 * object.len() + keys.len())?;
+        context.charge_members(2 * object.len())?;
         let member = |(key, value): (&Value, &Value)| (key.clone(), value.clone());
         let members: BTreeMap<Value, Value> = if object.len() < keys.len() {
             let members = keys
@@ -33,8 +34,9 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
         Ok(keys.collect::<BTreeSet<_>>().into())
     }),
     ("object.remove", 2, |context, operands| {
+        context.charge_members(2 * value::count(&operands[1]).unwrap_or(0))?;
         let (object, keys) = (object(operands, 0)?, keys(operands)?);
-        context.charge_members(2 * object.len() + keys.len())?;
+        context.charge_members(2 * object.len())?;
         let members = object.iter().filter(|(key, _)| !keys.contains(key));
         let members = members.map(|(key, value)| (key.clone(), value.clone()));
         Ok(members.collect::<BTreeMap<_, _>>().into())

@@ -13,26 +13,33 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
         cased(context, operands, lowered)
     }),
     ("substring", 3, substring),
-    ("trim", 2, |_, operands| {
-        trimmed(operands, |text, is_cut| text.trim_matches(is_cut))
+    ("trim", 2, |context, operands| {
+        trimmed(context, operands, |text, is_cut| text.trim_matches(is_cut))
     }),
-    ("trim_left", 2, |_, operands| {
-        trimmed(operands, |text, is_cut| text.trim_start_matches(is_cut))
+    ("trim_left", 2, |context, operands| {
+        trimmed(context, operands, |text, is_cut| {
+            text.trim_start_matches(is_cut)
+        })
     }),
-    ("trim_prefix", 2, |_, operands| {
+    ("trim_prefix", 2, |context, operands| {
         let (text, prefix) = (string(operands, 0)?, string(operands, 1)?);
+        context.charge_bytes(text.len())?;
         Ok(part(operands, text.strip_prefix(prefix)))
     }),
-    ("trim_right", 2, |_, operands| {
-        trimmed(operands, |text, is_cut| text.trim_end_matches(is_cut))
+    ("trim_right", 2, |context, operands| {
+        trimmed(context, operands, |text, is_cut| {
+            text.trim_end_matches(is_cut)
+        })
     }),
-    ("trim_space", 1, |_, operands| {
+    ("trim_space", 1, |context, operands| {
         // What Go takes for white space is what Unicode does.
         let text = string(operands, 0)?;
+        context.charge_bytes(text.len())?;
         Ok(shortened(operands, text, text.trim()))
     }),
-    ("trim_suffix", 2, |_, operands| {
+    ("trim_suffix", 2, |context, operands| {
         let (text, suffix) = (string(operands, 0)?, string(operands, 1)?);
+        context.charge_bytes(text.len())?;
         Ok(part(operands, text.strip_suffix(suffix)))
     }),
     ("union", 1, union),
@@ -84,7 +91,7 @@ fn union(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
 }
 
 /// Counts characters, as OPA does.
-fn substring(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+fn substring(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let text = string(operands, 0)?;
     let (start, length) = (integer(operands, 1)?, integer(operands, 2)?);
     let Ok(start) = usize::try_from(start) else {
@@ -100,6 +107,7 @@ fn substring(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
         // Less than nothing is everything.
         Err(_) => rest,
     };
+    context.charge_bytes(kept.len())?;
     Ok(Value::from(kept))
 }
 
@@ -107,8 +115,9 @@ fn substring(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
 type Trim = for<'t> fn(&'t str, &dyn Fn(char) -> bool) -> &'t str;
 
 /// The first operand without characters of the second at its ends.
-fn trimmed(operands: &[Value], trim: Trim) -> Result<Value> {
+fn trimmed(context: &mut Context<'_, '_>, operands: &[Value], trim: Trim) -> Result<Value> {
     let (text, characters) = (string(operands, 0)?, string(operands, 1)?);
+    context.charge_bytes(text.len() + 2 * size_of::<char>() * characters.len())?;
     let mut characters: Vec<char> = characters.chars().collect();
     // Each character of the text may be looked for among all of these.
     characters.sort_unstable();
@@ -133,7 +142,7 @@ fn cased(
     change: fn(char) -> char,
 ) -> Result<Value> {
     let text = string(operands, 0)?;
-    context.charge_bytes(text.len())?;
+    context.charge_growing(text.len())?;
     if text.chars().all(|character| change(character) == character) {
         return Ok(operands[0].clone());
     }

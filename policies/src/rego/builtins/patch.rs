@@ -73,10 +73,8 @@ fn apply(context: &mut Context<'_, '_>, document: &mut Document, operation: &Val
 }
 
 fn parts(context: &mut Context<'_, '_>, path: &Value) -> Result<Vec<Value>> {
-    context.charge_text(path)?;
-    let parts = paths::parts(path)?;
-    context.charge_members(parts.len())?;
-    Ok(parts)
+    paths::charge_parts(context, path)?;
+    paths::parts(path)
 }
 
 /// What is patched.

@@ -2,11 +2,11 @@
 //!
 //! Paths are put into one tree first. A path that ends makes those that go on below it needless.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use super::{Context, Fault, Function, Result, members, wrong_type};
 use crate::rego::{
-    execute::{ErrorKind, MAX_VALUE_DEPTH},
+    execute::{ErrorKind, MAX_VALUE_DEPTH, SET_SIZE},
     value::{self, Value, order},
 };
 
@@ -48,34 +48,51 @@ fn paths(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Paths> {
     context.charge_members(list.len())?;
     let mut root = BTreeMap::new();
     for path in list {
-        if let Value::String(text) = path {
-            context.charge_bytes(text.len())?;
-        }
+        charge_parts(context, path)?;
         let parts = parts(path)?;
-        context.charge_members(parts.len())?;
         if parts.len() > MAX_VALUE_DEPTH as usize {
             // The tree of paths is as deep as they are long.
             return Err(Fault::Ends(ErrorKind::Depth(MAX_VALUE_DEPTH).into()));
         }
-        insert(&mut root, &parts);
+        insert(context, &mut root, &parts)?;
     }
     Ok(Paths::Below(root))
 }
 
-fn insert(place: &mut BTreeMap<Value, Paths>, parts: &[Value]) {
+fn insert(
+    context: &mut Context<'_, '_>,
+    place: &mut BTreeMap<Value, Paths>,
+    parts: &[Value],
+) -> Result<()> {
     let Some((key, rest)) = parts.split_first() else {
-        return;
+        return Ok(());
     };
+    context.charge_members(2)?;
     if rest.is_empty() {
         place.insert(key.clone(), Paths::End);
-        return;
+        return Ok(());
     }
-    let below = place
-        .entry(key.clone())
-        .or_insert_with(|| Paths::Below(BTreeMap::new()));
-    if let Paths::Below(below) = below {
-        insert(below, rest);
+    let below = match place.entry(key.clone()) {
+        Entry::Occupied(below) => below.into_mut(),
+        Entry::Vacant(place) => {
+            context.budget.charge(2 * SET_SIZE)?;
+            place.insert(Paths::Below(BTreeMap::new()))
+        }
+    };
+    match below {
+        Paths::Below(below) => insert(context, below, rest),
+        Paths::End => Ok(()),
     }
+}
+
+/// Accounts for the parts of a path, each of which is a text of its own.
+pub(super) fn charge_parts(context: &mut Context<'_, '_>, path: &Value) -> Result<()> {
+    if let Value::String(text) = path {
+        let separators = text.bytes().filter(|byte| *byte == b'/').count();
+        context.charge_bytes(text.len())?;
+        return context.charge_members(2 * (separators + 1));
+    }
+    context.charge_members(value::count(path).unwrap_or(0))
 }
 
 /// The parts of a path: of a JSON pointer, whose first `/` may be missing, or of an array.

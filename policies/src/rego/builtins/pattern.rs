@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Fault, Result};
+use super::{Fault, Result, beginning};
 use crate::rego::execute::ErrorKind;
 
 /// The expression that a template stands for, and the expressions between its delimiters.
@@ -18,7 +18,10 @@ pub(super) fn template<'t>(
         let message = "a delimiter has to be exactly one character long";
         return Err(Fault::Value(message.to_owned()));
     };
-    let unbalanced = || Fault::Value(format!("unbalanced braces in {template:?}"));
+    let unbalanced = || {
+        let template = beginning(template);
+        Fault::Value(format!("unbalanced braces in {template:?}"))
+    };
     let quoted = |expression: &mut String, text: &str| {
         for character in text.chars() {
             if r"\.+*?()|[]{}^$".contains(character) {

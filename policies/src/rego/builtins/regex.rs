@@ -23,11 +23,11 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
         find_all_string_submatch_n,
     ),
     ("regex.find_n", 3, find_n),
-    ("regex.is_valid", 1, |_, operands| {
+    ("regex.is_valid", 1, |context, operands| {
         let Ok(expression) = string(operands, 0) else {
             return Ok(Value::Bool(false));
         };
-        match with(expression, |_| Ok(())) {
+        match with(context, expression, |_, _| Ok(())) {
             Ok(()) => Ok(Value::Bool(true)),
             Err(Fault::Value(_)) => Ok(Value::Bool(false)),
             Err(fault) => Err(fault),
@@ -41,7 +41,7 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
 
 fn is_match(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let (expression, text) = (string(operands, 0)?, string(operands, 1)?);
-    with(expression, |regex| {
+    with(context, expression, |context, regex| {
         regex.is_match(context, text).map(Value::Bool)
     })
 }
@@ -52,6 +52,14 @@ const MOST_KEPT: usize = 128;
 /// Bytes of a compiled expression: enough for every pattern that people write, and compiled within
 /// a millisecond.
 const LARGEST: usize = 100 << 10;
+
+/// Bytes that it takes for a moment to compile a byte of an expression: nodes of its tree, ranges of
+/// characters, states.
+const COMPILING_A_BYTE: u64 = 192;
+
+/// The same of a class of Unicode's, of which some have seven hundred ranges, in small and capital
+/// letters.
+const COMPILING_A_CLASS: u64 = 32 << 10;
 
 /// Bytes that an expression may use to remember what it has matched, on each thread.
 const LARGEST_MEMORY: usize = 256 << 10;
@@ -79,26 +87,33 @@ struct Expression {
 }
 
 /// Calls a function with a compiled expression.
-fn with<T>(expression: &str, call: impl FnOnce(&mut Expression) -> Result<T>) -> Result<T> {
+fn with<'x, 'q, T>(
+    context: &mut Context<'x, 'q>,
+    expression: &str,
+    call: impl FnOnce(&mut Context<'x, 'q>, &mut Expression) -> Result<T>,
+) -> Result<T> {
     KEPT.with_borrow_mut(|kept| {
         if let Some(known) = kept.get_mut(expression) {
-            return call(known);
+            return call(context, known);
         }
-        let compiled = Expression::new(expression)?;
+        let compiled = Expression::new(context, expression)?;
         if kept.len() >= MOST_KEPT {
             kept.clear();
         }
-        call(kept.entry(expression.into()).or_insert(compiled))
+        call(context, kept.entry(expression.into()).or_insert(compiled))
     })
 }
 
 impl Expression {
-    fn new(expression: &str) -> Result<Self> {
+    fn new(context: &Context<'_, '_>, expression: &str) -> Result<Self> {
         if expression.len() > LARGEST {
             // It is not smaller when it is compiled, and takes seconds to find that out.
             return Err(too_large());
         }
         let text = pattern::translate(expression)?;
+        let classes = text.matches("\\p").count() + text.matches("\\P").count();
+        let bytes = text.len() as u64 * COMPILING_A_BYTE + classes as u64 * COMPILING_A_CLASS;
+        context.budget.room(bytes)?;
         let config = Regex::config()
             .nfa_size_limit(Some(LARGEST))
             .hybrid_cache_capacity(LARGEST_MEMORY);
@@ -212,7 +227,7 @@ fn replace(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let (text, expression) = (string(operands, 0)?, string(operands, 1)?);
     let replacement = string(operands, 2)?;
     let named = replacement.bytes().filter(|byte| *byte == b'$').count();
-    with(expression, |regex| {
+    with(context, expression, |context, regex| {
         let mut result = String::new();
         let mut end = 0;
         let mut is_found = false;
@@ -224,7 +239,7 @@ fn replace(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
             let skipped = &text[end..matched.start()];
             // No group is longer than the match.
             let groups = named.saturating_mul(matched.len());
-            context.charge_bytes(skipped.len() + replacement.len().saturating_add(groups))?;
+            context.charge_growing(skipped.len() + replacement.len().saturating_add(groups))?;
             result.push_str(skipped);
             captures.interpolate_string_into(text, replacement, &mut result);
             end = matched.end();
@@ -233,6 +248,7 @@ fn replace(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
         if !is_found {
             return Ok(operands[0].clone());
         }
+        context.charge_growing(text.len() - end)?;
         result.push_str(&text[end..]);
         Ok(Value::from(result))
     })
@@ -242,10 +258,10 @@ fn replace(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
 fn find_n(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let (expression, text) = (string(operands, 0)?, string(operands, 1)?);
     let count = usize::try_from(integer(operands, 2)?).unwrap_or(usize::MAX);
-    with(expression, |regex| {
+    with(context, expression, |context, regex| {
         let mut matches = Vec::new();
         regex.each(context, text, count, |context, Place { start, end }| {
-            context.charge_members(1)?;
+            context.charge_members(2)?;
             context.charge_bytes(end - start)?;
             matches.push(Value::from(&text[start..end]));
             Ok(())
@@ -258,7 +274,7 @@ fn find_n(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
 /// the end.
 fn split(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let (expression, text) = (string(operands, 0)?, string(operands, 1)?);
-    with(expression, |regex| {
+    with(context, expression, |context, regex| {
         if text.is_empty() && !expression.is_empty() {
             return Ok(Value::from(vec![Value::from("")]));
         }
@@ -271,7 +287,7 @@ fn split(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
             |context, Place { start, end }| {
                 last = start;
                 if end != 0 {
-                    context.charge_members(1)?;
+                    context.charge_members(2)?;
                     pieces.push(Value::from(&text[begin..last]));
                 }
                 begin = end;
@@ -294,9 +310,9 @@ fn template_match(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<V
     for part in parts {
         // Each of them is compiled.
         context.budget.steps(1 + part.len() as u64)?;
-        with(&format!("^{part}$"), |_| Ok(()))?;
+        with(context, &format!("^{part}$"), |_, _| Ok(()))?;
     }
-    with(&expression, |regex| {
+    with(context, &expression, |context, regex| {
         regex.is_match(context, text).map(Value::Bool)
     })
 }
@@ -305,10 +321,10 @@ fn template_match(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<V
 fn find_all_string_submatch_n(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let (expression, text) = (string(operands, 0)?, string(operands, 1)?);
     let count = usize::try_from(integer(operands, 2)?).unwrap_or(usize::MAX);
-    with(expression, |regex| {
+    with(context, expression, |context, regex| {
         let mut matches = Vec::new();
         regex.each_with_groups(context, text, count, |context, captures| {
-            context.charge_members(captures.group_len() + 1)?;
+            context.charge_members(2 * captures.group_len() + 2)?;
             // Groups within each other are the same text again.
             let texts = captures.iter().flatten();
             context.charge_bytes(texts.map(|span| span.len()).sum())?;

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Context, Fault, Function, Result, string};
+use super::{Context, Fault, Function, Result, beginning, string};
 use crate::rego::value::{Value, text::literal};
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
@@ -28,7 +28,7 @@ fn compare(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     context.charge_bytes(texts[0].len() + texts[1].len())?;
     let version = |at: usize| {
         Version::parse(texts[at]).ok_or_else(|| {
-            let text = literal(&operands[at]);
+            let text = literal(&Value::from(beginning(texts[at])));
             Fault::Value(format!(
                 "operand {}: string {text} is not a valid SemVer",
                 at + 1

@@ -1,7 +1,10 @@
 //! Functions of strings.
 
 use super::{Context, Fault, Function, Result, integer, members, refused, string, wrong_type};
-use crate::rego::value::{self, Value, number};
+use crate::rego::{
+    execute::VALUE_SIZE,
+    value::{self, Value, number},
+};
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     ("concat", 2, concat),
@@ -101,6 +104,9 @@ fn any_match(
     operands: &[Value],
     matches: fn(&str, &str) -> bool,
 ) -> Result<Value> {
+    for operand in operands {
+        room_for_texts(context, operand)?;
+    }
     let (searched, affixes) = (texts(operands, 0)?, texts(operands, 1)?);
     let mut found = false;
     for text in searched {
@@ -111,6 +117,12 @@ fn any_match(
         }
     }
     Ok(Value::Bool(found))
+}
+
+/// Lists of texts are there while they are gone through.
+fn room_for_texts(context: &Context<'_, '_>, operand: &Value) -> Result<()> {
+    let count = value::count(operand).unwrap_or(0) as u64;
+    Ok(context.budget.room(2 * VALUE_SIZE * count)?)
 }
 
 /// A text, or those of an array or a set.
@@ -137,9 +149,8 @@ fn texts(operands: &[Value], at: usize) -> Result<Vec<&str>> {
 fn concat(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let separator = string(operands, 0)?;
     let members = members(operands, 1)?;
-    let mut parts = Vec::with_capacity(members.len());
     let mut length = 0;
-    for member in members {
+    for member in &members {
         let Value::String(part) = member else {
             let kind = value::kind(&operands[1]).name();
             let found = value::kind(member).name();
@@ -148,10 +159,14 @@ fn concat(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
             )));
         };
         length += part.len() + separator.len();
-        parts.push(&**part);
     }
     context.charge_bytes(length)?;
-    Ok(Value::from(parts.join(separator)))
+    let mut joined = String::with_capacity(length);
+    for (at, member) in members.into_iter().enumerate() {
+        joined.push_str(if at > 0 { separator } else { "" });
+        joined.push_str(member.as_string().map_or("", |part| part));
+    }
+    Ok(Value::from(joined))
 }
 
 /// Splits as Go does: by nothing into characters, without an empty one at either end.
@@ -184,7 +199,8 @@ fn replace(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
         "" => text.chars().count() + 1,
         old => text.matches(old).count(),
     };
-    context.charge_bytes(text.len().saturating_add(places.saturating_mul(new.len())))?;
+    let length = text.len().saturating_add(places.saturating_mul(new.len()));
+    context.charge_growing(length)?;
     Ok(Value::from(text.replace(old, new)))
 }
 
@@ -198,6 +214,7 @@ fn replace_n(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value>
     let Value::Object(patterns) = &operands[0] else {
         return Err(wrong_type(1, "object", &operands[0]));
     };
+    room_for_texts(context, &operands[0])?;
     let mut pairs = Vec::with_capacity(patterns.len());
     for pair in value::order::entries(patterns) {
         match pair {
@@ -215,6 +232,7 @@ fn replace_n(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value>
         }
     }
     let mut rest = string(operands, 1)?;
+    context.charge_growing(rest.len())?;
     let mut result = String::new();
     // What matches nothing matches once at a place.
     let mut was_empty = false;
@@ -230,7 +248,7 @@ fn replace_n(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value>
         }
         was_empty = found.is_some_and(|(old, _)| old.is_empty());
         if let Some((old, new)) = found {
-            context.charge_bytes(new.len())?;
+            context.charge_growing(new.len())?;
             result.push_str(new);
             rest = &rest[old.len()..];
         } else if let Some(character) = rest.chars().next() {

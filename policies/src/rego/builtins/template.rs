@@ -48,9 +48,11 @@ fn shown(value: &Value) -> String {
 /// Prints a line for each combination of the operands' values, the last operand's first.
 fn print(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let operands = value::elements(&operands[0]).unwrap_or_default();
+    context.charge_members(3 * operands.len())?;
     let mut texts: Vec<Vec<String>> = Vec::with_capacity(operands.len());
     for operand in operands {
         context.charge_text(operand)?;
+        context.charge_members(value::count(operand).unwrap_or(0))?;
         texts.push(match operand {
             Value::Set(set) if set.is_empty() => vec!["<undefined>".to_owned()],
             Value::Set(_) => members(operand).map(shown).collect(),

@@ -5,6 +5,7 @@ mod did;
 mod edges;
 mod limits;
 mod long_texts;
+mod memory;
 pub(super) mod opa;
 mod vectors;
 

@@ -18,8 +18,8 @@ const MAX_EXPONENT_DIGITS: usize = 6;
 /// Digits after the point that a quantity is rounded to.
 const PLACES: i64 = 10;
 
-fn units(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
-    let text = string(operands, 0)?.replace('"', "");
+fn units(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    let text = text(context, operands)?;
     let (amount, unit) = split(&text)?;
     // Only the first letter tells milli from mega.
     let mut letters = unit.chars();
@@ -47,8 +47,15 @@ fn units(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
         .ok_or_else(|| fault("exponent too large"))
 }
 
-fn bytes(_: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
-    let text = string(operands, 0)?.replace('"', "").to_lowercase();
+/// What is read, without quotes. It is copied a few times, and told where it is nothing.
+fn text(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<String> {
+    let text = string(operands, 0)?;
+    context.charge_bytes(4 * text.len())?;
+    Ok(text.replace('"', ""))
+}
+
+fn bytes(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    let text = text(context, operands)?.to_lowercase();
     let (amount, unit) = split(&text)?;
     let unit = match unit.strip_suffix('b') {
         // Bytes have no unit.

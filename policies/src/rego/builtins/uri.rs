@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, net::Ipv6Addr};
 
-use super::{Fault, Function, Result, refused, string};
+use super::{Fault, Function, Result, beginning, refused, string};
 use crate::rego::value::Value;
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
@@ -10,16 +10,16 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
         let Ok(text) = string(operands, 0) else {
             return Ok(Value::Bool(false));
         };
-        context.charge_bytes(text.len())?;
+        context.charge_bytes(4 * text.len())?;
         Ok(Value::Bool(
             !text.is_empty() && Reference::of(text).is_some(),
         ))
     }),
     ("uri.parse", 1, |context, operands| {
         let text = string(operands, 0)?;
-        context.charge_bytes(3 * text.len())?;
+        context.charge_bytes(4 * text.len())?;
         let reference = Reference::of(text)
-            .ok_or_else(|| Fault::Value(format!("parse {text:?}: invalid URI")))?;
+            .ok_or_else(|| Fault::Value(format!("parse {:?}: invalid URI", beginning(text))))?;
         reference.into_value()
     }),
 ];

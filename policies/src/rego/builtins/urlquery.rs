@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Context, Fault, Function, Result, string, wrong_type};
+use super::{Context, Fault, Function, Result, beginning, string, wrong_type};
 use crate::rego::{
     execute::ErrorKind,
     value::{self, Value, order},
@@ -51,7 +51,10 @@ fn unescape(text: &str) -> Result<String> {
                 let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
                 let code = digit(rest.next()).zip(digit(rest.next()));
                 let code = code.and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
-                code.ok_or_else(|| Fault::Value(format!("invalid URL escape in {text:?}")))?
+                code.ok_or_else(|| {
+                    let text = beginning(text);
+                    Fault::Value(format!("invalid URL escape in {text:?}"))
+                })?
             }
             other => other,
         });

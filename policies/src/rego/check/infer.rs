@@ -32,7 +32,6 @@ use crate::rego::core::{
 use crate::rego::findings::{Findings, Stage};
 use crate::rego::order::vars;
 use crate::rego::source::Span;
-use crate::rego::value;
 use dynamics::Dynamics;
 use tree::Tree;
 
@@ -57,7 +56,7 @@ pub fn check(program: &Program, order: &[usize], findings: &mut Findings) -> boo
         tree: Tree::default(),
         findings,
         comprehensions: HashMap::new(),
-        constant: RefCell::default(),
+        constants: RefCell::default(),
         work: Cell::new(0),
         deprecated: false,
     };
@@ -88,8 +87,9 @@ struct Checker<'a> {
     findings: &'a mut Findings,
     /// The types of comprehensions, since their conditions were checked.
     comprehensions: HashMap<*const Comprehension, Type>,
-    /// The constant that was looked at last, and its type.
-    constant: RefCell<Option<(Value, Type)>>,
+    /// The types of constants by their places, which are kept so that no other one comes to be there.
+    /// What annotations say is one that each who asks for it shares.
+    constants: RefCell<HashMap<*const (), (Value, Type)>>,
     /// Parts of types that were looked at.
     work: Cell<u64>,
     /// A condition calls a deprecated function.
@@ -283,18 +283,20 @@ impl Checker<'_> {
         false
     }
 
-    /// The type of a constant. One that stands in many places, as annotations do, is looked at once.
-    fn constant(&self, value: &Value) -> Type {
-        let mut last = self.constant.borrow_mut();
-        if let Some((before, kind)) = &*last
-            && value::is_identical(before, value)
-        {
-            return kind.clone();
-        }
-        let kind = Type::of(value);
-        self.charge(kind.size());
-        *last = Some((value.clone(), kind.clone()));
-        kind
+    fn type_of_constant(&self, value: &Value) -> Type {
+        let place = match value {
+            Value::Array(elements) => Arc::as_ptr(elements).cast(),
+            Value::Object(object) => Arc::as_ptr(object).cast(),
+            Value::Set(members) => Arc::as_ptr(members).cast(),
+            scalar => return Type::of(scalar),
+        };
+        let mut known = self.constants.borrow_mut();
+        let (_, kind) = known.entry(place).or_insert_with(|| {
+            let kind = Type::of(value);
+            self.charge(kind.size());
+            (value.clone(), kind)
+        });
+        kind.clone()
     }
 
     /// The type of a term; unknown where a variable has none yet.
@@ -303,7 +305,7 @@ impl Checker<'_> {
             return Type::ANY;
         }
         let kind = match &term.kind {
-            TermKind::Constant(value) => self.constant(value),
+            TermKind::Constant(value) => self.type_of_constant(value),
             TermKind::Var(var) => environment.get(*var).clone(),
             TermKind::Ref(reference) => self.reference_type(environment, reference),
             TermKind::Array(terms) => {

@@ -18,8 +18,17 @@ const PART: u64 = 64;
 /// A text that is longer than this counts for several steps.
 const LONG: usize = 4096;
 
-/// The size of one value in a collection, with its share of the collection's own.
-pub(crate) const VALUE_SIZE: u64 = 32;
+/// The size of one value in a collection, with its share of the collection's own: a list that grows
+/// is there twice for a moment, with room for as many again.
+pub(crate) const VALUE_SIZE: u64 = 40;
+
+/// The size of a collection besides its members: its counters, its length, and the room for a few
+/// members that it grows with.
+pub(crate) const COLLECTION_SIZE: u64 = 96;
+
+/// The size of a set besides its members. Its nodes have room for eleven of them, and a set of one
+/// has a node too.
+pub(crate) const SET_SIZE: u64 = 256;
 
 /// The deepest evaluation that fits on a stack of 64 MiB, with room for the deepest value. Of a debug
 /// build, whose frames are the largest, a rule takes 4 to 5 KiB of stack, an iteration, a negation or
@@ -31,6 +40,9 @@ pub const MAX_DEPTH: u32 = 2_000;
 /// a quarter of a KiB to drop, one KiB to compare and two to print: 8 MiB in all, and twice that
 /// where `with` brings a deep value along.
 pub const MAX_VALUE_DEPTH: u32 = 4_096;
+
+/// Two references to a member of a collection.
+const LISTED: u64 = 16;
 
 /// What an evaluation may use up.
 #[derive(Debug, Clone, Copy)]
@@ -209,6 +221,8 @@ impl Budget {
                 right
             };
             self.weigh_heavy(lesser)?;
+            self.room_to_list(left)?;
+            self.room_to_list(right)?;
         }
         Ok(())
     }
@@ -308,6 +322,33 @@ impl Budget {
         Ok(())
     }
 
+    /// A member of a set is about to be added, the first one or another.
+    #[inline]
+    pub(crate) fn charge_member(&mut self, is_first: bool) -> Result<()> {
+        let node = if is_first { SET_SIZE } else { 0 };
+        self.charge(2 * VALUE_SIZE + node)
+    }
+
+    /// Something of this size is there for a moment only, in proportion to what is there already. It
+    /// needs room and uses nothing up: a list of references to the members of a collection, say.
+    #[inline]
+    pub(crate) fn room(&self, bytes: u64) -> Result<()> {
+        if self.memory.saturating_add(bytes) > self.limits.memory {
+            return Err(ErrorKind::Memory(self.limits.memory).into());
+        }
+        Ok(())
+    }
+
+    /// Who goes through a collection in OPA's order makes a list of its members, and another one to
+    /// sort them.
+    #[inline]
+    pub(crate) fn room_to_list(&self, value: &Value) -> Result<()> {
+        if is_collection(value) {
+            self.room(LISTED * size(value) as u64)?;
+        }
+        Ok(())
+    }
+
     /// Time that is left; `None` where there is no limit.
     pub(crate) fn time_left(&self) -> Option<Duration> {
         let deadline = self.deadline?;
@@ -316,6 +357,6 @@ impl Budget {
 
     /// Bytes that are left.
     pub(crate) fn memory_left(&self) -> u64 {
-        self.limits.memory - self.memory
+        self.limits.memory.saturating_sub(self.memory)
     }
 }

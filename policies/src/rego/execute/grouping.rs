@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Flow, Machine, Observer, Result, VALUE_SIZE};
+use super::{Flow, Machine, Observer, Result};
 use crate::rego::{
     plan::ir::{Grouping, GroupingId, Head},
     value::{Value, is_defined},
@@ -77,8 +77,9 @@ impl<'p, O: Observer> Machine<'p, O> {
                 self.run(&grouping.body, &mut |machine| {
                     let element = machine.eval(element)?;
                     if is_defined(&element) {
-                        machine.budget.charge(2 * VALUE_SIZE)?;
                         let key = machine.found(grouping)?;
+                        let is_first = !lists.contains_key(&key);
+                        machine.budget.charge_member(is_first)?;
                         lists.entry(key).or_default().push(element);
                     }
                     Ok(Flow::Continue)
@@ -90,9 +91,10 @@ impl<'p, O: Observer> Machine<'p, O> {
                 self.run(&grouping.body, &mut |machine| {
                     let member = machine.eval(member)?;
                     if is_defined(&member) {
-                        machine.budget.charge(3 * VALUE_SIZE)?;
                         machine.budget.weigh(&member)?;
                         let key = machine.found(grouping)?;
+                        let is_first = !sets.contains_key(&key);
+                        machine.budget.charge_member(is_first)?;
                         sets.entry(key).or_default().insert(member);
                     }
                     Ok(Flow::Continue)

@@ -153,7 +153,7 @@ impl<'p, O: Observer> Machine<'p, O> {
         let part = &self.plan.parts[id.index()];
         let rule = &part.rule;
         if self.scope.hides(&rule.path) {
-            return Ok(self.base_data(&rule.path));
+            return self.base_data(&rule.path);
         }
         if let Some(value) = self.scope.memo.rule(part.of) {
             return Ok(value.clone());

@@ -1,8 +1,8 @@
 //! Rules and functions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
-use super::{Budget, ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, View, memo};
+use super::{Budget, ErrorKind, Flow, Machine, Observer, Result, SET_SIZE, VALUE_SIZE, View, memo};
 use crate::rego::{
     plan::ir::{Candidates, Definition, Index, Rule, RuleId, RuleKind, Term},
     value::{self, Value, is_defined},
@@ -18,7 +18,7 @@ impl<'p, O: Observer> Machine<'p, O> {
         }
         let rule = &self.plan.rules[id.index()];
         if self.scope.hides(&rule.path) {
-            return Ok(self.base_data(&rule.path));
+            return self.base_data(&rule.path);
         }
         if let Some(value) = self.scope.memo.rule(id) {
             return Ok(value.clone());
@@ -61,7 +61,8 @@ impl<'p, O: Observer> Machine<'p, O> {
         let value = self.complete(rule, arity)?;
         self.base = base;
         self.budget.ascend_by(rule.levels);
-        self.charge_members(arity)?;
+        // The lists of calls and of arguments, and the table of hashes.
+        self.charge_members(arity + 2)?;
         let arguments = &self.slots[start..start + arity];
         self.scope
             .memo
@@ -181,7 +182,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                 if O::LOOKS {
                     machine.yields(rule, definition, &member);
                 }
-                machine.budget.charge(2 * VALUE_SIZE)?;
+                machine.budget.charge_member(members.is_empty())?;
                 machine.budget.weigh(&member)?;
                 members.insert(member);
             }
@@ -411,9 +412,13 @@ fn grow(
         return Ok(false);
     };
     if keys.len() > 0 {
-        let below = parts
-            .entry(key)
-            .or_insert_with(|| Part::Branch(BTreeMap::new()));
+        let below = match parts.entry(key) {
+            Entry::Occupied(below) => below.into_mut(),
+            Entry::Vacant(place) => {
+                budget.charge(2 * SET_SIZE)?;
+                place.insert(Part::Branch(BTreeMap::new()))
+            }
+        };
         return match below {
             Part::Branch(below) => grow(below, keys, value, member, budget),
             _ => Ok(false),
@@ -425,6 +430,7 @@ fn grow(
     }
     Ok(match (part, member) {
         (None, true) => {
+            budget.charge(SET_SIZE)?;
             parts.insert(key, Part::Members(BTreeSet::from([value])));
             true
         }

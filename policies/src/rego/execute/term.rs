@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Error, ErrorKind, Flow, Machine, Observer, Result, VALUE_SIZE, budget::is_heavy,
-    tree::stored_member,
+    COLLECTION_SIZE, Error, ErrorKind, Flow, Machine, Observer, Result, SET_SIZE, VALUE_SIZE,
+    budget::is_heavy, tree::stored_member,
 };
 use crate::rego::{
     builtins,
@@ -26,7 +26,7 @@ impl<'p, O: Observer> Machine<'p, O> {
             Term::Constant(value) => Ok(value.clone()),
             Term::Local(slot) => Ok(self.local(*slot).clone()),
             Term::Input => Ok(self.scope.input.clone()),
-            Term::Data => Ok(self.base_data(&[])),
+            Term::Data => self.base_data(&[]),
             Term::Document(node) => self.document(*node),
             Term::Rule(rule) => self.rule(*rule),
             Term::Reference(reference) => self.reference(reference),
@@ -58,6 +58,7 @@ impl<'p, O: Observer> Machine<'p, O> {
             }
             Term::Set(terms) => {
                 self.charge_members(terms.len())?;
+                self.budget.charge(SET_SIZE)?;
                 let mut members = BTreeSet::new();
                 for term in terms {
                     match self.eval(term)? {
@@ -164,6 +165,7 @@ impl<'p, O: Observer> Machine<'p, O> {
         };
         if let (Value::Set(first), Value::Set(second)) = (&left, &right) {
             self.charge_members(first.len() + second.len())?;
+            self.budget.charge(SET_SIZE)?;
             self.budget.weigh(&left)?;
             self.budget.weigh(&right)?;
         }
@@ -387,6 +389,7 @@ impl<'p, O: Observer> Machine<'p, O> {
             return Ok(value);
         }
         self.budget.descend()?;
+        self.budget.charge(COLLECTION_SIZE)?;
         let value = match &comprehension.head {
             Head::Array(element) => {
                 let mut elements = Vec::new();
@@ -405,7 +408,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                 self.run(&comprehension.body, &mut |machine| {
                     let member = machine.eval(member)?;
                     if is_defined(&member) {
-                        machine.budget.charge(2 * VALUE_SIZE)?;
+                        machine.budget.charge_member(members.is_empty())?;
                         machine.budget.weigh(&member)?;
                         members.insert(member);
                     }

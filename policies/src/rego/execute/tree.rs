@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use regorus::value::Object;
 
-use super::{Flow, Machine, Next, Observer, Result, step::Segments};
+use super::{Budget, Flow, Machine, Next, Observer, Result, VALUE_SIZE, step::Segments};
 use crate::rego::{
     plan::ir::{NodeId, RuleId, RuleKind, Segment, Term},
     value::{self, Value, is_defined, order},
@@ -15,25 +15,23 @@ use crate::rego::{
 
 impl<'p, O: Observer> Machine<'p, O> {
     /// Base data at a path.
-    pub(super) fn base_data(&self, path: &[Value]) -> Value {
+    pub(super) fn base_data(&mut self, path: &[Value]) -> Result<Value> {
         let stored = stored(&self.data, path);
-        if !is_defined(&self.scope.replaced) {
-            return stored.cloned().unwrap_or(Value::Undefined);
-        }
         let replaced = find(&self.scope.replaced, path);
-        match (replaced, stored) {
-            (replaced, _) if self.scope.hides(path) => {
-                replaced.cloned().unwrap_or(Value::Undefined)
+        let found = match (replaced, stored) {
+            (Some(replaced), Some(stored)) if !self.scope.hides(path) => {
+                return merge(&mut self.budget, replaced, stored);
             }
-            (Some(replaced), Some(stored)) => merge(replaced, stored),
-            (replaced, stored) => replaced.or(stored).cloned().unwrap_or(Value::Undefined),
-        }
+            (replaced, _) if self.scope.hides(path) => replaced,
+            (replaced, stored) => replaced.or(stored),
+        };
+        Ok(found.cloned().unwrap_or(Value::Undefined))
     }
 
     /// Base data at a path of terms.
     pub(super) fn lookup_base(&mut self, path: &'p [Term]) -> Result<Value> {
         let keys = self.keys(path)?;
-        Ok(keys.map_or(Value::Undefined, |keys| self.base_data(&keys)))
+        keys.map_or(Ok(Value::Undefined), |keys| self.base_data(&keys))
     }
 
     /// All of a package, or of what is above packages.
@@ -80,7 +78,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                 self.descend_tree(node, place, key, segments.below(path), next)
             }
             Some((Segment::Any(pattern), path)) => {
-                for key in self.keys_at(node, place) {
+                for key in self.keys_at(node, place)? {
                     self.budget.step()?;
                     if self.matches(pattern, &key)?
                         && self.descend_tree(node, place, key, segments.below(path), next)?
@@ -116,8 +114,10 @@ impl<'p, O: Observer> Machine<'p, O> {
     }
 
     /// The keys at a place: those of base data, then those of rules and packages.
-    fn keys_at(&self, node: Option<NodeId>, place: &[Value]) -> Vec<Value> {
-        let base = self.base_data(place);
+    fn keys_at(&mut self, node: Option<NodeId>, place: &[Value]) -> Result<Vec<Value>> {
+        let base = self.base_data(place)?;
+        let count = value::count(&base).unwrap_or(0) as u64;
+        self.budget.room(VALUE_SIZE * count)?;
         let mut keys: Vec<Value> = match &base {
             Value::Object(object) => order::entries(object).map(|(key, _)| key.clone()).collect(),
             Value::Set(set) => order::members(set).cloned().collect(),
@@ -134,7 +134,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                 }
             }
         }
-        keys
+        Ok(keys)
     }
 
     /// The package or rule below another one, unless it is replaced.
@@ -154,14 +154,14 @@ impl<'p, O: Observer> Machine<'p, O> {
     /// The document at a place: of rules, of base data, or of both. Where both have a value, base
     /// data wins.
     fn extent(&mut self, node: Option<NodeId>, place: &[Value]) -> Result<Value> {
-        let base = self.base_data(place);
+        let base = self.base_data(place)?;
         let Some(node) = node else {
             return Ok(base);
         };
         let rules = self.leaves(node)?;
         Ok(match &base {
             Value::Undefined => rules,
-            Value::Object(_) => merge(&base, &rules),
+            Value::Object(_) => merge(&mut self.budget, &base, &rules)?,
             _ => base,
         })
     }
@@ -221,17 +221,20 @@ fn find<'v>(value: &'v Value, path: &'v [Value]) -> Option<&'v Value> {
 }
 
 /// Two documents over each other: objects are merged, elsewhere the first wins.
-fn merge(first: &Value, second: &Value) -> Value {
+fn merge(budget: &mut Budget, first: &Value, second: &Value) -> Result<Value> {
     let (Value::Object(first), Value::Object(second)) = (first, second) else {
-        return first.clone();
+        return Ok(first.clone());
     };
+    let members = (first.len() + second.len()) as u64;
+    budget.steps(members)?;
+    budget.charge(3 * VALUE_SIZE * members)?;
     let mut merged = Object::clone(second);
     for (key, value) in first.iter() {
         let value = match second.get(key) {
-            Some(below) => merge(value, below),
+            Some(below) => merge(budget, value, below)?,
             None => value.clone(),
         };
         merged.insert(key.clone(), value);
     }
-    merged.into_value()
+    Ok(merged.into_value())
 }

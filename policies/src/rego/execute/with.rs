@@ -5,7 +5,7 @@ use std::mem;
 use super::{Flow, Machine, Next, Observer, Result, grouping::Groups, memo::Memo};
 use crate::rego::{
     plan::ir::{Call, Callee, Override, With},
-    value::{Value, is_defined},
+    value::{self, Value, is_defined},
 };
 
 /// What is in force: `with` opens another one. Nothing that was memoised outside of it is seen
@@ -94,7 +94,7 @@ impl<'p, O: Observer> Machine<'p, O> {
         }
         match replacement {
             Override::Input(path, _) => {
-                self.charge_members(path.len())?;
+                self.charge_put(&scope.input, path)?;
                 self.budget.look_into(&value)?;
                 scope.input = put(
                     mem::replace(&mut scope.input, Value::Undefined),
@@ -103,7 +103,7 @@ impl<'p, O: Observer> Machine<'p, O> {
                 );
             }
             Override::Data(path, _) => {
-                self.charge_members(path.len())?;
+                self.charge_put(&scope.replaced, path)?;
                 self.budget.look_into(&value)?;
                 scope.replaced = put(
                     mem::replace(&mut scope.replaced, Value::Undefined),
@@ -116,6 +116,20 @@ impl<'p, O: Observer> Machine<'p, O> {
             Override::Callee(..) => {}
         }
         Ok(true)
+    }
+
+    /// Accounts for [`put`]: what is on the way is built anew, with all that lies beside the path.
+    fn charge_put<'v>(&mut self, mut document: &'v Value, path: &'v [Value]) -> Result<()> {
+        for key in path {
+            let beside = match document {
+                Value::Object(object) => object.len(),
+                _ => 0,
+            };
+            self.budget.steps(beside as u64)?;
+            self.charge_members(3 * (beside + 1))?;
+            document = value::get(document, key).unwrap_or(&Value::Undefined);
+        }
+        Ok(())
     }
 
     /// Calls what stands in place of a function, or else the function.

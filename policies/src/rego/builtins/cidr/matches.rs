@@ -9,6 +9,9 @@ use crate::rego::value::{self, Value, order};
 type Entry<'v> = (&'v Value, Value);
 
 pub(super) fn contains_matches(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
+    for operand in operands {
+        context.charge_members(2 * value::count(operand).unwrap_or(0))?;
+    }
     let networks = entries(&operands[0], 1);
     let others = entries(&operands[1], 2);
     let mut matches = BTreeSet::new();
@@ -16,7 +19,7 @@ pub(super) fn contains_matches(context: &mut Context<'_, '_>, operands: &[Value]
         let (network, place) = network?;
         for other in &others {
             let (other, other_place) = other.as_ref().map_err(|fault| *fault)?;
-            context.charge_members(3)?;
+            context.charge_members(4)?;
             if is_within(&[network.clone(), (*other).clone()])? {
                 matches.insert(Value::from(vec![place.clone(), other_place.clone()]));
             }

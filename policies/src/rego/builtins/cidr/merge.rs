@@ -27,7 +27,7 @@ struct Range {
 pub(super) fn merge(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let members =
         members(operands, 0).map_err(|_| Fault::Value("operand must be an array".to_owned()))?;
-    context.charge_members(2 * members.len())?;
+    context.charge_members(4 * members.len())?;
     let ranges = members.into_iter().map(range);
     let mut ranges = ranges.collect::<Result<Vec<Range>>>()?;
     ranges.sort_by_key(|range| (range.last, range.first));

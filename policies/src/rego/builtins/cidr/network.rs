@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Fault, Result};
+use super::{Fault, Result, beginning};
 
 /// Bits of an address.
 pub(super) const FOUR: u32 = 32;
@@ -56,7 +56,10 @@ pub(super) struct Network {
 
 impl Network {
     pub(super) fn of(text: &str) -> Result<Self> {
-        Self::parse(text).ok_or_else(|| Fault::Value(format!("invalid CIDR address: {text}")))
+        Self::parse(text).ok_or_else(|| {
+            let text = beginning(text);
+            Fault::Value(format!("invalid CIDR address: {text}"))
+        })
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {

@@ -33,6 +33,7 @@ struct Constraints<'v> {
 impl<'v> Constraints<'v> {
     fn read(context: &mut Context<'_, '_>, constraints: &'v Object) -> Result<Self> {
         let mut read = Self::default();
+        context.charge_members(constraints.len())?;
         for (name, constraint) in members(constraints)? {
             let place = match name {
                 "cert" => {

@@ -97,6 +97,9 @@ pub(super) fn schema(
     parser.schema(document)
 }
 
+/// The size of a schema, also in a list that grows.
+const SIZE: u64 = 2 * size_of::<(String, Schema)>() as u64;
+
 const BEYOND: &str = "schemas with `$ref`, `$id` or `id` are not known";
 
 /// Whether a part says how it is referred to: two with the same address are a fault in OPA.
@@ -163,6 +166,7 @@ pub(super) fn members(document: &Value) -> Option<Vec<(&str, &Value)>> {
 impl Parser<'_, '_, '_> {
     fn schema(&mut self, document: &Value) -> Result<Schema> {
         self.context.budget.steps(1)?;
+        self.context.budget.charge(SIZE)?;
         if let Value::Bool(passes) = document {
             return Ok(Schema {
                 passes: Some(*passes),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    super::{Fault, Result},
+    super::{Fault, Result, beginning},
     calendar::{Clock, days_in, is_leap},
     layout::{Element, Fraction, MONTHS, Offset, Parts, SHORT, WEEKDAYS, split},
 };
@@ -424,7 +424,7 @@ fn signed_offset(text: &[u8]) -> usize {
 /// A text between quotes, as Go's `time` has it in its errors.
 pub(super) fn quoted(text: &str) -> String {
     let mut result = "\"".to_owned();
-    for character in text.chars() {
+    for character in beginning(text).chars() {
         match character {
             '"' | '\\' => result.extend(['\\', character]),
             ' '..='\u{7f}' => result.push(character),

@@ -7,7 +7,7 @@ use jiff::{
     tz::{TimeZone, TimeZoneDatabase},
 };
 
-use super::super::{Fault, Result, refused};
+use super::super::{Fault, Result, beginning, refused};
 
 thread_local! {
     /// Zones that a policy named. There are no more than the database has.
@@ -41,7 +41,7 @@ impl Zone {
             let found = TimeZoneDatabase::bundled().get(name).ok();
             let zone = found
                 .filter(|zone| zone.iana_name() == Some(name))
-                .ok_or_else(|| Fault::Value(format!("unknown time zone {name}")))?;
+                .ok_or_else(|| Fault::Value(format!("unknown time zone {}", beginning(name))))?;
             kept.insert(name.into(), zone.clone());
             Ok(Self::Named(zone))
         })

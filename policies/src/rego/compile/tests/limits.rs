@@ -108,3 +108,27 @@ fn a_query_has_no_metadata_of_its_own() {
         assert!(result.is_err(), "{query}");
     }
 }
+
+/// Who asks for what annotations say shares it with the others.
+fn annotated(count: usize) -> String {
+    let keys: String = (0..count).map(|i| format!("#   a{i}: {i}\n")).collect();
+    let asks: String = (0..count)
+        .map(|i| format!("x{i} := rego.metadata.chain()\n"))
+        .collect();
+    format!("# METADATA\n# custom:\n{keys}p if {{ {asks}true }}\n")
+}
+
+/// So many bytes of memory for a byte of source bound what compiling takes, as `extent` says.
+#[rstest]
+#[case("package a\n".to_owned() + &annotated(1_000))]
+#[case(each(1_000, |i| format!("p{i} := p{} + 1\n", i + 1)) + "p1000 := 1\n")]
+#[case(each(1_000, |i| format!("p{i} := $\"{{input.a}} {{input.b}} {i}\"\n")))]
+#[case(each(1_000, |i| format!("f({i}) := 1\nq{i} if f({i})\n")))]
+#[case(each(1_000, |i| format!("p[{i}] := {i}\nq{i} if input.x[_].y{i} == p[{i}]\n")))]
+fn memory_is_in_proportion_to_the_source(#[case] module: String) {
+    let mut found = Vec::new();
+    let counted = allocation_counter::measure(|| found = check(&module));
+    assert_eq!(found, [""; 0]);
+    let times = counted.bytes_max / module.len() as u64;
+    assert!(times < 300, "{times}");
+}
