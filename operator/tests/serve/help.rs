@@ -4,7 +4,9 @@ use crate::process::run;
 
 #[test]
 fn help() {
-    for command in ["", "eval", "test", "serve", "sidecar", "probe"] {
+    for command in [
+        "", "eval", "test", "check", "audit", "serve", "sidecar", "probe",
+    ] {
         let arguments: Vec<&str> = [command, "--help"]
             .into_iter()
             .filter(|a| !a.is_empty())

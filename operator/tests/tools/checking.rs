@@ -130,7 +130,7 @@ fn people_read_a_table() {
     let ran = check(folder().path(), &["-f", "apps", "warned.yml"]);
     assert_snapshot!(ran.out);
     assert_eq!(ran.code, 1);
-    let note = "apps/shop.yaml:28: passed over: it has no `apiVersion` or no `kind`\n";
+    let note = "apps/shop.yaml:29: passed over: it has no `apiVersion` or no `kind`\n";
     assert_eq!(ran.err, note);
 }
 
@@ -211,6 +211,49 @@ fn standard_input_is_judged_in_the_namespace_that_is_said() {
     let audited = &bad["decisions"][1];
     assert_eq!(audited["messages"][0]["message"], "ann has no owner");
     assert_eq!(audited["allowed"], true);
+}
+
+/// As with selectors and conditions in a cluster, where the namespace is applied with the others.
+#[test]
+fn selectors_and_conditions_are_those_of_admission() {
+    let folder = folder();
+    let only = POLICIES.replacen(
+        "    match:\n",
+        "    match:\n      namespaceSelector: {matchLabels: {env: prod}}\n      \
+         matchConditions: [{name: named, expression: \"object.metadata.name != 'free'\"}]\n",
+        1,
+    );
+    let pod = |name: &str, namespace: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: {namespace}}}\n\
+             spec: {{containers: [{{name: a, image: a}}]}}\n"
+        )
+    };
+    let namespace = |name: &str, env: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}, labels: {{env: {env}}}}}\n"
+        )
+    };
+    let manifests = [
+        namespace("live", "prod"),
+        namespace("lab", "dev"),
+        pod("web", "live"),
+        pod("free", "live"),
+        pod("web", "lab"),
+        pod("web", "unknown"),
+    ];
+    write(
+        folder.path(),
+        &[("only.yaml", &only), ("pods.yaml", &manifests.concat())],
+    );
+    let arguments = ["check", "-p", "only.yaml", "-f", "pods.yaml", "-o", "json"];
+    let report = portcullis(folder.path(), &arguments).json();
+    let objects = report["objects"].as_array().unwrap().iter();
+    let refused = objects.filter(|object| object["allowed"] == false);
+    let refused: Vec<String> = refused
+        .map(|object| format!("{}/{}", object["namespace"], object["name"]).replace('"', ""))
+        .collect();
+    assert_eq!(refused, ["live/web", "unknown/web"], "{report}");
 }
 
 /// A policy that is broken refuses what it would judge, and one that is locked as well.
