@@ -19,6 +19,8 @@ pub(super) enum Change {
     ApplyPolicy(u8, i64, Draft),
     /// The same policy with other labels.
     Relabel(u8),
+    /// The same policy with another level, which its importers read.
+    Relevel(u8),
     DeletePolicy(u8),
     /// Keeps the objects of these bits.
     RetainPolicies(u8),
@@ -152,11 +154,36 @@ fn any_lock() -> impl Strategy<Value = Lock> {
         )
 }
 
+/// Policies that import each other, of which hardly any come about by chance: the first two objects
+/// import the one behind them, and all allow.
+pub(super) fn family() -> Vec<Change> {
+    let address = |name: &str| Address::new(Scope::Cluster, "a", name, "1").unwrap();
+    let [first, second, third] = NAMES[0].map(address);
+    let member = |object: u8, address: &Address, import: Option<&Address>| {
+        let draft = Draft {
+            address: address.clone(),
+            nature: Nature::Allows(2),
+            import: import.cloned(),
+            importable: true,
+            guardrail: false,
+            is_gold: false,
+            admission: None,
+        };
+        Change::ApplyPolicy(object, 0, draft)
+    };
+    vec![
+        member(2, &third, None),
+        member(1, &second, Some(&third)),
+        member(0, &first, Some(&second)),
+    ]
+}
+
 pub(super) fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         8 => (0..OBJECTS, 0..3_i64, draft())
             .prop_map(|(object, created, draft)| Change::ApplyPolicy(object, created, draft)),
         3 => (0..OBJECTS).prop_map(Change::Relabel),
+        2 => (0..OBJECTS).prop_map(Change::Relevel),
         2 => (0..OBJECTS).prop_map(Change::DeletePolicy),
         1 => any::<u8>().prop_map(Change::RetainPolicies),
         4 => any_lock().prop_map(Change::ApplyLock),
@@ -212,14 +239,18 @@ impl Change {
     /// cache's lock.
     pub(super) fn ready(self, snapshot: &Snapshot, plain: &Plain) -> Ready {
         match self {
-            Self::Relabel(object) => {
+            Self::Relabel(object) | Self::Relevel(object) => {
                 let mut held = plain.policies.iter();
                 match held.find(|held| held.key == policy_key(object)) {
                     None => Ready::Other(Box::new(Self::DeletePolicy(object))),
                     Some(held) => {
-                        let draft = held.made.draft.clone();
-                        let is_gold = !draft.is_gold;
-                        let draft = Draft { is_gold, ..draft };
+                        let mut draft = held.made.draft.clone();
+                        match (&self, &mut draft.nature) {
+                            (Self::Relabel(_), _) => draft.is_gold = !draft.is_gold,
+                            // One of both lets importers allow.
+                            (_, Nature::Allows(level)) => *level = 3 - *level,
+                            _ => {}
+                        }
                         Self::ApplyPolicy(object, held.created, draft).ready(snapshot, plain)
                     }
                 }
@@ -250,7 +281,7 @@ impl Ready {
             Self::Other(change) => *change,
         };
         match change {
-            Change::ApplyPolicy(..) | Change::Relabel(_) => {
+            Change::ApplyPolicy(..) | Change::Relabel(_) | Change::Relevel(_) => {
                 unreachable!("a policy is compiled first")
             }
             Change::DeletePolicy(object) => {

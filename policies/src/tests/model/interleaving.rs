@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use proptest::prelude::*;
 
 use super::{
-    changes::{Change, Ready, change, compile},
+    changes::{Change, Ready, change, compile, family},
     *,
 };
 
@@ -81,9 +81,14 @@ proptest! {
 
     #[test]
     fn a_reader_sees_one_state_of_the_model(
+        has_family in any::<bool>(),
         steps in proptest::collection::vec(step(), 1..24),
     ) {
         let both = Both::default();
+        for change in if has_family { family() } else { Vec::new() } {
+            let ready = change.ready(&both.cache.snapshot(), &both.plain.borrow());
+            both.update(vec![ready]);
+        }
         let mut readers: [(Arc<Snapshot>, Plain); READERS] = Default::default();
         for step in steps {
             match step {
