@@ -51,11 +51,14 @@ pub(super) fn member(value: &Value, key: &Value) -> Result<Value> {
     }
 }
 
-/// `has(value.key)`
+/// `has(value.key)`. What has no members has none; a list has indices.
 pub(super) fn has(value: &Value, key: &Value) -> Result<bool> {
     match value {
         Value::Object(members) => Ok(members.get(key).is_some()),
-        other => failed(format!("`{}` is asked of {}", key_text(key), kind(other))),
+        list if value::elements(list).is_some() => {
+            failed(format!("`{}` is asked of a list", key_text(key)))
+        }
+        _ => Ok(false),
     }
 }
 
@@ -72,10 +75,10 @@ pub(super) fn index(value: &Value, index: &Value) -> Result<Value> {
 
 /// Whether there is a `value[index]`.
 pub(super) fn is_indexed(value: &Value, index: &Value) -> Result<bool> {
-    if let (Value::Object(_), Value::String(_)) = (value, index) {
-        return has(value, index);
+    match value::elements(value) {
+        Some(_) => place(value, index).map(|found| found.is_some()),
+        None => has(value, index),
     }
-    place(value, index).map(|found| found.is_some())
 }
 
 fn place<'v>(value: &'v Value, index: &Value) -> Result<Option<&'v Value>> {

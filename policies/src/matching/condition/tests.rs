@@ -116,9 +116,11 @@ fn said(verdict: &Verdict) -> Option<bool> {
 #[case("object.spec.host == null", TRUE)]
 #[case("object.spec.missing == 1", FAILS)]
 #[case("has(object.spec.missing.deeper)", FAILS)]
-// A field of what has none is an error, and never false.
+#[case("has(object.metadata.name.first)", FALSE)]
+#[case("has(object.spec.containers.first)", FAILS)]
+// A field of what has none is an error, and never false; only `has` may ask.
 #[case("object.spec.host.name", FAILS)]
-#[case("has(object.spec.host.name)", FAILS)]
+#[case("has(object.spec.host.name)", FALSE)]
 #[case("object.metadata.name.first == 'w'", FAILS)]
 #[case("object == oldObject", FALSE)]
 #[case("object.spec == {'replicas': 3}", FALSE)]
@@ -237,7 +239,13 @@ fn said(verdict: &Verdict) -> Option<bool> {
 #[case("object.?spec.replicas.value() == 3", TRUE)]
 #[case("object.?spec.missing.value() == 3", FAILS)]
 #[case("object.?spec.missing.or(object.?spec.replicas).orValue(0) == 3", TRUE)]
-#[case("object.spec.host.?name.orValue('') == ''", FAILS)]
+#[case("object.spec.host.?name.orValue('') == ''", TRUE)]
+#[case("object.spec.containers.?first.hasValue()", FAILS)]
+#[case(
+    "object.spec.host[?0].hasValue() || object.metadata[?0].hasValue()",
+    FALSE
+)]
+#[case("object.spec.containers[?'a'].hasValue()", FAILS)]
 #[case("object.?spec.replicas == 3", FAILS)]
 #[case("has(object.?spec.missing)", FALSE)]
 // Parameters.
@@ -252,7 +260,8 @@ fn an_expression_is(#[case] expression: &str, #[case] expected: Option<bool>) {
 #[rstest]
 #[case("object == null", TRUE)]
 #[case("object.metadata.name == 'web'", FAILS)]
-#[case("has(object.metadata)", FAILS)]
+#[case("has(object.metadata)", FALSE)]
+#[case("object.?metadata.?labels.?app.orValue('none') == 'none'", TRUE)]
 #[case("request.operation == 'DELETE' || object.metadata.name == 'web'", TRUE)]
 #[case("oldObject.metadata.name == 'web'", TRUE)]
 fn a_deletion_has_no_object(#[case] expression: &str, #[case] expected: Option<bool>) {
