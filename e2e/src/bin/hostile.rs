@@ -79,7 +79,11 @@ async fn main() -> Result<ExitCode> {
         }
         Format::Markdown => {
             let summary = summary(&rows, &neighbour, failed);
-            write!(out, "{HEAD}\n```text\n{summary}\n```\n{}", table::markdown(&rows))?;
+            write!(
+                out,
+                "{HEAD}\n```text\n{summary}\n```\n{}",
+                table::markdown(&rows)
+            )?;
         }
         Format::Table => {
             write!(out, "{}", table::table(&rows))?;
