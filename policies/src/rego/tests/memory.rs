@@ -28,13 +28,14 @@ fn evaluate(source: &str) -> (u64, Option<String>) {
         members.collect::<serde_json::Map<_, _>>().into(),
     );
     let program = Program::compile(&definition, &[]).unwrap();
-    let members: String = (0..2_000).map(|at| format!("\"k{at}\": {at}, ")).collect();
+    let members: Vec<String> = (0..2_000).map(|at| format!("\"k{at}\": {at}, ")).collect();
+    let members = members.concat();
     let input = json(&format!(
         "{{{members}\"list\": [{}1]}}",
         "1, ".repeat(2_000)
     ));
     let limits = Limits {
-        timeout: std::time::Duration::from_secs(60),
+        timeout: std::time::Duration::from_mins(1),
         memory: LIMIT,
     };
     let request = request();

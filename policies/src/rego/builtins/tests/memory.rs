@@ -185,6 +185,11 @@ fn keys(schema: &str) -> String {
     format!("{{{}\"k\": {schema}}}", members.collect::<String>())
 }
 
+fn keys_of_yaml() -> Value {
+    let keys: Vec<String> = (0..MANY).map(|at| format!("? {at}\n")).collect();
+    Value::from(keys.concat())
+}
+
 fn long_path() -> Value {
     Value::from(vec![Value::from("/a".repeat(2_000))])
 }
@@ -228,7 +233,7 @@ fn long_path() -> Value {
 #[case("trim", &[Value::from("a"), text("b")])]
 #[case("urlquery.decode_object", &[text("a=1&")])]
 #[case("yaml.unmarshal", &[text("- \n")])]
-#[case("yaml.unmarshal", &[Value::from((0..MANY).map(|at| format!("? {at}\n")).collect::<String>())])]
+#[case("yaml.unmarshal", &[keys_of_yaml()])]
 #[case("yaml.unmarshal", &[listed("a:,")])]
 #[case("yaml.marshal", &[object(|_| read("[{}]"))])]
 fn what_fits_one_function_is_paid_for(#[case] name: &str, #[case] operands: &[Value]) {

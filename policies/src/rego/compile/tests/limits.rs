@@ -111,10 +111,9 @@ fn a_query_has_no_metadata_of_its_own() {
 
 /// Who asks for what annotations say shares it with the others.
 fn annotated(count: usize) -> String {
-    let keys: String = (0..count).map(|i| format!("#   a{i}: {i}\n")).collect();
-    let asks: String = (0..count)
-        .map(|i| format!("x{i} := rego.metadata.chain()\n"))
-        .collect();
+    let lines = |line: fn(usize) -> String| (0..count).map(line).collect::<Vec<_>>().concat();
+    let keys = lines(|i| format!("#   a{i}: {i}\n"));
+    let asks = lines(|i| format!("x{i} := rego.metadata.chain()\n"));
     format!("# METADATA\n# custom:\n{keys}p if {{ {asks}true }}\n")
 }
 
