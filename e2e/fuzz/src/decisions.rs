@@ -60,7 +60,11 @@ pub fn selected<'s>(
         };
         owned
             && admission.effective_failure_policy() == failure_policy
-            && admission.matches.rules.iter().any(|rule| covers(rule, subject))
+            && admission
+                .matches
+                .rules
+                .iter()
+                .any(|rule| covers(rule, subject))
     };
     snapshot.entries().filter(judges).collect()
 }

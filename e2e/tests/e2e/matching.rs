@@ -131,15 +131,11 @@ async fn install(
     last: &Constraint,
     requests: &[Request],
 ) -> Result<Vec<Value>> {
-    let mut installed = Vec::new();
-    for constraint in part.iter().chain([last]) {
-        let objects = policies(constraint);
-        stage
-            .apply(&objects)
-            .await
-            .context(constraint.name.clone())?;
-        installed.extend(objects);
-    }
+    let mut installed: Vec<Value> = part.iter().flat_map(policies).collect();
+    stage.apply(&installed).await?;
+    let last_objects = policies(last);
+    stage.apply(&last_objects).await?;
+    installed.extend(last_objects);
     for constraint in part.iter().chain([last]) {
         stage.await_cluster_policy(&constraint.name).await?;
     }
@@ -218,10 +214,10 @@ async fn ask(client: &Client, request: &Request) -> Result<Asked> {
     }
     let mut asked = Asked::default();
     for warning in answer.headers().get_all("warning") {
-        let text = warning.to_str().context("a warning is text")?;
-        if let Some(name) = between(text, "ValidatingAdmissionPolicy '", "'") {
+        let text = String::from_utf8_lossy(warning.as_bytes());
+        if let Some(name) = between(&text, "ValidatingAdmissionPolicy '", "'") {
             asked.theirs.insert(name.to_owned());
-        } else if let Some(name) = between(text, "[e2e/", "@1") {
+        } else if let Some(name) = between(&text, "[e2e/", "@1") {
             asked.ours.insert(name.replace('_', "-"));
         }
     }
