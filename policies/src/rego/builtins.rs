@@ -496,6 +496,14 @@ fn integer(operands: &[Value], at: usize) -> Result<i64> {
     }
 }
 
+/// How many members a value has; a text has none.
+fn member_count(value: &Value) -> usize {
+    match value {
+        Value::String(_) => 0,
+        other => value::count(other).unwrap_or(0),
+    }
+}
+
 /// The members of an operand that is an array or a set.
 fn members(operands: &[Value], at: usize) -> Result<Vec<&Value>> {
     match &operands[at] {

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use num_bigint::BigInt;
 
 use self::directive::Directive;
-use super::{Context, Function, Result, refused, string, wrong_type};
+use super::{Context, Function, Result, member_count, refused, string, wrong_type};
 use crate::rego::value::{self, Kind, Value, number, text};
 
 pub(super) use float::magnitude;
@@ -83,7 +83,7 @@ impl<'v> Operand<'v> {
 fn sprintf(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let format = string(operands, 0)?;
     context.charge_text(&operands[1])?;
-    context.charge_members(2 * value::count(&operands[1]).unwrap_or(0))?;
+    context.charge_members(2 * member_count(&operands[1]))?;
     let arguments: Result<Vec<Operand<'_>>> = value::elements(&operands[1])
         .ok_or_else(|| wrong_type(2, "array", &operands[1]))?
         .iter()

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Context, Function, Result, wrong_type};
+use super::{Context, Function, Result, member_count, wrong_type};
 use crate::rego::value::{self, Value, elements};
 use regorus::value::Object;
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     ("object.filter", 2, |context, operands| {
-        context.charge_members(2 * value::count(&operands[1]).unwrap_or(0))?;
+        context.charge_members(2 * member_count(&operands[1]))?;
         let (object, keys) = (object(operands, 0)?, keys(operands)?);
         context.charge_members(2 * object.len())?;
         let member = |(key, value): (&Value, &Value)| (key.clone(), value.clone());
@@ -34,7 +34,7 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
         Ok(keys.collect::<BTreeSet<_>>().into())
     }),
     ("object.remove", 2, |context, operands| {
-        context.charge_members(2 * value::count(&operands[1]).unwrap_or(0))?;
+        context.charge_members(2 * member_count(&operands[1]))?;
         let (object, keys) = (object(operands, 0)?, keys(operands)?);
         context.charge_members(2 * object.len())?;
         let members = object.iter().filter(|(key, _)| !keys.contains(key));

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
-use super::{Context, Fault, Function, Result, members, wrong_type};
+use super::{Context, Fault, Function, Result, member_count, members, wrong_type};
 use crate::rego::{
     execute::{ErrorKind, MAX_VALUE_DEPTH, SET_SIZE},
     value::{self, Value, order},
@@ -92,7 +92,7 @@ pub(super) fn charge_parts(context: &mut Context<'_, '_>, path: &Value) -> Resul
         context.charge_bytes(text.len())?;
         return context.charge_members(2 * (separators + 1));
     }
-    context.charge_members(value::count(path).unwrap_or(0))
+    context.charge_members(member_count(path))
 }
 
 /// The parts of a path: of a JSON pointer, whose first `/` may be missing, or of an array.

@@ -1,6 +1,8 @@
 //! Functions of strings.
 
-use super::{Context, Fault, Function, Result, integer, members, refused, string, wrong_type};
+use super::{
+    Context, Fault, Function, Result, integer, member_count, members, refused, string, wrong_type,
+};
 use crate::rego::{
     execute::VALUE_SIZE,
     value::{self, Value, number},
@@ -121,7 +123,7 @@ fn any_match(
 
 /// Lists of texts are there while they are gone through.
 fn room_for_texts(context: &Context<'_, '_>, operand: &Value) -> Result<()> {
-    let count = value::count(operand).unwrap_or(0) as u64;
+    let count = member_count(operand) as u64;
     Ok(context.budget.room(2 * VALUE_SIZE * count)?)
 }
 

@@ -1,7 +1,7 @@
 //! Template strings and `print`, whose parts are the sets of an expression's values; and the cases
 //! of tests.
 
-use super::{Context, Fault, Function, Result, wrong_type};
+use super::{Context, Fault, Function, Result, member_count, wrong_type};
 use crate::rego::{
     execute::ErrorKind,
     value::{self, Value, order, text},
@@ -52,7 +52,7 @@ fn print(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     let mut texts: Vec<Vec<String>> = Vec::with_capacity(operands.len());
     for operand in operands {
         context.charge_text(operand)?;
-        context.charge_members(value::count(operand).unwrap_or(0))?;
+        context.charge_members(member_count(operand))?;
         texts.push(match operand {
             Value::Set(set) if set.is_empty() => vec!["<undefined>".to_owned()],
             Value::Set(_) => members(operand).map(shown).collect(),

@@ -116,8 +116,10 @@ impl<'p, O: Observer> Machine<'p, O> {
     /// The keys at a place: those of base data, then those of rules and packages.
     fn keys_at(&mut self, node: Option<NodeId>, place: &[Value]) -> Result<Vec<Value>> {
         let base = self.base_data(place)?;
-        let count = value::count(&base).unwrap_or(0) as u64;
-        self.budget.room(VALUE_SIZE * count)?;
+        if value::is_collection(&base) {
+            let count = value::count(&base).unwrap_or(0) as u64;
+            self.budget.room(VALUE_SIZE * count)?;
+        }
         let mut keys: Vec<Value> = match &base {
             Value::Object(object) => order::entries(object).map(|(key, _)| key.clone()).collect(),
             Value::Set(set) => order::members(set).cloned().collect(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Context, Fault, Result, is_within};
+use super::{super::member_count, Context, Fault, Result, is_within};
 use crate::rego::value::{self, Value, order};
 
 /// A network of a collection, and what names its place there.
@@ -10,7 +10,7 @@ type Entry<'v> = (&'v Value, Value);
 
 pub(super) fn contains_matches(context: &mut Context<'_, '_>, operands: &[Value]) -> Result<Value> {
     for operand in operands {
-        context.charge_members(2 * value::count(operand).unwrap_or(0))?;
+        context.charge_members(2 * member_count(operand))?;
     }
     let networks = entries(&operands[0], 1);
     let others = entries(&operands[1], 2);

@@ -192,3 +192,20 @@ fn no_number_is_longer_than_it_is_paid_for(#[case] written: &str, #[case] length
     let found = number::length(&number::parse(written).expect("a number"));
     assert!((length..=length + 4).contains(&found), "{found}");
 }
+
+/// A text has no members that lists of them would have to be made for.
+#[rstest]
+#[case("strings.any_prefix_match", vec![large("a", 1 << 20), Value::from("a")], Value::Bool(true))]
+#[case("internal.print", vec![Value::from(vec![large("a", 1 << 20)])], Value::Bool(true))]
+fn a_long_text_alone_needs_little(
+    #[case] name: &str,
+    #[case] operands: Vec<Value>,
+    #[case] expected: Value,
+) {
+    let mut context = Context {
+        surroundings: &mut Surroundings::default(),
+        budget: &mut Budget::new(memory()),
+    };
+    let found = call(lookup(name).expect("a builtin"), &mut context, &operands);
+    assert_eq!(found.ok(), Some(expected));
+}
