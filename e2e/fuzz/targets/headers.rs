@@ -1,7 +1,8 @@
 //! The headers of a request to the evaluation API: a policy reads of each the first value that is
 //! text, by its name in whatever letters, and nothing where there is none. Beyond that they decide
 //! nothing and name nothing: the answer is that of a request without them, and the decision has an id
-//! of its own. Of `authorization`, what asks for a lock hands on a bearer token, bare, or none.
+//! of its own. Of `authorization`, what asks for a lock hands on a bearer token, bare, or none. How
+//! long a caller waits is the one thing that they say of the answer.
 //!
 //! ```text
 //! the name that the policy asks for NEWLINE name: value NEWLINE…
@@ -20,6 +21,9 @@ const READER: &str = "/policy/tasks/headers/1.0";
 
 /// Who reads no header.
 const OTHER: &str = "/policy/platform/names/1.0/evaluation";
+
+/// Says how long the caller waits.
+const TIMEOUT: &str = "x-request-timeout";
 
 /// A request on this machine, whose port nobody else's page shares.
 const LOCK: &str = "http://127.0.0.1/policy/tasks/headers/1.0/lock";
@@ -122,6 +126,18 @@ fn check_token(headers: &Lines) {
     }
 }
 
+/// What is no duration is refused, and within a short one there may be no answer. A policy's own
+/// answer is what it is without.
+fn check_timeout(headers: &Lines) {
+    let body = serde_json::json!({"request": {"name": "a"}});
+    let (with, without) = (ask(OTHER, &body, headers), ask(OTHER, &body, &Lines::new()));
+    if with.status == 200 {
+        assert_eq!(with.body, without.body, "{with:?} {without:?}");
+    } else {
+        assert!([400, 503, 504].contains(&with.status.as_u16()), "{with:?}");
+    }
+}
+
 fuzz_target!(|bytes: &[u8]| {
     let_builtins_panic();
     let Some((asked, headers)) = read(bytes) else {
@@ -129,6 +145,12 @@ fuzz_target!(|bytes: &[u8]| {
     };
     if request(OTHER, &Json::Null, &headers).is_none() {
         return;
+    }
+    if headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case(TIMEOUT))
+    {
+        return check_timeout(&headers);
     }
     check_reader(&asked, &headers);
     check_id(&asked, &headers);
