@@ -142,7 +142,7 @@ impl House {
 }
 
 /// Whom the admission of a policy is for: the action, the failure policy, groups, resources.
-type Match<'a> = (Action, FailurePolicy, &'a str, &'a [&'a str]);
+type Judged<'a> = (Action, FailurePolicy, &'a str, &'a [&'a str]);
 
 fn policies() -> Vec<Object> {
     use Action::{Audit, Deny, Warn};
@@ -178,7 +178,7 @@ fn policies() -> Vec<Object> {
     let failing = "allow := 1 if input.request.uid\nallow := 2 if input.request.kind";
     let malformed = "allow := \"yes\"";
 
-    let sources: [(&str, &str, Option<Match<'_>>); 13] = [
+    let sources: [(&str, &str, Option<Judged<'_>>); 13] = [
         (
             "platform/limits@1.0",
             limits,
@@ -241,12 +241,12 @@ fn policies() -> Vec<Object> {
         .collect();
     let scope = Scope::Namespace("team-a".to_owned());
     let own = Address::new(scope, "web", "hosts", "1.0").expect("an address");
-    let judged: Match<'_> = (Deny, Fail, "*", &["*", "pods/exec"]);
+    let judged: Judged<'_> = (Deny, Fail, "*", &["*", "pods/exec"]);
     objects.push(object(own, names, Some(judged)));
     objects
 }
 
-fn object(address: Address, source: &str, judged: Option<Match<'_>>) -> Object {
+fn object(address: Address, source: &str, judged: Option<Judged<'_>>) -> Object {
     let source = format!("package {}\n{source}", address.package());
     let owned = |text: &str| text.to_owned();
     let admission = judged.map(|(action, failure_policy, group, resources)| Admission {

@@ -220,4 +220,21 @@ mod tests {
         };
         assert_eq!(found, expected);
     }
+
+    /// Whoever stands in for an object that breaks its schema excludes nothing: a field that is not
+    /// known here may have made an exclusion smaller.
+    #[test]
+    fn what_stands_in_excludes_nothing() {
+        let mut admission = rules("CREATE");
+        admission["action"] = json!("Ask");
+        admission["match"]["excludeResourceRules"] = admission["match"]["resourceRules"].clone();
+        admission["match"]["objectSelector"] = json!({"matchLabels": {"app": "web"}});
+        let spec = spec(json!({"admission": admission}));
+        let Content::Policy(draft) = Kind::ClusterPolicy.read(object(&spec)) else {
+            panic!("it must be a policy");
+        };
+        let matches = draft.definition.admission.unwrap().matches;
+        assert_eq!((matches.rules.len(), matches.excluded.len()), (1, 0));
+        assert_eq!(matches.objects.match_labels["app"], "web");
+    }
 }

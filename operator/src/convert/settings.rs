@@ -124,8 +124,8 @@ pub(super) fn admission(admission: &crds::Admission, faults: &mut Vec<Diagnostic
 }
 
 /// As much of the settings for admission as can be read, for a policy that is broken anyway: it
-/// has to answer where it was to judge. What makes a match smaller is left out where it cannot be
-/// read. `None` where a rule cannot be read.
+/// has to answer where it was to judge. What would make its match smaller is left out where it may
+/// mean something else. `None` where a rule cannot be read.
 pub(super) fn salvaged_admission(settings: &Json) -> Option<Admission> {
     let rules = settings.pointer("/match/resourceRules")?.as_array()?;
     let rules: Vec<crds::ResourceRule> = rules
@@ -133,10 +133,6 @@ pub(super) fn salvaged_admission(settings: &Json) -> Option<Admission> {
         .map(|rule| serde_json::from_value(rule.clone()).ok())
         .collect::<Option<_>>()?;
     let text = |field: &str| settings.get(field).and_then(Json::as_str);
-    let excluded = settings.pointer("/match/excludeResourceRules");
-    let excluded: Vec<crds::ResourceRule> = excluded
-        .and_then(|excluded| serde_json::from_value(excluded.clone()).ok())
-        .unwrap_or_default();
     let selector = |field: &str| {
         let selector = settings.pointer(&format!("/match/{field}"))?;
         let selector: ApiSelector = serde_json::from_value(selector.clone()).ok()?;
@@ -145,7 +141,8 @@ pub(super) fn salvaged_admission(settings: &Json) -> Option<Admission> {
     Some(Admission {
         matches: Match {
             rules: rules.iter().map(resource_rule).collect(),
-            excluded: excluded.iter().map(resource_rule).collect(),
+            // A field of theirs that is not known here may have made them smaller.
+            excluded: Vec::new(),
             namespaces: selector("namespaceSelector").unwrap_or_default(),
             objects: selector("objectSelector").unwrap_or_default(),
             conditions: Vec::new(),
