@@ -101,13 +101,13 @@ impl Crowd {
             Self::HalfAHead => {
                 stream
                     .write_all(&head(WORK_PATH, 9).as_bytes()[..20])
-                    .await?
+                    .await?;
             }
             Self::SlowHead => drip(&mut stream, head(WORK_PATH, 9).as_bytes()).await?,
             Self::HalfABody => {
                 stream
                     .write_all(format!("{}{{", head(WORK_PATH, 9)).as_bytes())
-                    .await?
+                    .await?;
             }
             Self::SlowBody => {
                 stream.write_all(head(WORK_PATH, 1000).as_bytes()).await?;

@@ -78,7 +78,13 @@ impl Made {
             (foreign && (address.namespace().is_some() || !found.draft.importable))
                 || found.is_broken()
         });
-        self.draft.nature == Nature::Broken || self.cyclic || import_is_broken
+        // What was compiled with an older state of this policy has a package of its own name.
+        let imports_itself = || {
+            self.imported()
+                .iter()
+                .any(|made| made.draft.address == *own)
+        };
+        self.draft.nature == Nature::Broken || self.cyclic || import_is_broken || imports_itself()
     }
 
     fn level(&self) -> u8 {

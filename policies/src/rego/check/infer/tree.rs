@@ -86,9 +86,10 @@ impl Tree {
             return 0;
         };
         let mut leaves = Vec::new();
-        let keys: Vec<&Value> = match was_object {
-            true => changed.iter().collect(),
-            false => self.children.keys().collect(),
+        let keys: Vec<&Value> = if was_object {
+            changed.iter().collect()
+        } else {
+            self.children.keys().collect()
         };
         for key in keys {
             self.children[key].leaves(&mut vec![key.clone()], &mut leaves);
