@@ -5,7 +5,12 @@
 //! Ends with 1 where an answer is wrong or missing, a probe or an admission is not answered, the
 //! server ends, or its memory grows.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use portcullis_e2e::{
@@ -51,7 +56,7 @@ async fn main() -> Result<ExitCode> {
     overload(&server, &arguments, &mut faults).await?;
     crowds(&server, arguments.connections, &mut faults).await?;
     for fault in &faults {
-        println!("✗ {fault}");
+        writeln!(io::stdout(), "✗ {fault}")?;
     }
     Ok(ExitCode::from(u8::from(!faults.is_empty())))
 }
@@ -95,11 +100,12 @@ async fn overload(server: &Local, arguments: &Arguments, faults: &mut Vec<String
     let time = Duration::from_secs(arguments.seconds);
     let what = format!("{:.0} times as much", arguments.times);
     let overloaded = under(server, &load(MANY, Some(rate)), time, &what, faults).await?;
-    println!(
+    writeln!(
+        io::stdout(),
         "throughput under overload: {:.0} % of the peak; offered {:.1} times the peak",
         100.0 * per_second(&overloaded, |second| second.served) / peak,
         per_second(&overloaded, |second| second.offered) / peak,
-    );
+    )?;
     if let Some(file) = &arguments.plot {
         let title = format!("{:.0} times the load that can be served", arguments.times);
         std::fs::write(file, plot(&title, &overloaded))?;
@@ -132,7 +138,7 @@ async fn under(
     let mut seconds = seconds.take();
     let whole = usize::try_from(time.as_secs())?;
     let sum = Second::sum(&seconds);
-    report(what, &sum, whole, faults);
+    report(what, &sum, whole, faults)?;
     ensure!(sum.served > 0, "nothing was served");
     seconds.truncate(whole);
     Ok(seconds)
@@ -146,7 +152,7 @@ async fn crowds(server: &Local, most: usize, faults: &mut Vec<String>) -> Result
         () = witness::watch(server.address(), server.admin(), process, &alone) => {}
     }
     let whole = usize::try_from(CROWDED.as_secs())?;
-    report("nobody else", &Second::sum(&alone.take()), whole, faults);
+    report("nobody else", &Second::sum(&alone.take()), whole, faults)?;
     for crowd in Crowd::ALL {
         let (seconds, size) = (Seconds::new(), crowd.size(most));
         tokio::select! {
@@ -154,15 +160,16 @@ async fn crowds(server: &Local, most: usize, faults: &mut Vec<String>) -> Result
             () = witness::watch(server.address(), server.admin(), process, &seconds) => {}
         }
         let what = format!("{size} {}", crowd.name());
-        report(&what, &Second::sum(&seconds.take()), whole, faults);
+        report(&what, &Second::sum(&seconds.take()), whole, faults)?;
     }
     Ok(())
 }
 
 /// One line for people, and what is not as it should be.
-fn report(what: &str, sum: &Second, seconds: usize, faults: &mut Vec<String>) {
+fn report(what: &str, sum: &Second, seconds: usize, faults: &mut Vec<String>) -> Result<()> {
     let rate = |count: usize| count / seconds.max(1);
-    println!(
+    writeln!(
+        io::stdout(),
         "{what:28}  offered {:>6}/s  served {:>6}/s  refused {:>6}/s  p99 ms: decisions {:>7.1}  \
          refusals {:>7.1}  admissions {:>6.1} of {:>4}  probes {:>6.1} of {:>4}  memory {:>4} MiB",
         rate(sum.offered),
@@ -175,7 +182,7 @@ fn report(what: &str, sum: &Second, seconds: usize, faults: &mut Vec<String>) {
         percentile(&sum.probes, 99),
         sum.probes.len(),
         sum.resident >> 20,
-    );
+    )?;
     for (count, fault) in [
         (sum.wrong, "wrong decisions"),
         (sum.failed, "requests without an answer"),
@@ -185,6 +192,7 @@ fn report(what: &str, sum: &Second, seconds: usize, faults: &mut Vec<String>) {
             faults.push(format!("{what}: {count} {fault}"));
         }
     }
+    Ok(())
 }
 
 /// The average of a second.

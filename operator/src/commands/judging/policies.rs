@@ -186,6 +186,6 @@ async fn of_a_cluster(allowance: AllowanceArguments) -> anyhow::Result<Arc<Cache
     };
     tokio::select! {
         () = read => Ok(cache.clone()),
-        _ = follow => bail!("the cluster is not followed any more"),
+        () = follow => bail!("the cluster is not followed any more"),
     }
 }

@@ -66,7 +66,7 @@ impl Reviewer {
             namespace.as_deref()
         };
         let exempt = within.is_some_and(|namespace| self.exempt.contains(namespace));
-        let body = self.body(resource, name, within, object);
+        let body = self.body(resource, name, within, &object);
         let shown = metadata_name(name, &body);
         Review {
             namespace,
@@ -76,7 +76,13 @@ impl Reviewer {
         }
     }
 
-    fn body(&self, resource: &Resource, name: &str, namespace: Option<&str>, object: Json) -> Json {
+    fn body(
+        &self,
+        resource: &Resource,
+        name: &str,
+        namespace: Option<&str>,
+        object: &Json,
+    ) -> Json {
         let Resource {
             group,
             version,

@@ -1,7 +1,7 @@
 //! Results in SARIF 2.1.0, the OASIS standard that code scanning reads
 //! (`docs.oasis-open.org/sarif/sarif/v2.1.0`).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde_json::{Value as Json, json};
 
@@ -112,7 +112,8 @@ fn uri(path: &str) -> String {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
                 uri.push(char::from(byte));
             }
-            byte => uri += &format!("%{byte:02X}"),
+            // Writing to a string does not fail.
+            byte => drop(write!(uri, "%{byte:02X}")),
         }
     }
     uri
