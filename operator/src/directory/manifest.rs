@@ -59,7 +59,10 @@ fn read_document(source: &Source<'_>, reading: &mut Reading) {
             .is_some_and(|(group, _)| group == GROUP);
     if version == "v1" && kind == "Namespace" {
         match namespace(&document) {
-            Some(item) => reading.items.push(item),
+            Some((name, labels)) => {
+                let key = ObjectKey::new("Namespace", None, name);
+                reading.items.push(Item::Namespace(key, labels));
+            }
             None => reading.notes.push(format!(
                 "{file}:{}: passed over: the Namespace's name or labels cannot be read",
                 node.place().line
@@ -113,16 +116,15 @@ fn item(manifest: &Manifest) -> Result<Item, Diagnostics> {
     })
 }
 
-/// A namespace. Of one that cannot be read the labels are not known, and so it is selected by
-/// whatever selects by labels.
-fn namespace(document: &Json) -> Option<Item> {
+/// The name and the labels of a namespace. Of one that cannot be read the labels are not known, and so
+/// it is selected by whatever selects by labels.
+pub(crate) fn namespace(document: &Json) -> Option<(&str, Labels)> {
     let name = document.pointer("/metadata/name")?.as_str()?;
     let labels = match document.pointer("/metadata/labels") {
         None | Some(Json::Null) => Labels::new(),
         Some(labels) => serde_json::from_value(labels.clone()).ok()?,
     };
-    let key = ObjectKey::new("Namespace", None, name);
-    Some(Item::Namespace(key, labels))
+    Some((name, labels))
 }
 
 /// A lock that is not in force because of what is wrong with it is lost.

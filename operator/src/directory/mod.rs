@@ -32,6 +32,7 @@ mod tree;
 pub use gate::{Access, LockGate};
 pub use loader::{Loader, Status};
 pub use locks::{LockStore, LockStoreFault};
+pub(crate) use manifest::namespace;
 pub use manifest::read as read_manifests;
 pub use reading::{Item, Reading};
 pub use report::{Meanwhile, Problem, Row, policy_table, printable, problem_table};

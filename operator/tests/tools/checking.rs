@@ -237,10 +237,13 @@ fn selectors_and_conditions_are_those_of_admission() {
     let manifests = [
         namespace("live", "prod"),
         namespace("lab", "dev"),
+        // Labels that cannot be read are not known, and so select.
+        namespace("broken", "7"),
         pod("web", "live"),
         pod("free", "live"),
         pod("web", "lab"),
         pod("web", "unknown"),
+        pod("web", "broken"),
     ];
     write(
         folder.path(),
@@ -253,7 +256,11 @@ fn selectors_and_conditions_are_those_of_admission() {
     let refused: Vec<String> = refused
         .map(|object| format!("{}/{}", object["namespace"], object["name"]).replace('"', ""))
         .collect();
-    assert_eq!(refused, ["live/web", "unknown/web"], "{report}");
+    assert_eq!(
+        refused,
+        ["live/web", "unknown/web", "broken/web"],
+        "{report}"
+    );
 }
 
 /// A policy that is broken refuses what it would judge, and one that is locked as well.

@@ -8,11 +8,13 @@ use std::{
 };
 
 use portcullis_policies::{Diagnostic, Labels, Location};
-use serde::Deserialize as _;
 use serde_json::Value as Json;
 
 use crate::{
-    directory::document::{self, Node},
+    directory::{
+        document::{self, Node},
+        namespace,
+    },
     files::{MAX_ENTRIES, MAX_TOTAL, read_at_most, read_bounded},
 };
 
@@ -57,15 +59,12 @@ impl Manifest {
 }
 
 impl Found {
-    /// The namespaces among the objects, with their labels.
+    /// The namespaces among the objects whose labels can be read.
     pub(super) fn namespaces(&self) -> impl Iterator<Item = (&str, Labels)> {
-        self.manifests.iter().filter_map(|manifest| {
-            let Manifest { object, .. } = manifest;
-            let is_namespace = object["apiVersion"] == "v1" && object["kind"] == "Namespace";
-            let metadata = &object["metadata"];
-            let labels = Labels::deserialize(&metadata["labels"]).unwrap_or_default();
-            is_namespace.then_some((metadata["name"].as_str()?, labels))
-        })
+        let objects = self.manifests.iter().map(|manifest| &manifest.object);
+        let is_namespace =
+            |object: &&Json| object["apiVersion"] == "v1" && object["kind"] == "Namespace";
+        objects.filter(is_namespace).filter_map(namespace)
     }
 }
 
