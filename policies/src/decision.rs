@@ -150,6 +150,11 @@ impl Judgement {
 }
 
 impl Decision {
+    /// Whether the policy's match selects the request; of any other nothing is told.
+    pub fn is_concerned(&self) -> bool {
+        self.outcome != Outcome::Unmatched
+    }
+
     /// The code that explains a request that was not allowed: the first message's.
     pub fn code(&self) -> Option<&Code> {
         self.messages.first().map(|message| &message.code)

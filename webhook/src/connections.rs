@@ -345,16 +345,19 @@ mod tests {
         connections.enter(HERE).await
     }
 
+    async fn four_a_second_apart(connections: &Arc<Connections>) -> [Arc<Place>; 4] {
+        [
+            enter_one_second_later(connections).await,
+            enter_one_second_later(connections).await,
+            enter_one_second_later(connections).await,
+            enter_one_second_later(connections).await,
+        ]
+    }
+
     #[tokio::test(start_paused = true)]
     async fn who_never_asked_makes_room_first_then_who_was_idle_for_longest() {
         let connections = Connections::new(4);
-        let places = [
-            enter_one_second_later(&connections).await,
-            enter_one_second_later(&connections).await,
-            enter_one_second_later(&connections).await,
-            enter_one_second_later(&connections).await,
-        ];
-        let [busy, recent, long_idle, silent] = places;
+        let [busy, recent, long_idle, silent] = four_a_second_apart(&connections).await;
         let under_way = busy.begin();
         drop(long_idle.begin());
         tokio::time::advance(Duration::from_secs(1)).await;
@@ -425,13 +428,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_keeps_us_waiting_makes_room_before_who_is_idle_but_has_a_moment() {
         let connections = Connections::new(4);
-        let places = [
-            enter_one_second_later(&connections).await,
-            enter_one_second_later(&connections).await,
-            enter_one_second_later(&connections).await,
-            enter_one_second_later(&connections).await,
-        ];
-        let [idle, sends, reads, busy] = &places;
+        let [idle, sends, reads, busy] = &four_a_second_apart(&connections).await;
         drop(idle.begin());
         let under_way = [sends, reads, busy].map(Place::begin);
         drop(under_way[1].wait());

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portcullis_policies::{Cache, Decision, Entry, Input, Interest, Outcome, Point, Snapshot};
+use portcullis_policies::{Cache, Decision, Entry, Input, Interest, Point, Snapshot};
 
 use crate::{
     Certificate, Evaluators, LockKeeper, Readiness, ResourceReviewer, Unanswered,
@@ -167,9 +167,8 @@ impl Doors {
                     .collect()
             }
         };
-        let judged = |decision: &Decision| decision.outcome != Outcome::Unmatched;
         let told = entries.iter().zip(&decisions);
-        for (entry, decision) in told.filter(|(_, decision)| judged(decision)) {
+        for (entry, decision) in told.filter(|(_, decision)| decision.is_concerned()) {
             self.0
                 .metrics
                 .count_decision(snapshot, question.point, entry, decision);

@@ -17,7 +17,6 @@ use std::{
 
 use anyhow::Context as _;
 use portcullis_policies::Snapshot;
-use serde_json::Value as Json;
 
 pub use arguments::Arguments;
 
@@ -73,7 +72,7 @@ fn audit(arguments: Arguments) -> anyhow::Result<Status> {
 
 /// Reads and judges page by page, so that no more than a page of objects is held.
 async fn read(
-    snapshot: &std::sync::Arc<Snapshot>,
+    snapshot: &Snapshot,
     reviewer: &Reviewer,
     namespace: Option<&str>,
     wanted: &[String],
@@ -98,7 +97,7 @@ async fn read(
         }
         pages.begin(&resource.is, namespace);
         loop {
-            let page = match pages.next().await {
+            let objects = match pages.next().await {
                 Ok(Some(page)) => page,
                 Ok(None) => break,
                 Err(error) => {
@@ -109,7 +108,6 @@ async fn read(
                     break;
                 }
             };
-            let objects: Vec<Json> = page;
             let asked: Vec<Asked<'_, 'static>> = objects
                 .iter()
                 .map(|object| Asked {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use portcullis_policies::{Cache, Conflict, Diagnostic};
-use portcullis_webhook::Readiness;
+use portcullis_webhook::{Readiness, STACK_BYTES};
 use tokio::sync::oneshot;
 
 use super::{
@@ -24,9 +24,6 @@ use super::{
 /// Time between two looks. A change is taken at the second look that sees it, so within two of
 /// these.
 const INTERVAL: Duration = Duration::from_secs(1);
-
-/// Stack of the thread: the compiler follows a policy's nesting, as an evaluation does.
-const STACK: usize = 64 << 20;
 
 /// Most problems that the administrator's port tells: the log has them all.
 const MAX_REMARKS: usize = 20;
@@ -118,9 +115,10 @@ impl Source {
                 }
             }
         };
+        // The compiler follows a policy's nesting, as an evaluation does.
         let named = thread::Builder::new()
             .name("directory".to_owned())
-            .stack_size(STACK);
+            .stack_size(STACK_BYTES);
         named.spawn(work).map_err(|_| SourceFault::Thread)?;
         let status = start.await.map_err(|_| SourceFault::Thread)??;
         Ok((Self { _stop: stop, ended }, status))

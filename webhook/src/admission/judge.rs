@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use portcullis_policies::{Decision, Entry, Headers, Interest, Outcome, Point, Route, Snapshot};
+use portcullis_policies::{Decision, Entry, Headers, Interest, Point, Route, Snapshot};
 
 use super::review::Review;
 use crate::{body::Held, deadline::DEFAULT_TIMEOUT, question::Question};
@@ -20,7 +20,5 @@ pub fn judge(snapshot: &Snapshot, review: Vec<u8>) -> Result<Vec<Decision>, Stri
     let input = review.input(&interest).map_err(|problem| problem.detail)?;
     let decide = |entry: &&Arc<Entry>| question.decide(entry, &input);
     let decisions = entries.iter().map(decide);
-    // A condition says so, of those that the rules and the selectors had selected.
-    let concerned = |decision: &Decision| decision.outcome != Outcome::Unmatched;
-    Ok(decisions.filter(concerned).collect())
+    Ok(decisions.filter(Decision::is_concerned).collect())
 }

@@ -22,7 +22,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::post,
 };
-use portcullis_policies::{FailurePolicy, Headers, Outcome, Owner, Point, Route};
+use portcullis_policies::{Decision, FailurePolicy, Headers, Owner, Point, Route};
 
 use crate::{
     Doors,
@@ -88,7 +88,7 @@ async fn admit(
         })
         .await?;
     // A condition said so, of those that the rules and the selectors had selected.
-    decisions.retain(|decision| decision.outcome != Outcome::Unmatched);
+    decisions.retain(Decision::is_concerned);
     if decisions.is_empty() {
         return Ok(Json(answer::allowed(&uid)).into_response());
     }

@@ -52,14 +52,10 @@ impl Pages {
 
     /// Begins to read a resource, in one namespace or in all.
     pub(super) fn begin(&mut self, resource: &Resource, namespace: Option<&str>) {
-        let api_version = match &*resource.group {
-            "" => resource.version.clone(),
-            group => format!("{group}/{}", resource.version),
-        };
         let known = ApiResource {
             group: resource.group.clone(),
             version: resource.version.clone(),
-            api_version,
+            api_version: resource.api_version(),
             kind: resource.kind.clone(),
             plural: resource.plural.clone(),
         };
@@ -117,17 +113,8 @@ impl List {
     /// The objects of a list do not say what they are.
     fn whole(&self, object: &DynamicObject) -> anyhow::Result<Json> {
         let mut object = serde_json::to_value(object).context("an object is no JSON")?;
-        let Resource {
-            group,
-            version,
-            kind,
-            ..
-        } = &self.resource;
-        object["apiVersion"] = match &**group {
-            "" => version.as_str().into(),
-            group => format!("{group}/{version}").into(),
-        };
-        object["kind"] = kind.as_str().into();
+        object["apiVersion"] = self.resource.api_version().into();
+        object["kind"] = self.resource.kind.as_str().into();
         Ok(object)
     }
 }

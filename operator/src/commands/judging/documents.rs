@@ -4,10 +4,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::{
-    findings::{self, Level},
-    judge::Judged,
-};
+use super::{findings, judge::Judged};
 
 /// All results.
 #[derive(Debug, Serialize)]
@@ -48,15 +45,13 @@ struct Object {
 
 /// All results.
 pub(super) fn report(judged: &[Judged<'_>]) -> anyhow::Result<Report> {
-    let warned = |judged: &&Judged<'_>| {
-        judged.allowed() && findings::of(judged).any(|finding| finding.level == Level::Warn)
-    };
+    let count = |is: fn(&Judged<'_>) -> bool| judged.iter().filter(|one| is(one)).count();
     Ok(Report {
         summary: Summary {
             objects: judged.len(),
-            refused: judged.iter().filter(|judged| !judged.allowed()).count(),
-            warned: judged.iter().filter(warned).count(),
-            exempt: judged.iter().filter(|judged| judged.exempt).count(),
+            refused: count(|judged| !judged.allowed()),
+            warned: count(findings::only_warns),
+            exempt: count(|judged| judged.exempt),
         },
         objects: judged.iter().map(object).collect::<anyhow::Result<_>>()?,
     })
@@ -64,10 +59,6 @@ pub(super) fn report(judged: &[Judged<'_>]) -> anyhow::Result<Report> {
 
 fn object(judged: &Judged<'_>) -> anyhow::Result<Object> {
     let resource = &judged.resource;
-    let api_version = match &*resource.group {
-        "" => resource.version.clone(),
-        group => format!("{group}/{}", resource.version),
-    };
     let decision = |decision| {
         let mut document = serde_json::to_value(decision)?;
         for kind in ["messages", "warnings"] {
@@ -84,7 +75,7 @@ fn object(judged: &Judged<'_>) -> anyhow::Result<Object> {
     Ok(Object {
         line: place.as_ref().map(|place| place.line),
         file: place.map(|place| place.file),
-        api_version,
+        api_version: resource.api_version(),
         kind: resource.kind.clone(),
         namespace: judged.namespace.clone(),
         name: judged.name.clone(),

@@ -75,6 +75,11 @@ pub(super) fn of<'j>(judged: &'j Judged<'j>) -> impl Iterator<Item = Finding<'j>
     findings.into_iter()
 }
 
+/// Whether an object is let in with warnings.
+pub(super) fn only_warns(judged: &Judged<'_>) -> bool {
+    judged.allowed() && of(judged).any(|finding| finding.level == Level::Warn)
+}
+
 /// The name of the rule that is broken: the code that the policy gives, or else the policy.
 pub(super) fn rule(finding: &Finding<'_>) -> String {
     match &finding.message.code {

@@ -1,10 +1,7 @@
 //! All manifests are judged, on as many threads as there are processors.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
 
@@ -68,7 +65,7 @@ impl Judged<'_> {
 
 /// Judges all, in their order.
 pub(in crate::commands) fn all<'m>(
-    snapshot: &Arc<Snapshot>,
+    snapshot: &Snapshot,
     asked: &[Asked<'_, 'm>],
     reviewer: &Reviewer,
 ) -> anyhow::Result<Vec<Judged<'m>>> {

@@ -72,6 +72,16 @@ pub(in crate::commands) struct Resource {
     pub(in crate::commands) namespaced: bool,
 }
 
+impl Resource {
+    /// `apps/v1`, or `v1` of the core group.
+    pub(in crate::commands) fn api_version(&self) -> String {
+        match &*self.group {
+            "" => self.version.clone(),
+            group => format!("{group}/{}", self.version),
+        }
+    }
+}
+
 /// The kinds that custom resource definitions tell of.
 #[derive(Clone, Debug, Default)]
 pub(in crate::commands) struct Resources(BTreeMap<(String, String), Custom>);

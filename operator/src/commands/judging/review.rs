@@ -66,23 +66,18 @@ impl Reviewer {
             namespace.as_deref()
         };
         let exempt = within.is_some_and(|namespace| self.exempt.contains(namespace));
-        let body = self.body(resource, name, within, &object);
-        let shown = metadata_name(name, &body);
+        let body = self.body(resource, name, within, object);
+        // One that is generated ends with a star, for people.
+        let generated = metadata("generateName").filter(|_| name.is_empty());
         Review {
             namespace,
-            name: shown,
+            name: generated.map_or_else(|| name.to_owned(), |stem| format!("{stem}*")),
             exempt,
             body,
         }
     }
 
-    fn body(
-        &self,
-        resource: &Resource,
-        name: &str,
-        namespace: Option<&str>,
-        object: &Json,
-    ) -> Json {
+    fn body(&self, resource: &Resource, name: &str, namespace: Option<&str>, object: Json) -> Json {
         let Resource {
             group,
             version,
@@ -101,24 +96,17 @@ impl Reviewer {
             "name": name,
             "operation": "CREATE",
             "userInfo": {"username": self.caller.user, "groups": self.caller.groups},
-            "object": object,
             "oldObject": null,
             "dryRun": true,
             "options": {"apiVersion": "meta.k8s.io/v1", "kind": "CreateOptions"},
         });
+        request["object"] = object;
         if let Some(namespace) = namespace {
             request["namespace"] = namespace.into();
         }
-        json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request})
-    }
-}
-
-/// The name for people: one that is generated ends with a star.
-fn metadata_name(name: &str, body: &Json) -> String {
-    let generated = body["request"]["object"]["metadata"]["generateName"].as_str();
-    match generated {
-        Some(stem) if name.is_empty() => format!("{stem}*"),
-        _ => name.to_owned(),
+        let mut review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"});
+        review["request"] = request;
+        review
     }
 }
 

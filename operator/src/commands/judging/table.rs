@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{
-    findings::{self, Finding, Level},
+    findings::{self, Finding},
     judge::Judged,
 };
 use crate::directory::printable;
@@ -81,9 +81,7 @@ fn shown(text: &str) -> String {
 fn summary(judged: &[Judged<'_>]) -> String {
     let count = |is: &dyn Fn(&&Judged<'_>) -> bool| judged.iter().filter(is).count();
     let refused = count(&|judged| !judged.allowed());
-    let warned = count(&|judged| {
-        judged.allowed() && findings::of(judged).any(|finding| finding.level == Level::Warn)
-    });
+    let warned = count(&|judged| findings::only_warns(judged));
     let exempt = count(&|judged| judged.exempt);
     let unasked = count(&|judged| !judged.exempt && judged.decisions.is_empty());
     let mut text = format!(
