@@ -93,9 +93,8 @@ impl Breakers {
 
     /// What evaluations used up again and again, if they did, at whichever door.
     pub(crate) fn exhausted(&self) -> Option<Code> {
-        let breakers = [&self.admission, &self.evaluation].into_iter();
-        let mut open = breakers.filter(|breaker| breaker.row.load(ORDER) >= ROW);
-        open.next().map(|breaker| breaker.used().code())
+        let mut breakers = [&self.admission, &self.evaluation].into_iter();
+        breakers.find_map(Breaker::exhausts)
     }
 }
 
@@ -145,6 +144,11 @@ impl Breaker {
             let end = began.as_millisecond() + milliseconds(limits) + rest;
             self.until.store(end, ORDER);
         }
+    }
+
+    /// What evaluations used up again and again, if they did.
+    pub(crate) fn exhausts(&self) -> Option<Code> {
+        (self.row.load(ORDER) >= ROW).then(|| self.used().code())
     }
 
     fn used(&self) -> Used {

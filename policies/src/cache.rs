@@ -11,7 +11,8 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
-    Admission, Allowance, Labels, Lock, Object, ObjectKey, Snapshot, matching::Namespaces, outdated,
+    Admission, Allowance, Binding, Labels, Lock, Object, ObjectKey, Parameter, ParameterKey,
+    Snapshot, matching::Namespaces, outdated,
 };
 
 /// The cache.
@@ -25,12 +26,14 @@ pub struct Cache {
 /// All objects that the cache knows.
 #[derive(Clone, Debug, Default)]
 pub struct State {
-    policies: BTreeMap<ObjectKey, Object>,
-    locks: BTreeMap<ObjectKey, Arc<Lock>>,
-    namespaces: Arc<Namespaces>,
-    /// Objects whose failure policy changed while they were known.
-    moved: BTreeSet<ObjectKey>,
-    revision: u64,
+    pub(crate) policies: BTreeMap<ObjectKey, Object>,
+    pub(crate) locks: BTreeMap<ObjectKey, Arc<Lock>>,
+    pub(crate) bindings: BTreeMap<ObjectKey, Arc<Binding>>,
+    pub(crate) parameters: BTreeMap<ParameterKey, Arc<Parameter>>,
+    pub(crate) namespaces: Arc<Namespaces>,
+    /// Policies and bindings whose failure policy changed while they were known.
+    pub(crate) moved: BTreeSet<ObjectKey>,
+    pub(crate) revision: u64,
 }
 
 impl Cache {
@@ -78,13 +81,7 @@ impl Cache {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = change(&mut state);
         state.revision += 1;
-        let snapshot = Snapshot::build(
-            &state.policies,
-            &state.locks,
-            &state.namespaces,
-            &state.moved,
-            state.revision,
-        );
+        let snapshot = Snapshot::build(&state, &self.snapshot());
         self.published.store(Arc::new(snapshot));
         answer
     }
@@ -106,6 +103,49 @@ impl State {
         self.policies.insert(object.key.clone(), object);
     }
 
+    /// Adds or replaces a binding. One whose failure policy changes is asked at both, as a policy is.
+    pub fn apply_binding(&mut self, binding: Binding) {
+        let asked_at = |binding: &Binding| binding.admission.effective_failure_policy();
+        let before = self.bindings.get(&binding.key);
+        if before.is_some_and(|before| asked_at(before) != asked_at(&binding)) {
+            self.moved.insert(binding.key.clone());
+        }
+        self.bindings.insert(binding.key.clone(), Arc::new(binding));
+    }
+
+    /// Removes a binding.
+    pub fn delete_binding(&mut self, key: &ObjectKey) {
+        self.moved.remove(key);
+        self.bindings.remove(key);
+    }
+
+    /// Keeps only the bindings for which `keep` holds.
+    pub fn retain_bindings(&mut self, mut keep: impl FnMut(&ObjectKey) -> bool) {
+        self.bindings.retain(|key, _| keep(key));
+        self.forget_moved();
+    }
+
+    /// All bindings.
+    pub fn bindings(&self) -> impl Iterator<Item = &Arc<Binding>> {
+        self.bindings.values()
+    }
+
+    /// Adds or replaces an object that bindings take parameters of.
+    pub fn apply_parameter(&mut self, parameter: Parameter) {
+        let key = parameter.key.clone();
+        self.parameters.insert(key, Arc::new(parameter));
+    }
+
+    /// Removes an object that bindings take parameters of.
+    pub fn delete_parameter(&mut self, key: &ParameterKey) {
+        self.parameters.remove(key);
+    }
+
+    /// Keeps only the objects that bindings take parameters of for which `keep` holds.
+    pub fn retain_parameters(&mut self, mut keep: impl FnMut(&ParameterKey) -> bool) {
+        self.parameters.retain(|key, _| keep(key));
+    }
+
     /// The policy that an object holds.
     pub fn policy(&self, key: &ObjectKey) -> Option<&Object> {
         self.policies.get(key)
@@ -120,7 +160,14 @@ impl State {
     /// Keeps only the policies of objects for which `keep` holds.
     pub fn retain_policies(&mut self, mut keep: impl FnMut(&ObjectKey) -> bool) {
         self.policies.retain(|key, _| keep(key));
-        self.moved.retain(|key| self.policies.contains_key(key));
+        self.forget_moved();
+    }
+
+    /// Of objects that are gone it does not matter where they were asked.
+    fn forget_moved(&mut self) {
+        let (policies, bindings) = (&self.policies, &self.bindings);
+        self.moved
+            .retain(|key| policies.contains_key(key) || bindings.contains_key(key));
     }
 
     /// Adds or replaces a lock.

@@ -76,6 +76,9 @@ pub struct Decision {
     pub policy: Address,
     /// The policy's digest.
     pub digest: Digest,
+    /// The binding by which the policy was asked: `ClusterPolicyBinding prod-limits`. The policy's
+    /// own `admission`, and every evaluation, have no name.
+    pub binding: Option<Arc<str>>,
     /// The lock that shaped the decision.
     pub lock: Option<LockNote>,
     /// Time that it took, in nanoseconds; measured by the door.
@@ -179,6 +182,9 @@ impl Serialize for Decision {
             map.serialize_entry("namespace", namespace)?;
         }
         map.serialize_entry("digest", &self.digest)?;
+        if let Some(binding) = &self.binding {
+            map.serialize_entry("binding", binding.as_ref())?;
+        }
         if let Some(lock) = &self.lock {
             map.serialize_entry("lock", lock)?;
         }

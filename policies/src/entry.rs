@@ -1,17 +1,21 @@
-//! One policy in a snapshot, with the locks that cover it: what answers a request.
+//! One policy in a snapshot, as it is asked, with the locks that cover it: what answers a request.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::{
-    Address, Code, Decision, Input, Lock, Message, ObjectKey, Outcome, Point, Policy, Request,
+    Address, Admission, Bound, Code, Decision, Input, Lock, Message, ObjectKey, Outcome, Point,
+    Policy, Request, Scope,
     decision::Judgement,
+    gate::Asked,
     lock::{Effect, LockNote},
     matching::Verdict,
+    rego::{plan::access::Access, value::Value},
 };
 
-/// A policy in force, or broken, with its locks.
+/// A policy in force, or broken, with its locks: as it is asked by its own settings, or, at
+/// admission, by a binding.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// The object that holds the address.
@@ -22,12 +26,53 @@ pub struct Entry {
     pub locks: Vec<Arc<Lock>>,
     /// Locks that cover what it imports and refuse, active or expired.
     pub imported_locks: Vec<(Address, Arc<Lock>)>,
+    /// What binds it, where it is not asked by its own `admission`.
+    pub binding: Option<Arc<Bound>>,
 }
 
 impl Entry {
     /// Where the policy is found.
     pub fn address(&self) -> &Address {
         self.policy.address()
+    }
+
+    /// Which requests it judges at admission, and what its denial does there.
+    pub fn admission(&self) -> Option<&Admission> {
+        match &self.binding {
+            Some(bound) => Some(&bound.binding.admission),
+            None => self.policy.definition().admission.as_ref(),
+        }
+    }
+
+    /// Where it judges at admission: what a namespace binds, or owns, judges that namespace only.
+    pub fn reach(&self) -> &Scope {
+        match &self.binding {
+            Some(bound) => &bound.binding.reach,
+            None => self.address().scope(),
+        }
+    }
+
+    /// The object by which it came to be asked at admission.
+    pub fn asked_by(&self) -> &ObjectKey {
+        match &self.binding {
+            Some(bound) => &bound.binding.key,
+            None => &self.object,
+        }
+    }
+
+    /// What it looks at of a document that is asked about at a door.
+    pub(crate) fn access(&self, point: Point) -> Option<&Access> {
+        match (&self.binding, point) {
+            (Some(bound), Point::Admission) => Some(bound.access()),
+            _ => self.policy.access(point),
+        }
+    }
+
+    fn parameters(&self) -> &Value {
+        match &self.binding {
+            Some(bound) => bound.parameters(),
+            None => self.policy.parameters(),
+        }
     }
 
     /// The lock that holds at `point`. Of several, one that refuses wins.
@@ -42,8 +87,7 @@ impl Entry {
     /// left at zero, for the door to measure.
     pub fn decide(&self, input: &Input, request: &Request) -> Decision {
         let point = input.point();
-        let admission = self.policy.definition().admission.as_ref();
-        let judgement = self.judge(input, request).enforce(point, admission);
+        let judgement = self.judge(input, request).enforce(point, self.admission());
         self.decision(request.id.clone(), judgement)
     }
 
@@ -70,8 +114,7 @@ impl Entry {
 
     /// Without an answer the failure policy decides.
     fn unanswered(&self, message: Message, point: Point, id: Arc<str>) -> Decision {
-        let admission = self.policy.definition().admission.as_ref();
-        let judgement = Judgement::error(message).enforce(point, admission);
+        let judgement = Judgement::error(message).enforce(point, self.admission());
         self.decision(id, judgement)
     }
 
@@ -86,6 +129,7 @@ impl Entry {
             result: judgement.result,
             policy: self.address().clone(),
             digest: self.policy.digest(),
+            binding: self.binding.as_ref().map(|bound| bound.name().clone()),
             lock: judgement.lock,
             duration_ns: 0,
         }
@@ -98,8 +142,8 @@ impl Entry {
 
     /// What a lock or the window decides, whatever the request is.
     pub fn without_evaluation(&self, point: Point, request: &Request) -> Option<Decision> {
-        let admission = self.policy.definition().admission.as_ref();
-        let judgement = self.closed(point, request.now)?.enforce(point, admission);
+        let judgement = self.closed(point, request.now)?;
+        let judgement = judgement.enforce(point, self.admission());
         Some(self.decision(request.id.clone(), judgement))
     }
 
@@ -114,7 +158,7 @@ impl Entry {
     fn judge(&self, input: &Input, request: &Request) -> Judgement {
         let point = input.point();
         // Whom a request does not concern is not asked, locked or not.
-        let asked = self.policy.match_conditions(input, request);
+        let asked = self.ask_conditions(input, request);
         if asked.verdict == Verdict::Unmatched {
             return Judgement::new(Outcome::Unmatched, true);
         }
@@ -131,7 +175,22 @@ impl Entry {
         if let Some((address, lock)) = self.locked_import(point, request.now) {
             return Judgement::error(import_locked(address, lock));
         }
-        self.policy.judge(input, request)
+        let fault = match &self.binding {
+            Some(bound) => bound.fault(),
+            None => self.policy.unfit(),
+        };
+        if let Some(fault) = fault {
+            return Judgement::error(fault.clone());
+        }
+        self.policy.judge(input, self.parameters(), request)
+    }
+
+    fn ask_conditions(&self, input: &Input, request: &Request) -> Asked {
+        let gate = match &self.binding {
+            Some(bound) => bound.binding.gate(),
+            None => self.policy.gate(),
+        };
+        gate.ask(input, self.parameters(), request, self.policy.limits())
     }
 
     /// What it imports and may not be used now. A lock that bypasses a policy takes away what that

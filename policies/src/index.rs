@@ -95,7 +95,7 @@ impl Route {
     }
 
     fn takes(self, indexed: &Indexed) -> bool {
-        let admission = indexed.entry.policy.definition().admission.as_ref();
+        let admission = indexed.entry.admission();
         admission.is_some_and(|admission| {
             self.failure_policy
                 .is_none_or(|only| indexed.moved || only == admission.effective_failure_policy())
@@ -107,7 +107,7 @@ impl Index {
     /// Files a policy that judges at admission; any other is left out. One that has `moved` is asked
     /// at both failure policies.
     pub(crate) fn insert(&mut self, entry: &Arc<Entry>, moved: bool) {
-        let Some(admission) = &entry.policy.definition().admission else {
+        let Some(admission) = entry.admission() else {
             return;
         };
         let place = self.entries.len();

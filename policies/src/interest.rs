@@ -15,9 +15,7 @@ pub struct Interest<'a>(Cow<'a, Access>);
 impl<'a> Interest<'a> {
     /// What policies look at that are asked at a door: of an `AdmissionRequest`, or of any document.
     pub fn of(point: Point, entries: impl IntoIterator<Item = &'a Entry>) -> Self {
-        let mut accesses = entries
-            .into_iter()
-            .filter_map(|entry| entry.policy.access(point));
+        let mut accesses = entries.into_iter().filter_map(|entry| entry.access(point));
         let mut all = accesses.next().map_or_else(Cow::default, Cow::Borrowed);
         for access in accesses {
             all.to_mut().merge(access);
@@ -57,6 +55,7 @@ mod tests {
             policy: Arc::new(Policy::compile(definition)),
             locks: Vec::new(),
             imported_locks: Vec::new(),
+            binding: None,
         }
     }
 

@@ -14,6 +14,7 @@
 
 pub mod address;
 pub mod allowance;
+pub mod binding;
 mod breaker;
 pub mod cache;
 pub mod code;
@@ -23,6 +24,7 @@ pub mod diagnostic;
 pub mod digest;
 pub mod document;
 pub mod entry;
+mod gate;
 pub mod hosts;
 pub mod imports;
 pub mod index;
@@ -46,6 +48,10 @@ pub use jiff::Timestamp;
 
 pub use address::{Address, Scope, Version};
 pub use allowance::{Allowance, Bytes, Limits};
+pub use binding::{
+    Binding, BindingDefinition, Bound, NotFound, Parameter, ParameterKey, ParameterKind,
+    ParameterSource, Which,
+};
 pub use cache::{Cache, State};
 pub use code::Code;
 pub use decision::{Decision, Outcome};

@@ -1,16 +1,17 @@
 //! A policy that was compiled, or is broken.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::{
     Address, Allowance, Code, Definition, Diagnostic, Diagnostics, Digest, Document, Hosts, Input,
     Limits, Message, Point, RegoVersion, Request,
     breaker::{Breakers, Used},
     decision::Judgement,
+    gate::Gate,
     imports::{Find, Imports},
-    matching::{self, Conditions, Verdict},
+    matching,
     memory::{Memory, Recall},
     normalise,
     outside::{Nothing, Outside},
@@ -30,21 +31,14 @@ pub struct Policy {
     limits: Limits,
     memory: Memory,
     breakers: Breakers,
-    /// Those of the match, and who keeps them from being asked in vain. A policy whose conditions
-    /// cannot be compiled is broken, and has none: it answers whatever its rules select.
-    conditions: Conditions,
-    condition_breakers: Breakers,
+    /// The conditions of its own match. A policy whose conditions cannot be compiled is broken, and
+    /// has none: it answers whatever its rules select.
+    gate: Gate,
     /// What is looked at of an `AdmissionRequest`.
     access: Access,
+    /// Why it cannot be asked but by a binding, if so.
+    unfit: Option<Message>,
     program: Result<rego::Program, Arc<Diagnostics>>,
-}
-
-/// What the conditions of a policy made of a request.
-#[derive(Debug)]
-pub(crate) struct Asked {
-    pub(crate) verdict: Verdict,
-    /// What is left of the request's time.
-    pub(crate) left: Duration,
 }
 
 impl Policy {
@@ -64,21 +58,21 @@ impl Policy {
             .and_then(|()| check_imports(&definition, &imports))
             .and_then(|()| check_pin(&definition, digest))
             .and_then(|()| rego::Program::compile(&definition, &imports.all()));
-        let (conditions, program) = with_conditions(&definition, program);
-        let mut access = conditions.access().clone();
+        let (gate, program) = with_conditions(&definition, program);
+        let mut access = gate.access().clone();
         if let Ok(program) = &program {
             access.merge(program.access(Point::Admission));
         }
         Self {
             digest,
-            parameters: parameters(&definition),
+            unfit: unfit(&definition),
+            parameters: parameters(&definition.parameters),
             imports,
             outside,
             limits: definition.limits.within(limits),
             memory: Memory::default(),
             breakers: Breakers::default(),
-            conditions,
-            condition_breakers: Breakers::default(),
+            gate,
             access,
             program: program.map_err(Arc::new),
             definition,
@@ -89,18 +83,18 @@ impl Policy {
     /// the same.
     pub fn broken_by(definition: Definition, faults: Diagnostics) -> Self {
         let imports = Imports::default();
-        let (conditions, program) = with_conditions(&definition, Err(faults));
+        let (gate, program) = with_conditions(&definition, Err(faults));
         Self {
             digest: Digest::of(&definition, &imports),
-            parameters: parameters(&definition),
+            parameters: parameters(&definition.parameters),
             imports,
             outside: Arc::new(Nothing),
             limits: definition.limits,
             memory: Memory::default(),
             breakers: Breakers::default(),
-            access: conditions.access().clone(),
-            conditions,
-            condition_breakers: Breakers::default(),
+            access: gate.access().clone(),
+            gate,
+            unfit: None,
             program: program.map_err(Arc::new),
             definition,
         }
@@ -134,8 +128,7 @@ impl Policy {
     /// What evaluations of the policy use up again and again, so that it is not run for a while:
     /// [`Code::Timeout`] or [`Code::MemoryExceeded`].
     pub fn exhausts(&self) -> Option<Code> {
-        let conditions = self.condition_breakers.exhausted();
-        self.breakers.exhausted().or(conditions)
+        self.breakers.exhausted().or_else(|| self.gate.exhausts())
     }
 
     /// Whether the policy would be the same if it was compiled again now.
@@ -153,42 +146,47 @@ impl Policy {
     pub(crate) fn access(&self, point: Point) -> Option<&Access> {
         match point {
             Point::Admission => Some(&self.access),
-            Point::Evaluation => Some(self.program.as_ref().ok()?.access(point)),
+            Point::Evaluation => self.program_access(point),
         }
     }
 
-    /// Asks the conditions of the match whether a request concerns the policy.
-    pub(crate) fn match_conditions(&self, input: &Input, request: &Request) -> Asked {
-        let judged = |verdict, left| Asked { verdict, left };
-        let Input::Admission(document) = input else {
-            return judged(Verdict::Judged, request.budget);
-        };
-        if self.conditions.is_empty() {
-            return judged(Verdict::Judged, request.budget);
-        }
-        let breaker = self.condition_breakers.of(Point::Admission);
-        if let Err(rest) = breaker.may_run(request.now) {
-            return judged(Verdict::Failed(rest.message()), request.budget);
-        }
-        let limits = Limits {
-            timeout: self.limits.timeout.min(request.budget),
-            ..self.limits
-        };
-        let (verdict, used) =
-            self.conditions
-                .judge(document.value(), &self.parameters, request, limits);
-        let is_own = limits.timeout == self.limits.timeout;
-        match verdict.code() {
-            Some(Code::Timeout) if !is_own => {}
-            Some(Code::Timeout) => breaker.exhausted(request.now, limits, Used::Time),
-            Some(Code::MemoryExceeded) => breaker.exhausted(request.now, limits, Used::Memory),
-            _ => breaker.ended(),
-        }
-        judged(verdict, request.budget.saturating_sub(used))
+    /// The same without what its own conditions look at.
+    pub(crate) fn program_access(&self, point: Point) -> Option<&Access> {
+        Some(self.program.as_ref().ok()?.access(point))
     }
 
-    /// Evaluates the entrypoint and reads its document.
-    pub(crate) fn judge(&self, input: &Input, request: &Request) -> Judgement {
+    /// Why parameters do not satisfy the policy's schema, if so.
+    pub(crate) fn check_parameters(&self, parameters: &Map<String, Json>) -> Option<String> {
+        let schema = self.definition.parameters_schema.as_ref()?;
+        // A schema that is none has broken the policy.
+        let validator = jsonschema::validator_for(schema).ok()?;
+        let mut faults = Vec::new();
+        check_parameters(&validator, parameters, &mut faults);
+        faults.first().map(|fault| fault.message.clone())
+    }
+
+    /// The conditions of its own match.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Why it cannot be asked but by a binding: it has no parameters of its own, and needs some.
+    pub(crate) fn unfit(&self) -> Option<&Message> {
+        self.unfit.as_ref()
+    }
+
+    /// Its own parameters.
+    pub(crate) fn parameters(&self) -> &Value {
+        &self.parameters
+    }
+
+    /// What an evaluation may use up, as far as the administrator allows.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Evaluates the entrypoint with these parameters, and reads its document.
+    pub(crate) fn judge(&self, input: &Input, parameters: &Value, request: &Request) -> Judgement {
         let program = match &self.program {
             Ok(program) => program,
             Err(faults) => return Judgement::error(broken_message(faults)),
@@ -197,7 +195,7 @@ impl Policy {
         if let Err(rest) = breaker.may_run(request.now) {
             return Judgement::error(rest.message());
         }
-        let document = input.document(&self.parameters);
+        let document = input.document(parameters);
         let limits = Limits {
             timeout: self.limits.timeout.min(request.budget),
             ..self.limits
@@ -236,8 +234,9 @@ impl Policy {
     }
 }
 
-fn parameters(definition: &Definition) -> Value {
-    let parameters = Json::Object(definition.parameters.clone());
+/// Parameters as policies read them.
+pub(crate) fn parameters(parameters: &Map<String, Json>) -> Value {
+    let parameters = Json::Object(parameters.clone());
     Document::from(&parameters).value().clone()
 }
 
@@ -245,16 +244,16 @@ fn parameters(definition: &Definition) -> Value {
 fn with_conditions(
     definition: &Definition,
     program: Result<rego::Program, Diagnostics>,
-) -> (Conditions, Result<rego::Program, Diagnostics>) {
+) -> (Gate, Result<rego::Program, Diagnostics>) {
     let admission = definition.admission.as_ref();
     let conditions = admission.map_or(&[][..], |admission| &admission.matches.conditions);
-    match (Conditions::compile(conditions), program) {
-        (Ok(conditions), program) => (conditions, program),
-        (Err(faults), Ok(_)) => (Conditions::default(), Err(faults)),
+    match (Gate::compile(conditions), program) {
+        (Ok(gate), program) => (gate, program),
+        (Err(faults), Ok(_)) => (Gate::default(), Err(faults)),
         (Err(faults), Err(others)) => {
             let all = others.iter().chain(faults.iter()).cloned().collect();
             let all = Diagnostics::collect(all).unwrap_or(faults);
-            (Conditions::default(), Err(all))
+            (Gate::default(), Err(all))
         }
     }
 }
@@ -292,11 +291,13 @@ fn check_settings(definition: &Definition, allowed: &Hosts) -> Result<(), Diagno
         faults.extend(matching::faults(&admission.matches, scope));
     }
     if let Some(schema) = &definition.parameters_schema {
-        check_parameters(
-            schema,
-            &Json::Object(definition.parameters.clone()),
-            &mut faults,
-        );
+        match jsonschema::validator_for(schema) {
+            Err(error) => faults.push(not_a_schema(&error)),
+            Ok(_) if is_for_bindings(definition) => {}
+            Ok(validator) => {
+                check_parameters(&validator, &definition.parameters, &mut faults);
+            }
+        }
     }
     Diagnostics::collect(faults).map_or(Ok(()), Err)
 }
@@ -340,21 +341,38 @@ fn check_hosts(definition: &Definition, allowed: &Hosts, faults: &mut Vec<Diagno
     }));
 }
 
-fn check_parameters(schema: &Json, parameters: &Json, faults: &mut Vec<Diagnostic>) {
-    match jsonschema::validator_for(schema) {
-        Err(error) => faults.push(
-            Diagnostic::new(
-                "parameters_schema_invalid",
-                format!("`parametersSchema` is not a JSON Schema: {error}"),
-            )
-            .with_remedy("write it as JSON Schema, draft 2020-12 or draft-07"),
-        ),
-        Ok(validator) => faults.extend(validator.iter_errors(parameters).map(|error| {
-            Diagnostic::new(
-                "parameters_invalid",
-                format!("`parameters{}`: {error}", error.instance_path()),
-            )
+/// Whether the parameters are left to bindings: it has none, and judges nothing by itself.
+fn is_for_bindings(definition: &Definition) -> bool {
+    definition.admission.is_none() && definition.parameters.is_empty()
+}
+
+/// Why a policy whose parameters are left to bindings cannot be asked without one.
+fn unfit(definition: &Definition) -> Option<Message> {
+    let schema = definition.parameters_schema.as_ref()?;
+    let validator = jsonschema::validator_for(schema).ok()?;
+    let mut faults = Vec::new();
+    check_parameters(&validator, &definition.parameters, &mut faults);
+    let first = faults.first().filter(|_| is_for_bindings(definition))?;
+    let text = format!("the policy has no parameters: {}", first.message);
+    let message = Message::new(Code::CompileFailed, &text);
+    Some(message.with_remedy("set `parameters` in the policy"))
+}
+
+fn not_a_schema(error: &jsonschema::ValidationError<'_>) -> Diagnostic {
+    let text = format!("`parametersSchema` is not a JSON Schema: {error}");
+    Diagnostic::new("parameters_schema_invalid", text)
+        .with_remedy("write it as JSON Schema, draft 2020-12 or draft-07")
+}
+
+fn check_parameters(
+    validator: &jsonschema::Validator,
+    parameters: &Map<String, Json>,
+    faults: &mut Vec<Diagnostic>,
+) {
+    let parameters = Json::Object(parameters.clone());
+    faults.extend(validator.iter_errors(&parameters).map(|error| {
+        let text = format!("`parameters{}`: {error}", error.instance_path());
+        Diagnostic::new("parameters_invalid", text)
             .with_remedy("see `parametersSchema` of the policy")
-        })),
-    }
+    }));
 }

@@ -2,13 +2,16 @@
 
 use std::{
     cell::LazyCell,
-    collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry as Slot},
+    collections::{BTreeMap, HashMap, btree_map::Entry as Slot},
     sync::Arc,
 };
 
 use crate::{
-    Address, Effect, Entry, Labels, Lock, Object, ObjectKey, Objects, Owner, Policy, Route, Scope,
-    Subject, index::Index, matching::Namespaces,
+    Address, Bound, Effect, Entry, Labels, Lock, Object, ObjectKey, Objects, Owner, Policy, Route,
+    Scope, State, Subject,
+    binding::{self, Place, Surroundings},
+    index::Index,
+    matching::Namespaces,
 };
 
 /// All policies in force or broken, with their locks, ready to be asked. Built by the cache, never
@@ -16,9 +19,14 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     entries: BTreeMap<Address, Arc<Entry>>,
+    /// The policies as bindings have them asked.
+    bound: BTreeMap<ObjectKey, Vec<Arc<Entry>>>,
     locks: Vec<Arc<Lock>>,
     conflicts: Vec<Conflict>,
+    /// What the cluster owns, and judges wherever it is.
     cluster: Index,
+    /// What the cluster owns, and judges in one namespace, by the parameters there.
+    within: HashMap<String, Index>,
     by_namespace: HashMap<String, Index>,
     namespaces: Arc<Namespaces>,
     revision: u64,
@@ -57,14 +65,10 @@ pub fn holders<'o>(
 }
 
 impl Snapshot {
-    pub(crate) fn build(
-        objects: &BTreeMap<ObjectKey, Object>,
-        locks: &BTreeMap<ObjectKey, Arc<Lock>>,
-        namespaces: &Arc<Namespaces>,
-        moved: &BTreeSet<ObjectKey>,
-        revision: u64,
-    ) -> Self {
-        let (held, conflicts) = holders(objects.values());
+    /// What is in force of a state. What `before` has of bindings that have not changed is taken over.
+    pub(crate) fn build(state: &State, before: &Self) -> Self {
+        let namespaces = &state.namespaces;
+        let (held, conflicts) = holders(state.policies.values());
         let covering = |policy: &Policy| {
             let labels = policy
                 .address()
@@ -72,7 +76,8 @@ impl Snapshot {
                 .and_then(|namespace| namespaces.get(namespace))
                 .map(AsRef::as_ref);
             let covers = |lock: &&Arc<Lock>| lock.covers(policy, labels);
-            locks.values().filter(covers).cloned().collect::<Vec<_>>()
+            let locks = state.locks.values();
+            locks.filter(covers).cloned().collect::<Vec<_>>()
         };
         let imported = |policy: &Policy| {
             let all = policy.imports().all();
@@ -95,30 +100,71 @@ impl Snapshot {
                     policy: object.policy.clone(),
                     locks: covering(&object.policy),
                     imported_locks: imported(&object.policy),
+                    binding: None,
                 };
                 (address.clone(), Arc::new(entry))
             })
             .collect();
+        let bind = |bound: Arc<Bound>| {
+            let entry = match entries.get(&bound.binding.policy) {
+                Some(own) if bound.is_of_policy(&own.policy) => Entry {
+                    binding: Some(bound),
+                    ..Entry::clone(own)
+                },
+                // Another one stands in. What locks its address locks it too.
+                _ => Entry {
+                    object: bound.binding.key.clone(),
+                    policy: bound.binding.absent().clone(),
+                    locks: covering(bound.binding.absent()),
+                    imported_locks: Vec::new(),
+                    binding: Some(bound),
+                },
+            };
+            Arc::new(entry)
+        };
+        let parameters: Vec<_> = state.parameters.values().cloned().collect();
+        let bound: BTreeMap<ObjectKey, Vec<Arc<Entry>>> = state
+            .bindings
+            .values()
+            .map(|binding| {
+                let bounds = binding::resolve(
+                    binding,
+                    &Surroundings {
+                        policy: held.get(&binding.policy).map(|object| &object.policy),
+                        parameters: &parameters,
+                        before: before.bound_by(&binding.key),
+                    },
+                );
+                (binding.key.clone(), bounds.into_iter().map(bind).collect())
+            })
+            .collect();
 
-        let mut cluster = Index::default();
-        let mut by_namespace: HashMap<String, Index> = HashMap::new();
-        for entry in entries.values() {
-            match entry.address().scope() {
-                Scope::Cluster => cluster.insert(entry, moved.contains(&entry.object)),
-                Scope::Namespace(name) => {
-                    let own = by_namespace.entry(name.clone()).or_default();
-                    own.insert(entry, moved.contains(&entry.object));
-                }
-            }
-        }
-        Self {
+        let mut snapshot = Self {
             entries,
-            locks: locks.values().cloned().collect(),
+            bound,
+            locks: state.locks.values().cloned().collect(),
             conflicts,
-            cluster,
-            by_namespace,
             namespaces: namespaces.clone(),
-            revision,
+            revision: state.revision,
+            ..Self::default()
+        };
+        let all: Vec<Arc<Entry>> = snapshot.judges().cloned().collect();
+        for entry in &all {
+            let index = snapshot.index_of(entry);
+            index.insert(entry, state.moved.contains(entry.asked_by()));
+        }
+        snapshot
+    }
+
+    /// Where a policy is found by those who ask at admission.
+    fn index_of(&mut self, entry: &Entry) -> &mut Index {
+        let place = entry.binding.as_ref().map(|bound| bound.place());
+        match (entry.reach(), place) {
+            (Scope::Namespace(name), _) => self.by_namespace.entry(name.clone()).or_default(),
+            (Scope::Cluster, Some(Place::Within(name))) => {
+                self.within.entry(name.clone()).or_default()
+            }
+            (Scope::Cluster, _) => &mut self.cluster,
         }
     }
 
@@ -151,26 +197,24 @@ impl Snapshot {
         objects: impl FnOnce() -> Objects,
         route: Route,
     ) -> Vec<&Arc<Entry>> {
-        let own = subject
+        let namespace = subject
             .namespace
             .as_ref()
-            .filter(|_| !subject.is_namespace())
-            .and_then(|namespace| self.by_namespace.get(namespace));
-        let cluster = Some(&self.cluster).filter(|_| route.includes(Owner::Cluster));
+            .filter(|_| !subject.is_namespace());
+        let cluster = [
+            Some(&self.cluster),
+            namespace.and_then(|namespace| self.within.get(namespace)),
+        ];
+        let own = namespace.and_then(|namespace| self.by_namespace.get(namespace));
+        let cluster = cluster.map(|index| index.filter(|_| route.includes(Owner::Cluster)));
         let own = own.filter(|_| route.includes(Owner::Namespace));
         let objects = LazyCell::new(objects);
-        let is_selected = |entry: &&Arc<Entry>| {
-            let admission = entry.policy.definition().admission.as_ref();
-            admission.is_some_and(|admission| {
-                let matches = &admission.matches;
-                matches.selects(subject, &objects, &self.namespaces)
-            })
-        };
         cluster
             .into_iter()
-            .chain(own)
+            .chain([own])
+            .flatten()
             .flat_map(|index| index.candidates(subject, route))
-            .filter(is_selected)
+            .filter(|entry| self.matches(entry, subject, &objects))
             .collect()
     }
 
@@ -182,20 +226,41 @@ impl Snapshot {
         subject: &Subject,
         objects: impl FnOnce() -> Objects,
     ) -> bool {
-        let admission = entry.policy.definition().admission.as_ref();
-        let owner = entry.address().namespace();
+        let owner = entry.reach().namespace();
         let is_own = owner.is_none_or(|owner| {
             subject.namespace.as_deref() == Some(owner) && !subject.is_namespace()
         });
-        admission.is_none_or(|admission| {
-            if !is_own {
-                return false;
-            }
-            let objects = LazyCell::new(objects);
-            admission
-                .matches
-                .selects(subject, &objects, &self.namespaces)
-        })
+        entry.admission().is_none()
+            || (is_own && self.matches(entry, subject, &LazyCell::new(objects)))
+    }
+
+    fn matches<F: FnOnce() -> Objects>(
+        &self,
+        entry: &Entry,
+        subject: &Subject,
+        objects: &LazyCell<Objects, F>,
+    ) -> bool {
+        let namespace = subject.namespace.as_deref();
+        let is_there = entry
+            .binding
+            .as_ref()
+            .is_none_or(|bound| bound.place().includes(namespace));
+        is_there
+            && entry.admission().is_some_and(|admission| {
+                let matches = &admission.matches;
+                matches.selects(subject, objects, &self.namespaces)
+            })
+    }
+
+    /// All that is asked at admission: policies by their own settings, and as bindings have them
+    /// asked. Those that judge nothing are among them.
+    pub fn judges(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.entries.values().chain(self.bound.values().flatten())
+    }
+
+    /// How a binding has its policy asked.
+    pub fn bound_by(&self, binding: &ObjectKey) -> &[Arc<Entry>] {
+        self.bound.get(binding).map_or(&[], Vec::as_slice)
     }
 
     /// The labels of a namespace, where they are known.

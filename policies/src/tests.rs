@@ -1,6 +1,7 @@
 //! The cache and what it answers.
 
 mod actions;
+mod bindings;
 mod cache;
 mod conditions;
 mod imports;

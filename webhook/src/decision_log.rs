@@ -29,6 +29,7 @@ pub(crate) fn record(point: Point, about: &About, entry: &Entry, decision: &Deci
                 action = some(action_of(point, entry)),
                 outcome = decision.outcome.as_str(),
                 allowed = decision.allowed,
+                binding = decision.binding.as_deref(),
                 code = message.map(|message| message.code.as_str()),
                 lock = decision.lock.as_ref().map(|lock| lock.name.as_str()),
                 user = some(&about.user),
@@ -55,8 +56,7 @@ pub(crate) fn point_name(point: Point) -> &'static str {
 
 /// The policy's action where it has one: at admission.
 pub(crate) fn action_of(point: Point, entry: &Entry) -> &'static str {
-    let admission = entry.policy.definition().admission.as_ref();
-    match (point, admission) {
+    match (point, entry.admission()) {
         (Point::Admission, Some(admission)) => admission.action.as_str(),
         _ => "",
     }

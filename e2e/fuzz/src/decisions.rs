@@ -47,7 +47,7 @@ pub fn selected<'s>(
     failure_policy: FailurePolicy,
 ) -> Vec<&'s Arc<Entry>> {
     let judges = |entry: &&Arc<Entry>| {
-        let Some(admission) = &entry.policy.definition().admission else {
+        let Some(admission) = entry.admission() else {
             return false;
         };
         let owned = match (owner, entry.address().scope()) {

@@ -117,6 +117,7 @@ fn without_an_answer_the_failure_policy_decides() {
 fn parameters_that_break_their_schema_break_the_policy() {
     let mut definition = policy(ALLOWING);
     definition.parameters_schema = Some(json!({"required": ["registries"]}));
+    definition.admission = Some(pods(Action::Deny, FailurePolicy::Fail));
     let compiled = Policy::compile(definition.clone());
     let text = compiled.faults().unwrap().to_string();
     assert!(
@@ -213,7 +214,10 @@ fn a_request_without_time_is_no_fault_of_the_policy() {
         ..request()
     };
     for _ in 0..20 {
-        let judged = entry.policy.judge(&Input::Evaluation(None), &hasty);
+        let judged =
+            entry
+                .policy
+                .judge(&Input::Evaluation(None), entry.policy.parameters(), &hasty);
         assert!(format!("{judged:?}").contains("took longer"), "{judged:?}");
     }
     assert_eq!(entry.policy.exhausts(), None);

@@ -99,9 +99,17 @@ fn a_broken_policy_denies_what_it_would_judge(#[case] expression: &str, #[case] 
     let faults = Diagnostic::new("time_invalid", "a setting cannot be read").into();
     let unreadable = Policy::broken_by(definition.clone(), faults);
     assert_eq!(decide(definition, [], &web()).outcome, expected);
-    let asked = unreadable.match_conditions(&web(), &request()).verdict;
+    let asked = unreadable.gate().ask(
+        &web(),
+        unreadable.parameters(),
+        &request(),
+        unreadable.limits(),
+    );
     let is_matched = expected != Outcome::Unmatched;
-    assert_eq!(asked == crate::matching::Verdict::Judged, is_matched);
+    assert_eq!(
+        asked.verdict == crate::matching::Verdict::Judged,
+        is_matched
+    );
 }
 
 /// Without its conditions a policy is broken, and judges what its rules select.

@@ -92,10 +92,10 @@ impl Listed {
     /// Whether a policy is asked when an object of it is created, whatever else it selects.
     pub(super) fn is_judged_by(&self, snapshot: &Snapshot) -> bool {
         let names = |list: &[String], own: &str| list.iter().any(|one| one == "*" || one == own);
-        snapshot.entries().any(|entry| {
-            let admission = entry.policy.definition().admission.as_ref();
-            let rules = admission
-                .iter()
+        snapshot.judges().any(|entry| {
+            let rules = entry
+                .admission()
+                .into_iter()
                 .flat_map(|admission| &admission.matches.rules);
             rules.into_iter().any(|rule| {
                 rule.operations.contains(&Operation::Create)

@@ -58,9 +58,7 @@ struct Covers {
 
 /// Whether policies have wildcards, which only a catalogue can expand.
 pub(crate) fn needs_catalogue(snapshot: &Snapshot) -> bool {
-    let admissions = snapshot
-        .entries()
-        .filter_map(|entry| entry.policy.definition().admission.as_ref());
+    let admissions = snapshot.judges().filter_map(|entry| entry.admission());
     admissions
         .flat_map(|admission| &admission.matches.rules)
         .any(cover::has_wildcard)
@@ -138,7 +136,7 @@ pub(crate) fn is_registered(
 impl Covers {
     fn of(snapshot: &Snapshot, catalogue: &Catalogue, target: &Target) -> Self {
         let mut covers = Self::default();
-        for entry in snapshot.entries() {
+        for entry in snapshot.judges() {
             covers.add(entry, catalogue, target);
         }
         covers.cluster.retain(|_, cover| !cover.is_empty());
@@ -148,7 +146,7 @@ impl Covers {
 
     /// Adds what a policy judges, broken or not: a broken one denies at its own match.
     fn add(&mut self, entry: &Entry, catalogue: &Catalogue, target: &Target) {
-        let Some(admission) = &entry.policy.definition().admission else {
+        let Some(admission) = entry.admission() else {
             return;
         };
         let failure_policy = admission.effective_failure_policy();
@@ -159,7 +157,7 @@ impl Covers {
         for rule in &admission.matches.excluded {
             own.remove(rule);
         }
-        let cover = match entry.address().scope() {
+        let cover = match entry.reach() {
             Scope::Cluster => self.cluster.entry(failure_policy).or_default(),
             Scope::Namespace(namespace) if target.exempt.contains(namespace) => return,
             Scope::Namespace(namespace) => {

@@ -298,7 +298,7 @@ impl<'a> World<'a> {
             Registered::Filled(webhooks) => {
                 is_registered(entry, webhooks, &self.registration.catalogue, self.target)
             }
-            _ => entry.policy.definition().admission.is_none(),
+            _ => entry.admission().is_none(),
         }
     }
 }

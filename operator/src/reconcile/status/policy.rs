@@ -142,7 +142,7 @@ impl World<'_> {
     /// The policy's own namespace, where the policy is for admission and that never asks there.
     fn exempt<'a>(&self, entry: &'a Entry) -> Option<&'a str> {
         let namespace = entry.address().namespace()?;
-        entry.policy.definition().admission.as_ref()?;
+        entry.admission()?;
         self.target.exempt.contains(namespace).then_some(namespace)
     }
 

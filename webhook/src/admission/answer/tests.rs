@@ -21,6 +21,7 @@ fn decision(allowed: bool, messages: Vec<Message>, warnings: Vec<Message>) -> De
         result: None,
         digest: Policy::compile(definition.clone()).digest(),
         policy: definition.address,
+        binding: None,
         lock: None,
         duration_ns: 0,
     }

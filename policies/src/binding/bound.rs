@@ -1,0 +1,265 @@
+//! A policy as one binding has it asked.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde_json::{Map, Value as Json};
+
+use super::{Binding, NotFound, Parameter, ParameterSource};
+use crate::{
+    Code, Entry, Message, Point, Policy, Scope,
+    policy::parameters,
+    rego::{plan::access::Access, value::Value},
+};
+
+/// Most objects that one binding takes parameters of. Each is a judgement of its own, of each
+/// request that the binding selects.
+const MOST: usize = 64;
+
+/// A policy as one binding has it asked: with its parameters, at its place.
+#[derive(Debug)]
+pub struct Bound {
+    /// The binding.
+    pub binding: Arc<Binding>,
+    name: Arc<str>,
+    place: Place,
+    parameters: Value,
+    access: Access,
+    /// Why it cannot answer, if so.
+    fault: Option<Message>,
+    /// What it was made of, by which it is known again.
+    policy: Arc<Policy>,
+    parameter: Option<Arc<Parameter>>,
+}
+
+/// Where it judges, of what its binding's match selects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Everywhere.
+    Anywhere,
+    /// Requests in this namespace, whose objects its parameters are of.
+    Within(String),
+    /// Requests elsewhere than in these namespaces, which have objects of their own.
+    Outside(BTreeSet<String>),
+}
+
+impl Bound {
+    /// The binding as decisions call it: `ClusterPolicyBinding prod-limits`.
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub(crate) fn parameters(&self) -> &Value {
+        &self.parameters
+    }
+
+    /// What is looked at of an `AdmissionRequest`.
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Why it cannot answer, if so: the policy or its parameters are missing, or do not fit.
+    pub fn fault(&self) -> Option<&Message> {
+        self.fault.as_ref()
+    }
+
+    /// Whether it has this policy asked, and no other in its stead.
+    pub(crate) fn is_of_policy(&self, policy: &Arc<Policy>) -> bool {
+        Arc::ptr_eq(&self.policy, policy)
+    }
+
+    fn is_of(
+        &self,
+        binding: &Arc<Binding>,
+        policy: &Arc<Policy>,
+        parameter: Option<&Arc<Parameter>>,
+        place: &Place,
+    ) -> bool {
+        let is_same_parameter = match (&self.parameter, parameter) {
+            (None, None) => true,
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            _ => false,
+        };
+        Arc::ptr_eq(&self.binding, binding)
+            && Arc::ptr_eq(&self.policy, policy)
+            && is_same_parameter
+            && self.place == *place
+    }
+}
+
+impl Place {
+    /// Whether a request in this namespace, or in none, is there.
+    pub(crate) fn includes(&self, namespace: Option<&str>) -> bool {
+        match self {
+            Self::Anywhere => true,
+            Self::Within(own) => namespace == Some(own),
+            Self::Outside(others) => namespace.is_none_or(|own| !others.contains(own)),
+        }
+    }
+}
+
+/// What a binding is resolved with.
+pub(crate) struct Surroundings<'a> {
+    /// The policy that holds the address, if one does.
+    pub(crate) policy: Option<&'a Arc<Policy>>,
+    /// All objects that bindings take parameters of.
+    pub(crate) parameters: &'a [Arc<Parameter>],
+    /// What the binding was resolved to before. What has not changed is taken over.
+    pub(crate) before: &'a [Arc<Entry>],
+}
+
+/// How a binding has its policy asked: once, or once for each object that its source selects.
+pub(crate) fn resolve(binding: &Arc<Binding>, surroundings: &Surroundings<'_>) -> Vec<Arc<Bound>> {
+    let (policy, missing) = policy_of(binding, surroundings.policy);
+    let make = |parameter: Option<&Arc<Parameter>>, place: Place, fault: Option<Message>| {
+        let before = surroundings.before.iter();
+        let mut before = before.filter_map(|entry| entry.binding.as_ref());
+        // Where these are the same, so is the fault, but for how many objects there are too many.
+        let known = before.find(|bound| bound.is_of(binding, policy, parameter, &place));
+        known
+            .cloned()
+            .unwrap_or_else(|| Arc::new(bind(binding, policy, parameter, place, fault)))
+    };
+    let fault = own_fault(binding).or(missing);
+    let Some(source) = binding.source.as_ref().filter(|_| fault.is_none()) else {
+        return vec![make(None, Place::Anywhere, fault)];
+    };
+    let found: Vec<&Arc<Parameter>> = surroundings
+        .parameters
+        .iter()
+        .filter(|parameter| source.selects(parameter))
+        .collect();
+    if found.len() > MOST {
+        let fault = too_many(source, found.len());
+        return vec![make(None, Place::Anywhere, Some(fault))];
+    }
+    let is_anywhere =
+        |parameter: &Parameter| source.namespace.is_some() || parameter.key.namespace.is_none();
+    let mut bounds = Vec::new();
+    let mut namespaces = BTreeSet::new();
+    for parameter in &found {
+        let place = match &parameter.key.namespace {
+            Some(namespace) if !is_anywhere(parameter) => {
+                namespaces.insert(namespace.clone());
+                Place::Within(namespace.clone())
+            }
+            _ => Place::Anywhere,
+        };
+        bounds.push(make(Some(parameter), place, None));
+    }
+    let is_everywhere = found.iter().any(|parameter| is_anywhere(parameter));
+    if !is_everywhere && source.not_found == NotFound::Deny {
+        let place = if namespaces.is_empty() {
+            Place::Anywhere
+        } else {
+            Place::Outside(namespaces)
+        };
+        bounds.push(make(None, place, Some(not_found(source))));
+    }
+    bounds
+}
+
+fn bind(
+    binding: &Arc<Binding>,
+    policy: &Arc<Policy>,
+    parameter: Option<&Arc<Parameter>>,
+    place: Place,
+    fault: Option<Message>,
+) -> Bound {
+    let (merged, unread) = merge(binding, policy, parameter);
+    let fault = fault.or(unread).or_else(|| {
+        let wrong = policy.check_parameters(&merged)?;
+        Some(unsound(&wrong))
+    });
+    let mut access = binding.gate().access().clone();
+    if let Some(program) = policy.program_access(Point::Admission) {
+        access.merge(program);
+    }
+    Bound {
+        name: binding.key.to_string().into(),
+        binding: binding.clone(),
+        place,
+        parameters: parameters(&merged),
+        access,
+        fault,
+        policy: policy.clone(),
+        parameter: parameter.cloned(),
+    }
+}
+
+/// The policy's parameters, in their place those of the binding, and in their place those of an
+/// object.
+fn merge(
+    binding: &Binding,
+    policy: &Policy,
+    parameter: Option<&Arc<Parameter>>,
+) -> (Map<String, Json>, Option<Message>) {
+    let mut merged = policy.definition().parameters.clone();
+    merged.extend(binding.parameters.clone());
+    let Some((source, parameter)) = binding.source.as_ref().zip(parameter) else {
+        return (merged, None);
+    };
+    match source.read(parameter) {
+        Ok(own) => {
+            merged.extend(own);
+            (merged, None)
+        }
+        Err(why) => {
+            let name = parameter.key.to_string();
+            (merged, Some(unsound(&format!("{name}: {why}"))))
+        }
+    }
+}
+
+/// The policy that a binding binds. One that is not there, or is not for it to bind, is answered for
+/// by one that cannot answer.
+fn policy_of<'a>(
+    binding: &'a Binding,
+    found: Option<&'a Arc<Policy>>,
+) -> (&'a Arc<Policy>, Option<Message>) {
+    let address = &binding.policy;
+    let Some(policy) = found else {
+        let text = format!("there is no policy {address}");
+        let message = Message::new(Code::NotFound, &text);
+        let remedy = "apply the policy, or remove the binding";
+        return (binding.absent(), Some(message.with_remedy(remedy)));
+    };
+    let is_foreign = *address.scope() == Scope::Cluster && binding.reach != Scope::Cluster;
+    if is_foreign && !policy.definition().importable {
+        let text = format!("the policy {address} is not for namespaces to bind");
+        let message = Message::new(Code::NotFound, &text);
+        let remedy = "have `importable: true` set in the ClusterPolicy, or bind a Policy";
+        return (binding.absent(), Some(message.with_remedy(remedy)));
+    }
+    (policy, None)
+}
+
+fn own_fault(binding: &Binding) -> Option<Message> {
+    let first = binding.faults()?.iter().next()?;
+    let text = format!("the binding is broken: {}", first.in_one_line());
+    let message = Message::new(Code::CompileFailed, &text);
+    Some(message.with_remedy("mend the binding; `kubectl describe` shows all of its faults"))
+}
+
+fn not_found(source: &ParameterSource) -> Message {
+    let text = format!("there is no {} to take parameters of", source.describe());
+    Message::new(Code::NotFound, &text)
+        .with_remedy("create it, or set `parametersFrom.notFound: Allow`")
+}
+
+fn too_many(source: &ParameterSource, count: usize) -> Message {
+    let text = format!(
+        "{} are {count} objects, and parameters are taken of {MOST} at most",
+        source.describe()
+    );
+    Message::new(Code::CompileFailed, &text).with_remedy("select fewer by their labels")
+}
+
+fn unsound(why: &str) -> Message {
+    let text = format!("the parameters do not fit the policy: {why}");
+    Message::new(Code::CompileFailed, &text)
+        .with_remedy("mend them; see `parametersSchema` of the policy")
+}

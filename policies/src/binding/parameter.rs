@@ -1,0 +1,151 @@
+//! Objects that bindings take parameters of.
+
+use std::{fmt, sync::Arc};
+
+use serde_json::{Map, Value as Json};
+
+use crate::{Document, LabelSelector, Labels};
+
+/// A kind of objects that bindings take parameters of: `ConfigMap` of `v1`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ParameterKind {
+    /// The API group; empty for the core group.
+    pub group: String,
+    /// The version of the group.
+    pub version: String,
+    /// The kind.
+    pub kind: String,
+}
+
+/// One object that bindings may take parameters of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ParameterKey {
+    /// Its kind.
+    pub kind: ParameterKind,
+    /// Its namespace, if its kind has one.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+/// What such an object says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    /// The object.
+    pub key: ParameterKey,
+    /// Its labels.
+    pub labels: Labels,
+    /// The object as the API server has it, without its metadata.
+    pub content: Map<String, Json>,
+}
+
+/// Where a binding's parameters come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParameterSource {
+    /// The kind of the objects.
+    pub kind: ParameterKind,
+    /// The namespace of the objects. Where it is not said and the kind has namespaces, each request
+    /// is judged by the objects of its own namespace.
+    pub namespace: Option<String>,
+    /// Which of them; each of several is a judgement of its own.
+    pub which: Which,
+    /// Of a `ConfigMap`, the key whose text is an object of YAML or JSON. Without it each key of
+    /// `data` is a parameter, a text.
+    pub key: Option<String>,
+    /// What happens where there is none.
+    pub not_found: NotFound,
+}
+
+/// Which objects, by name or by label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The one of this name.
+    Name(String),
+    /// Those with such labels. An empty selector selects all.
+    Selector(LabelSelector),
+}
+
+/// What happens where no object is found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NotFound {
+    /// The policy cannot answer, and the failure policy decides.
+    #[default]
+    Deny,
+    /// The policy is not asked.
+    Allow,
+}
+
+/// `ConfigMap platform/limits`, `Limits web`
+impl fmt::Display for ParameterKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = &self.kind.kind;
+        match &self.namespace {
+            Some(namespace) => write!(formatter, "{kind} {namespace}/{}", self.name),
+            None => write!(formatter, "{kind} {}", self.name),
+        }
+    }
+}
+
+impl ParameterKind {
+    /// `ConfigMap`s.
+    pub fn config_map() -> Self {
+        Self {
+            group: String::new(),
+            version: "v1".to_owned(),
+            kind: "ConfigMap".to_owned(),
+        }
+    }
+}
+
+impl ParameterSource {
+    /// Whether it takes parameters of an object.
+    pub(super) fn selects(&self, parameter: &Arc<Parameter>) -> bool {
+        let Parameter { key, labels, .. } = parameter.as_ref();
+        let is_there = self
+            .namespace
+            .as_ref()
+            .is_none_or(|own| key.namespace.as_ref() == Some(own));
+        key.kind == self.kind
+            && is_there
+            && match &self.which {
+                Which::Name(name) => key.name == *name,
+                Which::Selector(selector) => selector.matches(labels),
+            }
+    }
+
+    /// What an object says: of a `ConfigMap` its data, of any other its `spec`, or all of it where
+    /// it has none. The error is a sentence.
+    pub(super) fn read(&self, parameter: &Parameter) -> Result<Map<String, Json>, String> {
+        let content = &parameter.content;
+        let object = |field: &str| content.get(field).and_then(Json::as_object);
+        if self.kind != ParameterKind::config_map() {
+            return Ok(object("spec").unwrap_or(content).clone());
+        }
+        let data = object("data").cloned().unwrap_or_default();
+        let Some(key) = &self.key else {
+            return Ok(data);
+        };
+        let text = data.get(key).and_then(Json::as_str);
+        let text = text.ok_or_else(|| format!("`data` has no key `{key}`"))?;
+        let document = Document::read_yaml(text).map_err(|why| format!("`data.{key}`: {why}"))?;
+        serde_json::to_value(&document)
+            .ok()
+            .and_then(|value| match value {
+                Json::Object(members) => Some(members),
+                _ => None,
+            })
+            .ok_or_else(|| format!("`data.{key}` is no object of YAML or JSON"))
+    }
+
+    /// The objects as people call them: `ConfigMap platform/limits`.
+    pub(super) fn describe(&self) -> String {
+        let place = self
+            .namespace
+            .as_ref()
+            .map_or(String::new(), |namespace| format!("{namespace}/"));
+        match &self.which {
+            Which::Name(name) => format!("{} {place}{name}", self.kind.kind),
+            Which::Selector(_) => format!("{} {place}* of these labels", self.kind.kind),
+        }
+    }
+}
