@@ -15,16 +15,19 @@ pub const MESSAGE_LIMIT: usize = 32_768;
 /// The aspects of which Portcullis reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConditionType {
-    /// Of a policy: it does what its spec says, on every replica. Sums up the others.
+    /// Of a policy or a binding: it does what its spec says, on every replica. Sums up the others.
     Ready,
     /// Of a policy: its Rego and its settings are sound.
     Compiled,
-    /// Of a policy: every ready replica holds it at this digest.
+    /// Of a policy: every ready replica holds it at this digest. Of a binding: every ready replica
+    /// judges by it.
     Enforced,
     /// Of a policy: its evaluations end within their limits.
     Healthy,
     /// Of a policy: a lock takes it out of evaluation.
     Locked,
+    /// Of a binding: its policy and its parameters are there and fit each other.
+    Bound,
     /// Of a lock: it is valid, has not expired, and holds at least one policy.
     Active,
 }
@@ -68,6 +71,14 @@ pub mod reason {
     pub const BYPASSED: &str = "Bypassed";
     /// `Locked` is as it was: a lock holds the policy, and some ready replicas do not know it yet.
     pub const REPLICAS_PENDING: &str = "ReplicasPending";
+    /// `Bound` is true.
+    pub const BOUND: &str = "Bound";
+    /// `Bound` is false: there is no such policy, or it is not for this namespace to bind.
+    pub const POLICY_MISSING: &str = "PolicyMissing";
+    /// `Bound` is false: there is no object to take parameters of.
+    pub const PARAMETERS_MISSING: &str = "ParametersMissing";
+    /// `Bound` is false: the parameters do not fit the policy.
+    pub const PARAMETERS_INVALID: &str = "ParametersInvalid";
     /// `Locked` is false.
     pub const NOT_LOCKED: &str = "NotLocked";
     /// `Active` is true: the lock holds at least one policy.
@@ -102,6 +113,7 @@ impl ConditionType {
             Self::Enforced => "Enforced",
             Self::Healthy => "Healthy",
             Self::Locked => "Locked",
+            Self::Bound => "Bound",
             Self::Active => "Active",
         }
     }

@@ -1,8 +1,8 @@
-//! The four `CustomResourceDefinition`s, as the chart ships them and as the API server wants them.
+//! The `CustomResourceDefinition`s, as the chart ships them and as the API server wants them.
 //!
 //! What the derive macro makes of the types is finished here:
 //!
-//! - `kubectl get` has its columns (a table of data, which two kinds share);
+//! - `kubectl get` has its columns (a table of data, which pairs of kinds share);
 //! - no field is `nullable`, so that `notAfter: null` is the same as leaving it out (the API server
 //!   drops such a field, and a CEL rule's `has()` then means what it says);
 //! - a doc comment's line breaks are undone, because `kubectl explain` wraps lines by itself.
@@ -13,7 +13,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use kube_core::CustomResourceExt;
 
-use crate::{ClusterLock, ClusterPolicy, Lock, Policy};
+use crate::{ClusterLock, ClusterPolicy, ClusterPolicyBinding, Lock, Policy, PolicyBinding};
 
 /// A column of `kubectl get`.
 struct Column {
@@ -77,13 +77,44 @@ const LOCK_COLUMNS: [Column; 5] = [
     ),
 ];
 
-/// The definitions of Policy, ClusterPolicy, Lock and ClusterLock, in this order.
-pub fn all() -> [CustomResourceDefinition; 4] {
+const BINDING_COLUMNS: [Column; 6] = [
+    column(
+        "Policy",
+        ".status.policy",
+        "group/name@version of the policy that is bound",
+    ),
+    column("Action", ".spec.action", "What a denial does"),
+    column(
+        "Ready",
+        ".status.conditions[?(@.type==\"Ready\")].status",
+        "Whether the binding does what its spec says, on every replica",
+    ),
+    column(
+        "Reason",
+        ".status.conditions[?(@.type==\"Ready\")].reason",
+        "Why the binding is ready or not",
+    ),
+    wide(
+        "Parameters",
+        ".status.parameters",
+        "Objects that parameters are taken of",
+    ),
+    wide(
+        "Failure",
+        ".spec.failurePolicy",
+        "What happens when the policy cannot answer",
+    ),
+];
+
+/// The definitions of all our kinds, those of a namespace and those of the cluster in turn.
+pub fn all() -> [CustomResourceDefinition; 6] {
     [
         finished(Policy::crd(), &POLICY_COLUMNS),
         finished(ClusterPolicy::crd(), &POLICY_COLUMNS),
         finished(Lock::crd(), &LOCK_COLUMNS),
         finished(ClusterLock::crd(), &LOCK_COLUMNS),
+        finished(PolicyBinding::crd(), &BINDING_COLUMNS),
+        finished(ClusterPolicyBinding::crd(), &BINDING_COLUMNS),
     ]
 }
 

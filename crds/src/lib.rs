@@ -5,11 +5,12 @@
 //! |---|---|
 //! | [`policy`] | `Policy` and `ClusterPolicy`, which share [`PolicySpec`] |
 //! | [`admission`] | the part of a policy that puts it in front of the API server |
+//! | [`binding`] | `PolicyBinding` and `ClusterPolicyBinding`: one policy at several places |
 //! | [`lock`] | `Lock` and `ClusterLock`, which take policies out of evaluation |
 //! | [`conditions`] | building and merging the conditions of a status |
 //! | [`time`] | the times and durations that a spec holds as text |
-//! | [`manifest`] | reading one object of any of the four kinds, strictly |
-//! | [`definitions`] | the four `CustomResourceDefinition`s, as the chart ships them |
+//! | [`manifest`] | reading one object of any of our kinds, strictly |
+//! | [`definitions`] | the `CustomResourceDefinition`s, as the chart ships them |
 //! | `rules`, `schema` | the CEL rules and the schema fragments that the types above refer to |
 //!
 //! A spec is kept as it was written: times, durations and versions are text here, which the API
@@ -17,6 +18,7 @@
 //! an older schema) must still treat a value that does not parse as a broken policy.
 
 pub mod admission;
+pub mod binding;
 pub mod conditions;
 pub mod definitions;
 pub mod limits;
@@ -30,6 +32,11 @@ pub mod time;
 pub use admission::{
     Action, Admission, FailurePolicy, Match, MatchCondition, Operation, ResourceRule, ResourceScope,
 };
+pub use binding::{
+    Binding, BindingStatus, BoundClusterPolicy, BoundPolicy, ClusterPolicyBinding,
+    ClusterPolicyBindingSpec, NotFound, ParametersFrom, PolicyBinding, PolicyBindingSpec,
+    PolicyKind,
+};
 pub use conditions::{ConditionType, Finding};
 pub use lock::{
     ClusterLock, ClusterLockSpec, Effect, Lock, LockSpec, LockStatus, Point, PolicyReference,
@@ -40,11 +47,11 @@ pub use policy::{
     Network, Policy, PolicySpec, PolicyStatus, RegoVersion, Replicas, Severity, Verdict,
 };
 
-/// The API group of all four kinds.
+/// The API group of all our kinds.
 pub const GROUP: &str = "portcullis.dev";
 
 /// The one served and stored version.
 pub const VERSION: &str = "v1alpha1";
 
-/// `apiVersion` of all four kinds.
+/// `apiVersion` of all our kinds.
 pub const API_VERSION: &str = "portcullis.dev/v1alpha1";

@@ -1,4 +1,4 @@
-//! Reading one object of any of the four kinds, strictly.
+//! Reading one object of any of our kinds, strictly.
 //!
 //! The API server prunes unknown fields and `kubectl` warns of them; whoever reads manifests from a
 //! directory must notice them alone. A misspelt `failurePolcy` would otherwise be a default in
@@ -11,9 +11,12 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use serde_json::Value;
 
-use crate::{API_VERSION, ClusterLock, ClusterPolicy, Lock, Policy, definitions};
+use crate::{
+    API_VERSION, ClusterLock, ClusterPolicy, ClusterPolicyBinding, Lock, Policy, PolicyBinding,
+    definitions,
+};
 
-/// An object of one of the four kinds.
+/// An object of one of our kinds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Manifest {
     /// A policy for one namespace.
@@ -24,6 +27,10 @@ pub enum Manifest {
     Lock(Box<Lock>),
     /// A lock for cluster policies.
     ClusterLock(Box<ClusterLock>),
+    /// A binding of one namespace.
+    PolicyBinding(Box<PolicyBinding>),
+    /// A binding of the cluster.
+    ClusterPolicyBinding(Box<ClusterPolicyBinding>),
 }
 
 /// Why a document is not one of our objects.
@@ -36,7 +43,7 @@ pub enum ManifestError {
         found: String,
     },
     /// Our API, but no such kind.
-    #[error("kind is `{found}`: write Policy, ClusterPolicy, Lock or ClusterLock")]
+    #[error("kind is `{found}`: write one of {}", KINDS.join(", "))]
     Kind {
         /// What stands there; empty when nothing does.
         found: String,
@@ -78,6 +85,10 @@ impl Manifest {
             "ClusterPolicy" => read("ClusterPolicy", document).map(Self::ClusterPolicy),
             "Lock" => read("Lock", document).map(Self::Lock),
             "ClusterLock" => read("ClusterLock", document).map(Self::ClusterLock),
+            "PolicyBinding" => read("PolicyBinding", document).map(Self::PolicyBinding),
+            "ClusterPolicyBinding" => {
+                read("ClusterPolicyBinding", document).map(Self::ClusterPolicyBinding)
+            }
             other => Err(ManifestError::Kind {
                 found: other.to_owned(),
             }),
@@ -103,9 +114,19 @@ fn read<T: serde::de::DeserializeOwned>(
     serde_json::from_value(document).map_err(|source| ManifestError::Field { kind, source })
 }
 
+/// The names of all our kinds.
+const KINDS: [&str; 6] = [
+    "Policy",
+    "ClusterPolicy",
+    "Lock",
+    "ClusterLock",
+    "PolicyBinding",
+    "ClusterPolicyBinding",
+];
+
 /// The schemas by kind, made once: a directory may hold thousands of manifests.
 static SCHEMAS: LazyLock<Vec<(&str, JSONSchemaProps)>> = LazyLock::new(|| {
-    ["Policy", "ClusterPolicy", "Lock", "ClusterLock"]
+    KINDS
         .into_iter()
         .filter_map(|kind| Some((kind, definitions::schema_of(kind)?)))
         .collect()

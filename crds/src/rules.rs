@@ -238,6 +238,51 @@ pub(crate) fn policy_reference() -> Value {
     )])
 }
 
+/// Where a binding of a namespace takes parameters of.
+pub(crate) fn namespaced_binding() -> Value {
+    json!([rule(
+        "!has(self.parametersFrom) || !has(self.parametersFrom.namespace)",
+        "a PolicyBinding takes parameters of its own namespace: remove parametersFrom.namespace, or \
+         use a ClusterPolicyBinding",
+    )])
+}
+
+/// Objects that parameters are taken of.
+pub(crate) fn parameters_from() -> Value {
+    json!([
+        rule(
+            "has(self.name) != has(self.selector)",
+            "parametersFrom names objects in one way: give name, or selector",
+        ),
+        rule(
+            "!has(self.key) || self.kind == 'ConfigMap' && self.apiVersion == 'v1'",
+            "key is a key of a ConfigMap: remove it",
+        ),
+        rule(
+            "self.kind != 'Secret' || self.apiVersion != 'v1'",
+            "what a Secret holds would be shown by messages and decisions: use a ConfigMap, or a \
+             kind of your own",
+        ),
+    ])
+}
+
+/// The API version of an object.
+pub(crate) fn api_version() -> Value {
+    json!([rule(
+        "self.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[a-z0-9]+$')",
+        "apiVersion is a version, with its group where it has one: write it like v1 or \
+         example.com/v1",
+    )])
+}
+
+/// The kind of an object.
+pub(crate) fn kind() -> Value {
+    json!([rule(
+        "self.matches('^[A-Z][A-Za-z0-9]*$')",
+        "kind begins with an upper-case letter: write it like ConfigMap",
+    )])
+}
+
 /// The points of a lock.
 pub(crate) fn points() -> Value {
     json!([rule(

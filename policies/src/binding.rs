@@ -25,7 +25,9 @@ use crate::{
 
 pub use bound::Bound;
 pub(crate) use bound::{Place, Surroundings, resolve};
-pub use parameter::{NotFound, Parameter, ParameterKey, ParameterKind, ParameterSource, Which};
+pub use parameter::{
+    NotFound, Parameter, ParameterKey, ParameterKind, ParameterSource, Selected, Selection, Which,
+};
 
 /// A binding as its author wrote it, with its conditions ready to be asked.
 #[derive(Debug)]
@@ -97,6 +99,12 @@ impl Binding {
             faults: Diagnostics::collect(faults),
             absent: Arc::new(Policy::broken_by(absent, fault.into())),
         }
+    }
+
+    /// A binding of which not all can be read: it cannot answer, and has no conditions.
+    pub fn broken_by(mut definition: BindingDefinition, faults: &Diagnostics) -> Self {
+        definition.admission.matches.conditions.clear();
+        Self::compile(definition, faults.iter().cloned().collect())
     }
 
     /// What is wrong with it by itself.

@@ -11,8 +11,8 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
-    Admission, Allowance, Binding, Labels, Lock, Object, ObjectKey, Parameter, ParameterKey,
-    Snapshot, matching::Namespaces, outdated,
+    Admission, Allowance, Binding, Labels, Lock, Object, ObjectKey, Selected, Selection, Snapshot,
+    matching::Namespaces, outdated,
 };
 
 /// The cache.
@@ -29,7 +29,7 @@ pub struct State {
     pub(crate) policies: BTreeMap<ObjectKey, Object>,
     pub(crate) locks: BTreeMap<ObjectKey, Arc<Lock>>,
     pub(crate) bindings: BTreeMap<ObjectKey, Arc<Binding>>,
-    pub(crate) parameters: BTreeMap<ParameterKey, Arc<Parameter>>,
+    pub(crate) parameters: BTreeMap<Selection, Selected>,
     pub(crate) namespaces: Arc<Namespaces>,
     /// Policies and bindings whose failure policy changed while they were known.
     pub(crate) moved: BTreeSet<ObjectKey>,
@@ -130,20 +130,14 @@ impl State {
         self.bindings.values()
     }
 
-    /// Adds or replaces an object that bindings take parameters of.
-    pub fn apply_parameter(&mut self, parameter: Parameter) {
-        let key = parameter.key.clone();
-        self.parameters.insert(key, Arc::new(parameter));
+    /// Notes what is known of the objects of a selection.
+    pub fn set_parameters(&mut self, selection: Selection, selected: Selected) {
+        self.parameters.insert(selection, selected);
     }
 
-    /// Removes an object that bindings take parameters of.
-    pub fn delete_parameter(&mut self, key: &ParameterKey) {
-        self.parameters.remove(key);
-    }
-
-    /// Keeps only the objects that bindings take parameters of for which `keep` holds.
-    pub fn retain_parameters(&mut self, mut keep: impl FnMut(&ParameterKey) -> bool) {
-        self.parameters.retain(|key, _| keep(key));
+    /// Keeps only the selections for which `keep` holds.
+    pub fn retain_parameters(&mut self, mut keep: impl FnMut(&Selection) -> bool) {
+        self.parameters.retain(|selection, _| keep(selection));
     }
 
     /// The policy that an object holds.

@@ -50,7 +50,7 @@ pub use address::{Address, Scope, Version};
 pub use allowance::{Allowance, Bytes, Limits};
 pub use binding::{
     Binding, BindingDefinition, Bound, NotFound, Parameter, ParameterKey, ParameterKind,
-    ParameterSource, Which,
+    ParameterSource, Selected, Selection, Which,
 };
 pub use cache::{Cache, State};
 pub use code::Code;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 pub type Labels = BTreeMap<String, String>;
 
 /// Selects objects by their labels. All parts must hold; an empty selector selects everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LabelSelector {
     /// Labels that an object has with exactly these values.
     pub match_labels: Labels,
@@ -15,7 +15,7 @@ pub struct LabelSelector {
 }
 
 /// One condition on a label.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Requirement {
     /// The object has the label with one of the values.
     In(String, Vec<String>),

@@ -122,7 +122,6 @@ impl Snapshot {
             };
             Arc::new(entry)
         };
-        let parameters: Vec<_> = state.parameters.values().cloned().collect();
         let bound: BTreeMap<ObjectKey, Vec<Arc<Entry>>> = state
             .bindings
             .values()
@@ -131,7 +130,7 @@ impl Snapshot {
                     binding,
                     &Surroundings {
                         policy: held.get(&binding.policy).map(|object| &object.policy),
-                        parameters: &parameters,
+                        parameters: &state.parameters,
                         before: before.bound_by(&binding.key),
                     },
                 );

@@ -1,10 +1,13 @@
 //! A policy as one binding has it asked.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_json::{Map, Value as Json};
 
-use super::{Binding, NotFound, Parameter, ParameterSource};
+use super::{Binding, NotFound, Parameter, ParameterSource, Selected, Selection};
 use crate::{
     Code, Entry, Message, Point, Policy, Scope,
     policy::parameters,
@@ -29,6 +32,7 @@ pub struct Bound {
     /// What it was made of, by which it is known again.
     policy: Arc<Policy>,
     parameter: Option<Arc<Parameter>>,
+    given: Option<Message>,
 }
 
 /// Where it judges, of what its binding's match selects.
@@ -77,6 +81,7 @@ impl Bound {
         policy: &Arc<Policy>,
         parameter: Option<&Arc<Parameter>>,
         place: &Place,
+        fault: Option<&Message>,
     ) -> bool {
         let is_same_parameter = match (&self.parameter, parameter) {
             (None, None) => true,
@@ -87,6 +92,7 @@ impl Bound {
             && Arc::ptr_eq(&self.policy, policy)
             && is_same_parameter
             && self.place == *place
+            && self.given.as_ref() == fault
     }
 }
 
@@ -105,8 +111,8 @@ impl Place {
 pub(crate) struct Surroundings<'a> {
     /// The policy that holds the address, if one does.
     pub(crate) policy: Option<&'a Arc<Policy>>,
-    /// All objects that bindings take parameters of.
-    pub(crate) parameters: &'a [Arc<Parameter>],
+    /// What is known of the objects that bindings take parameters of.
+    pub(crate) parameters: &'a BTreeMap<Selection, Selected>,
     /// What the binding was resolved to before. What has not changed is taken over.
     pub(crate) before: &'a [Arc<Entry>],
 }
@@ -117,8 +123,8 @@ pub(crate) fn resolve(binding: &Arc<Binding>, surroundings: &Surroundings<'_>) -
     let make = |parameter: Option<&Arc<Parameter>>, place: Place, fault: Option<Message>| {
         let before = surroundings.before.iter();
         let mut before = before.filter_map(|entry| entry.binding.as_ref());
-        // Where these are the same, so is the fault, but for how many objects there are too many.
-        let known = before.find(|bound| bound.is_of(binding, policy, parameter, &place));
+        let known =
+            before.find(|bound| bound.is_of(binding, policy, parameter, &place, fault.as_ref()));
         known
             .cloned()
             .unwrap_or_else(|| Arc::new(bind(binding, policy, parameter, place, fault)))
@@ -127,20 +133,16 @@ pub(crate) fn resolve(binding: &Arc<Binding>, surroundings: &Surroundings<'_>) -
     let Some(source) = binding.source.as_ref().filter(|_| fault.is_none()) else {
         return vec![make(None, Place::Anywhere, fault)];
     };
-    let found: Vec<&Arc<Parameter>> = surroundings
-        .parameters
-        .iter()
-        .filter(|parameter| source.selects(parameter))
-        .collect();
-    if found.len() > MOST {
-        let fault = too_many(source, found.len());
-        return vec![make(None, Place::Anywhere, Some(fault))];
-    }
-    let is_anywhere =
-        |parameter: &Parameter| source.namespace.is_some() || parameter.key.namespace.is_none();
+    let found = match known(&source.selection, surroundings.parameters) {
+        Ok(found) => found,
+        Err(fault) => return vec![make(None, Place::Anywhere, Some(*fault))],
+    };
+    let is_anywhere = |parameter: &Parameter| {
+        source.selection.namespace.is_some() || parameter.key.namespace.is_none()
+    };
     let mut bounds = Vec::new();
     let mut namespaces = BTreeSet::new();
-    for parameter in &found {
+    for parameter in found {
         let place = match &parameter.key.namespace {
             Some(namespace) if !is_anywhere(parameter) => {
                 namespaces.insert(namespace.clone());
@@ -169,6 +171,7 @@ fn bind(
     place: Place,
     fault: Option<Message>,
 ) -> Bound {
+    let given = fault.clone();
     let (merged, unread) = merge(binding, policy, parameter);
     let fault = fault.or(unread).or_else(|| {
         let wrong = policy.check_parameters(&merged)?;
@@ -187,6 +190,7 @@ fn bind(
         fault,
         policy: policy.clone(),
         parameter: parameter.cloned(),
+        given,
     }
 }
 
@@ -244,18 +248,39 @@ fn own_fault(binding: &Binding) -> Option<Message> {
     Some(message.with_remedy("mend the binding; `kubectl describe` shows all of its faults"))
 }
 
-fn not_found(source: &ParameterSource) -> Message {
-    let text = format!("there is no {} to take parameters of", source.describe());
-    Message::new(Code::NotFound, &text)
-        .with_remedy("create it, or set `parametersFrom.notFound: Allow`")
+/// The objects of a selection, or why they are not to be had. As long as nobody has read them it is
+/// not known that there are none.
+fn known<'a>(
+    selection: &Selection,
+    parameters: &'a BTreeMap<Selection, Selected>,
+) -> Result<&'a [Arc<Parameter>], Box<Message>> {
+    let unread = |why: &str| {
+        let text = format!("the parameters of {selection} have not been read: {why}");
+        let message = Message::new(Code::NotFound, &text).with_remedy(
+            "see the binding's `status`; let Portcullis read the kind, as the chart's value \
+             `parameterKinds` does",
+        );
+        Box::new(message)
+    };
+    match parameters.get(selection) {
+        None => Err(unread("nobody has looked yet")),
+        Some(Selected::Unread(why)) => Err(unread(why)),
+        Some(Selected::Known(found)) if found.len() > MOST => {
+            let count = found.len();
+            let text = format!(
+                "{selection} are {count} objects, and parameters are taken of {MOST} at most"
+            );
+            let message = Message::new(Code::CompileFailed, &text);
+            Err(message.with_remedy("select fewer by their labels").into())
+        }
+        Some(Selected::Known(found)) => Ok(found),
+    }
 }
 
-fn too_many(source: &ParameterSource, count: usize) -> Message {
-    let text = format!(
-        "{} are {count} objects, and parameters are taken of {MOST} at most",
-        source.describe()
-    );
-    Message::new(Code::CompileFailed, &text).with_remedy("select fewer by their labels")
+fn not_found(source: &ParameterSource) -> Message {
+    let text = format!("there is no {} to take parameters of", source.selection);
+    Message::new(Code::NotFound, &text)
+        .with_remedy("create it, or set `parametersFrom.notFound: Allow`")
 }
 
 fn unsound(why: &str) -> Message {

@@ -42,13 +42,8 @@ pub struct Parameter {
 /// Where a binding's parameters come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParameterSource {
-    /// The kind of the objects.
-    pub kind: ParameterKind,
-    /// The namespace of the objects. Where it is not said and the kind has namespaces, each request
-    /// is judged by the objects of its own namespace.
-    pub namespace: Option<String>,
-    /// Which of them; each of several is a judgement of its own.
-    pub which: Which,
+    /// The objects; each of several is a judgement of its own.
+    pub selection: Selection,
     /// Of a `ConfigMap`, the key whose text is an object of YAML or JSON. Without it each key of
     /// `data` is a parameter, a text.
     pub key: Option<String>,
@@ -56,8 +51,29 @@ pub struct ParameterSource {
     pub not_found: NotFound,
 }
 
+/// Objects of one kind that whoever watches keeps up to date.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Selection {
+    /// The kind of the objects.
+    pub kind: ParameterKind,
+    /// The namespace of the objects. Where it is not said and the kind has namespaces, each request
+    /// is judged by the objects of its own namespace.
+    pub namespace: Option<String>,
+    /// Which of them.
+    pub which: Which,
+}
+
+/// What is known of a selection.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Selected {
+    /// All objects that there are, in the order of their keys.
+    Known(Vec<Arc<Parameter>>),
+    /// They could not be read yet, and why. Nobody knows whether there are any.
+    Unread(String),
+}
+
 /// Which objects, by name or by label.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Which {
     /// The one of this name.
     Name(String),
@@ -97,10 +113,10 @@ impl ParameterKind {
     }
 }
 
-impl ParameterSource {
-    /// Whether it takes parameters of an object.
-    pub(super) fn selects(&self, parameter: &Arc<Parameter>) -> bool {
-        let Parameter { key, labels, .. } = parameter.as_ref();
+impl Selection {
+    /// Whether an object is one of them.
+    pub fn includes(&self, parameter: &Parameter) -> bool {
+        let Parameter { key, labels, .. } = parameter;
         let is_there = self
             .namespace
             .as_ref()
@@ -112,13 +128,29 @@ impl ParameterSource {
                 Which::Selector(selector) => selector.matches(labels),
             }
     }
+}
 
+/// `ConfigMap platform/limits`, `ConfigMap platform/* of these labels`
+impl fmt::Display for Selection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} ", self.kind.kind)?;
+        if let Some(namespace) = &self.namespace {
+            write!(formatter, "{namespace}/")?;
+        }
+        match &self.which {
+            Which::Name(name) => formatter.write_str(name),
+            Which::Selector(_) => formatter.write_str("* of these labels"),
+        }
+    }
+}
+
+impl ParameterSource {
     /// What an object says: of a `ConfigMap` its data, of any other its `spec`, or all of it where
     /// it has none. The error is a sentence.
     pub(super) fn read(&self, parameter: &Parameter) -> Result<Map<String, Json>, String> {
         let content = &parameter.content;
         let object = |field: &str| content.get(field).and_then(Json::as_object);
-        if self.kind != ParameterKind::config_map() {
+        if self.selection.kind != ParameterKind::config_map() {
             return Ok(object("spec").unwrap_or(content).clone());
         }
         let data = object("data").cloned().unwrap_or_default();
@@ -135,17 +167,5 @@ impl ParameterSource {
                 _ => None,
             })
             .ok_or_else(|| format!("`data.{key}` is no object of YAML or JSON"))
-    }
-
-    /// The objects as people call them: `ConfigMap platform/limits`.
-    pub(super) fn describe(&self) -> String {
-        let place = self
-            .namespace
-            .as_ref()
-            .map_or(String::new(), |namespace| format!("{namespace}/"));
-        match &self.which {
-            Which::Name(name) => format!("{} {place}{name}", self.kind.kind),
-            Which::Selector(_) => format!("{} {place}* of these labels", self.kind.kind),
-        }
     }
 }

@@ -47,10 +47,23 @@ fn bound(
     cache.update(|state| {
         let bindings = bindings.into_iter().map(compiled);
         bindings.for_each(|binding| state.apply_binding(binding));
-        let parameters = parameters.into_iter();
-        parameters.for_each(|parameter| state.apply_parameter(parameter));
     });
+    let parameters: Vec<_> = parameters.into_iter().map(Arc::new).collect();
+    read(&cache, &parameters);
     cache
+}
+
+/// What somebody who watches would tell who has read these objects.
+fn read(cache: &Cache, parameters: &[Arc<Parameter>]) {
+    cache.update(|state| {
+        let bindings: Vec<_> = state.bindings().cloned().collect();
+        for source in bindings.iter().filter_map(|it| it.source.as_ref()) {
+            let selection = &source.selection;
+            let selected = parameters.iter().filter(|it| selection.includes(it));
+            let selected = Selected::Known(selected.cloned().collect());
+            state.set_parameters(selection.clone(), selected);
+        }
+    });
 }
 
 fn creation() -> Subject {
@@ -193,9 +206,11 @@ fn a_namespace_binds_a_policy_of_the_cluster_for_itself() {
 
 fn source(which: Which) -> ParameterSource {
     ParameterSource {
-        kind: ParameterKind::config_map(),
-        namespace: Some("platform".to_owned()),
-        which,
+        selection: Selection {
+            kind: ParameterKind::config_map(),
+            namespace: Some("platform".to_owned()),
+            which,
+        },
         key: Some("limits.yaml".to_owned()),
         not_found: NotFound::Deny,
     }
@@ -240,15 +255,39 @@ fn parameters_of_an_object_take_the_place_of_the_bindings() {
     let cache = bound([library()], [by_name.clone()], maps());
     assert_eq!(said(&cache), [format!("{DENIED} 7")]);
     // It changes, and goes.
-    cache.update(|state| state.apply_parameter(config_map("platform", "one", "limit: 9")));
+    read(
+        &cache,
+        &[Arc::new(config_map("platform", "one", "limit: 9"))],
+    );
     assert_eq!(said(&cache), [format!("{DENIED} 9")]);
-    cache.update(|state| state.delete_parameter(&config_map("platform", "one", "").key));
+    read(&cache, &[]);
     assert!(said(&cache)[0].starts_with("POLICY.NOT_FOUND"));
     let allowing = ParameterSource {
         not_found: NotFound::Allow,
         ..source(Which::Name("one".to_owned()))
     };
     assert_eq!(said(&bound([library()], [sourced(allowing)], [])), [""; 0]);
+}
+
+/// Nobody knows that there are none before somebody has looked.
+#[test]
+fn objects_that_nobody_has_read_are_not_missing() {
+    let allowing = ParameterSource {
+        not_found: NotFound::Allow,
+        ..source(Which::Name("one".to_owned()))
+    };
+    let cache = cache([object("a", 0, library())], []);
+    let binding = compiled(sourced(allowing.clone()));
+    cache.update(|state| state.apply_binding(binding));
+    let text = "POLICY.NOT_FOUND: the parameters of ConfigMap platform/one have not been read";
+    assert!(said(&cache)[0].starts_with(text), "{:?}", said(&cache));
+    let unread = Selected::Unread("forbidden".to_owned());
+    cache.update(|state| state.set_parameters(allowing.selection, unread));
+    assert!(
+        said(&cache)[0].ends_with("read: forbidden"),
+        "{:?}",
+        said(&cache)
+    );
 }
 
 #[rstest]
@@ -278,10 +317,8 @@ fn each_object_of_a_label_is_a_judgement_of_its_own() {
 /// Without a namespace of its own, a source means that of the request.
 #[test]
 fn each_namespace_has_parameters_of_its_own() {
-    let source = ParameterSource {
-        namespace: None,
-        ..source(Which::Name("one".to_owned()))
-    };
+    let mut source = source(Which::Name("one".to_owned()));
+    source.selection.namespace = None;
     let maps = [
         config_map("shop", "one", "limit: 7"),
         config_map("bank", "one", "limit: 8"),
