@@ -2,14 +2,15 @@
 //!
 //! | what is wrong | answer |
 //! |---|---|
-//! | a policy or a lock that cannot work by itself | refused, with all that is wrong with it |
-//! | an address that another object holds, a lock without a target, an import that is not to be had, importers that would break | a warning |
+//! | a policy, a lock or a binding that cannot work by itself | refused, with all that is wrong with it |
+//! | an address that another object holds, a lock without a target, a binding without its policy or parameters, an import that is not to be had, importers that would break | a warning |
 //!
 //! A fault between objects is never a refusal: tools that apply a repository apply before they
 //! prune, so an address may be taken for a moment and a lock may come before its policy. And what
 //! does not touch the spec passes: an object that is broken already can still be labelled, locked,
 //! and deleted.
 
+mod binding;
 mod importers;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,7 @@ use portcullis_policies::{
 use portcullis_webhook::{ResourceAnswer, ResourceReview, ResourceReviewer};
 use serde_json::{Value as Json, json};
 
-use crate::convert::{Draft, LockDraft};
+use crate::convert::{BindingDraft, Draft, LockDraft};
 use importers::Changes;
 
 /// Most faults that a refusal tells: a person mends a few and applies again.
@@ -65,6 +66,12 @@ impl Reviewer {
             }
             Manifest::ClusterLock(object) => {
                 lock(LockDraft::try_from(object.as_ref())?, old, now, &snapshot)
+            }
+            Manifest::PolicyBinding(object) => {
+                binding::judge(BindingDraft::try_from(object.as_ref())?, &snapshot)
+            }
+            Manifest::ClusterPolicyBinding(object) => {
+                binding::judge(BindingDraft::try_from(object.as_ref())?, &snapshot)
             }
         }
     }

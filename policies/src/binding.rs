@@ -24,7 +24,7 @@ use crate::{
 };
 
 pub use bound::Bound;
-pub(crate) use bound::{Place, Surroundings, resolve};
+pub(crate) use bound::{Place, Surroundings, missing, resolve, unfit_parameters};
 pub use parameter::{
     NotFound, Parameter, ParameterKey, ParameterKind, ParameterSource, Selected, Selection, Which,
 };

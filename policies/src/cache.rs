@@ -104,13 +104,13 @@ impl State {
     }
 
     /// Adds or replaces a binding. One whose failure policy changes is asked at both, as a policy is.
-    pub fn apply_binding(&mut self, binding: Binding) {
+    pub fn apply_binding(&mut self, binding: Arc<Binding>) {
         let asked_at = |binding: &Binding| binding.admission.effective_failure_policy();
         let before = self.bindings.get(&binding.key);
         if before.is_some_and(|before| asked_at(before) != asked_at(&binding)) {
             self.moved.insert(binding.key.clone());
         }
-        self.bindings.insert(binding.key.clone(), Arc::new(binding));
+        self.bindings.insert(binding.key.clone(), binding);
     }
 
     /// Removes a binding.
@@ -123,11 +123,6 @@ impl State {
     pub fn retain_bindings(&mut self, mut keep: impl FnMut(&ObjectKey) -> bool) {
         self.bindings.retain(|key, _| keep(key));
         self.forget_moved();
-    }
-
-    /// All bindings.
-    pub fn bindings(&self) -> impl Iterator<Item = &Arc<Binding>> {
-        self.bindings.values()
     }
 
     /// Notes what is known of the objects of a selection.

@@ -8,7 +8,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Serialize, Serializer};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -64,6 +64,22 @@ impl Digest {
         });
         writer.imports(imports);
         writer.shared(definition);
+        Self(writer.0.finalize().into())
+    }
+
+    /// The digest of a policy as a binding has it asked: with its match, its parameters, and why it
+    /// cannot answer, if so.
+    pub(crate) fn of_binding(
+        policy: Self,
+        admission: &Admission,
+        parameters: &Map<String, Json>,
+        fault: Option<&str>,
+    ) -> Self {
+        let mut writer = Writer(Sha256::new());
+        writer.text(&policy.to_string());
+        writer.admission(Some(admission));
+        writer.object(parameters.iter());
+        writer.text(fault.unwrap_or_default());
         Self(writer.0.finalize().into())
     }
 }

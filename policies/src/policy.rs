@@ -120,6 +120,11 @@ impl Policy {
         self.program.as_ref().err().map(Arc::as_ref)
     }
 
+    /// What a broken policy answers to every request.
+    pub(crate) fn broken(&self) -> Option<Message> {
+        self.faults().map(broken_message)
+    }
+
     /// The version of the language that the modules were read in; `None` for a broken policy.
     pub fn rego_version(&self) -> Option<RegoVersion> {
         self.program.as_ref().ok().map(rego::Program::version)

@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::{
-    Address, Bound, Effect, Entry, Labels, Lock, Object, ObjectKey, Objects, Owner, Policy, Route,
-    Scope, State, Subject,
+    Address, Binding, Bound, Diagnostic, Digest, Effect, Entry, Labels, Lock, Message, Object,
+    ObjectKey, Objects, Owner, Policy, Route, Scope, State, Subject,
     binding::{self, Place, Surroundings},
     index::Index,
     matching::Namespaces,
@@ -19,6 +19,8 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     entries: BTreeMap<Address, Arc<Entry>>,
+    bindings: BTreeMap<ObjectKey, Arc<Binding>>,
+    awaits_parameters: bool,
     /// The policies as bindings have them asked.
     bound: BTreeMap<ObjectKey, Vec<Arc<Entry>>>,
     locks: Vec<Arc<Lock>>,
@@ -138,8 +140,14 @@ impl Snapshot {
             })
             .collect();
 
+        let sources = state.bindings.values().filter_map(|it| it.source.as_ref());
+        let mut selections = sources.map(|source| &source.selection);
+        let awaits_parameters = selections.any(|it| !state.parameters.contains_key(it));
+
         let mut snapshot = Self {
             entries,
+            bindings: state.bindings.clone(),
+            awaits_parameters,
             bound,
             locks: state.locks.values().cloned().collect(),
             conflicts,
@@ -255,6 +263,37 @@ impl Snapshot {
     /// asked. Those that judge nothing are among them.
     pub fn judges(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.entries.values().chain(self.bound.values().flatten())
+    }
+
+    /// Whether a binding takes parameters of objects that nobody has looked for yet.
+    pub fn awaits_parameters(&self) -> bool {
+        self.awaits_parameters
+    }
+
+    /// All bindings.
+    pub fn bindings(&self) -> impl Iterator<Item = &Arc<Binding>> {
+        self.bindings.values()
+    }
+
+    /// What would be missing elsewhere if a binding was applied: its policy, or one that works.
+    pub fn missing_for(&self, binding: &Binding) -> Option<Message> {
+        binding::missing(binding, self.find(&binding.policy).map(|it| &it.policy))
+    }
+
+    /// Why a binding's own parameters do not satisfy its policy's schema, where nothing is added to
+    /// them elsewhere.
+    pub fn unfit_parameters(&self, binding: &Binding) -> Option<Diagnostic> {
+        let policy = &self.find(&binding.policy)?.policy;
+        binding::unfit_parameters(binding, policy)
+    }
+
+    /// The digests of what a binding asks with, sorted.
+    pub fn digests_of(&self, binding: &ObjectKey) -> Vec<Digest> {
+        let entries = self.bound_by(binding).iter();
+        let bounds = entries.filter_map(|entry| entry.binding.as_ref());
+        let mut digests: Vec<Digest> = bounds.map(|bound| bound.digest()).collect();
+        digests.sort_unstable();
+        digests
     }
 
     /// How a binding has its policy asked.

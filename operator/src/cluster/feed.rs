@@ -9,7 +9,7 @@ use std::{
 use futures::{StreamExt as _, stream};
 use kube::core::DynamicObject;
 use portcullis_policies::{
-    Allowance, Cache, Effect, Labels, Lock, Object, ObjectKey, Point, State,
+    Allowance, Binding, Cache, Diagnostic, Effect, Labels, Lock, Object, ObjectKey, Point, State,
 };
 use portcullis_webhook::{Evaluators, Unanswered};
 use serde_json::Value as Json;
@@ -19,7 +19,7 @@ use super::{
     COMPILERS, Mirror, News, Record, WAITING_NEWS,
     kind::{Content, Kind},
 };
-use crate::convert::Draft;
+use crate::convert::{BindingDraft, Draft};
 
 /// Time to compile one policy. A large one takes some milliseconds; one that takes this long counts
 /// as broken.
@@ -57,6 +57,7 @@ struct Batch {
 enum Change {
     Policy(Object),
     Lock(Box<Lock>),
+    Binding(Arc<Binding>),
     Namespace(String, Labels),
     Gone(ObjectKey),
 }
@@ -106,6 +107,7 @@ impl Feed {
                         .objects
                         .insert(self.kind.key(&applied.metadata), Some(applied));
                 }
+                News::Away(_) => {}
                 News::Deleted(deleted) => {
                     batch
                         .objects
@@ -125,6 +127,7 @@ impl Feed {
             .collect();
         let mut changes = Vec::new();
         let mut drafts = Vec::new();
+        let mut bindings = Vec::new();
         let mut records: BTreeMap<ObjectKey, Option<Record>> = BTreeMap::new();
         for (key, object) in batch.objects {
             let Some(object) = object else {
@@ -145,6 +148,7 @@ impl Feed {
                 self.seen.insert(key.clone(), seen);
                 match self.kind.read(object) {
                     Content::Policy(draft) => drafts.push(*draft),
+                    Content::Binding(draft) => bindings.push(*draft),
                     Content::Lock(draft) => {
                         record.fault = draft.faults.as_ref().map(ToString::to_string);
                         match draft.lock {
@@ -171,6 +175,13 @@ impl Feed {
                 record.policy = Some(object.policy.clone());
             }
             changes.push(Change::Policy(object));
+        }
+        for draft in bindings {
+            let binding = compile_binding(&self.compilers, draft).await;
+            if let Some(Some(record)) = records.get_mut(&binding.key) {
+                record.fault = binding.faults().map(ToString::to_string);
+            }
+            changes.push(Change::Binding(Arc::new(binding)));
         }
         if batch.complete {
             self.seen.retain(|key, _| present.contains(key));
@@ -254,13 +265,32 @@ pub(super) async fn compile(compilers: Evaluators, cache: &Cache, draft: Draft) 
     }
 }
 
+/// Compiles the conditions of a binding on one of the compilers' threads.
+async fn compile_binding(compilers: &Evaluators, draft: BindingDraft) -> Binding {
+    loop {
+        let (job, deadline) = (draft.clone(), Instant::now() + COMPILE);
+        let compiled = compilers.run_at(Point::Admission, deadline, move || job.compile());
+        match compiled.await {
+            Ok(binding) => return binding,
+            Err(fault @ (Unanswered::Failed | Unanswered::Late)) => {
+                let object = &draft.definition.key;
+                tracing::error!(%object, %fault, "the compiler failed at a binding");
+                let fault = Diagnostic::new(
+                    "condition_invalid",
+                    "the compiler failed at the conditions of this binding",
+                );
+                let fault = fault.with_remedy("simplify the conditions, and report them");
+                return Binding::broken_by(draft.definition, &fault.into());
+            }
+            Err(Unanswered::Overloaded) => tokio::time::sleep(AGAIN).await,
+        }
+    }
+}
+
 /// A policy at which the compiler itself failed is as broken as one that it refused.
 fn given_up(mut draft: Draft, fault: Unanswered, allowance: Allowance) -> Object {
     tracing::error!(object = %draft.key, %fault, "the compiler failed at a policy");
-    let fault = portcullis_policies::Diagnostic::new(
-        "rego_compile_error",
-        "the compiler failed at this policy",
-    );
+    let fault = Diagnostic::new("rego_compile_error", "the compiler failed at this policy");
     draft.faults = Some(
         fault
             .with_remedy("simplify the policy, and report it")
@@ -274,6 +304,7 @@ impl Change {
         match self {
             Self::Policy(object) => state.apply_policy(object),
             Self::Lock(lock) => state.apply_lock(*lock),
+            Self::Binding(binding) => state.apply_binding(binding),
             Self::Namespace(name, labels) => state.apply_namespace(&name, labels),
             Self::Gone(key) => kind.delete(state, &key),
         }

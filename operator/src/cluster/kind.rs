@@ -7,7 +7,7 @@ use portcullis_policies::{Diagnostic, Diagnostics, Labels, ObjectKey, State};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json, json};
 
-use crate::convert::{Draft, LockDraft, kind};
+use crate::convert::{BindingDraft, Draft, LockDraft, kind};
 
 /// A kind that is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     ClusterPolicy,
     Lock,
     ClusterLock,
+    PolicyBinding,
+    ClusterPolicyBinding,
     Namespace,
 }
 
@@ -24,6 +26,8 @@ pub(crate) enum Kind {
 pub(super) enum Content {
     /// A policy that is still to be compiled.
     Policy(Box<Draft>),
+    /// A binding whose conditions are still to be compiled.
+    Binding(Box<BindingDraft>),
     /// A lock, or what is wrong with one.
     Lock(Box<LockDraft>),
     /// The labels of a namespace.
@@ -40,13 +44,20 @@ impl Kind {
             Self::ClusterPolicy => "clusterpolicies",
             Self::Lock => "locks",
             Self::ClusterLock => "clusterlocks",
+            Self::PolicyBinding => "policybindings",
+            Self::ClusterPolicyBinding => "clusterpolicybindings",
             Self::Namespace => "namespaces",
         }
     }
 
     /// Whether objects of this kind live in namespaces.
     pub(super) fn is_namespaced(self) -> bool {
-        matches!(self, Self::Policy | Self::Lock)
+        matches!(self, Self::Policy | Self::Lock | Self::PolicyBinding)
+    }
+
+    /// Whether it makes a difference at admission only, which a sidecar does not judge.
+    pub(super) fn is_for_admission(self) -> bool {
+        matches!(self, Self::PolicyBinding | Self::ClusterPolicyBinding)
     }
 
     /// The key of an object of this kind.
@@ -62,6 +73,10 @@ impl Kind {
             Self::ClusterPolicy => policy::<crds::ClusterPolicy>(kind::CLUSTER_POLICY, object),
             Self::Lock => lock::<crds::Lock>(object),
             Self::ClusterLock => lock::<crds::ClusterLock>(object),
+            Self::PolicyBinding => binding::<crds::PolicyBinding>(kind::POLICY_BINDING, object),
+            Self::ClusterPolicyBinding => {
+                binding::<crds::ClusterPolicyBinding>(kind::CLUSTER_POLICY_BINDING, object)
+            }
             Self::Namespace => Content::Namespace(object.metadata.labels.unwrap_or_default()),
         }
     }
@@ -71,6 +86,7 @@ impl Kind {
         match self {
             Self::Policy | Self::ClusterPolicy => state.delete_policy(key),
             Self::Lock | Self::ClusterLock => state.delete_lock(key),
+            Self::PolicyBinding | Self::ClusterPolicyBinding => state.delete_binding(key),
             Self::Namespace => state.delete_namespace(&key.name),
         }
     }
@@ -81,6 +97,7 @@ impl Kind {
         match self {
             Self::Policy | Self::ClusterPolicy => state.retain_policies(other),
             Self::Lock | Self::ClusterLock => state.retain_locks(other),
+            Self::PolicyBinding | Self::ClusterPolicyBinding => state.retain_bindings(other),
             Self::Namespace => {
                 state.retain_namespaces(|name| keep(&ObjectKey::new(self.name(), None, name)));
             }
@@ -93,6 +110,8 @@ impl Kind {
             Self::ClusterPolicy => kind::CLUSTER_POLICY,
             Self::Lock => kind::LOCK,
             Self::ClusterLock => kind::CLUSTER_LOCK,
+            Self::PolicyBinding => kind::POLICY_BINDING,
+            Self::ClusterPolicyBinding => kind::CLUSTER_POLICY_BINDING,
             Self::Namespace => "Namespace",
         }
     }
@@ -124,6 +143,24 @@ where
     };
     draft.map_or_else(Content::Unreadable, |draft| {
         Content::Policy(Box::new(draft))
+    })
+}
+
+fn binding<T: DeserializeOwned>(kind: &str, object: DynamicObject) -> Content
+where
+    for<'a> BindingDraft: TryFrom<&'a T, Error = Diagnostics>,
+{
+    let spec = object.data.get("spec").cloned().unwrap_or_default();
+    let draft = match typed::<T>(object.metadata.clone(), object.data) {
+        Ok(typed) => BindingDraft::try_from(&typed),
+        Err(error) => {
+            let faults = unreadable(&error);
+            let document = json!({"kind": kind, "metadata": object.metadata, "spec": spec});
+            BindingDraft::stand_in(&document, faults.clone()).ok_or(faults)
+        }
+    };
+    draft.map_or_else(Content::Unreadable, |draft| {
+        Content::Binding(Box::new(draft))
     })
 }
 

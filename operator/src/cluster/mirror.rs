@@ -114,11 +114,15 @@ impl Mirror {
         let _ = changes.wait_for(is_synced).await;
     }
 
-    /// Resolves when no policy is to be compiled again because of what it imports.
+    /// Resolves when no policy is to be compiled again because of what it imports, and what bindings
+    /// take parameters of has been looked for.
     pub(super) async fn linked(&self) {
         let mut changes = self.changes();
+        let is_linked = |_: &u64| {
+            self.cache.outdated().is_empty() && !self.cache.snapshot().awaits_parameters()
+        };
         // The sender lives as long as `self`.
-        let _ = changes.wait_for(|_| self.cache.outdated().is_empty()).await;
+        let _ = changes.wait_for(is_linked).await;
     }
 
     /// How the watches are, of those that were ever interrupted.

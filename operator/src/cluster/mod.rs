@@ -21,6 +21,7 @@ mod imports;
 mod kind;
 mod locks;
 mod mirror;
+mod parameters;
 mod watch;
 
 use std::sync::Arc;
@@ -40,18 +41,20 @@ pub use connect::{ConnectFault, connect};
 pub use locks::ClusterLocks;
 pub(crate) use mirror::chain;
 pub use mirror::{Health, Mirror, Record, Records, View};
-pub(crate) use watch::{News, Watch};
+pub(crate) use watch::{News, Selectors, Watch};
 
 use feed::Feed;
 use kind::Kind;
 
 /// What is watched, by the names in the log, the metrics and the readiness probe. A process is not
 /// ready until each of them has been listed once and is in force.
-pub const SOURCES: [&str; 5] = [
+pub const SOURCES: [&str; 7] = [
     Kind::Policy.source(),
     Kind::ClusterPolicy.source(),
     Kind::Lock.source(),
     Kind::ClusterLock.source(),
+    Kind::PolicyBinding.source(),
+    Kind::ClusterPolicyBinding.source(),
     Kind::Namespace.source(),
 ];
 
@@ -97,8 +100,21 @@ pub async fn follow(client: Client, mirror: Arc<Mirror>, extent: Extent) {
             Kind::ClusterLock,
             ApiResource::erase::<crds::ClusterLock>(&()),
         ),
-    ]
-    .map(|(kind, resource)| {
+        (
+            Kind::PolicyBinding,
+            ApiResource::erase::<crds::PolicyBinding>(&()),
+        ),
+        (
+            Kind::ClusterPolicyBinding,
+            ApiResource::erase::<crds::ClusterPolicyBinding>(&()),
+        ),
+    ];
+    let is_followed = |kind: Kind| extent == Extent::Cluster || !kind.is_for_admission();
+    for (kind, _) in objects.iter().filter(|(kind, _)| !is_followed(*kind)) {
+        mirror.note_synced(kind.source());
+    }
+    let objects = objects.into_iter().filter(|(kind, _)| is_followed(*kind));
+    let objects = objects.map(|(kind, resource)| {
         let api: Api<DynamicObject> = match &extent {
             Extent::Namespace(namespace) if kind.is_namespaced() => {
                 Api::namespaced_with(client.clone(), namespace, &resource)
@@ -106,7 +122,13 @@ pub async fn follow(client: Client, mirror: Arc<Mirror>, extent: Extent) {
             _ => Api::all_with(client.clone(), &resource),
         };
         let (news, received) = mpsc::channel(WAITING_NEWS);
-        let watch = Watch::new(kind.source(), api, None, mirror.clone(), news);
+        let watch = Watch::new(
+            kind.source(),
+            api,
+            Selectors::default(),
+            mirror.clone(),
+            news,
+        );
         let feed = Feed::new(kind, mirror.clone(), compilers.clone());
         async move {
             tokio::join!(watch.run(), feed.run(received, std::convert::identity));
@@ -114,19 +136,29 @@ pub async fn follow(client: Client, mirror: Arc<Mirror>, extent: Extent) {
     });
     let namespaces = {
         let api: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
-        let fields = match &extent {
-            Extent::Cluster => None,
-            Extent::Namespace(namespace) => Some(format!("metadata.name={namespace}")),
+        let selectors = match &extent {
+            Extent::Cluster => Selectors::default(),
+            Extent::Namespace(namespace) => Selectors {
+                fields: Some(format!("metadata.name={namespace}")),
+                labels: None,
+            },
         };
         let (news, received) = mpsc::channel(WAITING_NEWS);
-        let watch = Watch::new(Kind::Namespace.source(), api, fields, mirror.clone(), news);
+        let watch = Watch::new(
+            Kind::Namespace.source(),
+            api,
+            selectors,
+            mirror.clone(),
+            news,
+        );
         let feed = Feed::new(Kind::Namespace, mirror.clone(), compilers.clone());
         async move {
             tokio::join!(watch.run(), feed.run(received, kind::without_content));
         }
     };
     let imports = imports::follow(mirror.clone(), compilers.clone());
-    tokio::join!(join_all(objects), namespaces, imports);
+    let parameters = parameters::follow(client.clone(), mirror.clone());
+    tokio::join!(join_all(objects), namespaces, imports, parameters);
 }
 
 /// Threads that compile. Two keep a machine of two cores busy at the first list, and leave room on

@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::Mirror;
+use super::{Mirror, chain};
 
 /// Objects on a page of a list: what client-go asks for. A policy is some kilobytes, so a page is
 /// some megabytes.
@@ -51,13 +51,24 @@ pub(crate) enum News<K> {
     Applied(K),
     /// An object is gone.
     Deleted(K),
+    /// The API server does not answer, and why. What was known stays known.
+    Away(String),
+}
+
+/// Which objects are followed, as the API server takes it in a query.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Selectors {
+    /// By fields: `metadata.name=web`.
+    pub(crate) fields: Option<String>,
+    /// By labels: `app=web`.
+    pub(crate) labels: Option<String>,
 }
 
 /// Follows one kind.
 pub(crate) struct Watch<K> {
     source: &'static str,
     api: Api<K>,
-    fields: Option<String>,
+    selectors: Selectors,
     mirror: Arc<Mirror>,
     news: mpsc::Sender<News<K>>,
     /// The resource version to watch from; none when a list is needed.
@@ -88,18 +99,18 @@ impl<K> Watch<K>
 where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
 {
-    /// A watch of all objects of `api` that `fields` selects.
+    /// A watch of all objects of `api` that `selectors` select.
     pub(crate) fn new(
         source: &'static str,
         api: Api<K>,
-        fields: Option<String>,
+        selectors: Selectors,
         mirror: Arc<Mirror>,
         news: mpsc::Sender<News<K>>,
     ) -> Self {
         Self {
             source,
             api,
-            fields,
+            selectors,
             mirror,
             news,
             position: None,
@@ -119,6 +130,10 @@ where
                 Err(WatchFault::Closed(_)) => return,
                 Err(fault) => {
                     self.mirror.note_away(self.source, &fault);
+                    let why = format!("{}; {}", chain(&fault), fault.remedy());
+                    if self.tell(News::Away(why)).await.is_err() {
+                        return;
+                    }
                     let wait = backoff.next().unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
                     tokio::time::sleep(wait).await;
                 }
@@ -128,7 +143,8 @@ where
 
     async fn list(&mut self) -> Result<(), WatchFault> {
         let mut params = ListParams {
-            field_selector: self.fields.clone(),
+            field_selector: self.selectors.fields.clone(),
+            label_selector: self.selectors.labels.clone(),
             ..ListParams::default()
         };
         params = params.limit(PAGE);
@@ -154,7 +170,8 @@ where
 
     async fn follow(&mut self, version: &str) -> Result<(), WatchFault> {
         let params = WatchParams {
-            field_selector: self.fields.clone(),
+            field_selector: self.selectors.fields.clone(),
+            label_selector: self.selectors.labels.clone(),
             ..WatchParams::default()
         };
         let started = Instant::now();

@@ -1,8 +1,9 @@
-//! Objects of the API become policies and locks. No other room knows both.
+//! Objects of the API become policies, bindings and locks. No other room knows both.
 //!
 //! ```text
 //! crds::Policy, crds::ClusterPolicy ──▶ Draft ── compile ──▶ policies::Object
 //! crds::Lock, crds::ClusterLock ──────▶ LockDraft ──────────▶ policies::Lock
+//! crds::{Cluster,}PolicyBinding ──────▶ BindingDraft ─ compile ▶ policies::Binding
 //! ```
 //!
 //! The API server has checked most of what is checked here; a directory, or an object that was
@@ -10,10 +11,12 @@
 //! default in silence: a policy whose address can be had answers as a broken one at its own match,
 //! and a lock that refuses goes on refusing.
 
+mod binding;
 mod lock;
 mod policy;
 mod settings;
 
+pub use binding::BindingDraft;
 pub use lock::{LockDraft, LockObject, lock_name, lock_object};
 pub use policy::{Draft, kind};
 pub use settings::label_selector;

@@ -25,6 +25,10 @@ pub mod kind {
     pub const LOCK: &str = "Lock";
     /// A lock of the cluster.
     pub const CLUSTER_LOCK: &str = "ClusterLock";
+    /// A binding of one namespace.
+    pub const POLICY_BINDING: &str = "PolicyBinding";
+    /// A binding of the cluster.
+    pub const CLUSTER_POLICY_BINDING: &str = "ClusterPolicyBinding";
 }
 
 /// A policy that was read and not compiled yet. Reading is cheap and compiling is not: whoever sees

@@ -1,19 +1,32 @@
 //! What is in force of one object of a directory.
 
-use portcullis_policies::{Allowance, Diagnostics, Effect, Labels, Lock, Object};
+use std::sync::Arc;
+
+use portcullis_policies::{Allowance, Binding, Diagnostics, Digest, Effect, Labels, Lock, Object};
 
 use super::{reading::Item, report::Meanwhile};
-use crate::convert::{Draft, LockDraft};
+use crate::convert::{BindingDraft, Draft, LockDraft};
 
 /// An object, and what of it is in force.
 #[derive(Debug)]
 pub(super) enum Held {
     Policy(HeldPolicy),
+    Binding(HeldBinding),
     Lock {
         newest: Box<LockDraft>,
         lock: Option<Lock>,
     },
     Namespace(Labels),
+}
+
+/// A binding of a directory.
+#[derive(Debug)]
+pub(super) struct HeldBinding {
+    draft: Box<BindingDraft>,
+    /// What the draft was compiled to.
+    newest: Arc<Binding>,
+    /// Where that is broken, the last that was not.
+    last_good: Option<Arc<Binding>>,
 }
 
 /// A policy of a directory.
@@ -26,7 +39,30 @@ pub(super) struct HeldPolicy {
     pub(super) last_good: Option<Object>,
 }
 
+/// What tells two states of an object apart.
+#[derive(Debug, PartialEq)]
+pub(super) enum Summary {
+    Policy(Digest, Labels, Option<Diagnostics>),
+    Binding(Box<BindingDraft>),
+    Lock(Option<Lock>, Option<Diagnostics>),
+    Namespace(Labels),
+}
+
 impl Held {
+    pub(super) fn summary(&self) -> Summary {
+        match self {
+            Self::Policy(held) => {
+                let policy = &held.in_force().policy;
+                let labels = policy.definition().labels.clone();
+                let faults = held.newest.policy.faults().cloned();
+                Summary::Policy(policy.digest(), labels, faults)
+            }
+            Self::Binding(held) => Summary::Binding(held.draft.clone()),
+            Self::Lock { newest, lock } => Summary::Lock(lock.clone(), newest.faults.clone()),
+            Self::Namespace(labels) => Summary::Namespace(labels.clone()),
+        }
+    }
+
     pub(super) fn of(item: Item, before: Option<Self>, allowance: &Allowance) -> Self {
         match (item, before) {
             (Item::Policy(draft), Some(Self::Policy(policy))) if draft == policy.draft => {
@@ -42,6 +78,20 @@ impl Held {
                     newest: draft.as_ref().clone().compile(&|_| None, allowance.clone()),
                     draft,
                     last_good: before.filter(|object| object.policy.faults().is_none()),
+                })
+            }
+            (Item::Binding(draft), Some(Self::Binding(held))) if draft == held.draft => {
+                Self::Binding(held)
+            }
+            (Item::Binding(draft), before) => {
+                let before = match before {
+                    Some(Self::Binding(held)) => Some(held.in_force().clone()),
+                    _ => None,
+                };
+                Self::Binding(HeldBinding {
+                    newest: Arc::new(draft.as_ref().clone().compile()),
+                    draft,
+                    last_good: before.filter(|binding| binding.faults().is_none()),
                 })
             }
             (Item::Lock(draft), before) => {
@@ -76,6 +126,14 @@ impl Held {
                 };
                 (policy.newest.policy.faults(), meanwhile)
             }
+            Self::Binding(held) => {
+                let meanwhile = if held.in_force().faults().is_none() {
+                    Meanwhile::LastGood
+                } else {
+                    Meanwhile::Denies
+                };
+                (held.newest.faults(), meanwhile)
+            }
             Self::Lock { newest, lock } => {
                 let own = *lock == newest.lock;
                 let meanwhile = if own {
@@ -87,6 +145,21 @@ impl Held {
             }
             Self::Namespace(_) => (None, Meanwhile::Denies),
         }
+    }
+}
+
+impl HeldBinding {
+    /// What judges.
+    pub(super) fn in_force(&self) -> &Arc<Binding> {
+        match &self.last_good {
+            Some(last_good) if self.newest.faults().is_some() => last_good,
+            _ => &self.newest,
+        }
+    }
+
+    /// What the file says.
+    pub(super) fn newest(&self) -> &Arc<Binding> {
+        &self.newest
     }
 }
 

@@ -17,15 +17,16 @@ use std::{
 };
 
 use portcullis_policies::{
-    Address, Allowance, Cache, Diagnostic, Diagnostics, Labels, Object, ObjectKey, Policy, State,
-    outdated, snapshot,
+    Address, Allowance, Cache, Diagnostic, Diagnostics, Object, ObjectKey, Policy, Selected,
+    Selection, State, outdated, snapshot,
 };
 
 use super::{
     held::Held,
     layout::{self, Unit},
     locks::LockStore,
-    reading::Reading,
+    parameters,
+    reading::{Foreign, Reading},
     report::{Meanwhile, Problem},
     source::SourceFault,
     tree::{Listing, Tree, TreeFault},
@@ -67,6 +68,7 @@ struct Loaded {
     held: BTreeMap<ObjectKey, Held>,
     lost: Vec<Diagnostic>,
     notes: Vec<String>,
+    foreign: Vec<Foreign>,
     /// One of its objects is in another file too. When that one is gone, this one is read again.
     collided: bool,
 }
@@ -151,12 +153,16 @@ impl Loader {
     /// Puts what is held in force.
     pub fn publish(&self, cache: &Cache, locks: &LockStore) {
         let mut policies = BTreeMap::new();
+        let mut bindings = BTreeMap::new();
         let mut own_locks = BTreeMap::new();
         let mut namespaces = BTreeMap::new();
         for (key, held) in self.loaded.values().flat_map(|loaded| &loaded.held) {
             match held {
                 Held::Policy(policy) => {
                     policies.insert(key, policy.in_force());
+                }
+                Held::Binding(binding) => {
+                    bindings.insert(key, binding.in_force());
                 }
                 Held::Lock {
                     lock: Some(lock), ..
@@ -174,6 +180,14 @@ impl Loader {
             for object in policies.values() {
                 state.apply_policy((*object).clone());
             }
+            state.retain_bindings(|key| bindings.contains_key(key));
+            for binding in bindings.values() {
+                state.apply_binding(Arc::clone(binding));
+            }
+            state.retain_parameters(|_| false);
+            for (selection, selected) in self.parameters() {
+                state.set_parameters(selection, selected);
+            }
             state.retain_namespaces(|name| namespaces.contains_key(name));
             for (name, labels) in namespaces {
                 state.apply_namespace(name, labels.clone());
@@ -181,11 +195,13 @@ impl Loader {
         });
     }
 
-    /// Adds what is held to a state, beside what is there already.
+    /// Adds what is held to a state, beside what is there already. What bindings take parameters of is
+    /// for the caller to set: it may be elsewhere.
     pub fn add_to(&self, state: &mut State) {
         for (key, held) in self.loaded.values().flat_map(|loaded| &loaded.held) {
             match held {
                 Held::Policy(policy) => state.apply_policy(policy.in_force().clone()),
+                Held::Binding(binding) => state.apply_binding(binding.in_force().clone()),
                 Held::Lock {
                     lock: Some(lock), ..
                 } => state.apply_lock(lock.clone()),
@@ -193,6 +209,26 @@ impl Loader {
                 Held::Namespace(labels) => state.apply_namespace(&key.name, labels.clone()),
             }
         }
+    }
+
+    /// What bindings take parameters of.
+    fn parameters(&self) -> BTreeMap<Selection, Selected> {
+        parameters::select(self.selections(), self.foreign())
+    }
+
+    fn selections(&self) -> impl Iterator<Item = &Selection> {
+        let held = self.loaded.values().flat_map(|unit| unit.held.values());
+        let bindings = held.filter_map(|held| match held {
+            Held::Binding(binding) => Some([binding.in_force(), binding.newest()]),
+            _ => None,
+        });
+        let sources = bindings.flatten().filter_map(|it| it.source.as_ref());
+        sources.map(|source| &source.selection)
+    }
+
+    /// Objects of other APIs.
+    pub fn foreign(&self) -> impl Iterator<Item = &Foreign> {
+        self.loaded.values().flat_map(|unit| &unit.foreign)
     }
 
     /// What is wrong, and what was passed over.
@@ -253,7 +289,7 @@ impl Loader {
                 .flat_map(|unit| unit.held.values_mut());
             let objects = held.filter_map(|held| match held {
                 Held::Policy(policy) => Some(policy.objects_mut()),
-                Held::Lock { .. } | Held::Namespace(_) => None,
+                Held::Binding(_) | Held::Lock { .. } | Held::Namespace(_) => None,
             });
             let mut objects: Vec<&mut Object> = objects.flatten().collect();
             let policies: Vec<_> = objects.iter().map(|object| object.policy.clone()).collect();
@@ -286,7 +322,7 @@ impl Loader {
         let held = self.loaded.values().flat_map(|unit| unit.held.values());
         let objects = held.filter_map(|held| match held {
             Held::Policy(policy) => Some(policy.in_force()),
-            Held::Lock { .. } | Held::Namespace(_) => None,
+            Held::Binding(_) | Held::Lock { .. } | Held::Namespace(_) => None,
         });
         let (holders, _) = snapshot::holders(objects);
         let policies = holders.into_iter();
@@ -344,6 +380,7 @@ impl Loader {
         self.notes
             .iter()
             .chain(self.loaded.values().flat_map(|loaded| &loaded.notes))
+            .chain(parameters::passed_over(self.selections(), self.foreign()))
             .cloned()
     }
 }
@@ -357,12 +394,18 @@ fn merge(
     allowance: &Allowance,
 ) -> Loaded {
     let mut before = old.map(|loaded| loaded.held).unwrap_or_default();
-    let Reading { items, lost, notes } = reading;
+    let Reading {
+        items,
+        lost,
+        notes,
+        foreign,
+    } = reading;
     let mut loaded = Loaded {
         unit,
         held: BTreeMap::new(),
         lost,
         notes,
+        foreign,
         collided: false,
     };
     for item in items {
@@ -390,24 +433,12 @@ fn merge(
 impl Loaded {
     /// What tells two states of a unit apart.
     fn summary(&self) -> impl PartialEq + use<> {
-        let held = |(key, held): (&ObjectKey, &Held)| {
-            let (digest, labels, lock, faults) = match held {
-                Held::Policy(held) => {
-                    let policy = &held.in_force().policy;
-                    let labels = policy.definition().labels.clone();
-                    let faults = held.newest.policy.faults().cloned();
-                    (Some(policy.digest()), labels, None, faults)
-                }
-                Held::Lock { newest, lock } => {
-                    (None, Labels::new(), lock.clone(), newest.faults.clone())
-                }
-                Held::Namespace(labels) => (None, labels.clone(), None, None),
-            };
-            (key.clone(), digest, labels, lock, faults)
-        };
+        let held = self.held.iter();
         (
-            self.held.iter().map(held).collect::<Vec<_>>(),
+            held.map(|(key, held)| (key.clone(), held.summary()))
+                .collect::<Vec<_>>(),
             self.lost.clone(),
+            self.foreign.clone(),
         )
     }
 }

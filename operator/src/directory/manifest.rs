@@ -1,17 +1,21 @@
-//! Manifests of `Policy`, `ClusterPolicy`, `Lock` and `ClusterLock`: the same YAML that `kubectl
-//! apply` takes, several documents in a file. Of a `Namespace` the labels are read, by which
-//! policies and locks select.
+//! Manifests of our own kinds: the same YAML that `kubectl apply` takes, several documents in a file.
+//! Of a `Namespace` the labels are read, by which policies and locks select; bindings may take
+//! parameters of any other object.
+
+use std::sync::Arc;
 
 use portcullis_crds::{self as crds, GROUP, Manifest};
-use portcullis_policies::{Diagnostic, Diagnostics, Effect, Labels, ObjectKey};
+use portcullis_policies::{
+    Diagnostic, Diagnostics, Effect, Labels, ObjectKey, Parameter, ParameterKey, ParameterKind,
+};
 use serde_json::Value as Json;
 
 use super::{
     document::{self, Node, Place, Unreadable},
-    reading::{Item, Reading},
+    reading::{Foreign, Item, Reading},
     schema::{self, FieldFault, FieldPath},
 };
-use crate::convert::{Draft, LockDraft};
+use crate::convert::{BindingDraft, Draft, LockDraft};
 
 /// A document in its file.
 pub(super) struct Source<'a> {
@@ -77,9 +81,14 @@ fn read_document(source: &Source<'_>, reading: &mut Reading) {
             "is of another API"
         };
         let line = node.place().line;
-        reading
-            .notes
-            .push(format!("{file}:{line}: passed over: the document {what}"));
+        let note = format!("{file}:{line}: passed over: the document {what}");
+        match parameter(document) {
+            Some(parameter) => {
+                let parameter = Arc::new(parameter);
+                reading.foreign.push(Foreign { parameter, note });
+            }
+            None => reading.notes.push(note),
+        }
         return;
     }
     schema::drop_nulls(&mut document);
@@ -113,6 +122,44 @@ fn item(manifest: &Manifest) -> Result<Item, Diagnostics> {
         }
         Manifest::Lock(object) => lock(LockDraft::try_from(object.as_ref())?)?,
         Manifest::ClusterLock(object) => lock(LockDraft::try_from(object.as_ref())?)?,
+        Manifest::PolicyBinding(object) => {
+            Item::Binding(Box::new(BindingDraft::try_from(object.as_ref())?))
+        }
+        Manifest::ClusterPolicyBinding(object) => {
+            Item::Binding(Box::new(BindingDraft::try_from(object.as_ref())?))
+        }
+    })
+}
+
+/// What bindings may take of an object: `None` where it is none, or its name or labels cannot be
+/// read.
+fn parameter(document: Json) -> Option<Parameter> {
+    let text = |pointer: &str| document.pointer(pointer).and_then(Json::as_str);
+    let version = text("/apiVersion")?;
+    let (group, version) = version.split_once('/').unwrap_or(("", version));
+    let key = ParameterKey {
+        kind: ParameterKind {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            kind: text("/kind")?.to_owned(),
+        },
+        namespace: text("/metadata/namespace").map(str::to_owned),
+        name: text("/metadata/name")?.to_owned(),
+    };
+    let labels = match document.pointer("/metadata/labels") {
+        None | Some(Json::Null) => Labels::new(),
+        Some(labels) => serde_json::from_value(labels.clone()).ok()?,
+    };
+    let Json::Object(mut content) = document else {
+        return None;
+    };
+    for field in ["metadata", "status"] {
+        content.remove(field);
+    }
+    Some(Parameter {
+        key,
+        labels,
+        content,
     })
 }
 
@@ -150,6 +197,12 @@ fn with_places(item: Item, source: &Source<'_>) -> Item {
             draft.faults = draft.faults.as_ref().and_then(locate);
             Item::Lock(draft)
         }
+        Item::Binding(mut draft) => {
+            let faults = draft.faults.into_iter();
+            let faults = faults.map(|fault| located(fault, "spec.", source));
+            draft.faults = faults.collect();
+            Item::Binding(draft)
+        }
         namespace @ Item::Namespace(..) => namespace,
     }
 }
@@ -175,6 +228,10 @@ fn stand_in(document: &Json, faults: &[Diagnostic]) -> Option<Item> {
     match document.get("kind")?.as_str()? {
         "Policy" | "ClusterPolicy" => {
             Some(Item::Policy(Box::new(Draft::stand_in(document, faults)?)))
+        }
+        "PolicyBinding" | "ClusterPolicyBinding" => {
+            let draft = BindingDraft::stand_in(document, faults)?;
+            Some(Item::Binding(Box::new(draft)))
         }
         "Lock" => {
             let object: crds::Lock = serde_json::from_value(document.clone()).ok()?;

@@ -1,8 +1,10 @@
 //! What was found in one unit of a directory: a policy's folder, or a file of manifests.
 
-use portcullis_policies::{Diagnostic, Labels, ObjectKey};
+use std::sync::Arc;
 
-use crate::convert::{Draft, LockDraft};
+use portcullis_policies::{Diagnostic, Labels, ObjectKey, Parameter};
+
+use crate::convert::{BindingDraft, Draft, LockDraft};
 
 /// What was read of one unit.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,6 +16,17 @@ pub struct Reading {
     pub lost: Vec<Diagnostic>,
     /// What was passed over, and why.
     pub notes: Vec<String>,
+    /// Objects of other APIs, of which bindings may take parameters.
+    pub foreign: Vec<Foreign>,
+}
+
+/// An object of another API.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Foreign {
+    /// What bindings take of it.
+    pub parameter: Arc<Parameter>,
+    /// What is said where no binding takes anything of its kind.
+    pub note: String,
 }
 
 /// One object.
@@ -21,6 +34,8 @@ pub struct Reading {
 pub enum Item {
     /// A policy, which may be broken.
     Policy(Box<Draft>),
+    /// A binding, which may be broken.
+    Binding(Box<BindingDraft>),
     /// A lock.
     Lock(Box<LockDraft>),
     /// A namespace with its labels, by which policies and locks select.
@@ -32,6 +47,7 @@ impl Item {
     pub fn key(&self) -> &ObjectKey {
         match self {
             Self::Policy(draft) => &draft.key,
+            Self::Binding(draft) => &draft.definition.key,
             Self::Lock(draft) => &draft.key,
             Self::Namespace(key, _) => key,
         }

@@ -53,8 +53,17 @@ const PORT: u16 = 8181;
 pub(crate) struct Replicas {
     /// How many are ready.
     pub(crate) ready: usize,
-    /// What each that answered holds, by namespace and address.
-    held: Vec<BTreeMap<(Option<String>, String), Held>>,
+    /// What each that answered holds.
+    held: Vec<Holdings>,
+}
+
+/// What a replica holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Holdings {
+    /// By namespace and address.
+    policies: BTreeMap<(Option<String>, String), Held>,
+    /// The digests of what bindings ask with, by the bindings' objects.
+    bindings: BTreeMap<String, Vec<String>>,
 }
 
 /// A policy at a replica.
@@ -83,6 +92,15 @@ pub(crate) struct Census {
 #[derive(Debug, Deserialize)]
 struct Report {
     policies: Vec<Reported>,
+    /// A replica of an earlier version knows none.
+    #[serde(default)]
+    bindings: Vec<ReportedBinding>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ReportedBinding {
+    name: String,
+    digests: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -94,11 +112,17 @@ struct Reported {
 }
 
 impl Report {
-    fn held(self) -> BTreeMap<(Option<String>, String), Held> {
+    fn held(self) -> Holdings {
         let policies = self.policies.into_iter();
-        policies
-            .map(|policy| ((policy.namespace, policy.address), policy.held))
-            .collect()
+        let bindings = self.bindings.into_iter();
+        Holdings {
+            policies: policies
+                .map(|policy| ((policy.namespace, policy.address), policy.held))
+                .collect(),
+            bindings: bindings
+                .map(|binding| (binding.name, binding.digests))
+                .collect(),
+        }
     }
 }
 
@@ -129,11 +153,27 @@ impl Replicas {
             };
             (key(address), held)
         };
-        let held = held.iter().map(|held| held.iter().map(policy).collect());
+        let held = held.iter().map(|held| Holdings {
+            policies: held.iter().map(policy).collect(),
+            ..Holdings::default()
+        });
         Self {
             ready,
             held: held.collect(),
         }
+    }
+
+    /// The first `count` of them judge by the bindings of a snapshot.
+    #[cfg(test)]
+    pub(crate) fn binding_as(mut self, count: usize, snapshot: &Snapshot) -> Self {
+        for held in self.held.iter_mut().take(count) {
+            let bindings = snapshot.bindings().map(|binding| {
+                let digests = digests(snapshot, &binding.key);
+                (binding.key.to_string(), digests)
+            });
+            held.bindings = bindings.collect();
+        }
+        self
     }
 
     /// The first `count` of them know which locks cover what they hold.
@@ -141,7 +181,7 @@ impl Replicas {
     pub(crate) fn knowing_locks(mut self, count: usize, snapshot: &Snapshot) -> Self {
         for held in self.held.iter_mut().take(count) {
             for entry in snapshot.entries() {
-                if let Some(held) = held.get_mut(&key(entry.address())) {
+                if let Some(held) = held.policies.get_mut(&key(entry.address())) {
                     held.locks = entry
                         .locks
                         .iter()
@@ -157,7 +197,7 @@ impl Replicas {
     #[cfg(test)]
     pub(crate) fn exhausted_on(mut self, count: usize, address: &Address) -> Self {
         for held in self.held.iter_mut().take(count) {
-            if let Some(held) = held.get_mut(&key(address)) {
+            if let Some(held) = held.policies.get_mut(&key(address)) {
                 held.exhausts = Some("POLICY.TIMEOUT".to_owned());
             }
         }
@@ -173,7 +213,8 @@ impl Replicas {
     /// On how many evaluations use up a policy's limits again and again, and which limit that is.
     pub(crate) fn exhausting(&self, address: &Address) -> Option<(usize, &str)> {
         let key = key(address);
-        let held = self.held.iter().filter_map(|held| held.get(&key));
+        let held = self.held.iter();
+        let held = held.filter_map(|held| held.policies.get(&key));
         let mut codes = held.filter_map(|held| held.exhausts.as_deref());
         let first = codes.next()?;
         Some((codes.count() + 1, first))
@@ -185,21 +226,36 @@ impl Replicas {
         self.count(address, |held| held.locks.contains(&lock))
     }
 
+    /// How many judge by a binding as a snapshot has it.
+    pub(crate) fn binding(&self, snapshot: &Snapshot, binding: &ObjectKey) -> usize {
+        let (name, own) = (binding.to_string(), digests(snapshot, binding));
+        let knows = |held: &&Holdings| held.bindings.get(&name) == Some(&own);
+        self.held.iter().filter(knows).count()
+    }
+
     fn count(&self, address: &Address, fits: impl Fn(&Held) -> bool) -> usize {
         let key = key(address);
-        let held = self.held.iter().filter_map(|held| held.get(&key));
+        let held = self.held.iter();
+        let held = held.filter_map(|held| held.policies.get(&key));
         held.filter(|held| fits(held)).count()
     }
 
     /// Whether all of them hold everything that is in force, and know all locks.
     fn agree(&self, snapshot: &Snapshot) -> bool {
-        snapshot.entries().all(|entry| {
-            let address = entry.address();
-            let knows = |lock: &Arc<Lock>| self.locking(address, &lock.key) == self.ready;
-            self.enforcing(address, entry.policy.digest()) == self.ready
-                && entry.locks.iter().all(knows)
-        })
+        let mut bindings = snapshot.bindings();
+        bindings.all(|binding| self.binding(snapshot, &binding.key) == self.ready)
+            && snapshot.entries().all(|entry| {
+                let address = entry.address();
+                let knows = |lock: &Arc<Lock>| self.locking(address, &lock.key) == self.ready;
+                self.enforcing(address, entry.policy.digest()) == self.ready
+                    && entry.locks.iter().all(knows)
+            })
     }
+}
+
+fn digests(snapshot: &Snapshot, binding: &ObjectKey) -> Vec<String> {
+    let digests = snapshot.digests_of(binding).into_iter();
+    digests.map(|digest| digest.to_string()).collect()
 }
 
 fn key(address: &Address) -> (Option<String>, String) {
@@ -284,7 +340,7 @@ async fn ask(
     url: &str,
     trusted: Option<Arc<str>>,
     address: SocketAddr,
-) -> Result<BTreeMap<(Option<String>, String), Held>, CensusFault> {
+) -> Result<Holdings, CensusFault> {
     let authority = trusted.as_ref().map(|pem| pem.as_bytes());
     let (status, body) = https::get(url, authority, Some(address), ANSWER)
         .await

@@ -7,9 +7,9 @@ use std::{
 
 use serde_json::{Map, Value as Json};
 
-use super::{Binding, NotFound, Parameter, ParameterSource, Selected, Selection};
+use super::{Binding, NotFound, Parameter, ParameterKey, ParameterSource, Selected, Selection};
 use crate::{
-    Code, Entry, Message, Point, Policy, Scope,
+    Code, Diagnostic, Digest, Entry, Message, Point, Policy, Scope,
     policy::parameters,
     rego::{plan::access::Access, value::Value},
 };
@@ -26,6 +26,7 @@ pub struct Bound {
     name: Arc<str>,
     place: Place,
     parameters: Value,
+    digest: Digest,
     access: Access,
     /// Why it cannot answer, if so.
     fault: Option<Message>,
@@ -63,6 +64,16 @@ impl Bound {
     /// What is looked at of an `AdmissionRequest`.
     pub(crate) fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// The object that it takes parameters of.
+    pub fn parameter(&self) -> Option<&ParameterKey> {
+        self.parameter.as_ref().map(|parameter| &parameter.key)
+    }
+
+    /// What it asks with: two replicas with the same digest decide alike.
+    pub fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// Why it cannot answer, if so: the policy or its parameters are missing, or do not fit.
@@ -177,6 +188,8 @@ fn bind(
         let wrong = policy.check_parameters(&merged)?;
         Some(unsound(&wrong))
     });
+    let text = fault.as_ref().map(|fault| fault.message.as_str());
+    let digest = Digest::of_binding(policy.digest(), &binding.admission, &merged, text);
     let mut access = binding.gate().access().clone();
     if let Some(program) = policy.program_access(Point::Admission) {
         access.merge(program);
@@ -186,6 +199,7 @@ fn bind(
         binding: binding.clone(),
         place,
         parameters: parameters(&merged),
+        digest,
         access,
         fault,
         policy: policy.clone(),
@@ -239,6 +253,23 @@ fn policy_of<'a>(
         return (binding.absent(), Some(message.with_remedy(remedy)));
     }
     (policy, None)
+}
+
+/// What of its policy is missing for a binding: the policy itself, or one that works.
+pub(crate) fn missing(binding: &Binding, found: Option<&Arc<Policy>>) -> Option<Message> {
+    let (policy, missing) = policy_of(binding, found);
+    missing.or_else(|| policy.broken())
+}
+
+/// Why the parameters of a binding that takes none of an object do not fit its policy.
+pub(crate) fn unfit_parameters(binding: &Binding, policy: &Policy) -> Option<Diagnostic> {
+    if binding.source.is_some() || policy.faults().is_some() {
+        return None;
+    }
+    let (merged, _) = merge(binding, policy, None);
+    let wrong = policy.check_parameters(&merged)?;
+    let fault = Diagnostic::new("parameters_invalid", wrong);
+    Some(fault.with_remedy("see `parametersSchema` of the policy"))
 }
 
 fn own_fault(binding: &Binding) -> Option<Message> {

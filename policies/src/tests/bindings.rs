@@ -33,8 +33,8 @@ fn binding(name: &str, limit: Json) -> BindingDefinition {
     }
 }
 
-fn compiled(definition: BindingDefinition) -> Binding {
-    Binding::compile(definition, Vec::new())
+fn compiled(definition: BindingDefinition) -> Arc<Binding> {
+    Arc::new(Binding::compile(definition, Vec::new()))
 }
 
 fn bound(
@@ -55,9 +55,9 @@ fn bound(
 
 /// What somebody who watches would tell who has read these objects.
 fn read(cache: &Cache, parameters: &[Arc<Parameter>]) {
+    let snapshot = cache.snapshot();
     cache.update(|state| {
-        let bindings: Vec<_> = state.bindings().cloned().collect();
-        for source in bindings.iter().filter_map(|it| it.source.as_ref()) {
+        for source in snapshot.bindings().filter_map(|it| it.source.as_ref()) {
             let selection = &source.selection;
             let selected = parameters.iter().filter(|it| selection.includes(it));
             let selected = Selected::Known(selected.cloned().collect());

@@ -14,6 +14,19 @@ pub(super) struct Enforcement {
     ready: bool,
     /// The policies in force or broken.
     policies: Vec<EnforcedPolicy>,
+    /// The bindings.
+    bindings: Vec<EnforcedBinding>,
+}
+
+/// A binding at this replica.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct EnforcedBinding {
+    /// The object.
+    #[schema(example = "ClusterPolicyBinding prod-limits")]
+    name: String,
+    /// What it asks with, one digest for each object that it takes parameters of, sorted.
+    #[schema(value_type = Vec<String>, example = json!(["sha256:…"]))]
+    digests: Vec<Digest>,
 }
 
 /// A policy at this replica.
@@ -58,8 +71,13 @@ pub(super) async fn enforcement(State(doors): State<Doors>) -> Json<Enforcement>
             .map(|lock| lock.key.to_string())
             .collect(),
     });
+    let bindings = snapshot.bindings().map(|binding| EnforcedBinding {
+        name: binding.key.to_string(),
+        digests: snapshot.digests_of(&binding.key),
+    });
     Json(Enforcement {
         ready: doors.is_ready().is_ok(),
         policies: policies.collect(),
+        bindings: bindings.collect(),
     })
 }

@@ -16,7 +16,7 @@ use crate::{
     cluster::{self, Extent, Mirror},
     commands::allowance::AllowanceArguments,
     convert::Draft,
-    directory::{self, Item, Loader, Tree, printable, problem_table},
+    directory::{self, Foreign, Item, Loader, Tree, printable, problem_table, select_parameters},
     files::read_bounded,
     presentation,
 };
@@ -56,14 +56,16 @@ fn of_files(paths: &[String], allowance: AllowanceArguments) -> anyhow::Result<A
 }
 
 fn read_files(paths: &[String], cache: &Cache) -> anyhow::Result<()> {
+    let mut foreign = Vec::new();
     for path in paths {
         let place = Path::new(path);
-        if place.is_dir() {
-            directory(place, cache)?;
+        foreign.extend(if place.is_dir() {
+            directory(place, cache)?
         } else {
-            file(place, cache)?;
-        }
+            file(place, cache)?
+        });
     }
+    parametrise(cache, &foreign);
     link(cache);
     tell_broken(&cache.snapshot())?;
     ensure!(
@@ -74,7 +76,21 @@ fn read_files(paths: &[String], cache: &Cache) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn directory(path: &Path, cache: &Cache) -> anyhow::Result<()> {
+/// Tells the cache what its bindings take parameters of.
+fn parametrise(cache: &Cache, foreign: &[Foreign]) {
+    let snapshot = cache.snapshot();
+    let sources = snapshot.bindings().filter_map(|it| it.source.as_ref());
+    let selections = sources.map(|source| &source.selection);
+    let selected = select_parameters(selections, foreign.iter());
+    cache.update(|state| {
+        for (selection, selected) in selected {
+            state.set_parameters(selection, selected);
+        }
+    });
+}
+
+/// Reads a directory, and tells what of other APIs is in it.
+fn directory(path: &Path, cache: &Cache) -> anyhow::Result<Vec<Foreign>> {
     let tree = Tree::Disk {
         root: path.to_owned(),
         except: None,
@@ -89,10 +105,11 @@ fn directory(path: &Path, cache: &Cache) -> anyhow::Result<()> {
     if !problems.is_empty() {
         write!(io::stderr(), "{}", problem_table(&problems))?;
     }
-    Ok(())
+    Ok(loader.foreign().cloned().collect())
 }
 
-fn file(path: &Path, cache: &Cache) -> anyhow::Result<()> {
+/// Reads a file, and tells what of other APIs is in it.
+fn file(path: &Path, cache: &Cache) -> anyhow::Result<Vec<Foreign>> {
     let shown = path.display().to_string();
     let bytes = read_bounded(path).with_context(|| format!("`{shown}` cannot be read"))?;
     let text = String::from_utf8(bytes).with_context(|| format!("`{shown}` is not UTF-8"))?;
@@ -106,13 +123,14 @@ fn file(path: &Path, cache: &Cache) -> anyhow::Result<()> {
             put(item, state, &allowance);
         }
     });
-    Ok(())
+    Ok(reading.foreign)
 }
 
 fn put(item: Item, state: &mut State, allowance: &Allowance) {
     match item {
         // What it imports may not have been read yet.
         Item::Policy(draft) => state.apply_policy(draft.compile(&|_| None, allowance.clone())),
+        Item::Binding(draft) => state.apply_binding(Arc::new(draft.compile())),
         Item::Lock(draft) => {
             if let Some(lock) = draft.lock {
                 state.apply_lock(lock);
@@ -146,6 +164,8 @@ fn link(cache: &Cache) {
 fn tell_broken(snapshot: &Snapshot) -> io::Result<()> {
     let entries = snapshot.entries();
     let faults = entries.filter_map(|entry| entry.policy.faults());
+    let bindings = snapshot.bindings().filter_map(|it| it.faults());
+    let faults = faults.chain(bindings);
     let faults: Vec<Diagnostic> = faults.flat_map(Diagnostics::iter).cloned().collect();
     if faults.is_empty() {
         return Ok(());

@@ -240,9 +240,16 @@ impl Builder<'_> {
         let rule = ResourceRule {
             groups: vec![portcullis_crds::GROUP.to_owned()],
             versions: vec![portcullis_crds::VERSION.to_owned()],
-            resources: ["policies", "clusterpolicies", "locks", "clusterlocks"]
-                .map(str::to_owned)
-                .to_vec(),
+            resources: [
+                "policies",
+                "clusterpolicies",
+                "locks",
+                "clusterlocks",
+                "policybindings",
+                "clusterpolicybindings",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             operations: vec![Operation::Create, Operation::Update],
             ..ResourceRule::default()
         };

@@ -38,7 +38,7 @@ use super::{
     retry::Retry,
 };
 use crate::{
-    cluster::{Mirror, News, Watch},
+    cluster::{Mirror, News, Selectors, Watch},
     leader::{Leadership, WriteFault},
 };
 
@@ -129,9 +129,12 @@ impl Registrar {
     pub(crate) async fn run(mut self) {
         let api: Api<ValidatingWebhookConfiguration> = Api::all(self.client.clone());
         let (news, received) = mpsc::channel(WAITING_NEWS);
-        let fields = format!("metadata.name={}", self.settings.name);
+        let selectors = Selectors {
+            fields: Some(format!("metadata.name={}", self.settings.name)),
+            labels: None,
+        };
         let source = "validatingwebhookconfigurations";
-        let watched = Watch::new(source, api, Some(fields), self.mirror.clone(), news);
+        let watched = Watch::new(source, api, selectors, self.mirror.clone(), news);
         let (seen, sight) = watch::channel(Sight::Unknown);
         tokio::join!(watched.run(), look(received, seen), self.keep(sight));
     }
@@ -336,6 +339,8 @@ async fn look(
                 .map_or(Sight::Gone, |found| Sight::Here(Arc::new(found))),
             News::Applied(found) => Sight::Here(Arc::new(found)),
             News::Deleted(_) => Sight::Gone,
+            // It is told elsewhere.
+            News::Away(_) => continue,
         };
         seen.send_replace(sight);
     }

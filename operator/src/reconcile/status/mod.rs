@@ -1,5 +1,6 @@
-//! Writes the status of policies and locks: one writer, whole statuses, and only what changed.
+//! Writes the status of policies, bindings and locks: one writer, whole statuses, and only what changed.
 
+mod binding;
 mod lock;
 mod policy;
 
@@ -12,7 +13,9 @@ use kube::{
     api::{Patch, PatchParams},
     core::{ApiResource, DynamicObject},
 };
-use portcullis_crds::{self as crds, ConditionType, LockStatus, PolicyStatus, conditions};
+use portcullis_crds::{
+    self as crds, BindingStatus, ConditionType, LockStatus, PolicyStatus, conditions,
+};
 use portcullis_policies::{Entry, ObjectKey};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
@@ -261,6 +264,11 @@ impl<'a> World<'a> {
                         Vec::new(),
                     )
                 }
+                kind::POLICY_BINDING | kind::CLUSTER_POLICY_BINDING => {
+                    let before: BindingStatus = typed(before);
+                    let after = self.binding(key, record, &before);
+                    (changed(&before, &after)?, Vec::new())
+                }
                 _ => return None,
             };
             let (uid, seen) = (record.uid.clone(), record.status.clone());
@@ -308,6 +316,10 @@ fn resource(name: &str) -> (ApiResource, bool) {
         kind::POLICY => (ApiResource::erase::<crds::Policy>(&()), true),
         kind::CLUSTER_POLICY => (ApiResource::erase::<crds::ClusterPolicy>(&()), false),
         kind::LOCK => (ApiResource::erase::<crds::Lock>(&()), true),
+        kind::POLICY_BINDING => (ApiResource::erase::<crds::PolicyBinding>(&()), true),
+        kind::CLUSTER_POLICY_BINDING => {
+            (ApiResource::erase::<crds::ClusterPolicyBinding>(&()), false)
+        }
         _ => (ApiResource::erase::<crds::ClusterLock>(&()), false),
     }
 }

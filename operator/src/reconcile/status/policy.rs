@@ -139,14 +139,14 @@ impl World<'_> {
         Healthy.fails(reason::LIMITS_EXHAUSTED, message)
     }
 
-    /// The policy's own namespace, where the policy is for admission and that never asks there.
-    fn exempt<'a>(&self, entry: &'a Entry) -> Option<&'a str> {
-        let namespace = entry.address().namespace()?;
+    /// The namespace where a policy is asked, if admission never asks there.
+    pub(super) fn exempt<'a>(&self, entry: &'a Entry) -> Option<&'a str> {
+        let namespace = entry.reach().namespace()?;
         entry.admission()?;
         self.target.exempt.contains(namespace).then_some(namespace)
     }
 
-    fn unregistered(&self) -> String {
+    pub(super) fn unregistered(&self) -> String {
         match &self.registration.registered {
             Registered::Gone => "the ValidatingWebhookConfiguration is gone, and admission is \
                                  switched off: `helm upgrade` restores it"
