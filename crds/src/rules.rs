@@ -252,7 +252,7 @@ pub(crate) fn parameters_from() -> Value {
     json!([
         rule(
             "has(self.name) != has(self.selector)",
-            "parametersFrom names objects in one way: give name, or selector",
+            "parametersFrom names objects in one way: write name, or selector",
         ),
         rule(
             "!has(self.key) || self.kind == 'ConfigMap' && self.apiVersion == 'v1'",
@@ -260,8 +260,8 @@ pub(crate) fn parameters_from() -> Value {
         ),
         rule(
             "self.kind != 'Secret' || self.apiVersion != 'v1'",
-            "what a Secret holds would be shown by messages and decisions: use a ConfigMap, or a \
-             kind of your own",
+            "what a Secret holds would be shown by messages and decisions: write it into a ConfigMap, \
+             or a kind of your own",
         ),
     ])
 }

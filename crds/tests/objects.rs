@@ -97,7 +97,7 @@ fn the_examples_of_the_reference_are_read() {
 #[rstest]
 #[case("/apiVersion", json!("v1"), "apiVersion is `v1`: write apiVersion: portcullis.dev/v1alpha1")]
 #[case("/apiVersion", json!(1), "apiVersion is ``: write apiVersion: portcullis.dev/v1alpha1")]
-#[case("/kind", json!("Pod"), "kind is `Pod`: write Policy, ClusterPolicy, Lock or ClusterLock")]
+#[case("/kind", json!("Pod"), "kind is `Pod`: write one of Policy, ClusterPolicy, Lock")]
 #[case("/extra", json!(1), "unknown field `extra`: correct or remove it")]
 #[case("/spec/failurePolicy", json!("Fail"), "unknown field `spec.failurePolicy`")]
 #[case("/spec/admission/failurePolcy", json!("Fail"), "unknown field `spec.admission.failurePolcy`")]

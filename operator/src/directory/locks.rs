@@ -367,7 +367,8 @@ impl LockFile {
         let mut before = before.map(|before| before.locks).unwrap_or_default();
         before.retain(|_, lock| lock.effect == Effect::Refuse);
         let mut lost = reading.lost;
-        lost.extend(reading.notes.into_iter().map(passed_over));
+        let foreign = reading.foreign.into_iter().map(|foreign| foreign.note);
+        lost.extend(reading.notes.into_iter().chain(foreign).map(passed_over));
         for item in reading.items {
             let Item::Lock(draft) = item else {
                 let message = format!("{name}: {} is not a lock", item.key());

@@ -1,5 +1,6 @@
 //! Directories as people and accidents make them.
 
+mod bindings;
 mod hostile;
 mod locks;
 mod reading;

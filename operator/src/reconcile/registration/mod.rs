@@ -31,6 +31,8 @@ use tokio::{
 
 pub(crate) use catalogue::Catalogue;
 use cover::Cover;
+#[cfg(test)]
+pub(crate) use desired::webhooks as desired_webhooks;
 pub(crate) use desired::{Target, is_registered};
 
 use super::{

@@ -1,20 +1,26 @@
 //! What is said of policies and locks, and what is written of it.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use portcullis_policies::{Cache, Effect, Lock, State};
+use portcullis_policies::{Binding, BindingDefinition, Cache, Effect, Lock, Scope, State};
 use portcullis_webhook::Readiness;
 use rstest::rstest;
 
 use super::*;
 use crate::{
     cluster::api_server::ApiServer,
-    reconcile::samples::{Sample, lock, second},
+    reconcile::{
+        registration::desired_webhooks,
+        samples::{Sample, lock, second},
+    },
 };
 
 /// A cluster with these policies and locks, in which everything is as it should be.
 struct Cluster {
     samples: Vec<Sample>,
     locks: Vec<Lock>,
+    bindings: Vec<Arc<Binding>>,
+    /// On how many of the replicas they are known.
+    binding: usize,
     /// Ready replicas, and how many of them hold everything.
     replicas: (usize, usize),
     /// How many of these know the locks.
@@ -30,6 +36,8 @@ impl Cluster {
         Self {
             samples: samples.into_iter().collect(),
             locks: Vec::new(),
+            bindings: Vec::new(),
+            binding: usize::MAX,
             replicas: (3, 3),
             knowing: usize::MAX,
             exhausted: 0,
@@ -40,6 +48,34 @@ impl Cluster {
 
     fn locked(mut self, lock: Lock) -> Self {
         self.locks.push(lock);
+        self
+    }
+
+    /// With a ClusterPolicyBinding of a policy, or one of a namespace.
+    fn bound(mut self, policy: &str, namespace: Option<&str>) -> Self {
+        let (kind, reach) = match namespace {
+            Some(namespace) => (kind::POLICY_BINDING, Scope::Namespace(namespace.to_owned())),
+            None => (kind::CLUSTER_POLICY_BINDING, Scope::Cluster),
+        };
+        let definition = BindingDefinition {
+            key: ObjectKey::new(kind, namespace, "prod"),
+            reach,
+            policy: format!("test/{policy}@1").parse().unwrap(),
+            admission: Sample::new("any")
+                .on("", "pods")
+                .definition
+                .admission
+                .unwrap(),
+            parameters: serde_json::Map::new(),
+            source: None,
+        };
+        let binding = Binding::compile(definition, Vec::new());
+        self.bindings.push(Arc::new(binding));
+        self
+    }
+
+    fn bound_on(mut self, replicas: usize) -> Self {
+        self.binding = replicas;
         self
     }
 
@@ -70,6 +106,9 @@ impl Cluster {
         self.locks
             .iter()
             .for_each(|lock| state.apply_lock(lock.clone()));
+        self.bindings
+            .iter()
+            .for_each(|binding| state.apply_binding(binding.clone()));
     }
 
     fn view(&self) -> View {
@@ -90,6 +129,9 @@ impl Cluster {
         for lock in &self.locks {
             records.insert(lock.key.clone(), Arc::new(record(None)));
         }
+        for binding in &self.bindings {
+            records.insert(binding.key.clone(), Arc::new(record(None)));
+        }
         View {
             snapshot: cache.snapshot(),
             records,
@@ -104,7 +146,8 @@ impl Cluster {
             .collect();
         let (ready, holding) = self.replicas;
         let replicas = Replicas::of(ready, &vec![held.as_slice(); holding])
-            .knowing_locks(self.knowing, &view.snapshot);
+            .knowing_locks(self.knowing, &view.snapshot)
+            .binding_as(self.binding, &view.snapshot);
         let replicas = held.iter().fold(replicas, |replicas, (address, _)| {
             replicas.exhausted_on(self.exhausted, address)
         });
@@ -115,6 +158,27 @@ impl Cluster {
         let target = Settings::new("portcullis", "portcullis-system", "operator-0", []).target();
         let now = second(self.now);
         look(&World::new(view, &replicas, &registration, &target, now))
+    }
+
+    /// The conditions of the first binding, as `type=status reason: message`.
+    fn binding(&self) -> Vec<String> {
+        let view = self.view();
+        let key = &self.bindings[0].key;
+        let record = view.records[key].clone();
+        let before = BindingStatus::default();
+        let status = self.with_world(&view, |world| world.binding(key, &record, &before));
+        let conditions = status.conditions.iter();
+        let text = |condition: &Condition| {
+            let Condition {
+                type_,
+                status,
+                reason,
+                message,
+                ..
+            } = condition;
+            format!("{type_}={status} {reason}: {message}")
+        };
+        conditions.map(text).collect()
     }
 
     /// The status of the first policy.
@@ -402,4 +466,48 @@ async fn what_somebody_wrote_into_a_status_is_put_back() {
             .count(),
         2
     );
+}
+
+#[rstest]
+#[case::as_it_should_be(Cluster::of([Sample::new("a")]).bound("a", None), [
+    "Ready=True InForce: on 3 of 3 ready replicas",
+    "Bound=True Bound: it binds test/a@1",
+    "Enforced=True OnEveryReplica: on 3 of 3 ready replicas",
+])]
+#[case::no_policy(Cluster::of([]).bound("a", None).held_by(2, 2), [
+    "Ready=False PolicyMissing: there is no policy test/a@1: apply the policy, or remove the binding",
+    "Bound=False PolicyMissing: there is no policy test/a@1: apply the policy, or remove the binding",
+    "Enforced=True OnEveryReplica: on 2 of 2 ready replicas",
+])]
+#[case::not_for_namespaces(Cluster::of([Sample::new("a")]).bound("a", Some("shop")), [
+    "Ready=False PolicyMissing: the policy test/a@1 is not for namespaces to bind: have `importable: true` set in the ClusterPolicy, or bind a Policy",
+    "Bound=False PolicyMissing: the policy test/a@1 is not for namespaces to bind: have `importable: true` set in the ClusterPolicy, or bind a Policy",
+    "Enforced=True OnEveryReplica: on 3 of 3 ready replicas",
+])]
+#[case::pending(Cluster::of([Sample::new("a")]).bound("a", None).bound_on(1), [
+    "Ready=False Pending: on 1 of 3 ready replicas",
+    "Bound=True Bound: it binds test/a@1",
+    "Enforced=False Pending: on 1 of 3 ready replicas",
+])]
+#[case::not_registered(Cluster::of([Sample::new("a")]).bound("a", None).registered(Registered::Gone), [
+    "Ready=False NotRegistered: the ValidatingWebhookConfiguration is gone, and admission is switched off: `helm upgrade` restores it",
+    "Bound=True Bound: it binds test/a@1",
+    "Enforced=False NotRegistered: the ValidatingWebhookConfiguration is gone, and admission is switched off: `helm upgrade` restores it",
+])]
+#[case::exempt(Cluster::of([Sample::new("a")]).bound("a", Some("portcullis-system")), [
+    "Ready=False PolicyMissing: the policy test/a@1 is not for namespaces to bind: have `importable: true` set in the ClusterPolicy, or bind a Policy",
+    "Bound=False PolicyMissing: the policy test/a@1 is not for namespaces to bind: have `importable: true` set in the ClusterPolicy, or bind a Policy",
+    "Enforced=False ExemptNamespace: admission does not ask in the exempt namespace portcullis-system: bind the policy in another one",
+])]
+fn says_what_a_binding_does(#[case] cluster: Cluster, #[case] expected: [&str; 3]) {
+    let registered = if cluster.registered == Registered::Filled(Arc::new([])) {
+        let view = cluster.view();
+        let target = Settings::new("portcullis", "portcullis-system", "operator-0", []).target();
+        let catalogue = &Registration::default().catalogue;
+        let webhooks = desired_webhooks(&view.snapshot, catalogue, &target, "");
+        Registered::Filled(webhooks.into())
+    } else {
+        cluster.registered.clone()
+    };
+    assert_eq!(cluster.registered(registered).binding(), expected);
 }
