@@ -87,8 +87,7 @@ fn what_is_free_form_is_so_on_purpose() {
         .iter()
         .flat_map(|kind| fields.map(|field| format!("{kind}.spec.{field}")))
         .chain(
-            ["PolicyBinding", "ClusterPolicyBinding"]
-                .map(|kind| format!("{kind}.spec.parameters")),
+            ["PolicyBinding", "ClusterPolicyBinding"].map(|kind| format!("{kind}.spec.parameters")),
         )
         .collect();
     assert_eq!(free, expected);

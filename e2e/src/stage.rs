@@ -7,7 +7,8 @@ use futures::FutureExt;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use kube::{Api, Client, Resource, ResourceExt, api::PostParams};
 use portcullis_crds::{
-    ClusterLock, ClusterPolicy, ConditionType, Lock, Policy, PolicyStatus, conditions,
+    ClusterLock, ClusterPolicy, ClusterPolicyBinding, ConditionType, Lock, Policy, PolicyStatus,
+    conditions,
 };
 use serde_json::{Value, json};
 use tokio::{task::spawn_blocking, time::timeout};
@@ -98,6 +99,7 @@ async fn put_away(cluster: &Cluster) -> Result<()> {
             0..0,
             [
                 "clusterlocks.portcullis.dev",
+                "clusterpolicybindings.portcullis.dev",
                 "clusterpolicies.portcullis.dev",
             ],
         );
@@ -238,6 +240,22 @@ impl Stage {
             policy.status.clone()
         })
         .await
+    }
+
+    /// Waits for a condition of a ClusterPolicyBinding, of its present generation.
+    pub async fn await_cluster_binding(
+        &self,
+        name: &str,
+        condition: ConditionType,
+        holds: bool,
+        reason: &str,
+    ) -> Result<()> {
+        let api: Api<ClusterPolicyBinding> = Api::all(self.client());
+        await_status(&api, name, condition, holds, reason, |binding| {
+            binding.status.clone()
+        })
+        .await?;
+        Ok(())
     }
 
     /// Waits until a ClusterLock holds something.

@@ -155,9 +155,15 @@ priorityClassName: {{ . }}
 {{/* The rules with which a program reads policies and locks, and which namespaces there are. */}}
 {{- define "portcullis.readerRules" -}}
 - apiGroups: [portcullis.dev]
-  resources: [policies, clusterpolicies, locks, clusterlocks]
+  resources: [policies, clusterpolicies, locks, clusterlocks, policybindings, clusterpolicybindings]
   verbs: [list, watch]
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [list, watch]
+{{- range .Values.parameterKinds }}
+# Objects that bindings may take parameters of.
+- apiGroups: [{{ .apiGroup | quote }}]
+  resources: {{ toJson .resources }}
+  verbs: [list, watch]
+{{- end }}
 {{- end -}}

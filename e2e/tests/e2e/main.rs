@@ -4,6 +4,7 @@
 mod actions;
 mod admission;
 mod audit;
+mod bindings;
 mod bypass;
 mod chart;
 mod crds;
