@@ -203,7 +203,8 @@ impl<'t> Scanner<'t> {
             has_exponent = true;
         }
         let text = str::from_utf8(&self.text[at..self.at]).unwrap_or_default();
-        if has_exponent || text.len() as u64 > MAX_DIGITS {
+        // Digits and exponent count together, and a fraction has one for each of its digits.
+        if has_exponent || text.len() as u64 > MAX_DIGITS / 2 {
             let decimal = Decimal::parse(text).ok_or(Fault::Digits { at })?;
             self.noughts += u64::try_from(decimal.exponent).unwrap_or(0);
             if self.noughts > MAX_NOUGHTS {

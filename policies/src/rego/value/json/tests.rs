@@ -116,7 +116,8 @@ fn refuses_what_is_too_deep() {
 fn numbers_have_a_limit_wherever_they_are() {
     for access in [Access::All, Access::default(), parts([("b", Access::All)])] {
         let read = |number: &str| read_parts(format!(r#"{{"a": {number}}}"#).as_bytes(), &access);
-        for number in ["1e400", "1e-4095", &"1".repeat(4096)] {
+        let fraction = format!("1.{}1", "0".repeat(2_046));
+        for number in ["1e400", "1e-4095", &"1".repeat(4096), &fraction] {
             assert!(read(number).is_ok());
         }
         for number in [
@@ -124,6 +125,7 @@ fn numbers_have_a_limit_wherever_they_are() {
             "-1E+4096",
             "1e99999999999999999999",
             &"1".repeat(4097),
+            &format!("1.{}1", "0".repeat(2_047)),
         ] {
             assert_eq!(read(number), Err(Fault::Digits { at: 6 }), "{number}");
         }
