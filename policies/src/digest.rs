@@ -12,8 +12,8 @@ use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Admission, DefaultDecision, Definition, LabelSelector, Match, Requirement, ResourceRule,
-    Window, imports::Imports, rego::shared,
+    Action, Admission, DefaultDecision, Definition, LabelSelector, Match, Requirement,
+    ResourceRule, Window, Workload, imports::Imports, rego::shared,
 };
 
 /// SHA-256 of a definition; shown as `sha256:` and 64 hexadecimal digits.
@@ -182,12 +182,16 @@ impl Writer {
         };
         self.text(admission.action.as_str());
         self.text(admission.failure_policy.as_str());
+        for other in [admission.action_at.check, admission.action_at.audit] {
+            self.text(other.map(Action::as_str).unwrap_or_default());
+        }
         let Match {
             rules,
             excluded,
             namespaces,
             objects,
             conditions,
+            workloads,
         } = &admission.matches;
         self.rules(rules);
         self.rules(excluded);
@@ -197,6 +201,25 @@ impl Writer {
         for condition in conditions {
             self.text(&condition.name);
             self.text(&condition.expression);
+        }
+        self.workloads(workloads);
+    }
+
+    fn workloads(&mut self, workloads: &[Workload]) {
+        self.count(workloads.len());
+        for workload in workloads {
+            let Workload {
+                group,
+                version,
+                kind,
+                resource,
+                path,
+                optional,
+            } = workload;
+            for text in [group, version, kind, resource, &path.to_string()] {
+                self.text(text);
+            }
+            self.text(if *optional { "optional" } else { "" });
         }
     }
 
@@ -271,7 +294,7 @@ impl Writer {
 mod tests {
     use super::*;
     use crate::{
-        Action, Condition, FailurePolicy, Operation, RegoVersion, ResourceScope, Severity,
+        ActionAt, Condition, FailurePolicy, Operation, RegoVersion, ResourceScope, Severity,
     };
     use serde_json::json;
 
@@ -328,7 +351,13 @@ mod tests {
                 matches: Match::of([rule.clone()]),
                 action,
                 failure_policy,
+                action_at: ActionAt::default(),
             })
+        };
+        let elsewhere = |check, audit| {
+            let mut admission = admission(Action::Deny, FailurePolicy::Fail);
+            admission.as_mut().unwrap().action_at = ActionAt { check, audit };
+            admission
         };
         let matching = |change: &dyn Fn(&mut Match)| {
             let mut matches = Match::of([rule.clone()]);
@@ -360,6 +389,8 @@ mod tests {
             Box::new(|d| d.admission = admission(Action::Deny, FailurePolicy::Fail)),
             Box::new(|d| d.admission = admission(Action::Warn, FailurePolicy::Fail)),
             Box::new(|d| d.admission = admission(Action::Deny, FailurePolicy::Ignore)),
+            Box::new(|d| d.admission = elsewhere(Some(Action::Warn), None)),
+            Box::new(|d| d.admission = elsewhere(None, Some(Action::Warn))),
             Box::new(|d| d.admission = matching(&|m| m.excluded = m.rules.clone())),
             Box::new(|d| d.admission = matching(&|m| m.namespaces = web())),
             Box::new(|d| d.admission = matching(&|m| m.objects = web())),
@@ -377,6 +408,15 @@ mod tests {
                     expression: "true".to_owned(),
                 };
                 d.admission = matching(&|m| m.conditions = vec![condition.clone()]);
+            }),
+            Box::new(|d| {
+                d.admission = matching(&|m| m.workloads = Workload::of_kubernetes().collect());
+            }),
+            Box::new(|d| {
+                d.admission = matching(&|m| {
+                    m.workloads = Workload::of_kubernetes().collect();
+                    m.workloads[0].optional = true;
+                });
             }),
             Box::new(|d| {
                 d.admission = matching(&|m| m.rules[0].scope = ResourceScope::Cluster);

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
 use portcullis_policies::{
-    Action, Address, Admission, Cache, Definition, Effect, FailurePolicy, Limits, Lock, Match,
+    Action, ActionAt, Address, Admission, Cache, Definition, Effect, FailurePolicy, Limits, Lock, Match,
     Object, ObjectKey, Operation, Points, Policy, Reach, ResourceRule, Scope, Target, Timestamp,
 };
 use portcullis_webhook::{
@@ -259,6 +259,7 @@ fn object(address: Address, source: &str, judged: Option<Judged<'_>>) -> Object 
         }]),
         action,
         failure_policy,
+        action_at: ActionAt::default(),
     });
     let definition = Definition {
         admission,
