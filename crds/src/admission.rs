@@ -42,10 +42,12 @@ pub struct ActionAt {
     /// In `portcullis check`: `Deny` fails, `Warn` is a warning, `Audit` is only listed. Default:
     /// `action`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Action")]
     pub check: Option<Action>,
 
     /// In an audit of what is in the cluster already: the same. Default: `action`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Action")]
     pub audit: Option<Action>,
 }
 
