@@ -89,6 +89,7 @@ async fn put_away(cluster: &Cluster) -> Result<()> {
         "clusterrolebindings",
         "validatingadmissionpolicybindings",
         "validatingadmissionpolicies",
+        "customresourcedefinitions",
         "namespaces",
     ];
     let definition = ["get", "crd", "clusterlocks.portcullis.dev"];

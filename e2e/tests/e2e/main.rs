@@ -18,3 +18,4 @@ mod readme;
 mod rollout;
 mod uninstall;
 mod way_out;
+mod workloads;
