@@ -51,6 +51,9 @@ pub(crate) fn expand(matches: &Match, request: &Value) -> Result<Vec<Pod>, Strin
         workload.is_of(&request["resource"]) || workload.is_of(&request["requestResource"])
     });
     for workload in own {
+        if workload.path.is_untouched(object, &request["oldObject"]) {
+            continue;
+        }
         let found = workload.path.find(object)?;
         // What is no object was none that could be told from the new one.
         let before = workload

@@ -52,6 +52,15 @@ impl TemplatePath {
         Ok(found)
     }
 
+    /// Whether all that a path leads through is as it was before, so that what cannot be read there
+    /// is no reason to stop a change of something else.
+    pub(super) fn is_untouched(&self, object: &Value, before: &Value) -> bool {
+        let Some(root) = self.0.first().map(|field| field.name.as_str()) else {
+            return false;
+        };
+        matches!(before, Value::Object(_)) && order::compare(&object[root], &before[root]).is_eq()
+    }
+
     /// Notes that all of the templates is looked at.
     pub(super) fn note(&self, access: &mut Access) {
         note(&self.0, access);

@@ -1,5 +1,6 @@
 //! Which Pods a request about a workload stands for.
 
+use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
@@ -180,6 +181,8 @@ fn custom_kinds_say_where_theirs_is(
     json!({"/object/spec": {}, "/oldObject/spec": {}}), "")]
 #[case::without_a_template_now(
     json!({"/object/spec": {}}), "there is no Pod template at `spec.template`")]
+#[case::unreadable_as_before(
+    json!({"/object/spec": [], "/oldObject/spec": [], "/object/metadata/labels": {"a": "b"}}), "")]
 #[case::unreadable_before(json!({"/oldObject/spec": []}), "spec.template")]
 fn updates(#[case] changes: Json, #[case] expected: &str) {
     let (new, old) = (deployment(&template("new")), deployment(&template("old")));
@@ -302,5 +305,66 @@ fn pods_are_judged_as(#[case] change: fn(&mut Match), #[case] expected: [Option<
     assert_eq!(judged, expected);
     for other in [Operation::Delete, Operation::Connect] {
         assert_eq!(matches.operation_on_pods(other), None);
+    }
+}
+
+fn any_json() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        Just(json!(1)),
+        Just(json!("text")),
+        Just(json!(true))
+    ];
+    let field = proptest::sample::select(vec!["spec", "template", "lanes", "pod", "metadata", "a"]);
+    leaf.prop_recursive(6, 40, 4, move |inner| {
+        let members = proptest::collection::btree_map(field.clone(), inner.clone(), 0..4);
+        prop_oneof![
+            members.prop_map(|members| json!(members)),
+            proptest::collection::vec(inner, 0..3).prop_map(Json::from),
+        ]
+    })
+}
+
+/// Mostly of the shape that is looked for.
+fn any_workload() -> impl Strategy<Value = Json> {
+    let spec = prop_oneof![
+        any_json(),
+        any_json().prop_map(|it| json!({"containers": it}))
+    ];
+    let pod = (any_json(), spec).prop_map(|(metadata, spec)| match metadata {
+        Json::Object(_) => json!({"metadata": metadata, "spec": spec}),
+        other => json!({"a": other, "spec": spec}),
+    });
+    let lanes = proptest::collection::vec(pod.clone().prop_map(|pod| json!({"pod": pod})), 0..3);
+    let workload = (pod, lanes).prop_map(|(template, lanes)| {
+        json!({"metadata": {"name": "web"}, "spec": {"template": template, "lanes": lanes}})
+    });
+    prop_oneof![1 => any_json(), 4 => workload]
+}
+
+proptest! {
+    /// Whatever an object is, an update that leaves it as it is passes, and each Pod has a path that
+    /// leads to its template.
+    #[test]
+    fn any_object_can_be_asked_about(object in any_workload(), old in any_workload()) {
+        let workloads = with_custom("spec.lanes[*].pod", false);
+        for (group, resource) in [("shop.io", "tills"), ("apps", "deployments")] {
+            let mut same = request(group, resource, &object, &object);
+            same["operation"] = json!("UPDATE");
+            if object.is_object() {
+                prop_assert_eq!(paths(&workloads, &same), "");
+            }
+            let changed = request(group, resource, &object, &old);
+            let Ok(pods) = expand(&workloads, Document::from(&changed).value()) else {
+                continue;
+            };
+            for Pod { path, request } in pods {
+                let pointer = path.replace(['.', '['], "/").replace(']', "");
+                let template = object.pointer(&format!("/{pointer}")).unwrap();
+                let pod = serde_json::to_value(Document::new(request)).unwrap();
+                prop_assert_eq!(&pod["object"]["spec"], &template["spec"]);
+                prop_assert_eq!(&pod["workload"]["path"], &json!(path));
+            }
+        }
     }
 }
