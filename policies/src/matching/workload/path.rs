@@ -52,13 +52,13 @@ impl TemplatePath {
         Ok(found)
     }
 
-    /// Whether all that a path leads through is as it was before, so that what cannot be read there
+    /// Whether all that the path leads through is as it was before, so that what cannot be read there
     /// is no reason to stop a change of something else.
     pub(super) fn is_untouched(&self, object: &Value, before: &Value) -> bool {
-        let Some(root) = self.0.first().map(|field| field.name.as_str()) else {
-            return false;
-        };
-        matches!(before, Value::Object(_)) && order::compare(&object[root], &before[root]).is_eq()
+        let mut access = Access::default();
+        self.note(&mut access);
+        let part = |object| access.prune(object);
+        matches!(before, Value::Object(_)) && order::compare(&part(object), &part(before)).is_eq()
     }
 
     /// Notes that all of the templates is looked at.

@@ -325,18 +325,20 @@ fn any_json() -> impl Strategy<Value = Json> {
     })
 }
 
+fn any_template() -> impl Strategy<Value = Json> {
+    let spec = prop_oneof![
+        1 => any_json(),
+        4 => any_json().prop_map(|it| json!({"containers": it})),
+    ];
+    (any_json(), spec)
+        .prop_map(|(labels, spec)| json!({"metadata": {"labels": labels}, "spec": spec}))
+}
+
 /// Mostly of the shape that is looked for.
 fn any_workload() -> impl Strategy<Value = Json> {
-    let spec = prop_oneof![
-        any_json(),
-        any_json().prop_map(|it| json!({"containers": it}))
-    ];
-    let pod = (any_json(), spec).prop_map(|(metadata, spec)| match metadata {
-        Json::Object(_) => json!({"metadata": metadata, "spec": spec}),
-        other => json!({"a": other, "spec": spec}),
-    });
-    let lanes = proptest::collection::vec(pod.clone().prop_map(|pod| json!({"pod": pod})), 0..3);
-    let workload = (pod, lanes).prop_map(|(template, lanes)| {
+    let lane = any_template().prop_map(|pod| json!({"pod": pod}));
+    let lanes = proptest::collection::vec(lane, 0..3);
+    let workload = (any_template(), lanes).prop_map(|(template, lanes)| {
         json!({"metadata": {"name": "web"}, "spec": {"template": template, "lanes": lanes}})
     });
     prop_oneof![1 => any_json(), 4 => workload]
