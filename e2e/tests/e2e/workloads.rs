@@ -197,7 +197,7 @@ async fn kubectl(stage: &Stage, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the Deployment `old` has a ReplicaSet that is not this one, and tells its uid.
+/// Waits until the Deployment `old` has a `ReplicaSet` that is not this one, and tells its uid.
 async fn replica_set_but(stage: &Stage, known: &str) -> Result<String> {
     let api: Api<ReplicaSet> = Api::namespaced(stage.client(), stage.namespace());
     let of_deployment = ListParams::default().labels("app=old");

@@ -133,7 +133,7 @@ fn labels(pod: &Value) -> ObjectLabels {
     match labels {
         Value::Undefined | Value::Null => ObjectLabels::Known([].into()),
         Value::Object(labels) => {
-            let text = |value: &Value| value.as_string().ok().map(|text| text.to_string());
+            let text = |value: &Value| value.as_string().ok().map(ToString::to_string);
             let pair = |(key, value)| Some((text(key)?, text(value)?));
             let labels: Option<_> = labels.iter().map(pair).collect();
             labels.map_or(ObjectLabels::Unreadable, ObjectLabels::Known)

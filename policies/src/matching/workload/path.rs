@@ -108,7 +108,7 @@ fn gather<'v>(
             Ok(())
         }
         Value::Object(members) => order::entries(members).try_for_each(|(key, member)| {
-            let key = key.as_string().map(|key| key.to_string());
+            let key = key.as_string().map(ToString::to_string);
             gather(
                 rest,
                 format!("{path}.{}", key.unwrap_or_default()),
