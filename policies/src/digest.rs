@@ -354,11 +354,6 @@ mod tests {
                 action_at: ActionAt::default(),
             })
         };
-        let elsewhere = |check, audit| {
-            let mut admission = admission(Action::Deny, FailurePolicy::Fail);
-            admission.as_mut().unwrap().action_at = ActionAt { check, audit };
-            admission
-        };
         let matching = |change: &dyn Fn(&mut Match)| {
             let mut matches = Match::of([rule.clone()]);
             change(&mut matches);
@@ -389,8 +384,6 @@ mod tests {
             Box::new(|d| d.admission = admission(Action::Deny, FailurePolicy::Fail)),
             Box::new(|d| d.admission = admission(Action::Warn, FailurePolicy::Fail)),
             Box::new(|d| d.admission = admission(Action::Deny, FailurePolicy::Ignore)),
-            Box::new(|d| d.admission = elsewhere(Some(Action::Warn), None)),
-            Box::new(|d| d.admission = elsewhere(None, Some(Action::Warn))),
             Box::new(|d| d.admission = matching(&|m| m.excluded = m.rules.clone())),
             Box::new(|d| d.admission = matching(&|m| m.namespaces = web())),
             Box::new(|d| d.admission = matching(&|m| m.objects = web())),
@@ -408,15 +401,6 @@ mod tests {
                     expression: "true".to_owned(),
                 };
                 d.admission = matching(&|m| m.conditions = vec![condition.clone()]);
-            }),
-            Box::new(|d| {
-                d.admission = matching(&|m| m.workloads = Workload::of_kubernetes().collect());
-            }),
-            Box::new(|d| {
-                d.admission = matching(&|m| {
-                    m.workloads = Workload::of_kubernetes().collect();
-                    m.workloads[0].optional = true;
-                });
             }),
             Box::new(|d| {
                 d.admission = matching(&|m| m.rules[0].scope = ResourceScope::Cluster);
@@ -445,5 +429,44 @@ mod tests {
             changes.len(),
             "two definitions share a digest"
         );
+    }
+
+    #[test]
+    fn templates_and_the_actions_of_tools_are_part_of_it() {
+        let workloads = || Workload::of_kubernetes().collect::<Vec<_>>();
+        let changes: [fn(&mut Workload); 6] = [
+            |it| it.group = "other.io".to_owned(),
+            |it| it.version = "v2".to_owned(),
+            |it| it.kind = "Other".to_owned(),
+            |it| it.resource = "others".to_owned(),
+            |it| it.path = "spec.other".parse().unwrap(),
+            |it| it.optional = true,
+        ];
+        let changed = changes.map(|change| {
+            let mut changed = workloads();
+            change(&mut changed[0]);
+            changed
+        });
+        let all = [Vec::new(), workloads()].into_iter().chain(changed);
+        let actions = [None, Some(Action::Warn)];
+        let actions = actions.map(|check| actions.map(|audit| ActionAt { check, audit }));
+        let actions: Vec<ActionAt> = actions.into_iter().flatten().collect();
+        let mut digests = std::collections::BTreeSet::new();
+        for workloads in all {
+            for action_at in &actions {
+                let mut definition = definition();
+                definition.admission = Some(Admission {
+                    matches: Match {
+                        workloads: workloads.clone(),
+                        ..Match::default()
+                    },
+                    action: Action::Deny,
+                    failure_policy: FailurePolicy::Fail,
+                    action_at: *action_at,
+                });
+                digests.insert(digest(&definition));
+            }
+        }
+        assert_eq!(digests.len(), 8 * 4);
     }
 }
