@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{rules, schema};
+use crate::{rules, schema, workloads::Workloads};
 
 /// When a policy is asked at admission, and what its denial does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +28,27 @@ pub struct Admission {
     /// never deny, whatever is set here.
     #[serde(default)]
     pub failure_policy: FailurePolicy,
+
+    /// What a denial does elsewhere than at admission, where that is to be another. Default:
+    /// `action` everywhere. Example: `{check: Deny, audit: Warn}`.
+    #[serde(default, skip_serializing_if = "ActionAt::is_default")]
+    pub action_at: ActionAt,
+}
+
+/// What a denial does at the points that judge as admission would.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ActionAt {
+    /// In `portcullis check`: `Deny` fails, `Warn` is a warning, `Audit` is only listed. Default:
+    /// `action`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Action")]
+    pub check: Option<Action>,
+
+    /// In an audit of what is in the cluster already: the same. Default: `action`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Action")]
+    pub audit: Option<Action>,
 }
 
 /// The requests that a policy is asked about: those that a rule matches, no excluding rule does,
@@ -78,6 +99,14 @@ pub struct Match {
         "x-kubernetes-list-map-keys" = ["name"]
     ))]
     pub match_conditions: Vec<MatchCondition>,
+
+    /// Kinds whose Pod templates are judged, too, as the Pods that will be made of them, when an
+    /// object of these kinds is created or its template changes: so it is refused, and not its
+    /// Pods a minute later. For policies whose `resourceRules` match the creation or the update of
+    /// `pods`. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-validations" = rules::workloads()))]
+    pub workloads: Option<Workloads>,
 }
 
 /// A condition on a request.
@@ -204,6 +233,7 @@ impl Admission {
             },
             action: Action::default(),
             failure_policy: FailurePolicy::default(),
+            action_at: ActionAt::default(),
         }
     }
 
@@ -219,6 +249,16 @@ impl Admission {
     pub fn failure_policy(mut self, failure_policy: FailurePolicy) -> Self {
         self.failure_policy = failure_policy;
         self
+    }
+}
+
+impl ActionAt {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde calls it with a reference"
+    )]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 

@@ -6,6 +6,7 @@
 //! | [`policy`] | `Policy` and `ClusterPolicy`, which share [`PolicySpec`] |
 //! | [`admission`] | the part of a policy that puts it in front of the API server |
 //! | [`binding`] | `PolicyBinding` and `ClusterPolicyBinding`: one policy at several places |
+//! | [`workloads`] | kinds whose Pod templates a policy judges as well |
 //! | [`lock`] | `Lock` and `ClusterLock`, which take policies out of evaluation |
 //! | [`conditions`] | building and merging the conditions of a status |
 //! | [`time`] | the times and durations that a spec holds as text |
@@ -28,9 +29,11 @@ pub mod policy;
 mod rules;
 mod schema;
 pub mod time;
+pub mod workloads;
 
 pub use admission::{
-    Action, Admission, FailurePolicy, Match, MatchCondition, Operation, ResourceRule, ResourceScope,
+    Action, ActionAt, Admission, FailurePolicy, Match, MatchCondition, Operation, ResourceRule,
+    ResourceScope,
 };
 pub use binding::{
     Binding, BindingStatus, BoundClusterPolicy, BoundPolicy, ClusterPolicyBinding,
@@ -46,6 +49,7 @@ pub use policy::{
     ClusterPolicy, ClusterPolicySpec, Decision, EffectiveRegoVersion, Import, ImportScope, Limits,
     Network, Policy, PolicySpec, PolicyStatus, RegoVersion, Replicas, Severity, Verdict,
 };
+pub use workloads::{CustomWorkload, WorkloadKind, Workloads};
 
 /// The API group of all our kinds.
 pub const GROUP: &str = "portcullis.dev";

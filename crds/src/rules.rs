@@ -152,6 +152,31 @@ pub(crate) fn resource_names() -> Value {
     )])
 }
 
+/// Kinds with Pod templates: one or more.
+pub(crate) fn workloads() -> Value {
+    json!([rule(
+        "has(self.kinds) || has(self.custom) && size(self.custom) > 0",
+        "workloads names kinds: write kinds, such as [\"*\"], or add custom, or remove workloads",
+    )])
+}
+
+/// A resource without a subresource.
+pub(crate) fn plural() -> Value {
+    json!([rule(
+        "self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+        "resource is a plural in lower case: write it like rollouts",
+    )])
+}
+
+/// The path of a Pod template in an object.
+pub(crate) fn template_path() -> Value {
+    let field = "[a-zA-Z_][-a-zA-Z0-9_]*([[][*][]])?";
+    json!([rule(
+        &format!("self.matches('^{field}([.]{field}){{0,15}}$')"),
+        "path is made of field names: write it like spec.template or spec.tasks[*].template",
+    )])
+}
+
 /// The name of a condition.
 pub(crate) fn condition_name() -> Value {
     json!([rule(

@@ -90,6 +90,7 @@ async fn put_away(cluster: &Cluster) -> Result<()> {
         "clusterrolebindings",
         "validatingadmissionpolicybindings",
         "validatingadmissionpolicies",
+        "customresourcedefinitions",
         "namespaces",
     ];
     let definition = ["get", "crd", "clusterlocks.portcullis.dev"];

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
-    Action, Address, Admission, Code, Digest, Document, FailurePolicy, Message, Point,
-    lock::LockNote,
+    Action, Address, Admission, Code, Digest, Document, FailurePolicy, Message, Point, Tool,
+    lock::LockNote, normalise::bounded,
 };
 
 /// What a policy made of a request, before it is enforced.
@@ -99,6 +99,20 @@ impl Outcome {
             Self::Unmatched => "unmatched",
         }
     }
+
+    /// How bad it is: of several, the worst is told.
+    fn rank(self) -> u8 {
+        match self {
+            Self::Unmatched => 0,
+            Self::NotInForce => 1,
+            Self::Skipped => 2,
+            Self::Allowed => 3,
+            Self::Bypassed => 4,
+            Self::Error => 5,
+            Self::Denied => 6,
+            Self::Locked => 7,
+        }
+    }
 }
 
 impl Judgement {
@@ -123,12 +137,18 @@ impl Judgement {
         }
     }
 
-    /// What follows at `point`; `admission` are the policy's settings for the API server's door.
-    pub(crate) fn enforce(mut self, point: Point, admission: Option<&Admission>) -> Self {
+    /// What follows at `point`; `admission` are the policy's settings for the API server's door, at
+    /// which a tool may ask in its place.
+    pub(crate) fn enforce(
+        mut self,
+        point: Point,
+        tool: Option<Tool>,
+        admission: Option<&Admission>,
+    ) -> Self {
         let (Point::Admission, Some(admission)) = (point, admission) else {
             return self;
         };
-        match admission.action {
+        match admission.action_of(tool) {
             Action::Deny => {
                 let ignored = admission.failure_policy == FailurePolicy::Ignore;
                 if self.outcome == Outcome::Error && ignored {
@@ -144,6 +164,15 @@ impl Judgement {
         self
     }
 
+    /// The same of a part of the object that was asked about, which is at `prefix`.
+    pub(crate) fn below(mut self, prefix: &str) -> Self {
+        let all = [&mut self.messages, &mut self.warnings, &mut self.skipped];
+        all.into_iter()
+            .flatten()
+            .for_each(|message| message.move_below(prefix));
+        self
+    }
+
     fn warn_instead(&mut self) {
         self.allowed = true;
         let mut warnings = std::mem::take(&mut self.messages);
@@ -156,6 +185,28 @@ impl Decision {
     /// Whether the policy's match selects the request; of any other nothing is told.
     pub fn is_concerned(&self) -> bool {
         self.outcome != Outcome::Unmatched
+    }
+
+    /// What follows of this and another of the same policy about the same request: the worse, and
+    /// all that both say.
+    #[must_use]
+    pub fn join(mut self, mut other: Self) -> Self {
+        if other.outcome.rank() > self.outcome.rank() {
+            std::mem::swap(&mut self, &mut other);
+        }
+        let both = |own: &mut Vec<Message>, others: Vec<Message>| {
+            let all = std::mem::take(own).into_iter().chain(others);
+            *own = bounded(all.collect());
+        };
+        both(&mut self.messages, other.messages);
+        both(&mut self.warnings, other.warnings);
+        both(&mut self.skipped, other.skipped);
+        Self {
+            allowed: self.allowed && other.allowed,
+            lock: self.lock.or(other.lock),
+            duration_ns: self.duration_ns.saturating_add(other.duration_ns),
+            ..self
+        }
     }
 
     /// The code that explains a request that was not allowed: the first message's.

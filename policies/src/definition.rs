@@ -86,6 +86,26 @@ pub struct Admission {
     pub action: Action,
     /// What happens when the policy cannot answer.
     pub failure_policy: FailurePolicy,
+    /// What a denial does where a tool judges in the API server's place.
+    pub action_at: ActionAt,
+}
+
+/// Other actions than that of admission.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ActionAt {
+    /// Where manifests are checked, before they are in a cluster.
+    pub check: Option<Action>,
+    /// Where it is audited what is in a cluster.
+    pub audit: Option<Action>,
+}
+
+/// What judges in the API server's place. A policy sees nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tool {
+    /// Checks manifests before they are in a cluster.
+    Check,
+    /// Audits what is in a cluster.
+    Audit,
 }
 
 /// What a denial does at admission.
@@ -193,6 +213,16 @@ impl Admission {
             Action::Deny => self.failure_policy,
             Action::Warn | Action::Audit => FailurePolicy::Ignore,
         }
+    }
+
+    /// What a denial does where the API server asks, or a tool in its place.
+    pub fn action_of(&self, tool: Option<Tool>) -> Action {
+        let other = match tool {
+            None => None,
+            Some(Tool::Check) => self.action_at.check,
+            Some(Tool::Audit) => self.action_at.audit,
+        };
+        other.unwrap_or(self.action)
     }
 }
 

@@ -12,8 +12,8 @@ use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Admission, DefaultDecision, Definition, LabelSelector, Match, Requirement, ResourceRule,
-    Window, imports::Imports, rego::shared,
+    Action, Admission, DefaultDecision, Definition, LabelSelector, Match, Requirement,
+    ResourceRule, Window, Workload, imports::Imports, rego::shared,
 };
 
 /// SHA-256 of a definition; shown as `sha256:` and 64 hexadecimal digits.
@@ -182,12 +182,16 @@ impl Writer {
         };
         self.text(admission.action.as_str());
         self.text(admission.failure_policy.as_str());
+        for other in [admission.action_at.check, admission.action_at.audit] {
+            self.text(other.map(Action::as_str).unwrap_or_default());
+        }
         let Match {
             rules,
             excluded,
             namespaces,
             objects,
             conditions,
+            workloads,
         } = &admission.matches;
         self.rules(rules);
         self.rules(excluded);
@@ -197,6 +201,25 @@ impl Writer {
         for condition in conditions {
             self.text(&condition.name);
             self.text(&condition.expression);
+        }
+        self.workloads(workloads);
+    }
+
+    fn workloads(&mut self, workloads: &[Workload]) {
+        self.count(workloads.len());
+        for workload in workloads {
+            let Workload {
+                group,
+                version,
+                kind,
+                resource,
+                path,
+                optional,
+            } = workload;
+            for text in [group, version, kind, resource, &path.to_string()] {
+                self.text(text);
+            }
+            self.text(if *optional { "optional" } else { "" });
         }
     }
 
@@ -271,7 +294,7 @@ impl Writer {
 mod tests {
     use super::*;
     use crate::{
-        Action, Condition, FailurePolicy, Operation, RegoVersion, ResourceScope, Severity,
+        ActionAt, Condition, FailurePolicy, Operation, RegoVersion, ResourceScope, Severity,
     };
     use serde_json::json;
 
@@ -328,6 +351,7 @@ mod tests {
                 matches: Match::of([rule.clone()]),
                 action,
                 failure_policy,
+                action_at: ActionAt::default(),
             })
         };
         let matching = |change: &dyn Fn(&mut Match)| {
@@ -405,5 +429,44 @@ mod tests {
             changes.len(),
             "two definitions share a digest"
         );
+    }
+
+    #[test]
+    fn templates_and_the_actions_of_tools_are_part_of_it() {
+        let workloads = || Workload::of_kubernetes().collect::<Vec<_>>();
+        let changes: [fn(&mut Workload); 6] = [
+            |it| it.group = "other.io".to_owned(),
+            |it| it.version = "v2".to_owned(),
+            |it| it.kind = "Other".to_owned(),
+            |it| it.resource = "others".to_owned(),
+            |it| it.path = "spec.other".parse().unwrap(),
+            |it| it.optional = true,
+        ];
+        let changed = changes.map(|change| {
+            let mut changed = workloads();
+            change(&mut changed[0]);
+            changed
+        });
+        let all = [Vec::new(), workloads()].into_iter().chain(changed);
+        let actions = [None, Some(Action::Warn)];
+        let actions = actions.map(|check| actions.map(|audit| ActionAt { check, audit }));
+        let actions: Vec<ActionAt> = actions.into_iter().flatten().collect();
+        let mut digests = std::collections::BTreeSet::new();
+        for workloads in all {
+            for action_at in &actions {
+                let mut definition = definition();
+                definition.admission = Some(Admission {
+                    matches: Match {
+                        workloads: workloads.clone(),
+                        ..Match::default()
+                    },
+                    action: Action::Deny,
+                    failure_policy: FailurePolicy::Fail,
+                    action_at: *action_at,
+                });
+                digests.insert(digest(&definition));
+            }
+        }
+        assert_eq!(digests.len(), 8 * 4);
     }
 }

@@ -1,16 +1,19 @@
 //! One policy in a snapshot, as it is asked, with the locks that cover it: what answers a request.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use jiff::Timestamp;
 
 use crate::{
-    Address, Admission, Bound, Code, Decision, Input, Lock, Message, ObjectKey, Outcome, Point,
-    Policy, Request, Scope,
+    Address, Admission, Bound, Code, Decision, Document, Input, Lock, Message, ObjectKey, Outcome,
+    Point, Policy, Request, Scope,
     decision::Judgement,
     gate::Asked,
     lock::{Effect, LockNote},
-    matching::Verdict,
+    matching::{
+        Verdict,
+        workload::{self, Pod},
+    },
     rego::{plan::access::Access, value::Value},
 };
 
@@ -28,6 +31,18 @@ pub struct Entry {
     pub imported_locks: Vec<(Address, Arc<Lock>)>,
     /// What binds it, where it is not asked by its own `admission`.
     pub binding: Option<Arc<Bound>>,
+    /// What it judges at admission.
+    pub part: Part,
+}
+
+/// What a policy judges of the requests that it is asked about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// The object.
+    #[default]
+    Object,
+    /// The Pods of the object's templates, each as if there was a request about it.
+    Templates,
 }
 
 impl Entry {
@@ -60,11 +75,28 @@ impl Entry {
         }
     }
 
+    /// The same, as far as it judges templates.
+    pub(crate) fn of_templates(&self) -> Option<Self> {
+        let has_workloads = !self.admission()?.matches.workloads.is_empty();
+        has_workloads.then(|| Self {
+            part: Part::Templates,
+            ..self.clone()
+        })
+    }
+
     /// What it looks at of a document that is asked about at a door.
-    pub(crate) fn access(&self, point: Point) -> Option<&Access> {
-        match (&self.binding, point) {
+    pub(crate) fn access(&self, point: Point) -> Option<Cow<'_, Access>> {
+        let own = match (&self.binding, point) {
             (Some(bound), Point::Admission) => Some(bound.access()),
             _ => self.policy.access(point),
+        };
+        match (self.part, self.admission()) {
+            (Part::Templates, Some(admission)) => {
+                let mut access = own.cloned().unwrap_or_default();
+                workload::note(&admission.matches.workloads, &mut access);
+                Some(Cow::Owned(access))
+            }
+            _ => own.map(Cow::Borrowed),
         }
     }
 
@@ -86,36 +118,75 @@ impl Entry {
     /// Decides. Never panics and never fails: what goes wrong is an outcome. The time it takes is
     /// left at zero, for the door to measure.
     pub fn decide(&self, input: &Input, request: &Request) -> Decision {
-        let point = input.point();
-        let judgement = self.judge(input, request).enforce(point, self.admission());
-        self.decision(request.id.clone(), judgement)
+        match self.part {
+            Part::Object => {
+                let judgement = self.judge(input, request);
+                self.enforced(judgement, input.point(), request)
+            }
+            Part::Templates => self.decide_templates(input, request),
+        }
+    }
+
+    fn decide_templates(&self, input: &Input, request: &Request) -> Decision {
+        let (Input::Admission(document), Some(admission)) = (input, self.admission()) else {
+            return self.unmatched(request.id.clone());
+        };
+        let pods = match workload::expand(&admission.matches, document.value()) {
+            Ok(pods) => pods,
+            Err(why) => {
+                let message = Message::new(Code::InputInvalid, &why).with_remedy(
+                    "give the object such a template, or mend `workloads` of the policy",
+                );
+                let closed = self.without_evaluation(Point::Admission, request);
+                return closed
+                    .unwrap_or_else(|| self.unanswered(message, Point::Admission, request));
+            }
+        };
+        let count = u32::try_from(pods.len()).unwrap_or(u32::MAX);
+        let share = Request {
+            budget: request.budget / count.max(1),
+            ..request.clone()
+        };
+        let decide = |Pod { path, request }: Pod| {
+            let input = Input::Admission(Document::new(request));
+            let judgement = self.judge(&input, &share).below(&path);
+            self.enforced(judgement, Point::Admission, &share)
+        };
+        let decisions = pods.into_iter().map(decide);
+        decisions
+            .reduce(Decision::join)
+            .unwrap_or_else(|| self.unmatched(request.id.clone()))
     }
 
     /// The decision of a door that had no time or no room to ask this policy.
-    pub fn overloaded(&self, point: Point, id: Arc<str>) -> Decision {
+    pub fn overloaded(&self, point: Point, request: &Request) -> Decision {
         let message = Message::new(Code::Overloaded, "there was no room to evaluate in time")
             .with_remedy("try again; if it stays so, run more replicas of the webhook");
-        self.unanswered(message, point, id)
+        self.unanswered(message, point, request)
     }
 
     /// The decision of a door whose evaluation of this policy ended unexpectedly.
-    pub fn failed(&self, point: Point, id: Arc<str>) -> Decision {
+    pub fn failed(&self, point: Point, request: &Request) -> Decision {
         let message = Message::new(Code::EvaluationFailed, "the evaluation ended unexpectedly")
             .with_remedy("see the log of the webhook, and report what it says");
-        self.unanswered(message, point, id)
+        self.unanswered(message, point, request)
     }
 
     /// The decision of a door that could not read what this policy was to judge; `detail` says why.
-    pub fn unreadable(&self, point: Point, id: Arc<str>, detail: &str) -> Decision {
+    pub fn unreadable(&self, point: Point, request: &Request, detail: &str) -> Decision {
         let message = Message::new(Code::InputInvalid, detail)
             .with_remedy("change what cannot be read in the object");
-        self.unanswered(message, point, id)
+        self.unanswered(message, point, request)
     }
 
     /// Without an answer the failure policy decides.
-    fn unanswered(&self, message: Message, point: Point, id: Arc<str>) -> Decision {
-        let judgement = Judgement::error(message).enforce(point, self.admission());
-        self.decision(id, judgement)
+    fn unanswered(&self, message: Message, point: Point, request: &Request) -> Decision {
+        self.enforced(Judgement::error(message), point, request)
+    }
+
+    fn enforced(&self, judgement: Judgement, point: Point, request: &Request) -> Decision {
+        let judgement = judgement.enforce(point, request.tool, self.admission());
+        self.decision(request.id.clone(), judgement)
     }
 
     fn decision(&self, id: Arc<str>, judgement: Judgement) -> Decision {
@@ -143,8 +214,7 @@ impl Entry {
     /// What a lock or the window decides, whatever the request is.
     pub fn without_evaluation(&self, point: Point, request: &Request) -> Option<Decision> {
         let judgement = self.closed(point, request.now)?;
-        let judgement = judgement.enforce(point, self.admission());
-        Some(self.decision(request.id.clone(), judgement))
+        Some(self.enforced(judgement, point, request))
     }
 
     fn closed(&self, point: Point, now: Timestamp) -> Option<Judgement> {

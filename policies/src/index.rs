@@ -4,11 +4,14 @@
 //! rule is filed under each of its groups and resources as they are written, wildcards included,
 //! and a request looks under the few spellings that can cover it.
 //!
+//! A policy that judges the Pod templates of workloads is filed under these once more, as one that
+//! judges templates.
+//!
 //! Whether one that may judge it does, the whole of its match says ([`crate::matching`]).
 
 use std::{collections::HashMap, sync::Arc};
 
-use crate::{Entry, FailurePolicy, Subject};
+use crate::{Entry, FailurePolicy, ResourceRule, Subject};
 
 /// What a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,10 +113,17 @@ impl Index {
         let Some(admission) = entry.admission() else {
             return;
         };
+        self.file(entry.clone(), &admission.matches.rules, moved);
+        if let Some(templates) = entry.of_templates() {
+            let rules: Vec<ResourceRule> = admission.matches.workload_rules().collect();
+            self.file(Arc::new(templates), &rules, moved);
+        }
+    }
+
+    fn file(&mut self, entry: Arc<Entry>, rules: &[ResourceRule], moved: bool) {
         let place = self.entries.len();
-        let entry = entry.clone();
         self.entries.push(Indexed { entry, moved });
-        for rule in &admission.matches.rules {
+        for rule in rules {
             let operations = rule.operations.iter().fold(0, |bits, op| bits | op.bit());
             for group in &rule.groups {
                 for resource in &rule.resources {
@@ -127,8 +137,8 @@ impl Index {
         }
     }
 
-    /// The policies that have a rule for `subject` and are asked by `route`, each once, in the order
-    /// of their addresses.
+    /// The policies that have a rule for `subject` and are asked by `route`, in the order of their
+    /// addresses: each once, and once more if it judges the templates of such an object.
     pub(crate) fn candidates<'a>(
         &'a self,
         subject: &Subject,

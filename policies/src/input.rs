@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::{Document, Labels, rego::value::Value};
+use crate::{Document, Labels, Tool, rego::value::Value};
 
 /// The door at which a decision is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -44,6 +44,8 @@ pub struct Request {
     pub budget: Duration,
     /// At admission the labels of the request's namespace, where they are known.
     pub namespace: Option<Arc<Labels>>,
+    /// What asks in the API server's place, if something does.
+    pub tool: Option<Tool>,
 }
 
 impl Input {

@@ -16,9 +16,9 @@ impl<'a> Interest<'a> {
     /// What policies look at that are asked at a door: of an `AdmissionRequest`, or of any document.
     pub fn of(point: Point, entries: impl IntoIterator<Item = &'a Entry>) -> Self {
         let mut accesses = entries.into_iter().filter_map(|entry| entry.access(point));
-        let mut all = accesses.next().map_or_else(Cow::default, Cow::Borrowed);
+        let mut all = accesses.next().unwrap_or_default();
         for access in accesses {
-            all.to_mut().merge(access);
+            all.to_mut().merge(&access);
         }
         Self(all)
     }
@@ -39,7 +39,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::{Definition, ObjectKey, Policy};
+    use crate::{Definition, ObjectKey, Part, Policy};
 
     const DOCUMENT: &str = r#"{"a": 1, "object": {"b": 2, "c": {"d": [3]}}, "text": "e"}"#;
 
@@ -56,6 +56,7 @@ mod tests {
             locks: Vec::new(),
             imported_locks: Vec::new(),
             binding: None,
+            part: Part::Object,
         }
     }
 

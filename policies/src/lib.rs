@@ -56,20 +56,20 @@ pub use cache::{Cache, State};
 pub use code::Code;
 pub use decision::{Decision, Outcome};
 pub use definition::{
-    Action, Admission, DecisionSettings, DefaultDecision, Definition, FailurePolicy, RegoVersion,
-    Window,
+    Action, ActionAt, Admission, DecisionSettings, DefaultDecision, Definition, FailurePolicy,
+    RegoVersion, Tool, Window,
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Location};
 pub use digest::Digest;
 pub use document::Document;
-pub use entry::Entry;
+pub use entry::{Entry, Part};
 pub use hosts::{HostPattern, Hosts};
 pub use imports::{FAULTS_BETWEEN_POLICIES, Find, Import, outdated};
 pub use index::{Operation, Owner, Route};
 pub use input::{Headers, Input, Point, Request};
 pub use interest::Interest;
 pub use lock::{Effect, Lock, Points, Reach, Target};
-pub use matching::{Condition, Match, Objects, ResourceRule, ResourceScope, Subject};
+pub use matching::{Condition, Match, Objects, ResourceRule, ResourceScope, Subject, Workload};
 pub use message::{Message, Severity};
 pub use object::{Object, ObjectKey};
 pub use outside::Outside;

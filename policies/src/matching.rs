@@ -19,6 +19,7 @@ mod nothing;
 mod objects;
 mod rule;
 mod subject;
+pub mod workload;
 
 use std::{cell::LazyCell, collections::BTreeMap, sync::Arc};
 
@@ -27,6 +28,7 @@ pub(crate) use condition::{Conditions, Verdict};
 pub use objects::{ObjectLabels, Objects};
 pub use rule::{ResourceRule, ResourceScope, is_resource};
 pub use subject::Subject;
+pub use workload::Workload;
 
 use crate::{LabelSelector, Labels, Operation};
 pub(crate) use nothing::faults;
@@ -47,6 +49,8 @@ pub struct Match {
     pub objects: LabelSelector,
     /// Only requests are judged of which none of these is false.
     pub conditions: Vec<Condition>,
+    /// Kinds whose Pod templates are judged as the Pods that will be made of them.
+    pub workloads: Vec<Workload>,
 }
 
 impl Match {

@@ -123,6 +123,14 @@ impl Message {
         text
     }
 
+    /// Lets it speak of a part of a document as of the whole one, in which the part is at `prefix`.
+    pub(crate) fn move_below(&mut self, prefix: &str) {
+        if let Some(path) = &mut self.path {
+            let dot = if path.starts_with('[') { "" } else { "." };
+            *path = crate::text::clean(&format!("{prefix}{dot}{path}"));
+        }
+    }
+
     /// The order in which messages are shown: the most severe first, then by what they say.
     pub(crate) fn rank(&self) -> impl Ord + '_ {
         (
@@ -140,5 +148,25 @@ impl Message {
 impl fmt::Display for Severity {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(Some("spec.containers[0]"), Some("spec.template.spec.containers[0]"))]
+    #[case(Some("[0]"), Some("spec.template[0]"))]
+    #[case(None, None)]
+    fn paths_are_those_of_the_whole(#[case] path: Option<&str>, #[case] expected: Option<&str>) {
+        let mut message = Message {
+            path: path.map(str::to_owned),
+            ..Message::new(Code::DeniedAdmission, "no")
+        };
+        message.move_below("spec.template");
+        assert_eq!(message.path.as_deref(), expected);
     }
 }

@@ -295,7 +295,7 @@ fn output_invalid(fault: &str) -> Message {
 }
 
 /// The messages in the order in which they are shown, each once, and at most [`MAX_MESSAGES`].
-fn bounded(mut messages: Vec<Message>) -> Vec<Message> {
+pub(crate) fn bounded(mut messages: Vec<Message>) -> Vec<Message> {
     messages.sort_by(|left, right| left.rank().cmp(&right.rank()));
     messages.dedup();
     let surplus = messages.len().saturating_sub(MAX_MESSAGES);

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     Address, Binding, Bound, Diagnostic, Digest, Effect, Entry, Labels, Lock, Message, Object,
-    ObjectKey, Objects, Owner, Policy, Route, Scope, State, Subject,
+    ObjectKey, Objects, Owner, Part, Policy, Route, Scope, State, Subject,
     binding::{self, Place, Surroundings},
     index::Index,
     matching::Namespaces,
@@ -103,6 +103,7 @@ impl Snapshot {
                     locks: covering(&object.policy),
                     imported_locks: imported(&object.policy),
                     binding: None,
+                    part: Part::Object,
                 };
                 (address.clone(), Arc::new(entry))
             })
@@ -120,6 +121,7 @@ impl Snapshot {
                     locks: covering(bound.binding.absent()),
                     imported_locks: Vec::new(),
                     binding: Some(bound),
+                    part: Part::Object,
                 },
             };
             Arc::new(entry)
@@ -225,20 +227,30 @@ impl Snapshot {
             .collect()
     }
 
-    /// Whether a policy's match selects a request, as far as its rules and selectors say. One that
-    /// does not judge at admission selects all, for who asks it as if it did.
-    pub fn is_selected(
+    /// A policy as its match has it asked about a request, as far as its rules and selectors say:
+    /// about the object, about its templates, or not at all. One that does not judge at admission
+    /// is asked about everything, for who asks it as if it did.
+    pub fn parts(
         &self,
-        entry: &Entry,
+        entry: &Arc<Entry>,
         subject: &Subject,
         objects: impl FnOnce() -> Objects,
-    ) -> bool {
+    ) -> Vec<Arc<Entry>> {
+        if entry.admission().is_none() {
+            return vec![entry.clone()];
+        }
         let owner = entry.reach().namespace();
         let is_own = owner.is_none_or(|owner| {
             subject.namespace.as_deref() == Some(owner) && !subject.is_namespace()
         });
-        entry.admission().is_none()
-            || (is_own && self.matches(entry, subject, &LazyCell::new(objects)))
+        if !is_own {
+            return Vec::new();
+        }
+        let objects = LazyCell::new(objects);
+        let mut parts = vec![entry.clone()];
+        parts.extend(entry.of_templates().map(Arc::new));
+        parts.retain(|part| self.matches(part, subject, &objects));
+        parts
     }
 
     fn matches<F: FnOnce() -> Objects>(
@@ -255,7 +267,10 @@ impl Snapshot {
         is_there
             && entry.admission().is_some_and(|admission| {
                 let matches = &admission.matches;
-                matches.selects(subject, objects, &self.namespaces)
+                match entry.part {
+                    Part::Object => matches.selects(subject, objects, &self.namespaces),
+                    Part::Templates => matches.selects_templates(subject, &self.namespaces),
+                }
             })
     }
 

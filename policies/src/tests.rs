@@ -8,7 +8,9 @@ mod imports;
 mod locks;
 mod model;
 mod outside;
+mod points;
 mod selection;
+mod workloads;
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,6 +36,7 @@ fn request() -> Request {
         headers: Arc::default(),
         budget: Duration::from_secs(5),
         namespace: None,
+        tool: None,
     }
 }
 
@@ -46,6 +49,7 @@ fn pods(action: Action, failure_policy: FailurePolicy) -> Admission {
         matches: Match::of([rule(&[""], &["pods"], &[Operation::Create])]),
         action,
         failure_policy,
+        action_at: ActionAt::default(),
     }
 }
 

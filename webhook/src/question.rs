@@ -5,7 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portcullis_policies::{Decision, Entry, Headers, Input, Labels, Point, Request, Timestamp};
+use portcullis_policies::{
+    Decision, Entry, Headers, Input, Labels, Point, Request, Timestamp, Tool,
+};
 
 use crate::{Unanswered, deadline::deadline, identity::decision_id};
 
@@ -19,6 +21,7 @@ pub(crate) struct Question {
     now: Timestamp,
     headers: Arc<Headers>,
     namespace: Option<Arc<Labels>>,
+    tool: Option<Tool>,
 }
 
 impl Question {
@@ -38,12 +41,19 @@ impl Question {
             now: Timestamp::now(),
             headers: Arc::new(headers),
             namespace: None,
+            tool: None,
         }
     }
 
     /// The same about a request in a namespace with these labels, if they are known.
     pub(crate) fn in_namespace(self, namespace: Option<Arc<Labels>>) -> Self {
         Self { namespace, ..self }
+    }
+
+    /// The same, asked by a tool in the API server's place.
+    pub(crate) fn asked_by(self, tool: Tool) -> Self {
+        let tool = Some(tool);
+        Self { tool, ..self }
     }
 
     /// The time of the request.
@@ -71,16 +81,16 @@ impl Question {
     pub(crate) fn unanswered(&self, entry: &Entry, why: Unanswered) -> Decision {
         self.without_evaluation(entry).unwrap_or_else(|| match why {
             Unanswered::Overloaded | Unanswered::Late => {
-                entry.overloaded(self.point, self.id.clone())
+                entry.overloaded(self.point, &self.request(Duration::ZERO))
             }
-            Unanswered::Failed => entry.failed(self.point, self.id.clone()),
+            Unanswered::Failed => entry.failed(self.point, &self.request(Duration::ZERO)),
         })
     }
 
     /// The decision of a policy that was not asked because what it was to judge cannot be read.
     pub(crate) fn unreadable(&self, entry: &Entry, detail: &str) -> Decision {
         self.without_evaluation(entry)
-            .unwrap_or_else(|| entry.unreadable(self.point, self.id.clone(), detail))
+            .unwrap_or_else(|| entry.unreadable(self.point, &self.request(Duration::ZERO), detail))
     }
 
     fn without_evaluation(&self, entry: &Entry) -> Option<Decision> {
@@ -94,6 +104,7 @@ impl Question {
             headers: self.headers.clone(),
             budget,
             namespace: self.namespace.clone(),
+            tool: self.tool,
         }
     }
 }

@@ -36,6 +36,7 @@ pub fn request(headers: Headers) -> Request {
         headers: Arc::new(headers),
         budget: Duration::from_secs(60),
         namespace: None,
+        tool: None,
     }
 }
 
@@ -107,6 +108,6 @@ pub fn decide(entry: &Entry, input: Option<&Input>, point: Point, headers: &Head
         None if without_evaluation => {
             entry.decide(&Input::Admission(Document::default()), &request)
         }
-        None => entry.unreadable(point, request.id, "unreadable"),
+        None => entry.unreadable(point, &request, "unreadable"),
     }
 }

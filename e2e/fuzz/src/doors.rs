@@ -9,8 +9,9 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
 use portcullis_policies::{
-    Action, Address, Admission, Cache, Definition, Effect, FailurePolicy, Limits, Lock, Match,
-    Object, ObjectKey, Operation, Points, Policy, Reach, ResourceRule, Scope, Target, Timestamp,
+    Action, ActionAt, Address, Admission, Cache, Definition, Effect, FailurePolicy, Limits, Lock,
+    Match, Object, ObjectKey, Operation, Points, Policy, Reach, ResourceRule, Scope, Target,
+    Timestamp,
 };
 use portcullis_webhook::{
     Caller, DoorSettings, Doors, Evaluators, LockFault, LockKeeper, LockRequest, Readiness,
@@ -259,6 +260,7 @@ fn object(address: Address, source: &str, judged: Option<Judged<'_>>) -> Object 
         }]),
         action,
         failure_policy,
+        action_at: ActionAt::default(),
     });
     let definition = Definition {
         admission,

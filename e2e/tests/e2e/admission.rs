@@ -57,7 +57,7 @@ async fn runs(stage: &Stage, name: &str) -> Result<()> {
 }
 
 /// What a Deployment's `ReplicaSet` was told when it created its Pod.
-async fn refusal_of_the_replica_set(stage: &Stage, name: &str) -> Result<String> {
+pub(crate) async fn refusal_of_the_replica_set(stage: &Stage, name: &str) -> Result<String> {
     let api: Api<ReplicaSet> = Api::namespaced(stage.client(), stage.namespace());
     let of_deployment = ListParams::default().labels(&format!("app={name}"));
     until(

@@ -19,3 +19,4 @@ mod readme;
 mod rollout;
 mod uninstall;
 mod way_out;
+mod workloads;

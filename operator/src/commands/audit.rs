@@ -16,7 +16,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use portcullis_policies::Snapshot;
+use portcullis_policies::{Snapshot, Tool};
 
 pub use arguments::Arguments;
 
@@ -117,7 +117,9 @@ async fn read(
                 })
                 .collect();
             // The threads that judge are others; this one has nothing else to do.
-            let judged = tokio::task::block_in_place(|| judge::all(snapshot, &asked, reviewer))?;
+            let judged = tokio::task::block_in_place(|| {
+                judge::all(snapshot, Tool::Audit, &asked, reviewer)
+            })?;
             progress.judged(&resource.name(), judged.len());
             found.judged.extend(judged);
         }

@@ -14,6 +14,8 @@ use std::{
 pub use arguments::Arguments;
 pub(super) use manifests::Manifest;
 
+use portcullis_policies::Tool;
+
 use super::judging::{
     self, Resources, Status,
     judge::{self, Asked},
@@ -57,7 +59,7 @@ fn check(arguments: Arguments) -> anyhow::Result<Status> {
             manifest: Some(manifest),
         })
         .collect();
-    let judged = judge::all(&cache.snapshot(), &asked, &reviewer)?;
+    let judged = judge::all(&cache.snapshot(), Tool::Check, &asked, &reviewer)?;
     judging::print(&judged, judging.output, judging.quiet)?;
     for note in found.notes {
         write!(io::stderr(), "{}", printable(&note))?;

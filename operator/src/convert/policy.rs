@@ -282,6 +282,10 @@ mod tests {
         let mut admission = Admission::on([rule])
             .action(crds::Action::Warn)
             .failure_policy(crds::FailurePolicy::Ignore);
+        admission.action_at = crds::ActionAt {
+            check: Some(crds::Action::Deny),
+            audit: Some(crds::Action::Audit),
+        };
         admission.matches.exclude_resource_rules = vec![ResourceRule::of("*", "*", ["*"])];
         let selector = |value| serde_json::from_value(value).unwrap();
         admission.matches.namespace_selector = selector(json!({"matchLabels": {"env": "prod"}}));
@@ -291,6 +295,16 @@ mod tests {
             name: "named".to_owned(),
             expression: "has(object.metadata.name)".to_owned(),
         }];
+        admission.matches.workloads = Some(crds::Workloads {
+            kinds: vec![crds::WorkloadKind::Job],
+            custom: vec![crds::CustomWorkload {
+                api_version: "argoproj.io/v1alpha1".to_owned(),
+                kind: "Rollout".to_owned(),
+                resource: "rollouts".to_owned(),
+                path: "spec.template".to_owned(),
+                optional: true,
+            }],
+        });
         admission
     }
 
@@ -325,9 +339,31 @@ mod tests {
                     name: "named".to_owned(),
                     expression: "has(object.metadata.name)".to_owned(),
                 }],
+                workloads: vec![
+                    policies::Workload {
+                        group: "batch".to_owned(),
+                        version: "v1".to_owned(),
+                        kind: "Job".to_owned(),
+                        resource: "jobs".to_owned(),
+                        path: "spec.template".parse().unwrap(),
+                        optional: false,
+                    },
+                    policies::Workload {
+                        group: "argoproj.io".to_owned(),
+                        version: "v1alpha1".to_owned(),
+                        kind: "Rollout".to_owned(),
+                        resource: "rollouts".to_owned(),
+                        path: "spec.template".parse().unwrap(),
+                        optional: true,
+                    },
+                ],
             },
             action: policies::Action::Warn,
             failure_policy: policies::FailurePolicy::Ignore,
+            action_at: policies::ActionAt {
+                check: Some(policies::Action::Deny),
+                audit: Some(policies::Action::Audit),
+            },
         }
     }
 
@@ -446,6 +482,13 @@ mod tests {
     #[case::timeout(|spec: &mut PolicySpec| spec.limits.timeout = "1h".to_owned(), "timeout_invalid")]
     #[case::host(|spec: &mut PolicySpec| spec.network = Some(Network { hosts: vec!["*".to_owned()] }), "host_invalid")]
     #[case::start(|spec: &mut PolicySpec| spec.not_before = Some("soon".to_owned()), "time_invalid")]
+    #[case::workload(|spec: &mut PolicySpec| {
+        let mut admission = full_admission();
+        admission.matches.resource_rules = vec![ResourceRule::of("", "v1", ["pods"])];
+        admission.matches.exclude_resource_rules.clear();
+        admission.matches.workloads.as_mut().unwrap().custom[0].path = "$.spec".to_owned();
+        spec.admission = Some(admission);
+    }, "workload_invalid")]
     #[case::digest(|spec: &mut PolicySpec| spec.sha256 = Some("sha256:x".to_owned()), "digest_invalid")]
     #[case::import(
         |spec: &mut PolicySpec| spec.imports = vec![crds::Import {

@@ -4,10 +4,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as ApiSelector
 
 use portcullis_crds::{self as crds, PolicySpec};
 use portcullis_policies::{
-    Action, Address, Admission, Condition, DecisionSettings, DefaultDecision, Diagnostic,
+    Action, ActionAt, Address, Admission, Condition, DecisionSettings, DefaultDecision, Diagnostic,
     Diagnostics, Digest, FailurePolicy, HostPattern, Hosts, Import, LabelSelector, Limits, Match,
     Operation, RegoVersion, Requirement, ResourceRule, ResourceScope, Scope, Severity, Timestamp,
-    Window, digest::DigestError,
+    Window, Workload, digest::DigestError, matching::workload::TemplatePathError,
 };
 use serde_json::Value as Json;
 
@@ -91,7 +91,9 @@ pub(super) fn admission(admission: &crds::Admission, faults: &mut Vec<Diagnostic
         namespace_selector,
         object_selector,
         match_conditions,
+        workloads,
     } = &admission.matches;
+    let workloads = self::workloads(workloads.as_ref(), faults);
     let mut selector = |field: &str, selector: &ApiSelector| {
         label_selector(selector).unwrap_or_else(|unreadable| {
             let at = |fault: &Diagnostic| {
@@ -110,16 +112,29 @@ pub(super) fn admission(admission: &crds::Admission, faults: &mut Vec<Diagnostic
             namespaces: selector("namespaceSelector", namespace_selector),
             objects: selector("objectSelector", object_selector),
             conditions: match_conditions.iter().map(condition).collect(),
+            workloads,
         },
-        action: match admission.action {
-            crds::Action::Deny => Action::Deny,
-            crds::Action::Warn => Action::Warn,
-            crds::Action::Audit => Action::Audit,
-        },
+        action: action(admission.action),
         failure_policy: match admission.failure_policy {
             crds::FailurePolicy::Fail => FailurePolicy::Fail,
             crds::FailurePolicy::Ignore => FailurePolicy::Ignore,
         },
+        action_at: action_at(admission.action_at),
+    }
+}
+
+fn action(action: crds::Action) -> Action {
+    match action {
+        crds::Action::Deny => Action::Deny,
+        crds::Action::Warn => Action::Warn,
+        crds::Action::Audit => Action::Audit,
+    }
+}
+
+fn action_at(other: crds::ActionAt) -> ActionAt {
+    ActionAt {
+        check: other.check.map(action),
+        audit: other.audit.map(action),
     }
 }
 
@@ -138,6 +153,12 @@ pub(super) fn salvaged_admission(settings: &Json) -> Option<Admission> {
         let selector: ApiSelector = serde_json::from_value(selector.clone()).ok()?;
         label_selector(&selector).ok()
     };
+    let elsewhere = settings.get("actionAt");
+    let elsewhere =
+        elsewhere.and_then(|own| serde_json::from_value::<crds::ActionAt>(own.clone()).ok());
+    let workloads = settings.pointer("/match/workloads");
+    let workloads =
+        workloads.and_then(|own| serde_json::from_value::<crds::Workloads>(own.clone()).ok());
     Some(Admission {
         matches: Match {
             rules: rules.iter().map(resource_rule).collect(),
@@ -146,6 +167,8 @@ pub(super) fn salvaged_admission(settings: &Json) -> Option<Admission> {
             namespaces: selector("namespaceSelector").unwrap_or_default(),
             objects: selector("objectSelector").unwrap_or_default(),
             conditions: Vec::new(),
+            // The policy has a fault already.
+            workloads: self::workloads(workloads.as_ref(), &mut Vec::new()),
         },
         action: match text("action") {
             Some("Warn") => Action::Warn,
@@ -156,6 +179,7 @@ pub(super) fn salvaged_admission(settings: &Json) -> Option<Admission> {
             Some("Ignore") => FailurePolicy::Ignore,
             _ => FailurePolicy::Fail,
         },
+        action_at: elsewhere.map(action_at).unwrap_or_default(),
     })
 }
 
@@ -164,6 +188,38 @@ fn condition(condition: &crds::MatchCondition) -> Condition {
         name: condition.name.clone(),
         expression: condition.expression.clone(),
     }
+}
+
+/// Kinds with Pod templates; one whose path cannot be read is left out, and the policy is broken
+/// then.
+fn workloads(workloads: Option<&crds::Workloads>, faults: &mut Vec<Diagnostic>) -> Vec<Workload> {
+    let Some(crds::Workloads { kinds, custom }) = workloads else {
+        return Vec::new();
+    };
+    let is_named = |workload: &Workload| {
+        let mut named = kinds.iter();
+        named.any(|kind| *kind == crds::WorkloadKind::All || kind.as_str() == workload.kind)
+    };
+    let custom = custom.iter().filter_map(|custom| {
+        let path = custom.path.parse().map_err(|error: TemplatePathError| {
+            let text = format!("`admission.match.workloads.custom`: {error}");
+            faults.push(Diagnostic::new("workload_invalid", text));
+        });
+        let api_version = custom.api_version.as_str();
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        Some(Workload {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            kind: custom.kind.clone(),
+            resource: custom.resource.clone(),
+            path: path.ok()?,
+            optional: custom.optional,
+        })
+    });
+    Workload::of_kubernetes()
+        .filter(is_named)
+        .chain(custom)
+        .collect()
 }
 
 fn resource_rule(rule: &crds::ResourceRule) -> ResourceRule {

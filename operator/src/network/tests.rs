@@ -6,8 +6,8 @@ mod server;
 use std::{sync::Arc, time::Duration};
 
 use portcullis_policies::{
-    Allowance, Definition, Document, Entry, Hosts, Input, Limits, ObjectKey, Outside as _, Policy,
-    Request, Timestamp,
+    Allowance, Definition, Document, Entry, Hosts, Input, Limits, ObjectKey, Outside as _, Part,
+    Policy, Request, Timestamp,
     outside::{HttpRequest, HttpResponse, MAX_BODY, OutsideFault},
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -102,6 +102,7 @@ async fn a_policy_asks_a_server() {
             locks: Vec::new(),
             imported_locks: Vec::new(),
             binding: None,
+            part: Part::Object,
         };
         let request = Request {
             id: Arc::from("id"),
@@ -109,6 +110,7 @@ async fn a_policy_asks_a_server() {
             headers: Arc::default(),
             budget: PATIENCE,
             namespace: None,
+            tool: None,
         };
         entry.decide(&Input::Evaluation(Some(Document::from(&input))), &request)
     })

@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use portcullis_policies::{
-    Action, Address, Admission, Cache, Definition, Effect, FailurePolicy, Lock, Match, Object,
-    ObjectKey, Operation, Points, Policy, Reach, ResourceRule, ResourceScope, Scope, Snapshot,
-    Target,
+    Action, ActionAt, Address, Admission, Cache, Definition, Effect, FailurePolicy, Lock, Match,
+    Object, ObjectKey, Operation, Points, Policy, Reach, ResourceRule, ResourceScope, Scope,
+    Snapshot, Target, Workload,
 };
 
 use crate::convert::kind;
@@ -49,6 +49,7 @@ impl Sample {
             matches: Match::default(),
             action: Action::Deny,
             failure_policy: FailurePolicy::Fail,
+            action_at: ActionAt::default(),
         });
         admission.matches.rules.push(ResourceRule {
             groups: vec![group.to_owned()],
@@ -71,6 +72,13 @@ impl Sample {
                 scope,
                 ..ResourceRule::default()
             });
+        })
+    }
+
+    /// The same, which judges the templates of all workloads.
+    pub(crate) fn and_workloads(self) -> Self {
+        self.admission(|admission| {
+            admission.matches.workloads = Workload::of_kubernetes().collect();
         })
     }
 

@@ -263,6 +263,55 @@ fn selectors_and_conditions_are_those_of_admission() {
     );
 }
 
+/// The template of a Deployment is judged as its Pod, at its place in the file; what follows is what
+/// the policy says of this command.
+#[rstest]
+#[case::denies("", Some("deny"), 1)]
+#[case::warns_here("    actionAt: {check: Warn}\n", Some("warn"), 0)]
+#[case::warns_elsewhere("    actionAt: {audit: Warn}\n", Some("deny"), 1)]
+#[case::only_pods("no workloads", None, 0)]
+fn templates_are_judged_as_their_pods(
+    #[case] settings: &str,
+    #[case] result: Option<&str>,
+    #[case] code: i32,
+) {
+    let folder = folder();
+    let workloads = if settings == "no workloads" {
+        ""
+    } else {
+        "    match:\n      workloads: {kinds: [\"*\"]}\n"
+    };
+    let policies = POLICIES.replacen("    match:\n", &format!("{settings}{workloads}"), 1);
+    let policies = if workloads.is_empty() {
+        POLICIES.to_owned()
+    } else {
+        policies
+    };
+    let deployment = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  template:
+    spec:
+      containers:
+        - {name: first, image: \"a:1\", resources: {limits: {memory: 1Gi}}}
+        - {name: second, image: \"a:1\"}
+";
+    write(
+        folder.path(),
+        &[("some.yaml", &policies), ("web.yaml", deployment)],
+    );
+    let arguments = ["check", "-p", "some.yaml", "-f", "web.yaml"];
+    let ran = portcullis(folder.path(), &arguments);
+    assert_eq!(ran.code, code, "{ran:?}");
+    let told = ran.out.lines().find(|line| line.contains("LIMITS.NONE"));
+    let words: Option<Vec<&str>> = told.map(|line| line.split_whitespace().collect());
+    assert_eq!(words.as_ref().map(|words| words[0]), result, "{ran:?}");
+    let place = words.map(|words| words[4]);
+    assert_eq!(place, result.map(|_| "web.yaml:9:11"), "{ran:?}");
+}
+
 /// A policy that is broken refuses what it would judge, and one that is locked as well.
 #[test]
 fn what_cannot_answer_refuses() {

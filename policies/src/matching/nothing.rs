@@ -39,7 +39,20 @@ pub(crate) fn faults(matches: &Match, scope: &Scope) -> Vec<Diagnostic> {
             faults.push(Diagnostic::new(CODE, text).with_remedy(remedy));
         }
     }
+    faults.extend(without_pods(matches));
     faults
+}
+
+/// What a match with workloads lacks, if no rule takes the Pods that they make.
+fn without_pods(matches: &Match) -> Option<Diagnostic> {
+    let is_for_pods = matches.operation_on_pods(Operation::Update).is_some();
+    if is_for_pods || matches.workloads.is_empty() || matches.rules.is_empty() {
+        return None;
+    }
+    let text = "`admission.match.workloads` has templates judged as Pods, and no rule matches the \
+                creation or the update of `pods`";
+    let remedy = "add a rule for `pods` with `CREATE`, or remove `workloads`";
+    Some(Diagnostic::new("workloads_without_pods", text).with_remedy(remedy))
 }
 
 /// The label of which a selector asks what cannot be.

@@ -80,6 +80,25 @@ impl ResourceRule {
             })
     }
 
+    /// Whether the rule selects Pods that are yet to be made of a template. They are in a namespace,
+    /// and their names are not known: one that is named may be among them.
+    pub(super) fn covers_pods(&self, operation: Operation) -> bool {
+        self.is_about_pods(operation)
+    }
+
+    /// Whether the rule takes such Pods out, all of them.
+    pub(super) fn excludes_pods(&self, operation: Operation) -> bool {
+        self.is_about_pods(operation) && self.is_for_every_name() && names(&self.versions, "v1")
+    }
+
+    fn is_about_pods(&self, operation: Operation) -> bool {
+        let mut patterns = self.resources.iter();
+        self.operations.contains(&operation)
+            && self.scope.includes(true)
+            && patterns.any(|pattern| is_resource(pattern, "pods"))
+            && names(&self.groups, "")
+    }
+
     fn is_about(&self, subject: &Subject) -> bool {
         self.operations.contains(&subject.operation)
             && self.scope.includes(subject.is_namespaced())

@@ -20,6 +20,7 @@ fn request() -> Request {
         headers: Arc::new(Headers::new([("X-Location", "here")])),
         budget: Duration::from_secs(10),
         namespace: None,
+        tool: None,
     }
 }
 

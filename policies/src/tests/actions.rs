@@ -76,7 +76,7 @@ fn outside_its_window_a_policy_is_not_asked_at_admission_and_answers_by_name() {
 
 #[test]
 fn without_an_answer_the_failure_policy_decides() {
-    type Unanswered = fn(&Entry, Point, Arc<str>) -> Decision;
+    type Unanswered = fn(&Entry, Point, &Request) -> Decision;
     let unanswered = |failure_policy, answer: Unanswered| {
         let admission = Some(pods(Action::Deny, failure_policy));
         let cache = cache(
@@ -92,13 +92,13 @@ fn without_an_answer_the_failure_policy_decides() {
         );
         let snapshot = cache.snapshot();
         let entry = snapshot.entries().next().unwrap();
-        answer(entry, Point::Admission, Arc::from("id"))
+        answer(entry, Point::Admission, &request())
     };
     let table: [(Unanswered, &str); 3] = [
         (Entry::overloaded, "POLICY.OVERLOADED"),
         (Entry::failed, "POLICY.EVALUATION_FAILED"),
         (
-            |entry, point, id| entry.unreadable(point, id, "it is too deep"),
+            |entry, point, request| entry.unreadable(point, request, "it is too deep"),
             "POLICY.INPUT_INVALID",
         ),
     ];

@@ -17,7 +17,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Action, Decision, Definition, FailurePolicy, Input, at, pods, policy};
 use crate::{
-    Allowance, Document, Entry, Hosts, Limits, ObjectKey, Outcome, Policy, Request,
+    Allowance, Document, Entry, Hosts, Limits, ObjectKey, Outcome, Part, Policy, Request,
     outside::{HttpRequest, HttpResponse, Outside, OutsideFault},
 };
 
@@ -114,6 +114,7 @@ fn entry(definition: Definition, outside: Arc<dyn Outside>) -> Entry {
         locks: Vec::new(),
         imported_locks: Vec::new(),
         binding: None,
+        part: Part::Object,
     }
 }
 
@@ -124,6 +125,7 @@ fn decided(entry: &Entry, input: &Json) -> Decision {
         headers: Arc::default(),
         budget: Duration::from_secs(5),
         namespace: None,
+        tool: None,
     };
     entry.decide(&Input::Evaluation(Some(Document::from(input))), &request)
 }

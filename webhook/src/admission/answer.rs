@@ -204,17 +204,22 @@ fn one_line(text: &str) -> String {
 }
 
 fn list_policies(decisions: &[Decision]) -> String {
+    // One that judges an object and its template is told once.
+    let mut seen = BTreeSet::new();
+    let named = decisions
+        .iter()
+        .map(|decision| format!("{}={}", decision.policy, decision.digest));
+    let policies: Vec<String> = named.filter(|policy| seen.insert(policy.clone())).collect();
     let mut list = String::new();
-    for (place, decision) in decisions.iter().enumerate() {
-        let policy = format!("{}={}", decision.policy, decision.digest);
+    for (place, policy) in policies.iter().enumerate() {
         if list.len() + policy.len() > MAX_ANNOTATION {
-            let _ = write!(list, " and {} more", decisions.len() - place);
+            let _ = write!(list, " and {} more", policies.len() - place);
             break;
         }
         if place > 0 {
             list.push(' ');
         }
-        list.push_str(&policy);
+        list.push_str(policy);
     }
     list
 }

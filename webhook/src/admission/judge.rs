@@ -3,18 +3,20 @@
 
 use std::sync::Arc;
 
-use portcullis_policies::{Decision, Entry, Headers, Interest, Point, Route, Snapshot};
+use portcullis_policies::{Decision, Entry, Headers, Interest, Point, Route, Snapshot, Tool};
 
 use super::review::Review;
 use crate::{body::Held, deadline::DEFAULT_TIMEOUT, question::Question};
 
-/// The decisions of all policies that judge an `AdmissionReview`. The error is a sentence.
+/// The decisions of all policies that judge an `AdmissionReview`, with the actions that they have
+/// where this tool asks. The error is a sentence.
 ///
 /// Work of the processor, on a thread whose stack is [`STACK_BYTES`](crate::STACK_BYTES) at least.
-pub fn judge(snapshot: &Snapshot, review: Vec<u8>) -> Result<Vec<Decision>, String> {
+pub fn judge(snapshot: &Snapshot, tool: Tool, review: Vec<u8>) -> Result<Vec<Decision>, String> {
     let review = Review::read(Held::alone(review)).map_err(|problem| problem.detail)?;
     let question = Question::new(Point::Admission, Headers::default(), DEFAULT_TIMEOUT)
-        .in_namespace(review.namespace_labels(snapshot));
+        .in_namespace(review.namespace_labels(snapshot))
+        .asked_by(tool);
     let entries = snapshot.select(&review.subject(), || review.labels(), Route::default());
     let interest = Interest::of(Point::Admission, entries.iter().map(|entry| &***entry));
     let input = review.input(&interest).map_err(|problem| problem.detail)?;

@@ -77,12 +77,13 @@ pub(super) async fn about_body(
         Point::Admission => {
             let review = Review::read(held).map_err(|problem| problem.of(&question.id))?;
             let labels = || review.labels();
-            if !snapshot.is_selected(&entry, &review.subject(), labels) {
+            let parts = snapshot.parts(&entry, &review.subject(), labels);
+            if parts.is_empty() {
                 return Ok(entry.unmatched(question.id.clone()));
             }
             let namespace = review.namespace_labels(snapshot);
             let question = &question.clone().in_namespace(namespace);
-            about(doors, question, snapshot, entry, move |interest| {
+            about(doors, question, snapshot, parts, move |interest| {
                 review.input(interest)
             })
             .await
@@ -91,26 +92,25 @@ pub(super) async fn about_body(
             let read = move |interest: &Interest<'_>| {
                 read_document(&held, interest).map(Input::Evaluation)
             };
-            about(doors, question, snapshot, entry, read).await
+            about(doors, question, snapshot, vec![entry], read).await
         }
     }
 }
 
-/// Asks a policy about what `read` reads on the evaluator's thread.
+/// Asks a policy, or several parts of it, about what `read` reads on the evaluator's thread.
 pub(super) async fn about(
     doors: &Doors,
     question: &Question,
     snapshot: &Snapshot,
-    entry: Arc<Entry>,
+    parts: Vec<Arc<Entry>>,
     read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
 ) -> Result<Decision, Problem> {
     let about = About::default();
-    let mut decisions = doors
-        .ask(question, &about, snapshot, vec![entry], read)
-        .await?;
+    let decisions = doors.ask(question, &about, snapshot, parts, read).await?;
     Ok(decisions
-        .pop()
-        .expect("one entry is answered by one decision"))
+        .into_iter()
+        .reduce(Decision::join)
+        .expect("each part is answered by one decision"))
 }
 
 /// Any document, or none where there are only blanks.

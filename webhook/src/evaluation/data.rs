@@ -290,7 +290,7 @@ impl Query {
         let result = match self.entry {
             None => None,
             Some(entry) => {
-                let decision = ask::about(doors, question, snapshot, entry, read).await?;
+                let decision = ask::about(doors, question, snapshot, vec![entry], read).await?;
                 result_of(&decision)?.and_then(|document| document.at(&self.rest))
             }
         };

@@ -1,7 +1,7 @@
 //! `/admission/{cluster|namespace}/{fail|ignore}`.
 
 use portcullis_policies::{
-    Action, Condition, Definition, Effect, LabelSelector, Match, ResourceScope, Timestamp,
+    Action, Condition, Definition, Effect, LabelSelector, Match, ResourceScope, Timestamp, Workload,
 };
 use portcullis_webhook::admission_router;
 use rstest::rstest;
@@ -468,6 +468,44 @@ async fn a_namespace_that_is_not_known_is_selected() {
     let fixture = Fixture::new().with(matching(|it| it.namespaces = label("env", "test")));
     let response = response(&fixture, FAIL, &pod("web:1", None)).await;
     assert_eq!(response["allowed"], false, "{response}");
+}
+
+/// A Deployment is judged as the Pod that comes of it: at admission, and by who asks for the decision.
+#[rstest]
+#[case::creation(json!({}), Some("container \"web\" has no memory limit"))]
+#[case::sound(
+    json!({"/object/spec/template/spec/containers/0/resources": {"limits": {"memory": "1Gi"}}}),
+    None
+)]
+#[case::without_a_template(json!({"/object/spec": {}}), Some("POLICY.INPUT_INVALID"))]
+#[case::of_its_owner(json!({"/object/metadata/ownerReferences": [
+    {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "controller": true},
+]}), None)]
+#[case::a_subresource(json!({"/subResource": "scale"}), None)]
+#[tokio::test]
+async fn templates_are_judged_as_pods(#[case] changes: Json, #[case] refused: Option<&str>) {
+    let fixture = Fixture::new().with(matching(|it| {
+        it.workloads = Workload::of_kubernetes().collect();
+    }));
+    let mut deployment = pod("web:1", None);
+    let request = &mut deployment["request"];
+    let pod = request["object"].clone();
+    request["kind"] = json!({"group": "apps", "version": "v1", "kind": "Deployment"});
+    request["resource"] = json!({"group": "apps", "version": "v1", "resource": "deployments"});
+    request["object"] = json!({
+        "metadata": {"name": "web"}, "spec": {"template": {"spec": pod["spec"]}},
+    });
+    for (pointer, value) in changes.as_object().unwrap() {
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        request.pointer_mut(parent).unwrap()[key] = value.clone();
+    }
+    let response = response(&fixture, FAIL, &deployment).await;
+    assert_eq!(response["allowed"], refused.is_none(), "{response}");
+    let message = response["status"]["message"].as_str().unwrap_or_default();
+    assert!(message.contains(refused.unwrap_or_default()), "{message}");
+    let path = "/policy/platform/limits/1.0/decision?point=admission";
+    let decision = fixture.evaluate(post(path, deployment.to_string())).await;
+    assert_eq!(decision.json()["allowed"], refused.is_none());
 }
 
 /// The version in which the API server asks, and the one that was requested, are both excluded.

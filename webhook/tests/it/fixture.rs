@@ -10,8 +10,8 @@ use axum::{
 use futures::future::{BoxFuture, FutureExt as _};
 use http_body_util::BodyExt as _;
 use portcullis_policies::{
-    Action, Address, Admission, Cache, Definition, Effect, FailurePolicy, Lock, Match, Object,
-    ObjectKey, Operation, Points, Policy, Reach, ResourceRule, Scope, Target, Timestamp,
+    Action, ActionAt, Address, Admission, Cache, Definition, Effect, FailurePolicy, Lock, Match,
+    Object, ObjectKey, Operation, Points, Policy, Reach, ResourceRule, Scope, Target, Timestamp,
 };
 use portcullis_webhook::{
     Caller, DoorSettings, Doors, Evaluators, LockFault, LockKeeper, LockRequest, Readiness,
@@ -291,6 +291,7 @@ pub(crate) fn judging(mut definition: Definition, action: Action) -> Definition 
         }]),
         action,
         failure_policy: FailurePolicy::Fail,
+        action_at: ActionAt::default(),
     });
     definition
 }

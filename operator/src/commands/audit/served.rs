@@ -93,11 +93,11 @@ impl Listed {
     pub(super) fn is_judged_by(&self, snapshot: &Snapshot) -> bool {
         let names = |list: &[String], own: &str| list.iter().any(|one| one == "*" || one == own);
         snapshot.judges().any(|entry| {
-            let rules = entry
-                .admission()
-                .into_iter()
-                .flat_map(|admission| &admission.matches.rules);
-            rules.into_iter().any(|rule| {
+            let mut rules = entry.admission().into_iter().flat_map(|admission| {
+                let own = admission.matches.rules.iter().cloned();
+                own.chain(admission.matches.workload_rules())
+            });
+            rules.any(|rule| {
                 rule.operations.contains(&Operation::Create)
                     && names(&rule.groups, &self.is.group)
                     && rule

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
-use portcullis_policies::{Decision, Location, Snapshot};
+use portcullis_policies::{Decision, Location, Snapshot, Tool};
 use portcullis_webhook::{STACK_BYTES, judge};
 use serde_json::Value as Json;
 
@@ -63,9 +63,10 @@ impl Judged<'_> {
     }
 }
 
-/// Judges all, in their order.
+/// Judges all for a tool, in their order.
 pub(in crate::commands) fn all<'m>(
     snapshot: &Snapshot,
+    tool: Tool,
     asked: &[Asked<'_, 'm>],
     reviewer: &Reviewer,
 ) -> anyhow::Result<Vec<Judged<'m>>> {
@@ -77,7 +78,7 @@ pub(in crate::commands) fn all<'m>(
             let Some(asked) = asked.get(at) else {
                 return judged;
             };
-            judged.push((at, one(snapshot, asked, reviewer)));
+            judged.push((at, one(snapshot, tool, asked, reviewer)));
         }
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -107,6 +108,7 @@ pub(in crate::commands) fn all<'m>(
 
 fn one<'m>(
     snapshot: &Snapshot,
+    tool: Tool,
     asked: &Asked<'_, 'm>,
     reviewer: &Reviewer,
 ) -> anyhow::Result<Judged<'m>> {
@@ -119,7 +121,7 @@ fn one<'m>(
     let decisions = if exempt {
         Vec::new()
     } else {
-        judge(snapshot, serde_json::to_vec(&body)?).map_err(|why| {
+        judge(snapshot, tool, serde_json::to_vec(&body)?).map_err(|why| {
             let place = asked
                 .manifest
                 .map(|manifest| manifest.locate(None).to_string());

@@ -157,6 +157,10 @@ impl Covers {
         for rule in &admission.matches.excluded {
             own.remove(rule);
         }
+        // What is excluded are Pods, and not what holds a template of them.
+        for rule in admission.matches.workload_rules() {
+            own.add(&rule, catalogue);
+        }
         let cover = match entry.reach() {
             Scope::Cluster => self.cluster.entry(failure_policy).or_default(),
             Scope::Namespace(namespace) if target.exempt.contains(namespace) => return,
@@ -392,6 +396,13 @@ mod tests {
         &["fail.cluster.portcullis.dev [NotIn kube-system,portcullis-system] /v1/pods,services CREATE *"])]
     #[case::all_is_excluded_where_it_judges(
         &[Sample::new("a").within("shop").on("", "*").but_for("*", ResourceScope::Namespaced)], &[])]
+    #[case::workloads(&[Sample::new("a").on("", "pods").and_workloads().but_for("deployments", ResourceScope::All)],
+        &["fail.cluster.portcullis.dev [NotIn kube-system,portcullis-system] /v1/pods CREATE *; \
+           /v1/replicationcontrollers CREATE,UPDATE *; \
+           apps/v1/daemonsets,deployments,replicasets,statefulsets CREATE,UPDATE *; \
+           batch/v1/cronjobs,jobs CREATE,UPDATE *"])]
+    #[case::workloads_of_no_pods(&[Sample::new("a").on("", "services").and_workloads()],
+        &["fail.cluster.portcullis.dev [NotIn kube-system,portcullis-system] /v1/services CREATE *"])]
     #[case::exempt_namespace(&[Sample::new("a").within("kube-system").on("", "pods")], &[])]
     #[case::reviews_only(&[Sample::new("a").on("authorization.k8s.io", "subjectaccessreviews")], &[])]
     #[case::wildcard_that_covers_nothing(&[Sample::new("a").on("example.org", "*")], &[])]

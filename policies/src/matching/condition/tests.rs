@@ -20,6 +20,7 @@ fn request(labels: Option<&[(&str, &str)]>) -> Request {
         headers: Arc::default(),
         budget: Duration::from_secs(5),
         namespace: labels,
+        tool: None,
     }
 }
 

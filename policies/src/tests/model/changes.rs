@@ -78,6 +78,7 @@ fn admission() -> impl Strategy<Value = Admission> {
             matches: Match::of([rule(&[""], &resources, &[Operation::Create])]),
             action,
             failure_policy,
+            action_at: ActionAt::default(),
         })
 }
 
