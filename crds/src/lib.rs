@@ -7,6 +7,7 @@
 //! | [`admission`] | the part of a policy that puts it in front of the API server |
 //! | [`binding`] | `PolicyBinding` and `ClusterPolicyBinding`: one policy at several places |
 //! | [`lock`] | `Lock` and `ClusterLock`, which take policies out of evaluation |
+//! | [`exemption`] | `Exemption` and `ClusterExemption`, which have policies leave objects alone |
 //! | [`conditions`] | building and merging the conditions of a status |
 //! | [`time`] | the times and durations that a spec holds as text |
 //! | [`manifest`] | reading one object of any of our kinds, strictly |
@@ -21,6 +22,7 @@ pub mod admission;
 pub mod binding;
 pub mod conditions;
 pub mod definitions;
+pub mod exemption;
 pub mod limits;
 pub mod lock;
 pub mod manifest;
@@ -38,13 +40,18 @@ pub use binding::{
     PolicyKind,
 };
 pub use conditions::{ConditionType, Finding};
+pub use exemption::{
+    ClusterExemption, ClusterExemptionSpec, ExemptedObjects, ExemptedPolicy, Exemption,
+    ExemptionSpec, ExemptionStatus, PolicyKind,
+};
 pub use lock::{
     ClusterLock, ClusterLockSpec, Effect, Lock, LockSpec, LockStatus, Point, PolicyReference,
 };
 pub use manifest::{Manifest, ManifestError};
 pub use policy::{
-    ClusterPolicy, ClusterPolicySpec, Decision, EffectiveRegoVersion, Import, ImportScope, Limits,
-    Network, Policy, PolicySpec, PolicyStatus, RegoVersion, Replicas, Severity, Verdict,
+    ClusterPolicy, ClusterPolicySpec, Decision, EffectiveRegoVersion, ExemptibleBy, Import,
+    ImportScope, Limits, Network, Policy, PolicySpec, PolicyStatus, RegoVersion, Replicas, Severity,
+    Verdict,
 };
 
 /// The API group of all our kinds.

@@ -12,11 +12,13 @@
 //! and a lock that refuses goes on refusing.
 
 mod binding;
+mod exemption;
 mod lock;
 mod policy;
 mod settings;
 
 pub use binding::BindingDraft;
+pub use exemption::ExemptionDraft;
 pub use lock::{LockDraft, LockObject, lock_name, lock_object};
 pub use policy::{Draft, kind};
 pub use settings::label_selector;

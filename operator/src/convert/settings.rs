@@ -159,14 +159,14 @@ pub(super) fn salvaged_admission(settings: &Json) -> Option<Admission> {
     })
 }
 
-fn condition(condition: &crds::MatchCondition) -> Condition {
+pub(super) fn condition(condition: &crds::MatchCondition) -> Condition {
     Condition {
         name: condition.name.clone(),
         expression: condition.expression.clone(),
     }
 }
 
-fn resource_rule(rule: &crds::ResourceRule) -> ResourceRule {
+pub(super) fn resource_rule(rule: &crds::ResourceRule) -> ResourceRule {
     let operations = rule
         .operations
         .iter()
