@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::{
-    Address, Admission, Bound, Code, Decision, Input, Lock, Message, ObjectKey, Outcome, Point,
-    Policy, Request, Scope,
+    Address, Admission, Bound, Code, Decision, Exemptions, Input, Lock, Message, ObjectKey,
+    Outcome, Point, Policy, Request, Scope,
     decision::Judgement,
     gate::Asked,
     lock::{Effect, LockNote},
@@ -26,6 +26,8 @@ pub struct Entry {
     pub locks: Vec<Arc<Lock>>,
     /// Locks that cover what it imports and refuse, active or expired.
     pub imported_locks: Vec<(Address, Arc<Lock>)>,
+    /// Exemptions that it accepts, in force or expired.
+    pub exemptions: Arc<Exemptions>,
     /// What binds it, where it is not asked by its own `admission`.
     pub binding: Option<Arc<Bound>>,
 }
@@ -65,6 +67,14 @@ impl Entry {
         match (&self.binding, point) {
             (Some(bound), Point::Admission) => Some(bound.access()),
             _ => self.policy.access(point),
+        }
+    }
+
+    /// What its exemptions look at of one.
+    pub(crate) fn exemption_access(&self, point: Point) -> Option<&Access> {
+        match point {
+            Point::Admission => self.exemptions.access(),
+            Point::Evaluation => None,
         }
     }
 
@@ -131,6 +141,7 @@ impl Entry {
             digest: self.policy.digest(),
             binding: self.binding.as_ref().map(|bound| bound.name().clone()),
             lock: judgement.lock,
+            exemption: judgement.exemption,
             duration_ns: 0,
         }
     }
@@ -165,11 +176,23 @@ impl Entry {
         if let Some(judgement) = self.closed(point, request.now) {
             return judgement;
         }
+        let request = &Request {
+            budget: asked.left,
+            ..request.clone()
+        };
+        // Who is exempt does not mind what the policy would have failed at.
+        let exempt = self.exemptions.find(input, self.parameters(), request);
+        if let Some(note) = exempt.note {
+            return Judgement {
+                exemption: Some(note),
+                ..Judgement::new(Outcome::Exempted, true)
+            };
+        }
         if let Verdict::Failed(message) = asked.verdict {
             return Judgement::error(message);
         }
         let request = &Request {
-            budget: asked.left,
+            budget: exempt.left,
             ..request.clone()
         };
         if let Some((address, lock)) = self.locked_import(point, request.now) {

@@ -65,8 +65,8 @@ pub use digest::Digest;
 pub use document::Document;
 pub use entry::Entry;
 pub use exemption::{
-    Exemption, ExemptionDefinition, ExemptionNote, ExemptionReach, ExemptedObjects, ExemptedPolicies,
-    Exemptions, Stance,
+    ExemptedObjects, ExemptedPolicies, Exemption, ExemptionDefinition, ExemptionNote,
+    ExemptionReach, Exemptions, Stance,
 };
 pub use hosts::{HostPattern, Hosts};
 pub use imports::{FAULTS_BETWEEN_POLICIES, Find, Import, outdated};

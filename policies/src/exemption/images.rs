@@ -39,7 +39,9 @@ pub(super) fn of<'v>(subject: &Subject, object: &'v Value) -> Option<Vec<&'v str
     let (_, _, path) = SPECS
         .iter()
         .find(|(group, resource, _)| subject.is_of(group, resource))?;
-    let spec = path.iter().try_fold(object, |value, key| member(value, key))?;
+    let spec = path
+        .iter()
+        .try_fold(object, |value, key| member(value, key))?;
     let mut images = Vec::new();
     for list in CONTAINERS {
         for container in elements(spec, list)? {
@@ -59,7 +61,8 @@ pub(super) fn note(object: &mut Access) {
     for (_, _, path) in SPECS {
         let spec = path.iter().fold(&mut *object, |part, key| part.key(key));
         for list in CONTAINERS {
-            spec.key(list).each(|container| container.key("image").whole());
+            spec.key(list)
+                .each(|container| container.key("image").whole());
         }
         spec.key("volumes")
             .each(|volume| volume.key("image").key("reference").whole());
@@ -135,18 +138,48 @@ mod tests {
     #[case::pod("", "pods", r#"{"spec": {"containers": [{"image": "a"}], "initContainers": [{"image": "b"}],
         "ephemeralContainers": [{"image": "c"}], "volumes": [{"image": {"reference": "d"}}, {"emptyDir": {}}]}}"#,
         Some("a b c d"))]
-    #[case::with_a_subresource("", "pods/ephemeralcontainers", r#"{"spec": {"containers": [{"image": "a"}]}}"#, Some("a"))]
-    #[case::null_is_absent("", "pods", r#"{"spec": {"containers": [{"image": "a"}], "initContainers": null}}"#, Some("a"))]
-    #[case::template("apps", "deployments", r#"{"spec": {"template": {"spec": {"containers": [{"image": "a"}]}}}}"#, Some("a"))]
+    #[case::with_a_subresource(
+        "",
+        "pods/ephemeralcontainers",
+        r#"{"spec": {"containers": [{"image": "a"}]}}"#,
+        Some("a")
+    )]
+    #[case::null_is_absent(
+        "",
+        "pods",
+        r#"{"spec": {"containers": [{"image": "a"}], "initContainers": null}}"#,
+        Some("a")
+    )]
+    #[case::template(
+        "apps",
+        "deployments",
+        r#"{"spec": {"template": {"spec": {"containers": [{"image": "a"}]}}}}"#,
+        Some("a")
+    )]
     #[case::deeper("batch", "cronjobs",
         r#"{"spec": {"jobTemplate": {"spec": {"template": {"spec": {"containers": [{"image": "a"}]}}}}}}"#, Some("a"))]
     #[case::none("", "pods", r#"{"spec": {"containers": []}}"#, None)]
-    #[case::without_an_image("", "pods", r#"{"spec": {"containers": [{"image": "a"}, {"name": "b"}]}}"#, None)]
+    #[case::without_an_image(
+        "",
+        "pods",
+        r#"{"spec": {"containers": [{"image": "a"}, {"name": "b"}]}}"#,
+        None
+    )]
     #[case::no_text("", "pods", r#"{"spec": {"containers": [{"image": 7}]}}"#, None)]
     #[case::no_list("", "pods", r#"{"spec": {"containers": {"image": "a"}}}"#, None)]
-    #[case::no_reference("", "pods", r#"{"spec": {"containers": [{"image": "a"}], "volumes": [{"image": {}}]}}"#, None)]
+    #[case::no_reference(
+        "",
+        "pods",
+        r#"{"spec": {"containers": [{"image": "a"}], "volumes": [{"image": {}}]}}"#,
+        None
+    )]
     #[case::options("", "pods/exec", r#"{"container": "a", "command": ["sh"]}"#, None)]
-    #[case::another_group("example.com", "pods", r#"{"spec": {"containers": [{"image": "a"}]}}"#, None)]
+    #[case::another_group(
+        "example.com",
+        "pods",
+        r#"{"spec": {"containers": [{"image": "a"}]}}"#,
+        None
+    )]
     #[case::another_resource("", "services", r#"{"spec": {"containers": [{"image": "a"}]}}"#, None)]
     fn of_objects(
         #[case] group: &str,

@@ -54,9 +54,8 @@ impl Exemptions {
             longest,
             ..Self::default()
         };
-        let accepts = |exemption: &&Arc<Exemption>| {
-            exemption.stance(policy, labels) == Stance::Accepted
-        };
+        let accepts =
+            |exemption: &&Arc<Exemption>| exemption.stance(policy, labels) == Stance::Accepted;
         for exemption in all.iter().filter(accepts) {
             match &exemption.definition().reach {
                 ExemptionReach::Cluster { .. } => own.cluster.push(exemption.clone()),
@@ -77,7 +76,9 @@ impl Exemptions {
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Exemption>> {
-        self.cluster.iter().chain(self.namespaces.values().flatten())
+        self.cluster
+            .iter()
+            .chain(self.namespaces.values().flatten())
     }
 
     /// What they look at of an `AdmissionRequest`, if there are any.

@@ -256,12 +256,47 @@ fn what_is_in_no_namespace_is_exempt_only_where_everything_is(#[case] members: J
 }
 
 #[rstest]
-#[case::tenant(of_namespace("shop"), Owner::Cluster, false, "shop", Stance::NotPermitted, false)]
-#[case::tenant_that_may(of_namespace("shop"), Owner::Namespace, false, "shop", Stance::Accepted, true)]
-#[case::in_its_own_namespace_only(of_namespace("shop"), Owner::Namespace, false, "bank", Stance::Accepted, false)]
-#[case::guardrail(of_namespace("shop"), Owner::Namespace, true, "shop", Stance::Guardrail, false)]
+#[case::tenant(
+    of_namespace("shop"),
+    Owner::Cluster,
+    false,
+    "shop",
+    Stance::NotPermitted,
+    false
+)]
+#[case::tenant_that_may(
+    of_namespace("shop"),
+    Owner::Namespace,
+    false,
+    "shop",
+    Stance::Accepted,
+    true
+)]
+#[case::in_its_own_namespace_only(
+    of_namespace("shop"),
+    Owner::Namespace,
+    false,
+    "bank",
+    Stance::Accepted,
+    false
+)]
+#[case::guardrail(
+    of_namespace("shop"),
+    Owner::Namespace,
+    true,
+    "shop",
+    Stance::Guardrail,
+    false
+)]
 #[case::cluster(of_cluster(), Owner::Cluster, false, "shop", Stance::Accepted, true)]
-#[case::guardrail_of_the_cluster(of_cluster(), Owner::Cluster, true, "shop", Stance::Guardrail, false)]
+#[case::guardrail_of_the_cluster(
+    of_cluster(),
+    Owner::Cluster,
+    true,
+    "shop",
+    Stance::Guardrail,
+    false
+)]
 fn a_policy_of_the_cluster_says_whose_it_accepts(
     #[case] reach: ExemptionReach,
     #[case] exemptible_by: Owner,
@@ -378,10 +413,7 @@ fn what_else_shapes_the_decision(
     }
     let decision = asked(&cache, &create("shop"), &request());
     assert_eq!(decision.outcome, expected);
-    assert_eq!(
-        decision.exemption.is_some(),
-        expected == Outcome::Exempted
-    );
+    assert_eq!(decision.exemption.is_some(), expected == Outcome::Exempted);
 }
 
 #[rstest]
@@ -405,7 +437,11 @@ fn an_evaluation_is_never_exempt() {
     let cache = exempting(denying(), [exemption(of_cluster())]);
     let input = Input::Evaluation(Some(Document::from(&create("shop"))));
     let snapshot = cache.snapshot();
-    let decision = snapshot.entries().next().unwrap().decide(&input, &request());
+    let decision = snapshot
+        .entries()
+        .next()
+        .unwrap()
+        .decide(&input, &request());
     assert_eq!(decision.outcome, Outcome::Denied);
 }
 
@@ -468,7 +504,9 @@ fn a_policy_accepts_so_many() {
 #[test]
 fn what_goes_is_no_exemption_any_more() {
     let cache = exempting(denying(), [exemption(of_cluster())]);
-    cache.update(|state| state.delete_exemption(&ObjectKey::new("ClusterExemption", None, "legacy")));
+    cache.update(|state| {
+        state.delete_exemption(&ObjectKey::new("ClusterExemption", None, "legacy"))
+    });
     assert_eq!(
         asked(&cache, &create("shop"), &request()).outcome,
         Outcome::Denied
