@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     admission::{MatchCondition, ResourceRule, is_empty},
+    binding::PolicyKind,
     lock::PolicyReference,
     rules, schema,
 };
@@ -114,15 +115,6 @@ pub struct ExemptedPolicy {
     /// The policy's address, or a part of it.
     #[serde(flatten)]
     pub reference: PolicyReference,
-}
-
-/// The kinds of policies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum PolicyKind {
-    /// Of a namespace.
-    Policy,
-    /// Of the cluster.
-    ClusterPolicy,
 }
 
 /// Objects and requests; all that is said must hold. What cannot be told is not exempt.

@@ -42,7 +42,7 @@ pub use binding::{
 pub use conditions::{ConditionType, Finding};
 pub use exemption::{
     ClusterExemption, ClusterExemptionSpec, ExemptedObjects, ExemptedPolicy, Exemption,
-    ExemptionSpec, ExemptionStatus, PolicyKind,
+    ExemptionSpec, ExemptionStatus,
 };
 pub use lock::{
     ClusterLock, ClusterLockSpec, Effect, Lock, LockSpec, LockStatus, Point, PolicyReference,
@@ -50,8 +50,8 @@ pub use lock::{
 pub use manifest::{Manifest, ManifestError};
 pub use policy::{
     ClusterPolicy, ClusterPolicySpec, Decision, EffectiveRegoVersion, ExemptibleBy, Import,
-    ImportScope, Limits, Network, Policy, PolicySpec, PolicyStatus, RegoVersion, Replicas, Severity,
-    Verdict,
+    ImportScope, Limits, Network, Policy, PolicySpec, PolicyStatus, RegoVersion, Replicas,
+    Severity, Verdict,
 };
 
 /// The API group of all our kinds.

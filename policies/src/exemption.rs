@@ -12,6 +12,7 @@
 mod images;
 mod objects;
 mod of_policy;
+mod reception;
 
 use std::time::Duration;
 
@@ -19,12 +20,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::{
-    Address, Diagnostics, LabelSelector, Labels, ObjectKey, Owner, Policy, Request, Scope, Subject,
-    Version, gate::Gate, matching::glob, rego::plan::access::Access, text::clean,
+    Address, Diagnostic, Diagnostics, LabelSelector, Labels, ObjectKey, Owner, Policy, Request,
+    Scope, Subject, Version, gate::Gate, matching::glob, rego::plan::access::Access, text::clean,
 };
 
 pub use objects::ExemptedObjects;
-pub use of_policy::Exemptions;
+pub use of_policy::{Exemptions, MOST_ACCEPTED};
+pub use reception::Reception;
 
 /// How far away the end of an exemption may be where the administrator does not say: a quarter of a
 /// year is long enough for somebody to mend what is exempt, and short enough to be remembered.
@@ -148,6 +150,19 @@ impl Exemption {
         left > SignedDuration::try_from(longest).unwrap_or(SignedDuration::MAX)
     }
 
+    /// What is wrong with it while it is too long: it has no effect.
+    pub fn excess(&self, now: Timestamp, longest: Duration) -> Option<Diagnostic> {
+        self.is_too_long(now, longest).then(|| {
+            let (end, most) = (self.definition.expires_at, in_words(longest));
+            let text = format!(
+                "`expiresAt` is {end}, more than {most} away, which is the most that the \
+                 administrator allows"
+            );
+            Diagnostic::new("exemption_too_long", text)
+                .with_remedy("set `expiresAt` to an earlier time, or have `--max-exemption` raised")
+        })
+    }
+
     /// Whether it has an effect at `now`.
     pub fn holds(&self, now: Timestamp, longest: Duration) -> bool {
         !self.is_over(now) && !self.is_too_long(now, longest)
@@ -235,6 +250,16 @@ impl Exemption {
 impl PartialEq for Exemption {
     fn eq(&self, other: &Self) -> bool {
         self.definition == other.definition
+    }
+}
+
+/// `90 days`, `12 hours`
+fn in_words(duration: Duration) -> String {
+    let hours = duration.as_secs() / 3_600;
+    if hours.is_multiple_of(24) {
+        format!("{} days", hours / 24)
+    } else {
+        format!("{hours} hours")
     }
 }
 

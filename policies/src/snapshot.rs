@@ -8,8 +8,8 @@ use std::{
 };
 
 use crate::{
-    Address, Binding, Bound, Diagnostic, Digest, Effect, Entry, Exemption, Exemptions, Labels, Lock,
-    Message, Object, ObjectKey, Objects, Owner, Policy, Route, Scope, State, Subject,
+    Address, Binding, Bound, Diagnostic, Digest, Effect, Entry, Exemption, Exemptions, Labels,
+    Lock, Message, Object, ObjectKey, Objects, Owner, Policy, Route, Scope, State, Subject,
     binding::{self, Place, Surroundings},
     index::Index,
     matching::Namespaces,
@@ -26,6 +26,7 @@ pub struct Snapshot {
     bound: BTreeMap<ObjectKey, Vec<Arc<Entry>>>,
     locks: Vec<Arc<Lock>>,
     exemptions: Vec<Arc<Exemption>>,
+    longest_exemption: Duration,
     conflicts: Vec<Conflict>,
     /// What the cluster owns, and judges wherever it is.
     cluster: Index,
@@ -161,6 +162,7 @@ impl Snapshot {
             bound,
             locks: state.locks.values().cloned().collect(),
             exemptions,
+            longest_exemption: longest,
             conflicts,
             namespaces: namespaces.clone(),
             revision: state.revision,
@@ -330,6 +332,11 @@ impl Snapshot {
     /// All exemptions.
     pub fn exemptions(&self) -> &[Arc<Exemption>] {
         &self.exemptions
+    }
+
+    /// How far away the end of an exemption may be.
+    pub fn longest_exemption(&self) -> Duration {
+        self.longest_exemption
     }
 
     /// Objects whose address another one holds.

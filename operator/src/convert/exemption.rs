@@ -8,6 +8,8 @@ use portcullis_policies::{
     ExemptionReach, LabelSelector, ObjectKey, Owner, Version,
 };
 
+use serde_json::Value as Json;
+
 use super::{policy, policy::kind, settings};
 
 /// Most policies of an exemption, as the schema has it.
@@ -44,9 +46,10 @@ impl TryFrom<&crds::ClusterExemption> for ExemptionDraft {
         let key = ObjectKey::new(kind::CLUSTER_EXEMPTION, None, name);
         let spec = &object.spec;
         let mut faults = Vec::new();
-        let selector = spec.namespace_selector.as_ref().map(|selector| {
-            selector_at("namespaceSelector", selector, &mut faults)
-        });
+        let selector = spec
+            .namespace_selector
+            .as_ref()
+            .map(|selector| selector_at("namespaceSelector", selector, &mut faults));
         let of_namespaces =
             |policy: &crds::ExemptedPolicy| matches!(policy.kind, PolicyKind::Policy);
         if spec.exemption.policies.iter().any(of_namespaces)
@@ -68,6 +71,23 @@ impl TryFrom<&crds::ClusterExemption> for ExemptionDraft {
 }
 
 impl ExemptionDraft {
+    /// What is told of an object that breaks its schema. `None` where it does not even have a name.
+    pub fn unreadable(kind: &str, document: &Json, faults: Diagnostics) -> Option<Self> {
+        let text = |pointer: &str| document.pointer(pointer).and_then(Json::as_str);
+        let name = text("/metadata/name").filter(|name| !name.is_empty())?;
+        let key = match kind {
+            kind::EXEMPTION => {
+                ObjectKey::new(kind::EXEMPTION, Some(text("/metadata/namespace")?), name)
+            }
+            _ => ObjectKey::new(kind::CLUSTER_EXEMPTION, None, name),
+        };
+        Some(Self {
+            key,
+            exemption: None,
+            faults: Some(faults),
+        })
+    }
+
     fn read(
         key: ObjectKey,
         reach: ExemptionReach,
@@ -91,19 +111,17 @@ impl ExemptionDraft {
             }
         }
         let expires_at = settings::moment("expiresAt", Some(&spec.expires_at), &mut faults);
-        let compiled = expires_at
-            .filter(|_| faults.is_empty())
-            .map(|expires_at| {
-                Exemption::compile(ExemptionDefinition {
-                    key: key.clone(),
-                    reach,
-                    policies,
-                    objects,
-                    reason: spec.reason.clone(),
-                    approver: spec.approver.clone(),
-                    expires_at,
-                })
-            });
+        let compiled = expires_at.filter(|_| faults.is_empty()).map(|expires_at| {
+            Exemption::compile(ExemptionDefinition {
+                key: key.clone(),
+                reach,
+                policies,
+                objects,
+                reason: spec.reason.clone(),
+                approver: spec.approver.clone(),
+                expires_at,
+            })
+        });
         let exemption = match compiled {
             Some(Ok(exemption)) => Some(Arc::new(exemption)),
             Some(Err(unsound)) => {
@@ -179,14 +197,21 @@ fn objects(spec: &ExemptionSpec, faults: &mut Vec<Diagnostic>) -> ExemptedObject
         conditions: conditions.collect(),
     };
     if read == ExemptedObjects::default() {
-        let fault = Diagnostic::new("objects_invalid", "`objects` is empty, and so is every object");
+        let fault = Diagnostic::new(
+            "objects_invalid",
+            "`objects` is empty, and so is every object",
+        );
         faults.push(fault.with_remedy(
             "set `resourceRules`, `images`, `users` or another restriction, or say \
              `allObjects: true`",
         ));
     }
     let is_odd = |pattern: &&String| {
-        pattern.is_empty() || pattern.strip_suffix("/**").unwrap_or(pattern).contains("**")
+        pattern.is_empty()
+            || pattern
+                .strip_suffix("/**")
+                .unwrap_or(pattern)
+                .contains("**")
     };
     faults.extend(read.images.iter().filter(is_odd).map(|pattern| {
         let text = format!("`objects.images`: `{pattern}` is no pattern of images");

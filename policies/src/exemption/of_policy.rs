@@ -12,7 +12,7 @@ use crate::{
 /// Most exemptions that a policy accepts of the cluster, and of each namespace: more than anybody
 /// keeps in mind, and looking through them costs a request less than a small policy does. Those
 /// that end last are accepted.
-pub const MOST: usize = 256;
+pub const MOST_ACCEPTED: usize = 256;
 
 /// What the conditions of one exemption may use up. They look at a few fields; what has more to say
 /// is a policy's matter.
@@ -134,10 +134,10 @@ impl Exemptions {
     }
 }
 
-/// Keeps [`MOST`], and puts those that cost least first.
+/// Keeps [`MOST_ACCEPTED`], and puts those that cost least first.
 fn bound(list: &mut Vec<Arc<Exemption>>) {
     let end = |exemption: &Arc<Exemption>| Reverse(exemption.definition().expires_at);
     list.sort_by(|one, other| (end(one), one.key()).cmp(&(end(other), other.key())));
-    list.truncate(MOST);
+    list.truncate(MOST_ACCEPTED);
     list.sort_by_key(|exemption| !exemption.definition().objects.conditions.is_empty());
 }
