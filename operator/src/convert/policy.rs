@@ -362,6 +362,7 @@ mod tests {
         spec.not_before = Some("1970-01-01T00:00:01Z".to_owned());
         spec.not_after = Some("1970-01-01T00:00:02Z".to_owned());
         spec.guardrail = true;
+        spec.exemptible_by = crds::ExemptibleBy::Namespace;
         spec.importable = true;
         let digest = format!("sha256:{}", "0a".repeat(32));
         spec.sha256 = Some(digest.clone());
@@ -410,6 +411,7 @@ mod tests {
                 not_after: Some(at(2)),
             },
             guardrail: true,
+            exemptible_by: Owner::Namespace,
             imports: vec![
                 policies::Import {
                     address: "platform/base@2".parse().unwrap(),

@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use portcullis_policies::{
-    Action, Address, Admission, Cache, Definition, Effect, FailurePolicy, Lock, Match, Object,
-    ObjectKey, Operation, Points, Policy, Reach, ResourceRule, ResourceScope, Scope, Snapshot,
-    Target,
+    Action, Address, Admission, Cache, Definition, Effect, ExemptedObjects, ExemptedPolicies,
+    ExemptionDefinition, ExemptionReach, FailurePolicy, Lock, Match, Object, ObjectKey, Operation,
+    Owner, Points, Policy, Reach, ResourceRule, ResourceScope, Scope, Snapshot, Target,
 };
 
 use crate::convert::kind;
@@ -115,6 +115,12 @@ impl Sample {
         self
     }
 
+    /// Accepts exemptions of namespaces.
+    pub(crate) fn exemptible(mut self) -> Self {
+        self.definition.exemptible_by = Owner::Namespace;
+        self
+    }
+
     /// In force from a second on.
     pub(crate) fn from(mut self, from: i64) -> Self {
         self.definition.window.not_before = Some(second(from));
@@ -167,6 +173,36 @@ pub(crate) fn lock(name: &str, policy: &str, effect: Effect, until: Option<i64>)
         effect,
         reason: "a test".to_owned(),
         expires_at: until.map(second),
+    }
+}
+
+/// Of `test/<policy>`, for every object: of the cluster, or where a namespace is said, of it.
+pub(crate) fn exemption(namespace: Option<&str>, policy: &str, until: i64) -> ExemptionDefinition {
+    let (kind, reach) = match namespace {
+        Some(name) => (kind::EXEMPTION, ExemptionReach::Namespace(name.to_owned())),
+        None => {
+            let namespaces = vec!["shop".to_owned()];
+            let reach = ExemptionReach::Cluster {
+                namespaces,
+                selector: None,
+            };
+            (kind::CLUSTER_EXEMPTION, reach)
+        }
+    };
+    let policies = [Owner::Cluster, Owner::Namespace].map(|owner| ExemptedPolicies {
+        owner,
+        group: "test".to_owned(),
+        name: Some(policy.to_owned()),
+        version: None,
+    });
+    ExemptionDefinition {
+        key: ObjectKey::new(kind, namespace, "legacy"),
+        reach,
+        policies: policies.to_vec(),
+        objects: ExemptedObjects::default(),
+        reason: "a test".to_owned(),
+        approver: "jane".to_owned(),
+        expires_at: second(until),
     }
 }
 
