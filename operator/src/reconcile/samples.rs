@@ -176,19 +176,18 @@ pub(crate) fn lock(name: &str, policy: &str, effect: Effect, until: Option<i64>)
     }
 }
 
-/// Of `test/<policy>`, for every object: of the cluster, or where a namespace is said, of it.
+/// Of `test/<policy>`, for every object: of the cluster for the namespace `shop`, or where one is
+/// said, of that.
 pub(crate) fn exemption(namespace: Option<&str>, policy: &str, until: i64) -> ExemptionDefinition {
-    let (kind, reach) = match namespace {
-        Some(name) => (kind::EXEMPTION, ExemptionReach::Namespace(name.to_owned())),
-        None => {
-            let namespaces = vec!["shop".to_owned()];
-            let reach = ExemptionReach::Cluster {
-                namespaces,
-                selector: None,
-            };
-            (kind::CLUSTER_EXEMPTION, reach)
-        }
+    let shop = ExemptionReach::Cluster {
+        namespaces: vec!["shop".to_owned()],
+        selector: None,
     };
+    let own = |name: &str| {
+        let reach = ExemptionReach::Namespace(name.to_owned());
+        (kind::EXEMPTION, reach)
+    };
+    let (kind, reach) = namespace.map_or((kind::CLUSTER_EXEMPTION, shop), own);
     let policies = [Owner::Cluster, Owner::Namespace].map(|owner| ExemptedPolicies {
         owner,
         group: "test".to_owned(),

@@ -54,7 +54,7 @@ pub(super) fn report(judged: &[Judged<'_>]) -> anyhow::Result<Report> {
             refused: count(|judged| !judged.allowed()),
             warned: count(findings::only_warns),
             exempt: count(|judged| judged.exempt),
-            exempted: count(|judged| judged.is_exempted()),
+            exempted: count(findings::is_exempted),
         },
         objects: judged.iter().map(object).collect::<anyhow::Result<_>>()?,
     })

@@ -53,12 +53,6 @@ impl Judged<'_> {
         self.decisions.iter().all(|decision| decision.allowed)
     }
 
-    /// Whether an exemption has a policy leave it alone.
-    pub(super) fn is_exempted(&self) -> bool {
-        let mut decisions = self.decisions.iter();
-        decisions.any(|decision| decision.exemption.is_some())
-    }
-
     /// `Deployment shop/web`
     pub(super) fn title(&self) -> String {
         let kind = &self.resource.kind;

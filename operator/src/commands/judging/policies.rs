@@ -127,7 +127,8 @@ fn file(path: &Path, cache: &Cache) -> anyhow::Result<Vec<Foreign>> {
         Item::Exemption(draft) => draft.faults.as_ref(),
         _ => None,
     });
-    tell(faults.flat_map(Diagnostics::iter).cloned().collect())?;
+    let faults: Vec<Diagnostic> = faults.flat_map(Diagnostics::iter).cloned().collect();
+    tell(&faults)?;
     let allowance = cache.allowance();
     cache.update(|state| {
         for item in reading.items {
@@ -182,7 +183,8 @@ fn tell_broken(snapshot: &Snapshot) -> io::Result<()> {
     let faults = entries.filter_map(|entry| entry.policy.faults());
     let bindings = snapshot.bindings().filter_map(|it| it.faults());
     let faults = faults.chain(bindings);
-    tell(faults.flat_map(Diagnostics::iter).cloned().collect())
+    let faults: Vec<Diagnostic> = faults.flat_map(Diagnostics::iter).cloned().collect();
+    tell(&faults)
 }
 
 /// An exemption that is too long exempts nothing.
@@ -194,14 +196,15 @@ fn tell_too_long(cache: &Cache) -> io::Result<()> {
         fault.message = format!("{}: {}", exemption.key(), fault.message);
         Some(fault)
     };
-    tell(snapshot.exemptions().iter().filter_map(fault).collect())
+    let faults: Vec<Diagnostic> = snapshot.exemptions().iter().filter_map(fault).collect();
+    tell(&faults)
 }
 
-fn tell(faults: Vec<Diagnostic>) -> io::Result<()> {
+fn tell(faults: &[Diagnostic]) -> io::Result<()> {
     if faults.is_empty() {
         return Ok(());
     }
-    write!(io::stderr(), "{}", presentation::faults(&faults))
+    write!(io::stderr(), "{}", presentation::faults(faults))
 }
 
 /// Of the cluster that `kubectl` uses.

@@ -115,7 +115,7 @@ fn summary(judged: &[Judged<'_>]) -> String {
     let refused = count(&|judged| !judged.allowed());
     let warned = count(&|judged| findings::only_warns(judged));
     let exempt = count(&|judged| judged.exempt);
-    let exempted = count(&|judged| judged.is_exempted());
+    let exempted = count(&|judged| findings::is_exempted(judged));
     let unasked = count(&|judged| !judged.exempt && judged.decisions.is_empty());
     let mut text = format!(
         "{} judged: {refused} refused, {warned} with warnings, {} without",
