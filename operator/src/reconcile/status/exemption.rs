@@ -59,7 +59,10 @@ impl World<'_> {
             return Active.fails(reason::TOO_LONG, format!("{}: {remedy}", fault.message));
         }
         if honoured > 0 {
-            return Active.holds(reason::HOLDS, format!("{honoured} policies honour it"));
+            return Active.holds(
+                reason::HOLDS,
+                format!("policies that honour it: {honoured}"),
+            );
         }
         let reception = self.view.snapshot.reception(exemption);
         if !reception.accepted.is_empty() {

@@ -275,7 +275,8 @@ impl<'a> World<'a> {
                 kind::EXEMPTION | kind::CLUSTER_EXEMPTION => {
                     let before: ExemptionStatus = typed(before);
                     let after = self.exemption(key, record, &before);
-                    (changed(&before, &after)?, Vec::new())
+                    let news = events::exemption_news(&before, &after);
+                    (changed(&before, &after)?, news.into_iter().collect())
                 }
                 _ => return None,
             };
