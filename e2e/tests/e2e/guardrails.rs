@@ -149,7 +149,7 @@ fn changes() -> Vec<(&'static str, Change, bool)> {
             |spec| {
                 matches(spec)
                     .resource_rules
-                    .push(ResourceRule::of("", "v1", ["services"]))
+                    .push(ResourceRule::of("", "v1", ["services"]));
             },
             false,
         ),
@@ -172,7 +172,7 @@ fn changes() -> Vec<(&'static str, Change, bool)> {
             "a selector",
             |spec| {
                 matches(spec).object_selector.match_labels =
-                    Some([("a".to_owned(), "b".to_owned())].into())
+                    Some([("a".to_owned(), "b".to_owned())].into());
             },
             true,
         ),
@@ -217,7 +217,7 @@ fn changes() -> Vec<(&'static str, Change, bool)> {
         ),
         (
             "another limit",
-            |spec| spec.limits.timeout = "1ms".to_owned(),
+            |spec| "1ms".clone_into(&mut spec.limits.timeout),
             true,
         ),
         ("importable", |spec| spec.importable = true, false),
