@@ -297,7 +297,7 @@ impl ResourceScope {
 }
 
 /// Whether a selector says nothing, and so selects everything.
-fn is_empty(selector: &LabelSelector) -> bool {
+pub(crate) fn is_empty(selector: &LabelSelector) -> bool {
     let LabelSelector {
         match_labels,
         match_expressions,

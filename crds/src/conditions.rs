@@ -28,7 +28,8 @@ pub enum ConditionType {
     Locked,
     /// Of a binding: its policy and its parameters are there and fit each other.
     Bound,
-    /// Of a lock: it is valid, has not expired, and holds at least one policy.
+    /// Of a lock: it is valid, has not expired, and holds at least one policy. Of an exemption: the
+    /// same, and at least one policy honours it.
     Active,
 }
 
@@ -43,7 +44,7 @@ pub mod reason {
     /// What the policy imports is missing, broken, or not to be had.
     pub const IMPORT_FAILED: &str = "ImportFailed";
     /// `Compiled` is false: a setting is wrong, such as parameters that break their schema.
-    /// `Active` is false: the lock cannot work as it is written.
+    /// `Active` is false: the lock or the exemption cannot work as it is written.
     pub const INVALID: &str = "Invalid";
     /// `Enforced` is true: on every ready replica.
     pub const ON_EVERY_REPLICA: &str = "OnEveryReplica";
@@ -81,14 +82,21 @@ pub mod reason {
     pub const PARAMETERS_INVALID: &str = "ParametersInvalid";
     /// `Locked` is false.
     pub const NOT_LOCKED: &str = "NotLocked";
-    /// `Active` is true: the lock holds at least one policy.
+    /// `Active` is true: the lock holds at least one policy, the exemption is honoured by one.
     pub const HOLDS: &str = "Holds";
     /// `Active` is false: `expiresAt` has passed.
     pub const EXPIRED: &str = "Expired";
     /// `Active` is false: no policy fits.
     pub const NO_TARGET: &str = "NoTarget";
-    /// `Active` is false: all that fits are guardrails, which cannot be bypassed.
+    /// `Active` is false: all that fits are guardrails, which cannot be bypassed and accept no
+    /// exemption.
     pub const GUARDRAIL: &str = "Guardrail";
+    /// `Active` is false: the policies that fit accept no exemption of a namespace.
+    pub const NOT_PERMITTED: &str = "NotPermitted";
+    /// `Active` is false: the exemption ends later than the administrator allows.
+    pub const TOO_LONG: &str = "TooLong";
+    /// `Active` is false: the policies that fit honour so many others already.
+    pub const TOO_MANY: &str = "TooMany";
 }
 
 /// What was found out about one aspect, now.

@@ -13,7 +13,10 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use kube_core::CustomResourceExt;
 
-use crate::{ClusterLock, ClusterPolicy, ClusterPolicyBinding, Lock, Policy, PolicyBinding};
+use crate::{
+    ClusterExemption, ClusterLock, ClusterPolicy, ClusterPolicyBinding, Exemption, Lock, Policy,
+    PolicyBinding,
+};
 
 /// A column of `kubectl get`.
 struct Column {
@@ -106,8 +109,28 @@ const BINDING_COLUMNS: [Column; 6] = [
     ),
 ];
 
+const EXEMPTION_COLUMNS: [Column; 5] = [
+    column(
+        "Policies",
+        ".status.exempts",
+        "Addresses of the policies that honour the exemption",
+    ),
+    column("Reason", ".spec.reason", "Why the exemption was made"),
+    column("Approver", ".spec.approver", "Who approved it"),
+    column(
+        "Expires",
+        ".spec.expiresAt",
+        "When the exemption ends by itself",
+    ),
+    column(
+        "Active",
+        ".status.conditions[?(@.type==\"Active\")].status",
+        "Whether at least one policy honours the exemption now",
+    ),
+];
+
 /// The definitions of all our kinds, those of a namespace and those of the cluster in turn.
-pub fn all() -> [CustomResourceDefinition; 6] {
+pub fn all() -> [CustomResourceDefinition; 8] {
     [
         finished(Policy::crd(), &POLICY_COLUMNS),
         finished(ClusterPolicy::crd(), &POLICY_COLUMNS),
@@ -115,6 +138,8 @@ pub fn all() -> [CustomResourceDefinition; 6] {
         finished(ClusterLock::crd(), &LOCK_COLUMNS),
         finished(PolicyBinding::crd(), &BINDING_COLUMNS),
         finished(ClusterPolicyBinding::crd(), &BINDING_COLUMNS),
+        finished(Exemption::crd(), &EXEMPTION_COLUMNS),
+        finished(ClusterExemption::crd(), &EXEMPTION_COLUMNS),
     ]
 }
 

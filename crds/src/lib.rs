@@ -8,6 +8,7 @@
 //! | [`binding`] | `PolicyBinding` and `ClusterPolicyBinding`: one policy at several places |
 //! | [`workloads`] | kinds whose Pod templates a policy judges as well |
 //! | [`lock`] | `Lock` and `ClusterLock`, which take policies out of evaluation |
+//! | [`exemption`] | `Exemption` and `ClusterExemption`, which have policies leave objects alone |
 //! | [`conditions`] | building and merging the conditions of a status |
 //! | [`time`] | the times and durations that a spec holds as text |
 //! | [`manifest`] | reading one object of any of our kinds, strictly |
@@ -22,6 +23,7 @@ pub mod admission;
 pub mod binding;
 pub mod conditions;
 pub mod definitions;
+pub mod exemption;
 pub mod limits;
 pub mod lock;
 pub mod manifest;
@@ -41,13 +43,18 @@ pub use binding::{
     PolicyKind,
 };
 pub use conditions::{ConditionType, Finding};
+pub use exemption::{
+    ClusterExemption, ClusterExemptionSpec, ExemptedObjects, ExemptedPolicy, Exemption,
+    ExemptionSpec, ExemptionStatus,
+};
 pub use lock::{
     ClusterLock, ClusterLockSpec, Effect, Lock, LockSpec, LockStatus, Point, PolicyReference,
 };
 pub use manifest::{Manifest, ManifestError};
 pub use policy::{
-    ClusterPolicy, ClusterPolicySpec, Decision, EffectiveRegoVersion, Import, ImportScope, Limits,
-    Network, Policy, PolicySpec, PolicyStatus, RegoVersion, Replicas, Severity, Verdict,
+    ClusterPolicy, ClusterPolicySpec, Decision, EffectiveRegoVersion, ExemptibleBy, Import,
+    ImportScope, Limits, Network, Policy, PolicySpec, PolicyStatus, RegoVersion, Replicas,
+    Severity, Verdict,
 };
 pub use workloads::{CustomWorkload, WorkloadKind, Workloads};
 

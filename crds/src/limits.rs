@@ -12,6 +12,10 @@ pub const MAXIMUM_TIMEOUT: Duration = Duration::from_secs(5);
 /// The most memory that a policy may ask for: a quarter of what the chart lets a webhook take.
 pub const MAXIMUM_MEMORY: u64 = 256 << 20;
 
+/// The longest that an administrator may let exemptions be: ten years, after which nobody remembers
+/// why.
+pub const MAXIMUM_EXEMPTION: Duration = Duration::from_hours(3_650 * 24);
+
 /// A limit that cannot be read, or is none that a policy may ask for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LimitError {
@@ -21,6 +25,9 @@ pub enum LimitError {
     /// Of memory.
     #[error("`{0}` is not a size from 1Mi to 256Mi: write it like 64Mi")]
     Memory(String),
+    /// Of exemptions.
+    #[error("`{0}` is not a time from 1h to 3650d: write it like 90d or 12h")]
+    Exemption(String),
 }
 
 /// Reads the time limit of an evaluation: whole milliseconds or seconds, from 1 ms to
@@ -50,6 +57,17 @@ pub fn memory(text: &str) -> Result<u64, LimitError> {
         .and_then(|count| count.checked_mul(1 << 20))
         .filter(|bytes| *bytes <= MAXIMUM_MEMORY)
         .ok_or_else(|| LimitError::Memory(text.to_owned()))
+}
+
+/// Reads how far away the end of an exemption may be: whole hours or days, from 1 h to
+/// [`MAXIMUM_EXEMPTION`].
+pub fn exemption(text: &str) -> Result<Duration, LimitError> {
+    let days = text.strip_suffix('d').map(|digits| (digits, 24));
+    days.or_else(|| Some((text.strip_suffix('h')?, 1)))
+        .and_then(|(digits, hours)| whole(digits)?.checked_mul(hours))
+        .filter(|hours| *hours <= MAXIMUM_EXEMPTION.as_secs() / 3_600)
+        .map(Duration::from_hours)
+        .ok_or_else(|| LimitError::Exemption(text.to_owned()))
 }
 
 /// A whole number from 1 on, without signs and leading noughts.
@@ -92,6 +110,24 @@ mod tests {
     #[case("99999999999999999999s", None)]
     fn timeouts(#[case] text: &str, #[case] milliseconds: Option<u64>) {
         assert_eq!(timeout(text).ok(), milliseconds.map(Duration::from_millis));
+    }
+
+    #[rstest]
+    #[case("1h", Some(1))]
+    #[case("90d", Some(2_160))]
+    #[case("3650d", Some(87_600))]
+    #[case("87600h", Some(87_600))]
+    #[case("3651d", None)]
+    #[case("0d", None)]
+    #[case("07d", None)]
+    #[case("-1d", None)]
+    #[case("90", None)]
+    #[case("90m", None)]
+    #[case("99999999999999999999d", None)]
+    #[case("18446744073709551615d", None)]
+    #[case("", None)]
+    fn exemptions(#[case] text: &str, #[case] hours: Option<u64>) {
+        assert_eq!(exemption(text).ok(), hours.map(Duration::from_hours));
     }
 
     #[rstest]

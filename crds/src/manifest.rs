@@ -12,8 +12,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use serde_json::Value;
 
 use crate::{
-    API_VERSION, ClusterLock, ClusterPolicy, ClusterPolicyBinding, Lock, Policy, PolicyBinding,
-    definitions,
+    API_VERSION, ClusterExemption, ClusterLock, ClusterPolicy, ClusterPolicyBinding, Exemption,
+    Lock, Policy, PolicyBinding, definitions,
 };
 
 /// An object of one of our kinds.
@@ -31,6 +31,10 @@ pub enum Manifest {
     PolicyBinding(Box<PolicyBinding>),
     /// A binding of the cluster.
     ClusterPolicyBinding(Box<ClusterPolicyBinding>),
+    /// An exemption in one namespace.
+    Exemption(Box<Exemption>),
+    /// An exemption of cluster policies.
+    ClusterExemption(Box<ClusterExemption>),
 }
 
 /// Why a document is not one of our objects.
@@ -89,6 +93,8 @@ impl Manifest {
             "ClusterPolicyBinding" => {
                 read("ClusterPolicyBinding", document).map(Self::ClusterPolicyBinding)
             }
+            "Exemption" => read("Exemption", document).map(Self::Exemption),
+            "ClusterExemption" => read("ClusterExemption", document).map(Self::ClusterExemption),
             other => Err(ManifestError::Kind {
                 found: other.to_owned(),
             }),
@@ -115,13 +121,15 @@ fn read<T: serde::de::DeserializeOwned>(
 }
 
 /// The names of all our kinds.
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 8] = [
     "Policy",
     "ClusterPolicy",
     "Lock",
     "ClusterLock",
     "PolicyBinding",
     "ClusterPolicyBinding",
+    "Exemption",
+    "ClusterExemption",
 ];
 
 /// The schemas by kind, made once: a directory may hold thousands of manifests.

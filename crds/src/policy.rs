@@ -121,9 +121,16 @@ pub struct PolicySpec {
     pub not_after: Option<String>,
 
     /// A guardrail may not be taken out of evaluation by a lock with the effect `Bypass`; a lock
-    /// with the effect `Refuse` still holds it. Default: false.
+    /// with the effect `Refuse` still holds it. It accepts no exemption, and making less of it in
+    /// place needs the verb `weaken` on it. Default: false.
     #[serde(default)]
     pub guardrail: bool,
+
+    /// Whose exemptions a ClusterPolicy accepts. `Cluster` (the default): ClusterExemptions only.
+    /// `Namespace`: an Exemption too, for requests in its own namespace. A Policy accepts those of
+    /// its namespace, whatever it says here. A guardrail accepts none.
+    #[serde(default, skip_serializing_if = "ExemptibleBy::is_cluster")]
+    pub exemptible_by: ExemptibleBy,
 
     /// Policies whose packages the modules use, at most 16. They are compiled into this one with
     /// their `data`; nothing here can add to their packages or take their place. An import that is
@@ -143,6 +150,16 @@ pub struct PolicySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 71), extend("x-kubernetes-validations" = rules::digest()))]
     pub sha256: Option<String>,
+}
+
+/// Whose exemptions a policy of the cluster accepts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ExemptibleBy {
+    /// Those of the cluster.
+    #[default]
+    Cluster,
+    /// Those of a namespace too, for requests in it.
+    Namespace,
 }
 
 /// A policy whose packages another one uses.
@@ -428,6 +445,16 @@ impl Replicas {
     /// The short form for `status.enforcedOn`, such as `3/3`.
     pub fn enforced_on(self) -> String {
         format!("{}/{}", self.enforcing, self.total)
+    }
+}
+
+impl ExemptibleBy {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde calls it with a reference"
+    )]
+    fn is_cluster(&self) -> bool {
+        *self == Self::Cluster
     }
 }
 

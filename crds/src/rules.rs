@@ -325,6 +325,112 @@ pub(crate) fn reason() -> Value {
     )])
 }
 
+/// Rules of `ExemptionSpec` as a whole.
+pub(crate) fn exemption_spec() -> Value {
+    json!([exempts_something()])
+}
+
+/// Rules of `ClusterExemptionSpec` as a whole.
+pub(crate) fn cluster_exemption_spec() -> Value {
+    json!([
+        exempts_something(),
+        rule(
+            "!self.policies.exists(policy, policy.kind == 'Policy') \
+             || (has(self.namespaces) && size(self.namespaces) > 0) || has(self.namespaceSelector)",
+            "Policies are of namespaces: add namespaces or a namespaceSelector, which may be {} for \
+             all, or write kind: ClusterPolicy",
+        ),
+    ])
+}
+
+fn exempts_something() -> Value {
+    rule(
+        "has(self.objects) != (has(self.allObjects) && self.allObjects)",
+        "an exemption says in one way which objects it is for: write objects, or allObjects: true",
+    )
+}
+
+/// The policies of an exemption: one or more.
+pub(crate) fn exempted_policies() -> Value {
+    json!([rule(
+        "size(self) > 0",
+        "an exemption names policies: add one by kind and group, and by name and version",
+    )])
+}
+
+/// The objects of an exemption. Without any restriction they would be all by accident.
+pub(crate) fn exempted_objects() -> Value {
+    let lists = [
+        "resourceRules",
+        "images",
+        "users",
+        "groups",
+        "matchConditions",
+    ];
+    let lists = lists.map(|field| format!("(has(self.{field}) && size(self.{field}) > 0)"));
+    let says_something = format!(
+        "{} || (has(self.objectSelector) && ( \
+         (has(self.objectSelector.matchLabels) && size(self.objectSelector.matchLabels) > 0) \
+         || (has(self.objectSelector.matchExpressions) \
+         && size(self.objectSelector.matchExpressions) > 0)))",
+        lists.join(" || ")
+    );
+    json!([rule(
+        &says_something,
+        "objects that are not told apart are all objects: add resourceRules, images, users or \
+         another restriction, or write allObjects: true instead of objects",
+    )])
+}
+
+/// Names of namespaces and patterns of them.
+pub(crate) fn exempted_namespaces() -> Value {
+    json!([rule(
+        "self.all(name, size(name) > 0)",
+        "no namespace has an empty name: write a name or a pattern, or remove it",
+    )])
+}
+
+/// Patterns of images.
+pub(crate) fn image_patterns() -> Value {
+    json!([
+        rule(
+            "self.all(pattern, size(pattern) > 0)",
+            "no image has an empty name: write a pattern, such as registry.example.com/legacy/**, \
+             or remove it",
+        ),
+        rule(
+            "self.all(pattern, !pattern.contains('**') \
+             || (pattern.endsWith('/**') && pattern.indexOf('**') == size(pattern) - 2))",
+            "** in a pattern of images is everything below, and stands at its end: write it like \
+             registry.example.com/legacy/**",
+        ),
+    ])
+}
+
+/// Names of users or groups and patterns of them.
+pub(crate) fn requesters() -> Value {
+    json!([rule(
+        "self.all(name, size(name) > 0)",
+        "nobody has an empty name: write a name or a pattern, or remove it",
+    )])
+}
+
+/// The reason of an exemption.
+pub(crate) fn exemption_reason() -> Value {
+    json!([rule(
+        "self.trim().size() > 0",
+        "an exemption says why, to those who look at it later: write a reason, such as TICKET-4711",
+    )])
+}
+
+/// Who approved an exemption.
+pub(crate) fn approver() -> Value {
+    json!([rule(
+        "self.trim().size() > 0",
+        "an exemption is approved by somebody: write a name, such as jane.doe@example.com",
+    )])
+}
+
 fn segment_rule(field: &str) -> Value {
     rule(
         &format!("self.matches('{SEGMENT}')"),

@@ -72,6 +72,21 @@ pub(crate) fn resource_names(_: &mut SchemaGenerator) -> Schema {
     strings(64, SUBDOMAIN, &rules::resource_names())
 }
 
+/// Names of namespaces, or patterns of them.
+pub(crate) fn exempted_namespaces(_: &mut SchemaGenerator) -> Schema {
+    strings(64, 63, &rules::exempted_namespaces())
+}
+
+/// Patterns of images. A registry's name, a path and a digest have some 400 characters together.
+pub(crate) fn image_patterns(_: &mut SchemaGenerator) -> Schema {
+    strings(32, 512, &rules::image_patterns())
+}
+
+/// Names of users or groups, or patterns of them.
+pub(crate) fn requesters(_: &mut SchemaGenerator) -> Schema {
+    strings(32, SUBDOMAIN, &rules::requesters())
+}
+
 /// A selector that when empty matches everything.
 pub(crate) fn selector(_: &mut SchemaGenerator) -> Schema {
     label_selector()

@@ -146,6 +146,8 @@ fn every_rule_says_what_to_do_instead() {
 #[case("ClusterPolicy", "clusterpolicies", "ptcpol", "Cluster")]
 #[case("Lock", "locks", "ptlock", "Namespaced")]
 #[case("ClusterLock", "clusterlocks", "ptclock", "Cluster")]
+#[case("Exemption", "exemptions", "ptexm", "Namespaced")]
+#[case("ClusterExemption", "clusterexemptions", "ptcexm", "Cluster")]
 fn names(#[case] kind: &str, #[case] plural: &str, #[case] short_name: &str, #[case] scope: &str) {
     let definition = definitions::all()
         .into_iter()
@@ -182,6 +184,8 @@ fn names(#[case] kind: &str, #[case] plural: &str, #[case] short_name: &str, #[c
 #[case("ClusterPolicy", "Address Action Ready Enforced Locked Reason Age")]
 #[case("Lock", "Effect Reason Expires Active Locked Age")]
 #[case("ClusterLock", "Effect Reason Expires Active Locked Age")]
+#[case("Exemption", "Policies Reason Approver Expires Active Age")]
+#[case("ClusterExemption", "Policies Reason Approver Expires Active Age")]
 fn columns(#[case] kind: &str, #[case] expected: &str) {
     let definition = definitions::all()
         .into_iter()

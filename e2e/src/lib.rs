@@ -12,7 +12,7 @@
 //! | [`cluster`], [`programs`] | which cluster, and the programs that act on it |
 //! | [`stage`], [`installation`] | what a test has: the chart, a namespace, cleaning up |
 //! | [`waiting`] | waits for a named condition, with a limit; nothing ever sleeps |
-//! | [`manifests`], [`samples`] | what tests apply |
+//! | [`manifests`], [`samples`], [`moments`] | what tests apply |
 //! | [`admissions`] | one admission, and streams of them |
 //! | [`replicas`] | our own processes: their Pods, logs, metrics and ends |
 //! | [`toolbox`], [`sidecar`], [`local`] | asking over HTTP, from a Pod and from this machine |
@@ -32,6 +32,7 @@ pub mod hostile;
 pub mod installation;
 pub mod local;
 pub mod manifests;
+pub mod moments;
 pub mod overload;
 pub mod programs;
 pub mod replicas;

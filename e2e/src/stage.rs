@@ -7,8 +7,8 @@ use futures::FutureExt;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use kube::{Api, Client, Resource, ResourceExt, api::PostParams};
 use portcullis_crds::{
-    ClusterLock, ClusterPolicy, ClusterPolicyBinding, ConditionType, Lock, Policy, PolicyStatus,
-    conditions,
+    ClusterExemption, ClusterLock, ClusterPolicy, ClusterPolicyBinding, ConditionType, Exemption,
+    ExemptionStatus, Lock, Policy, PolicyStatus, conditions,
 };
 use serde_json::{Value, json};
 use tokio::{task::spawn_blocking, time::timeout};
@@ -101,6 +101,7 @@ async fn put_away(cluster: &Cluster) -> Result<()> {
             [
                 "clusterlocks.portcullis.dev",
                 "clusterpolicybindings.portcullis.dev",
+                "clusterexemptions.portcullis.dev",
                 "clusterpolicies.portcullis.dev",
             ],
         );
@@ -167,6 +168,50 @@ impl Stage {
     pub async fn delete(&self, objects: &[Value]) -> Result<()> {
         self.with_kubectl(&["delete"], objects).await?.succeeded()?;
         Ok(())
+    }
+
+    /// Gives a user these ClusterRoles everywhere.
+    pub async fn may(&self, user: &str, roles: &[&str]) -> Result<()> {
+        let binding = |role: &&str| self.binding("ClusterRoleBinding", user, role);
+        self.apply(&roles.iter().map(binding).collect::<Vec<_>>())
+            .await?;
+        Ok(())
+    }
+
+    /// Gives a user these ClusterRoles in the test's namespace.
+    pub async fn may_here(&self, user: &str, roles: &[&str]) -> Result<()> {
+        let binding = |role: &&str| {
+            let binding = self.binding("RoleBinding", user, role);
+            manifests::in_namespace(binding, self.namespace())
+        };
+        self.apply(&roles.iter().map(binding).collect::<Vec<_>>())
+            .await?;
+        Ok(())
+    }
+
+    fn binding(&self, kind: &str, user: &str, role: &str) -> Value {
+        let group = "rbac.authorization.k8s.io";
+        json!({
+            "apiVersion": format!("{group}/v1"),
+            "kind": kind,
+            "metadata": {"name": format!("{}-{user}-{role}", self.namespace())},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
+            "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
+        })
+    }
+
+    /// `kubectl apply` of an object as somebody else, in the test's namespace where it names none.
+    pub async fn apply_as(&self, user: &str, object: &Value) -> Result<Ran> {
+        let command = ["apply", "--as", user];
+        self.with_kubectl(&command, std::slice::from_ref(object))
+            .await
+    }
+
+    /// The same, without keeping it.
+    pub async fn try_as(&self, user: &str, command: &str, object: &Value) -> Result<Ran> {
+        let command = [command, "--dry-run=server", "--as", user];
+        self.with_kubectl(&command, std::slice::from_ref(object))
+            .await
     }
 
     async fn with_kubectl(&self, command: &[&str], objects: &[Value]) -> Result<Ran> {
@@ -268,6 +313,36 @@ impl Stage {
         })
         .await?;
         Ok(())
+    }
+
+    /// Waits until a ClusterExemption is honoured, or is not for a reason.
+    pub async fn await_cluster_exemption(
+        &self,
+        name: &str,
+        holds: bool,
+        reason: &str,
+    ) -> Result<ExemptionStatus> {
+        let api: Api<ClusterExemption> = Api::all(self.client());
+        let active = ConditionType::Active;
+        await_status(&api, name, active, holds, reason, |exemption| {
+            exemption.status.clone()
+        })
+        .await
+    }
+
+    /// Waits until an Exemption of the test's namespace is honoured, or is not for a reason.
+    pub async fn await_exemption(
+        &self,
+        name: &str,
+        holds: bool,
+        reason: &str,
+    ) -> Result<ExemptionStatus> {
+        let api: Api<Exemption> = Api::namespaced(self.client(), self.namespace());
+        let active = ConditionType::Active;
+        await_status(&api, name, active, holds, reason, |exemption| {
+            exemption.status.clone()
+        })
+        .await
     }
 
     /// Waits until a Lock of the test's namespace holds something.

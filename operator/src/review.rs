@@ -2,8 +2,8 @@
 //!
 //! | what is wrong | answer |
 //! |---|---|
-//! | a policy, a lock or a binding that cannot work by itself | refused, with all that is wrong with it |
-//! | an address that another object holds, a lock without a target, a binding without its policy or parameters, an import that is not to be had, importers that would break | a warning |
+//! | a policy, a binding, a lock or an exemption that cannot work by itself | refused, with all that is wrong with it |
+//! | an address that another object holds, a lock or an exemption without a target, a binding without its policy or parameters, an import that is not to be had, importers that would break | a warning |
 //!
 //! A fault between objects is never a refusal: tools that apply a repository apply before they
 //! prune, so an address may be taken for a moment and a lock may come before its policy. And what
@@ -11,6 +11,7 @@
 //! and deleted.
 
 mod binding;
+mod exemption;
 mod importers;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,7 @@ use portcullis_policies::{
 use portcullis_webhook::{ResourceAnswer, ResourceReview, ResourceReviewer};
 use serde_json::{Value as Json, json};
 
-use crate::convert::{BindingDraft, Draft, LockDraft};
+use crate::convert::{BindingDraft, Draft, ExemptionDraft, LockDraft};
 use importers::Changes;
 
 /// Most faults that a refusal tells: a person mends a few and applies again.
@@ -72,6 +73,14 @@ impl Reviewer {
             }
             Manifest::ClusterPolicyBinding(object) => {
                 binding::judge(BindingDraft::try_from(object.as_ref())?, &snapshot)
+            }
+            Manifest::Exemption(object) => {
+                let draft = ExemptionDraft::try_from(object.as_ref())?;
+                self.exemption(draft, old, now, &snapshot)
+            }
+            Manifest::ClusterExemption(object) => {
+                let draft = ExemptionDraft::try_from(object.as_ref())?;
+                self.exemption(draft, old, now, &snapshot)
             }
         }
     }

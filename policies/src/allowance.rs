@@ -5,7 +5,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::{Outside, outside::Nothing};
+use crate::{Outside, exemption::DEFAULT_LONGEST, outside::Nothing};
 
 /// What one evaluation may use up before it is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub struct Allowance {
     pub outside: Arc<dyn Outside>,
     /// The most that policies may set for themselves.
     pub limits: Limits,
+    /// How far away the end of an exemption may be.
+    pub longest_exemption: Duration,
 }
 
 impl Default for Allowance {
@@ -64,6 +66,7 @@ impl Default for Allowance {
         Self {
             outside: Arc::new(Nothing),
             limits: Limits::MAX,
+            longest_exemption: DEFAULT_LONGEST,
         }
     }
 }

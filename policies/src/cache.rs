@@ -11,8 +11,8 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
-    Admission, Allowance, Binding, Labels, Lock, Object, ObjectKey, Selected, Selection, Snapshot,
-    matching::Namespaces, outdated,
+    Admission, Allowance, Binding, Exemption, Labels, Lock, Object, ObjectKey, Selected, Selection,
+    Snapshot, matching::Namespaces, outdated,
 };
 
 /// The cache.
@@ -28,6 +28,7 @@ pub struct Cache {
 pub struct State {
     pub(crate) policies: BTreeMap<ObjectKey, Object>,
     pub(crate) locks: BTreeMap<ObjectKey, Arc<Lock>>,
+    pub(crate) exemptions: BTreeMap<ObjectKey, Arc<Exemption>>,
     pub(crate) bindings: BTreeMap<ObjectKey, Arc<Binding>>,
     pub(crate) parameters: BTreeMap<Selection, Selected>,
     pub(crate) namespaces: Arc<Namespaces>,
@@ -81,7 +82,8 @@ impl Cache {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = change(&mut state);
         state.revision += 1;
-        let snapshot = Snapshot::build(&state, &self.snapshot());
+        let longest = self.allowance.longest_exemption;
+        let snapshot = Snapshot::build(&state, &self.snapshot(), longest);
         self.published.store(Arc::new(snapshot));
         answer
     }
@@ -172,6 +174,21 @@ impl State {
     /// Keeps only the locks for which `keep` holds.
     pub fn retain_locks(&mut self, mut keep: impl FnMut(&ObjectKey) -> bool) {
         self.locks.retain(|key, _| keep(key));
+    }
+
+    /// Adds or replaces an exemption.
+    pub fn apply_exemption(&mut self, exemption: Arc<Exemption>) {
+        self.exemptions.insert(exemption.key().clone(), exemption);
+    }
+
+    /// Removes an exemption.
+    pub fn delete_exemption(&mut self, key: &ObjectKey) {
+        self.exemptions.remove(key);
+    }
+
+    /// Keeps only the exemptions for which `keep` holds.
+    pub fn retain_exemptions(&mut self, mut keep: impl FnMut(&ObjectKey) -> bool) {
+        self.exemptions.retain(|key, _| keep(key));
     }
 
     /// Notes the labels of a namespace, by which policies and a cluster's locks select.

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
     Action, Address, Admission, Code, Digest, Document, FailurePolicy, Message, Point, Tool,
-    lock::LockNote, normalise::bounded,
+    exemption::ExemptionNote, lock::LockNote, normalise::bounded,
 };
 
 /// What a policy made of a request, before it is enforced.
@@ -30,6 +30,8 @@ pub enum Outcome {
     Locked,
     /// A lock bypasses the policy, which was not evaluated.
     Bypassed,
+    /// An exemption has the policy leave the request alone; it was not evaluated.
+    Exempted,
     /// The request's time is outside the policy's window; it was not evaluated.
     NotInForce,
     /// The policy's match does not select the request; it was not evaluated.
@@ -53,6 +55,8 @@ pub struct Judgement {
     pub result: Option<Document>,
     /// The lock that shaped it.
     pub lock: Option<LockNote>,
+    /// The exemption that shaped it.
+    pub exemption: Option<ExemptionNote>,
 }
 
 /// A decision of one policy about one request.
@@ -81,6 +85,8 @@ pub struct Decision {
     pub binding: Option<Arc<str>>,
     /// The lock that shaped the decision.
     pub lock: Option<LockNote>,
+    /// The exemption that shaped the decision.
+    pub exemption: Option<ExemptionNote>,
     /// Time that it took, in nanoseconds; measured by the door.
     pub duration_ns: u64,
 }
@@ -95,6 +101,7 @@ impl Outcome {
             Self::Error => "error",
             Self::Locked => "locked",
             Self::Bypassed => "bypassed",
+            Self::Exempted => "exempted",
             Self::NotInForce => "notInForce",
             Self::Unmatched => "unmatched",
         }
@@ -107,10 +114,11 @@ impl Outcome {
             Self::NotInForce => 1,
             Self::Skipped => 2,
             Self::Allowed => 3,
-            Self::Bypassed => 4,
-            Self::Error => 5,
-            Self::Denied => 6,
-            Self::Locked => 7,
+            Self::Exempted => 4,
+            Self::Bypassed => 5,
+            Self::Error => 6,
+            Self::Denied => 7,
+            Self::Locked => 8,
         }
     }
 }
@@ -126,6 +134,7 @@ impl Judgement {
             skipped: Vec::new(),
             result: None,
             lock: None,
+            exemption: None,
         }
     }
 
@@ -204,6 +213,7 @@ impl Decision {
         Self {
             allowed: self.allowed && other.allowed,
             lock: self.lock.or(other.lock),
+            exemption: self.exemption.or(other.exemption),
             duration_ns: self.duration_ns.saturating_add(other.duration_ns),
             ..self
         }
@@ -238,6 +248,9 @@ impl Serialize for Decision {
         }
         if let Some(lock) = &self.lock {
             map.serialize_entry("lock", lock)?;
+        }
+        if let Some(exemption) = &self.exemption {
+            map.serialize_entry("exemption", exemption)?;
         }
         map.serialize_entry("durationNs", &self.duration_ns)?;
         map.end()

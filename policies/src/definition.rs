@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
-use crate::{Address, Digest, Hosts, Import, Labels, Limits, Match, Severity};
+use crate::{Address, Digest, Hosts, Import, Labels, Limits, Match, Owner, Severity};
 
 /// A policy's sources and settings.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,8 +36,11 @@ pub struct Definition {
     pub limits: Limits,
     /// When the policy is in force.
     pub window: Window,
-    /// A guardrail cannot be taken out of evaluation by a lock with the effect `Bypass`.
+    /// A guardrail cannot be taken out of evaluation by a lock with the effect `Bypass`, and
+    /// accepts no exemption.
     pub guardrail: bool,
+    /// Whose exemptions a policy of the cluster accepts: the cluster's only, or a namespace's too.
+    pub exemptible_by: Owner,
     /// Policies whose packages the modules use.
     pub imports: Vec<Import>,
     /// Whether policies of a namespace may import this one of the cluster.
@@ -157,6 +160,7 @@ impl Definition {
             limits: Limits::DEFAULT,
             window: Window::default(),
             guardrail: false,
+            exemptible_by: Owner::Cluster,
             imports: Vec::new(),
             importable: false,
             pin: None,

@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Action, Admission, DefaultDecision, Definition, LabelSelector, Match, Requirement,
+    Action, Admission, DefaultDecision, Definition, LabelSelector, Match, Owner, Requirement,
     ResourceRule, Window, Workload, imports::Imports, rego::shared,
 };
 
@@ -52,10 +52,11 @@ impl Digest {
         writer.text(&format!("{:?}", definition.limits.timeout));
         writer.text(&definition.limits.memory.to_string());
         writer.window(definition.window);
-        writer.text(if definition.guardrail {
-            "guardrail"
-        } else {
-            ""
+        writer.text(match (definition.guardrail, definition.exemptible_by) {
+            (false, Owner::Cluster) => "",
+            (true, Owner::Cluster) => "guardrail",
+            (false, Owner::Namespace) => "exemptible",
+            (true, Owner::Namespace) => "guardrail, exemptible",
         });
         writer.text(if definition.importable {
             "importable"
@@ -414,6 +415,7 @@ mod tests {
             Box::new(|d| d.window.not_before = Some(jiff::Timestamp::UNIX_EPOCH)),
             Box::new(|d| d.window.not_after = Some(jiff::Timestamp::UNIX_EPOCH)),
             Box::new(|d| d.guardrail = true),
+            Box::new(|d| d.exemptible_by = Owner::Namespace),
             Box::new(|d| d.importable = true),
         ];
         let digests: std::collections::BTreeSet<_> = changes

@@ -39,6 +39,14 @@ impl Document {
         found.cloned().map(Self)
     }
 
+    /// What keys lead to.
+    pub(crate) fn part(&self, keys: &[&str]) -> Option<&Value> {
+        keys.iter().try_fold(&self.0, |value, key| match value {
+            Value::Object(object) => object.get(&Value::from(*key)),
+            _ => None,
+        })
+    }
+
     /// The text, if it is one.
     pub fn as_text(&self) -> Option<&str> {
         match &self.0 {

@@ -5,9 +5,10 @@ use std::{borrow::Cow, sync::Arc};
 use jiff::Timestamp;
 
 use crate::{
-    Address, Admission, Bound, Code, Decision, Document, Input, Lock, Message, ObjectKey, Outcome,
-    Point, Policy, Request, Scope,
+    Address, Admission, Bound, Code, Decision, Document, Exemptions, Input, Lock, Message,
+    ObjectKey, Outcome, Point, Policy, Request, Scope,
     decision::Judgement,
+    exemption::Found,
     gate::Asked,
     lock::{Effect, LockNote},
     matching::{
@@ -29,6 +30,8 @@ pub struct Entry {
     pub locks: Vec<Arc<Lock>>,
     /// Locks that cover what it imports and refuse, active or expired.
     pub imported_locks: Vec<(Address, Arc<Lock>)>,
+    /// Exemptions that it accepts, in force or expired.
+    pub exemptions: Arc<Exemptions>,
     /// What binds it, where it is not asked by its own `admission`.
     pub binding: Option<Arc<Bound>>,
     /// What it judges at admission.
@@ -100,6 +103,14 @@ impl Entry {
         }
     }
 
+    /// What its exemptions look at of one.
+    pub(crate) fn exemption_access(&self, point: Point) -> Option<&Access> {
+        match point {
+            Point::Admission => self.exemptions.access(),
+            Point::Evaluation => None,
+        }
+    }
+
     fn parameters(&self) -> &Value {
         match &self.binding {
             Some(bound) => bound.parameters(),
@@ -120,7 +131,7 @@ impl Entry {
     pub fn decide(&self, input: &Input, request: &Request) -> Decision {
         match self.part {
             Part::Object => {
-                let judgement = self.judge(input, request);
+                let judgement = self.judge(input, request, None);
                 self.enforced(judgement, input.point(), request)
             }
             Part::Templates => self.decide_templates(input, request),
@@ -143,13 +154,16 @@ impl Entry {
             }
         };
         let count = u32::try_from(pods.len()).unwrap_or(u32::MAX);
+        // Who is exempt as what it is, is so as the Pods that it will be.
+        let exempt = self.exemptions.find(input, self.parameters(), request);
         let share = Request {
-            budget: request.budget / count.max(1),
+            budget: exempt.left / count.max(1),
             ..request.clone()
         };
         let decide = |Pod { path, request }: Pod| {
             let input = Input::Admission(Document::new(request));
-            let judgement = self.judge(&input, &share).below(&path);
+            let exempt = exempt.note.as_ref();
+            let judgement = self.judge(&input, &share, exempt).below(&path);
             self.enforced(judgement, Point::Admission, &share)
         };
         let decisions = pods.into_iter().map(decide);
@@ -202,6 +216,7 @@ impl Entry {
             digest: self.policy.digest(),
             binding: self.binding.as_ref().map(|bound| bound.name().clone()),
             lock: judgement.lock,
+            exemption: judgement.exemption,
             duration_ns: 0,
         }
     }
@@ -225,7 +240,8 @@ impl Entry {
         (!is_in_force).then(|| not_in_force(point))
     }
 
-    fn judge(&self, input: &Input, request: &Request) -> Judgement {
+    /// `exempt` is the exemption of what the document is a part of, if it has one.
+    fn judge(&self, input: &Input, request: &Request, exempt: Option<&ExemptionNote>) -> Judgement {
         let point = input.point();
         // Whom a request does not concern is not asked, locked or not.
         let asked = self.ask_conditions(input, request);
@@ -235,11 +251,26 @@ impl Entry {
         if let Some(judgement) = self.closed(point, request.now) {
             return judgement;
         }
+        let request = &Request {
+            budget: asked.left,
+            ..request.clone()
+        };
+        // Who is exempt does not mind what the policy would have failed at.
+        let exempt = match exempt {
+            Some(note) => Found::without_looking(note.clone(), request),
+            None => self.exemptions.find(input, self.parameters(), request),
+        };
+        if let Some(note) = exempt.note {
+            return Judgement {
+                exemption: Some(note),
+                ..Judgement::new(Outcome::Exempted, true)
+            };
+        }
         if let Verdict::Failed(message) = asked.verdict {
             return Judgement::error(message);
         }
         let request = &Request {
-            budget: asked.left,
+            budget: exempt.left,
             ..request.clone()
         };
         if let Some((address, lock)) = self.locked_import(point, request.now) {

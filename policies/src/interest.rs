@@ -15,7 +15,10 @@ pub struct Interest<'a>(Cow<'a, Access>);
 impl<'a> Interest<'a> {
     /// What policies look at that are asked at a door: of an `AdmissionRequest`, or of any document.
     pub fn of(point: Point, entries: impl IntoIterator<Item = &'a Entry>) -> Self {
-        let mut accesses = entries.into_iter().filter_map(|entry| entry.access(point));
+        let mut accesses = entries.into_iter().flat_map(|entry| {
+            let exemptions = entry.exemption_access(point).map(Cow::Borrowed);
+            [entry.access(point), exemptions].into_iter().flatten()
+        });
         let mut all = accesses.next().unwrap_or_default();
         for access in accesses {
             all.to_mut().merge(&access);
@@ -55,6 +58,7 @@ mod tests {
             policy: Arc::new(Policy::compile(definition)),
             locks: Vec::new(),
             imported_locks: Vec::new(),
+            exemptions: Arc::default(),
             binding: None,
             part: Part::Object,
         }

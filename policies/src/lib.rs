@@ -24,6 +24,7 @@ pub mod diagnostic;
 pub mod digest;
 pub mod document;
 pub mod entry;
+pub mod exemption;
 mod gate;
 pub mod hosts;
 pub mod imports;
@@ -63,6 +64,10 @@ pub use diagnostic::{Diagnostic, Diagnostics, Location};
 pub use digest::Digest;
 pub use document::Document;
 pub use entry::{Entry, Part};
+pub use exemption::{
+    ExemptedObjects, ExemptedPolicies, Exemption, ExemptionDefinition, ExemptionNote,
+    ExemptionReach, Exemptions, Stance,
+};
 pub use hosts::{HostPattern, Hosts};
 pub use imports::{FAULTS_BETWEEN_POLICIES, Find, Import, outdated};
 pub use index::{Operation, Owner, Route};

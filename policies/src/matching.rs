@@ -14,7 +14,7 @@
 //! not asked permits.
 
 mod condition;
-mod glob;
+pub(crate) mod glob;
 mod nothing;
 mod objects;
 mod rule;

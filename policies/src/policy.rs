@@ -51,7 +51,9 @@ impl Policy {
     /// allows it. Takes time in proportion to the sources; call it away from threads that
     /// answer requests.
     pub fn compile_within(definition: Definition, find: Find<'_>, allowance: Allowance) -> Self {
-        let Allowance { outside, limits } = allowance;
+        let Allowance {
+            outside, limits, ..
+        } = allowance;
         let imports = Imports::find(&definition, find);
         let digest = Digest::of(&definition, &imports);
         let program = check_settings(&definition, outside.hosts())

@@ -4,11 +4,12 @@ use std::{
     cell::LazyCell,
     collections::{BTreeMap, HashMap, btree_map::Entry as Slot},
     sync::Arc,
+    time::Duration,
 };
 
 use crate::{
-    Address, Binding, Bound, Diagnostic, Digest, Effect, Entry, Labels, Lock, Message, Object,
-    ObjectKey, Objects, Owner, Part, Policy, Route, Scope, State, Subject,
+    Address, Binding, Bound, Diagnostic, Digest, Effect, Entry, Exemption, Exemptions, Labels,
+    Lock, Message, Object, ObjectKey, Objects, Owner, Part, Policy, Route, Scope, State, Subject,
     binding::{self, Place, Surroundings},
     index::Index,
     matching::Namespaces,
@@ -24,6 +25,8 @@ pub struct Snapshot {
     /// The policies as bindings have them asked.
     bound: BTreeMap<ObjectKey, Vec<Arc<Entry>>>,
     locks: Vec<Arc<Lock>>,
+    exemptions: Vec<Arc<Exemption>>,
+    longest_exemption: Duration,
     conflicts: Vec<Conflict>,
     /// What the cluster owns, and judges wherever it is.
     cluster: Index,
@@ -68,15 +71,17 @@ pub fn holders<'o>(
 
 impl Snapshot {
     /// What is in force of a state. What `before` has of bindings that have not changed is taken over.
-    pub(crate) fn build(state: &State, before: &Self) -> Self {
+    /// `longest` is how far away the end of an exemption may be.
+    pub(crate) fn build(state: &State, before: &Self, longest: Duration) -> Self {
         let namespaces = &state.namespaces;
         let (held, conflicts) = holders(state.policies.values());
+        let labels = |policy: &Policy| {
+            let namespace = policy.address().namespace();
+            let labels = namespace.and_then(|namespace| namespaces.get(namespace));
+            labels.map(AsRef::as_ref)
+        };
         let covering = |policy: &Policy| {
-            let labels = policy
-                .address()
-                .namespace()
-                .and_then(|namespace| namespaces.get(namespace))
-                .map(AsRef::as_ref);
+            let labels = labels(policy);
             let covers = |lock: &&Arc<Lock>| lock.covers(policy, labels);
             let locks = state.locks.values();
             locks.filter(covers).cloned().collect::<Vec<_>>()
@@ -94,6 +99,9 @@ impl Snapshot {
             });
             refusing.collect()
         };
+        let exemptions: Vec<_> = state.exemptions.values().cloned().collect();
+        let exempting =
+            |policy: &Policy| Exemptions::of(policy, &exemptions, labels(policy), longest);
         let entries: BTreeMap<Address, Arc<Entry>> = held
             .iter()
             .map(|(&address, object)| {
@@ -102,6 +110,7 @@ impl Snapshot {
                     policy: object.policy.clone(),
                     locks: covering(&object.policy),
                     imported_locks: imported(&object.policy),
+                    exemptions: Arc::new(exempting(&object.policy)),
                     binding: None,
                     part: Part::Object,
                 };
@@ -114,12 +123,14 @@ impl Snapshot {
                     binding: Some(bound),
                     ..Entry::clone(own)
                 },
-                // Another one stands in. What locks its address locks it too.
+                // Another one stands in. What locks its address locks it too; which exemptions it
+                // would accept is not known.
                 _ => Entry {
                     object: bound.binding.key.clone(),
                     policy: bound.binding.absent().clone(),
                     locks: covering(bound.binding.absent()),
                     imported_locks: Vec::new(),
+                    exemptions: Arc::default(),
                     binding: Some(bound),
                     part: Part::Object,
                 },
@@ -152,6 +163,8 @@ impl Snapshot {
             awaits_parameters,
             bound,
             locks: state.locks.values().cloned().collect(),
+            exemptions,
+            longest_exemption: longest,
             conflicts,
             namespaces: namespaces.clone(),
             revision: state.revision,
@@ -329,6 +342,16 @@ impl Snapshot {
     /// All locks.
     pub fn locks(&self) -> &[Arc<Lock>] {
         &self.locks
+    }
+
+    /// All exemptions.
+    pub fn exemptions(&self) -> &[Arc<Exemption>] {
+        &self.exemptions
+    }
+
+    /// How far away the end of an exemption may be.
+    pub fn longest_exemption(&self) -> Duration {
+        self.longest_exemption
     }
 
     /// Objects whose address another one holds.

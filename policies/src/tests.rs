@@ -4,6 +4,7 @@ mod actions;
 mod bindings;
 mod cache;
 mod conditions;
+mod exemptions;
 mod imports;
 mod locks;
 mod model;

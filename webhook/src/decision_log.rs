@@ -32,6 +32,7 @@ pub(crate) fn record(point: Point, about: &About, entry: &Entry, decision: &Deci
                 binding = decision.binding.as_deref(),
                 code = message.map(|message| message.code.as_str()),
                 lock = decision.lock.as_ref().map(|lock| lock.name.as_str()),
+                exemption = decision.exemption.as_ref().map(|own| own.name.as_str()),
                 user = some(&about.user),
                 resource = some(&about.resource),
                 uid = some(&about.uid),

@@ -220,6 +220,11 @@ impl Scrape {
                 count_of(snapshot.locks().len()),
             ),
             (
+                "portcullis_exemptions",
+                "Exemptions, expired ones among them",
+                count_of(snapshot.exemptions().len()),
+            ),
+            (
                 "portcullis_snapshot_revision",
                 "Changes of the cache since the start",
                 i64::try_from(snapshot.revision()).unwrap_or(i64::MAX),

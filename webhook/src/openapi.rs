@@ -68,6 +68,8 @@ pub(crate) struct DecisionDocument {
     digest: String,
     /// The lock that shaped the decision.
     lock: Option<LockDocument>,
+    /// The exemption that shaped the decision, at admission.
+    exemption: Option<ExemptionDocument>,
     /// Time that it took, in nanoseconds.
     duration_ns: u64,
 }
@@ -84,6 +86,7 @@ enum OutcomeName {
     Error,
     Locked,
     Bypassed,
+    Exempted,
     NotInForce,
     Unmatched,
 }
@@ -125,6 +128,22 @@ struct LockDocument {
     reason: String,
     /// When it ends, if it does.
     expires_at: Option<String>,
+}
+
+/// An exemption.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ExemptionNote)]
+struct ExemptionDocument {
+    /// The exemption's object.
+    #[schema(example = "ClusterExemption legacy-build")]
+    name: String,
+    /// Why it was made.
+    reason: String,
+    /// Who approved it.
+    approver: String,
+    /// When it ends.
+    expires_at: String,
 }
 
 impl Modify for BearerToken {

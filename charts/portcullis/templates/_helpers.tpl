@@ -78,6 +78,8 @@ app.kubernetes.io/part-of: portcullis
   value: {{ .Values.limits.timeout | quote }}
 - name: PORTCULLIS_MAX_MEMORY
   value: {{ .Values.limits.memory | quote }}
+- name: PORTCULLIS_MAX_EXEMPTION
+  value: {{ .Values.maxExemption | quote }}
 - name: PORTCULLIS_LOG
   value: {{ .Values.log.filter | quote }}
 - name: PORTCULLIS_LOG_FORMAT
@@ -156,6 +158,9 @@ priorityClassName: {{ . }}
 {{- define "portcullis.readerRules" -}}
 - apiGroups: [portcullis.dev]
   resources: [policies, clusterpolicies, locks, clusterlocks, policybindings, clusterpolicybindings]
+  verbs: [list, watch]
+- apiGroups: [portcullis.dev]
+  resources: [exemptions, clusterexemptions]
   verbs: [list, watch]
 - apiGroups: [""]
   resources: [namespaces]

@@ -6,8 +6,8 @@ use portcullis_crds::{
     ClusterLock, ClusterLockSpec, ClusterPolicy, ConditionType, Effect, LockSpec, PolicyReference,
     PolicySpec,
 };
-use portcullis_e2e::{Ran, Stage, manifests, on_stage, samples};
-use serde_json::{Value, json};
+use portcullis_e2e::{Stage, manifests, on_stage, samples};
+use serde_json::Value;
 
 #[tokio::test]
 async fn a_bypass_needs_its_own_right_and_spares_guardrails() -> Result<()> {
@@ -15,17 +15,14 @@ async fn a_bypass_needs_its_own_right_and_spares_guardrails() -> Result<()> {
         let pod = samples::good("web");
         enforce(stage, samples::label_policy("team")).await?;
         stage.await_refused(&pod, &["e2e/team@1.0"]).await?;
-        may(stage, "keeper", &["portcullis-policy-admin"]).await?;
-        may(
-            stage,
-            "chief",
-            &["portcullis-policy-admin", "portcullis-bypass"],
-        )
-        .await?;
+        stage.may("keeper", &["portcullis-policy-admin"]).await?;
+        stage
+            .may("chief", &["portcullis-policy-admin", "portcullis-bypass"])
+            .await?;
 
         // A lock that refuses needs no more than the right to make locks.
         let refusing = lock(Effect::Refuse)?;
-        apply_as(stage, "keeper", &refusing).await?.succeeded()?;
+        stage.apply_as("keeper", &refusing).await?.succeeded()?;
         stage.await_refused(&pod, &["POLICY.LOCKED"]).await?;
         let bypassing = lock(Effect::Bypass)?;
         let words = [
@@ -33,12 +30,13 @@ async fn a_bypass_needs_its_own_right_and_spares_guardrails() -> Result<()> {
             "portcullis-bypass",
             "effect: Refuse",
         ];
-        apply_as(stage, "keeper", &bypassing)
+        stage
+            .apply_as("keeper", &bypassing)
             .await?
             .failed_with(&words)?;
         stage.await_refused(&pod, &["POLICY.LOCKED"]).await?;
 
-        apply_as(stage, "chief", &bypassing).await?.succeeded()?;
+        stage.apply_as("chief", &bypassing).await?.succeeded()?;
         stage.await_allowed(&pod).await?;
         let locked = ConditionType::Locked;
         stage
@@ -76,29 +74,4 @@ fn lock(effect: Effect) -> Result<Value> {
         namespace_selector: None,
     };
     manifests::object(&ClusterLock::new("break-glass", spec))
-}
-
-/// Gives a user these roles everywhere.
-async fn may(stage: &Stage, user: &str, roles: &[&str]) -> Result<()> {
-    let group = "rbac.authorization.k8s.io";
-    let bindings: Vec<Value> = roles
-        .iter()
-        .map(|role| {
-            json!({
-                "apiVersion": format!("{group}/v1"),
-                "kind": "ClusterRoleBinding",
-                "metadata": {"name": format!("{}-{user}-{role}", stage.namespace())},
-                "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
-                "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
-            })
-        })
-        .collect();
-    stage.apply(&bindings).await?;
-    Ok(())
-}
-
-async fn apply_as(stage: &Stage, user: &str, object: &Value) -> Result<Ran> {
-    let arguments = ["apply", "--as", user, "--filename", "-"];
-    let input = manifests::labelled(std::slice::from_ref(object));
-    stage.cluster().kubectl_with(&arguments, Some(&input)).await
 }

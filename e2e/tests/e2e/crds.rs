@@ -3,12 +3,15 @@
 //!
 //! A file in `refuse/` begins with `# expect: ` and the words that the refusal has. One in
 //! `change/` holds two documents, an object and the same object changed, and begins alike where the
-//! change is refused.
+//! change is refused. `in-a-week` stands for that moment.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
-use portcullis_e2e::{Stage, manifests, on_stage, programs};
+use portcullis_e2e::{Stage, manifests, moments, on_stage, programs};
+
+/// Within what the administrator allows exemptions by default.
+const WEEK: Duration = Duration::from_hours(7 * 24);
 
 #[tokio::test]
 async fn sound_objects_are_accepted() -> Result<()> {
@@ -87,24 +90,30 @@ async fn kubectl_lists_and_explains_them() -> Result<()> {
     on_stage(async |stage| {
         let policy = ["ADDRESS", "ACTION", "READY", "ENFORCED", "LOCKED", "AGE"];
         let lock = ["EFFECT", "ACTIVE", "AGE"];
-        let kinds: [(&str, &[&str], &str); 4] = [
+        let exemption = ["POLICIES", "APPROVER", "EXPIRES", "ACTIVE", "AGE"];
+        let kinds: [(&str, &[&str], &str); 6] = [
             ("ptpol", &policy, "package"),
             ("ptcpol", &policy, "package"),
             ("ptlock", &lock, "out of evaluation"),
             ("ptclock", &lock, "out of evaluation"),
+            ("ptexm", &exemption, "leave some objects"),
+            ("ptcexm", &exemption, "leave some objects"),
         ];
         let cluster = stage.cluster();
-        for object in ["policy-minimal", "clusterpolicy-minimal", "lock-everything"] {
-            let file = format!("e2e/crds/accept/{object}.yaml");
-            stage
-                .apply(&placed(stage, &manifests::read(&file)?))
-                .await?;
+        let applied = [
+            "policy-minimal.yaml",
+            "clusterpolicy-minimal.yaml",
+            "lock-everything.yaml",
+            "clusterlock-everything.yaml",
+            "exemption-minimal.yaml",
+            "clusterexemption-minimal.yaml",
+        ];
+        for case in cases("accept")? {
+            if applied.contains(&case.name.as_str()) {
+                let objects = manifests::parse(&case.text)?;
+                stage.apply(&placed(stage, &objects)).await?;
+            }
         }
-        stage
-            .apply(&manifests::read(
-                "e2e/crds/accept/clusterlock-everything.yaml",
-            )?)
-            .await?;
         for (kind, columns, word) in kinds {
             let get = ["get", kind, "--namespace", stage.namespace()];
             let listed = cluster.kubectl(&get).await?.succeeded()?.stdout;
@@ -131,7 +140,10 @@ async fn kubectl_lists_and_explains_them() -> Result<()> {
             "--output=name",
         ];
         let all = cluster.kubectl(&get).await?.succeeded()?.stdout;
-        ensure!(all.lines().count() == 4, "not one of each: {all}");
+        ensure!(
+            all.lines().count() == applied.len(),
+            "not one of each: {all}"
+        );
         Ok(())
     })
     .await
@@ -154,6 +166,7 @@ fn cases(table: &str) -> Result<Vec<Case>> {
         .iter()
         .map(|file| {
             let text = fs::read_to_string(file)?;
+            let text = text.replace("in-a-week", &moments::from_now(WEEK)?);
             let expected = text
                 .lines()
                 .next()

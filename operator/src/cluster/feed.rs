@@ -9,7 +9,8 @@ use std::{
 use futures::{StreamExt as _, stream};
 use kube::core::DynamicObject;
 use portcullis_policies::{
-    Allowance, Binding, Cache, Diagnostic, Effect, Labels, Lock, Object, ObjectKey, Point, State,
+    Allowance, Binding, Cache, Diagnostic, Effect, Exemption, Labels, Lock, Object, ObjectKey,
+    Point, State,
 };
 use portcullis_webhook::{Evaluators, Unanswered};
 use serde_json::Value as Json;
@@ -58,6 +59,7 @@ enum Change {
     Policy(Object),
     Lock(Box<Lock>),
     Binding(Arc<Binding>),
+    Exemption(Arc<Exemption>),
     Namespace(String, Labels),
     Gone(ObjectKey),
 }
@@ -156,11 +158,18 @@ impl Feed {
                             None => changes.extend(self.unless_refusing(&key)),
                         }
                     }
+                    Content::Exemption(draft) => {
+                        record.fault = draft.faults.as_ref().map(ToString::to_string);
+                        changes.push(match draft.exemption {
+                            Some(exemption) => Change::Exemption(exemption),
+                            None => Change::Gone(key.clone()),
+                        });
+                    }
                     Content::Namespace(labels) => {
                         changes.push(Change::Namespace(key.name.clone(), labels));
                     }
                     Content::Unreadable(faults) => {
-                        // What was in force of it stays in force.
+                        // What was in force of it stays in force, unless it permits.
                         changes.extend(self.unless_refusing(&key));
                         let faults = faults.to_string();
                         tracing::error!(object = %key, faults, "an object cannot be read");
@@ -194,11 +203,14 @@ impl Feed {
     }
 
     /// Of an object that cannot be read any more: the lock that it was goes where it bypasses, and
-    /// stays where it refuses, for both deny. Each kind has one feed, so nobody else changes it.
+    /// stays where it refuses, and the exemption that it was goes, for all of that denies. Each kind
+    /// has one feed, so nobody else changes it.
     fn unless_refusing(&self, key: &ObjectKey) -> Option<Change> {
         let snapshot = self.mirror.cache().snapshot();
         let bypasses = |lock: &Arc<Lock>| lock.key == *key && lock.effect == Effect::Bypass;
-        let gone = snapshot.locks().iter().any(bypasses);
+        let exempts = |exemption: &Arc<Exemption>| exemption.key() == key;
+        let gone =
+            snapshot.locks().iter().any(bypasses) || snapshot.exemptions().iter().any(exempts);
         gone.then(|| Change::Gone(key.clone()))
     }
 
@@ -305,6 +317,7 @@ impl Change {
             Self::Policy(object) => state.apply_policy(object),
             Self::Lock(lock) => state.apply_lock(*lock),
             Self::Binding(binding) => state.apply_binding(binding),
+            Self::Exemption(exemption) => state.apply_exemption(exemption),
             Self::Namespace(name, labels) => state.apply_namespace(&name, labels),
             Self::Gone(key) => kind.delete(state, &key),
         }

@@ -7,7 +7,7 @@ use portcullis_policies::{Diagnostic, Diagnostics, Labels, ObjectKey, State};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json, json};
 
-use crate::convert::{BindingDraft, Draft, LockDraft, kind};
+use crate::convert::{BindingDraft, Draft, ExemptionDraft, LockDraft, kind};
 
 /// A kind that is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     ClusterLock,
     PolicyBinding,
     ClusterPolicyBinding,
+    Exemption,
+    ClusterExemption,
     Namespace,
 }
 
@@ -30,6 +32,8 @@ pub(super) enum Content {
     Binding(Box<BindingDraft>),
     /// A lock, or what is wrong with one.
     Lock(Box<LockDraft>),
+    /// An exemption, or what is wrong with one.
+    Exemption(Box<ExemptionDraft>),
     /// The labels of a namespace.
     Namespace(Labels),
     /// An object of which it cannot be told where it answers: what was in force of it stays so.
@@ -46,18 +50,29 @@ impl Kind {
             Self::ClusterLock => "clusterlocks",
             Self::PolicyBinding => "policybindings",
             Self::ClusterPolicyBinding => "clusterpolicybindings",
+            Self::Exemption => "exemptions",
+            Self::ClusterExemption => "clusterexemptions",
             Self::Namespace => "namespaces",
         }
     }
 
     /// Whether objects of this kind live in namespaces.
     pub(super) fn is_namespaced(self) -> bool {
-        matches!(self, Self::Policy | Self::Lock | Self::PolicyBinding)
+        matches!(
+            self,
+            Self::Policy | Self::Lock | Self::PolicyBinding | Self::Exemption
+        )
     }
 
     /// Whether it makes a difference at admission only, which a sidecar does not judge.
     pub(super) fn is_for_admission(self) -> bool {
-        matches!(self, Self::PolicyBinding | Self::ClusterPolicyBinding)
+        matches!(
+            self,
+            Self::PolicyBinding
+                | Self::ClusterPolicyBinding
+                | Self::Exemption
+                | Self::ClusterExemption
+        )
     }
 
     /// The key of an object of this kind.
@@ -77,6 +92,8 @@ impl Kind {
             Self::ClusterPolicyBinding => {
                 binding::<crds::ClusterPolicyBinding>(kind::CLUSTER_POLICY_BINDING, object)
             }
+            Self::Exemption => exemption::<crds::Exemption>(object),
+            Self::ClusterExemption => exemption::<crds::ClusterExemption>(object),
             Self::Namespace => Content::Namespace(object.metadata.labels.unwrap_or_default()),
         }
     }
@@ -87,6 +104,7 @@ impl Kind {
             Self::Policy | Self::ClusterPolicy => state.delete_policy(key),
             Self::Lock | Self::ClusterLock => state.delete_lock(key),
             Self::PolicyBinding | Self::ClusterPolicyBinding => state.delete_binding(key),
+            Self::Exemption | Self::ClusterExemption => state.delete_exemption(key),
             Self::Namespace => state.delete_namespace(&key.name),
         }
     }
@@ -98,6 +116,7 @@ impl Kind {
             Self::Policy | Self::ClusterPolicy => state.retain_policies(other),
             Self::Lock | Self::ClusterLock => state.retain_locks(other),
             Self::PolicyBinding | Self::ClusterPolicyBinding => state.retain_bindings(other),
+            Self::Exemption | Self::ClusterExemption => state.retain_exemptions(other),
             Self::Namespace => {
                 state.retain_namespaces(|name| keep(&ObjectKey::new(self.name(), None, name)));
             }
@@ -112,6 +131,8 @@ impl Kind {
             Self::ClusterLock => kind::CLUSTER_LOCK,
             Self::PolicyBinding => kind::POLICY_BINDING,
             Self::ClusterPolicyBinding => kind::CLUSTER_POLICY_BINDING,
+            Self::Exemption => kind::EXEMPTION,
+            Self::ClusterExemption => kind::CLUSTER_EXEMPTION,
             Self::Namespace => "Namespace",
         }
     }
@@ -172,6 +193,18 @@ where
         .map_err(|error| unreadable(&error))
         .and_then(|typed| LockDraft::try_from(&typed))
         .map_or_else(Content::Unreadable, |draft| Content::Lock(Box::new(draft)))
+}
+
+fn exemption<T: DeserializeOwned>(object: DynamicObject) -> Content
+where
+    for<'a> ExemptionDraft: TryFrom<&'a T, Error = Diagnostics>,
+{
+    typed::<T>(object.metadata, object.data)
+        .map_err(|error| unreadable(&error))
+        .and_then(|typed| ExemptionDraft::try_from(&typed))
+        .map_or_else(Content::Unreadable, |draft| {
+            Content::Exemption(Box::new(draft))
+        })
 }
 
 /// Reads what the kind says. The status is no part of it: a status that cannot be read must not

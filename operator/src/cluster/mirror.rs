@@ -1,4 +1,4 @@
-//! A copy of the cluster's policies and locks in this process.
+//! A copy of the cluster's policies, locks and exemptions in this process.
 //!
 //! The cache is what doors ask. The records are what the operator needs beside it: which object,
 //! at which generation, with which status. Both change together, so that whoever takes a [`View`]
@@ -33,7 +33,7 @@ pub struct Record {
     pub fault: Option<String>,
 }
 
-/// The records of all objects of our four kinds.
+/// The records of all objects of our kinds.
 pub type Records = BTreeMap<ObjectKey, Arc<Record>>;
 
 /// One state of the cluster: what is in force, and the objects that it came from.

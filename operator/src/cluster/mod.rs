@@ -48,13 +48,15 @@ use kind::Kind;
 
 /// What is watched, by the names in the log, the metrics and the readiness probe. A process is not
 /// ready until each of them has been listed once and is in force.
-pub const SOURCES: [&str; 7] = [
+pub const SOURCES: [&str; 9] = [
     Kind::Policy.source(),
     Kind::ClusterPolicy.source(),
     Kind::Lock.source(),
     Kind::ClusterLock.source(),
     Kind::PolicyBinding.source(),
     Kind::ClusterPolicyBinding.source(),
+    Kind::Exemption.source(),
+    Kind::ClusterExemption.source(),
     Kind::Namespace.source(),
 ];
 
@@ -107,6 +109,11 @@ pub async fn follow(client: Client, mirror: Arc<Mirror>, extent: Extent) {
         (
             Kind::ClusterPolicyBinding,
             ApiResource::erase::<crds::ClusterPolicyBinding>(&()),
+        ),
+        (Kind::Exemption, ApiResource::erase::<crds::Exemption>(&())),
+        (
+            Kind::ClusterExemption,
+            ApiResource::erase::<crds::ClusterExemption>(&()),
         ),
     ];
     let is_followed = |kind: Kind| extent == Extent::Cluster || !kind.is_for_admission();

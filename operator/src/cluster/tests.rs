@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use super::{Extent, Mirror, SOURCES, api_server::ApiServer, follow};
 
 const POLICIES: &str = "/apis/portcullis.dev/v1alpha1/clusterpolicies";
+const EXEMPTIONS: &str = "/apis/portcullis.dev/v1alpha1/clusterexemptions";
 const LOCKS: &str = "/apis/portcullis.dev/v1alpha1/clusterlocks";
 
 /// A policy at `a/<name>@1` that allows, or does what `source` says.
@@ -56,6 +57,8 @@ fn server() -> ApiServer {
         "clusterlocks",
         "policybindings",
         "clusterpolicybindings",
+        "exemptions",
+        "clusterexemptions",
     ] {
         server.put(&format!("/apis/portcullis.dev/v1alpha1/{kind}"), list(&[]));
     }
@@ -130,7 +133,8 @@ async fn is_ready_when_everything_listed_is_in_force_or_known_to_be_broken() {
     assert!(entry("a/c@1").policy.faults().is_some());
     assert_eq!(entry("a/b@1").locks.len(), 1);
     // One for each source, however many objects each has.
-    assert_eq!(process.mirror.cache().snapshot().revision(), 7);
+    let revision = process.mirror.cache().snapshot().revision();
+    assert_eq!(usize::try_from(revision), Ok(SOURCES.len()));
 }
 
 #[tokio::test]
@@ -381,6 +385,42 @@ async fn a_lock_that_cannot_be_read_any_more(
     process.mirror.synced().await;
     assert!(second_generation(&process, "incident").await.is_some());
     assert_eq!(find(&process.mirror, "a/b@1").unwrap().locks.len(), locks);
+}
+
+/// An exemption is in force as long as all of it is known: what cannot be read exempts nothing.
+#[rstest]
+#[case::sound("reason", json!("another"), 1)]
+#[case::no_end("expiresAt", Json::Null, 0)]
+#[case::end("expiresAt", json!("tomorrow"), 0)]
+#[case::type_of_a_field("reason", json!(7), 0)]
+#[case::condition("objects", json!({"matchConditions": [{"name": "a", "expression": "1 +"}]}), 0)]
+#[tokio::test]
+async fn an_exemption_that_cannot_be_read_any_more(
+    #[case] field: &str,
+    #[case] value: Json,
+    #[case] expected: usize,
+) {
+    let server = server();
+    let sound = json!({
+        "apiVersion": "portcullis.dev/v1alpha1",
+        "kind": "ClusterExemption",
+        "metadata": {"name": "legacy", "uid": "legacy", "generation": 1, "resourceVersion": "1"},
+        "spec": {
+            "policies": [{"kind": "ClusterPolicy", "group": "a"}],
+            "objects": {"users": ["jane"]},
+            "reason": "TICKET-4711", "approver": "jane", "expiresAt": "2026-12-01T00:00:00Z",
+        },
+    });
+    server.put(POLICIES, list(&[policy("b", 1, "")]));
+    server.put(EXEMPTIONS, list(std::slice::from_ref(&sound)));
+    let newer = changed(&sound, field, value);
+    server.tell(EXEMPTIONS, [event("MODIFIED", &newer)]);
+    let process = Process::following(&server);
+    process.mirror.synced().await;
+    let fault = second_generation(&process, "legacy").await;
+    let entry = find(&process.mirror, "a/b@1").unwrap();
+    assert_eq!(entry.exemptions.iter().count(), expected);
+    assert_eq!(fault.is_none(), expected == 1);
 }
 
 #[tokio::test(start_paused = true)]

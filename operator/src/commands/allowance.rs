@@ -46,6 +46,18 @@ pub struct AllowanceArguments {
         hide_env_values = true
     )]
     pub max_memory: u64,
+
+    /// How far away the end of an exemption may be, in whole days or hours: from `1h` to `3650d`. One
+    /// that ends later exempts nothing.
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "90d",
+        value_parser = crds::limits::exemption,
+        env = "PORTCULLIS_MAX_EXEMPTION",
+        hide_env_values = true
+    )]
+    pub max_exemption: Duration,
 }
 
 impl AllowanceArguments {
@@ -58,6 +70,7 @@ impl AllowanceArguments {
                 timeout: self.max_timeout,
                 memory: self.max_memory,
             },
+            longest_exemption: self.max_exemption,
         }))
     }
 }

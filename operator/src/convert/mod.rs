@@ -1,22 +1,25 @@
-//! Objects of the API become policies, bindings and locks. No other room knows both.
+//! Objects of the API become policies, bindings, locks and exemptions. No other room knows both.
 //!
 //! ```text
 //! crds::Policy, crds::ClusterPolicy ──▶ Draft ── compile ──▶ policies::Object
 //! crds::Lock, crds::ClusterLock ──────▶ LockDraft ──────────▶ policies::Lock
 //! crds::{Cluster,}PolicyBinding ──────▶ BindingDraft ─ compile ▶ policies::Binding
+//! crds::Exemption, ClusterExemption ──▶ ExemptionDraft ─────▶ policies::Exemption
 //! ```
 //!
 //! The API server has checked most of what is checked here; a directory, or an object that was
 //! stored under an older schema, has not been. Whatever is wrong becomes a diagnostic, and never a
 //! default in silence: a policy whose address can be had answers as a broken one at its own match,
-//! and a lock that refuses goes on refusing.
+//! a lock that refuses goes on refusing, and an exemption that is not known in full is none.
 
 mod binding;
+mod exemption;
 mod lock;
 mod policy;
 mod settings;
 
 pub use binding::BindingDraft;
+pub use exemption::ExemptionDraft;
 pub use lock::{LockDraft, LockObject, lock_name, lock_object};
 pub use policy::{Draft, kind};
 pub use settings::label_selector;

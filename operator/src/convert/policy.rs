@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use portcullis_crds::{self as crds, PolicySpec};
 use portcullis_policies::{
     Address, Allowance, Definition, Diagnostic, Diagnostics, Find, Labels, Object, ObjectKey,
-    Policy, Scope, Timestamp, text::clean,
+    Owner, Policy, Scope, Timestamp, text::clean,
 };
 use serde_json::Value as Json;
 
@@ -29,6 +29,10 @@ pub mod kind {
     pub const POLICY_BINDING: &str = "PolicyBinding";
     /// A binding of the cluster.
     pub const CLUSTER_POLICY_BINDING: &str = "ClusterPolicyBinding";
+    /// An exemption of one namespace.
+    pub const EXEMPTION: &str = "Exemption";
+    /// An exemption of the cluster.
+    pub const CLUSTER_EXEMPTION: &str = "ClusterExemption";
 }
 
 /// A policy that was read and not compiled yet. Reading is cheap and compiling is not: whoever sees
@@ -103,6 +107,10 @@ impl Draft {
             // After all that can be wrong, for what is broken has no window.
             window: settings::window(spec, &mut faults),
             guardrail: spec.guardrail,
+            exemptible_by: match spec.exemptible_by {
+                crds::ExemptibleBy::Cluster => Owner::Cluster,
+                crds::ExemptibleBy::Namespace => Owner::Namespace,
+            },
             importable: spec.importable,
         };
         Ok(Self {
@@ -390,6 +398,7 @@ mod tests {
         spec.not_before = Some("1970-01-01T00:00:01Z".to_owned());
         spec.not_after = Some("1970-01-01T00:00:02Z".to_owned());
         spec.guardrail = true;
+        spec.exemptible_by = crds::ExemptibleBy::Namespace;
         spec.importable = true;
         let digest = format!("sha256:{}", "0a".repeat(32));
         spec.sha256 = Some(digest.clone());
@@ -438,6 +447,7 @@ mod tests {
                 not_after: Some(at(2)),
             },
             guardrail: true,
+            exemptible_by: Owner::Namespace,
             imports: vec![
                 policies::Import {
                     address: "platform/base@2".parse().unwrap(),

@@ -183,7 +183,7 @@ pub(super) fn salvaged_admission(settings: &Json) -> Option<Admission> {
     })
 }
 
-fn condition(condition: &crds::MatchCondition) -> Condition {
+pub(super) fn condition(condition: &crds::MatchCondition) -> Condition {
     Condition {
         name: condition.name.clone(),
         expression: condition.expression.clone(),
@@ -222,7 +222,7 @@ fn workloads(workloads: Option<&crds::Workloads>, faults: &mut Vec<Diagnostic>) 
         .collect()
 }
 
-fn resource_rule(rule: &crds::ResourceRule) -> ResourceRule {
+pub(super) fn resource_rule(rule: &crds::ResourceRule) -> ResourceRule {
     let operations = rule
         .operations
         .iter()

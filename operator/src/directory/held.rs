@@ -5,7 +5,7 @@ use std::sync::Arc;
 use portcullis_policies::{Allowance, Binding, Diagnostics, Digest, Effect, Labels, Lock, Object};
 
 use super::{reading::Item, report::Meanwhile};
-use crate::convert::{BindingDraft, Draft, LockDraft};
+use crate::convert::{BindingDraft, Draft, ExemptionDraft, LockDraft};
 
 /// An object, and what of it is in force.
 #[derive(Debug)]
@@ -16,6 +16,7 @@ pub(super) enum Held {
         newest: Box<LockDraft>,
         lock: Option<Lock>,
     },
+    Exemption(Box<ExemptionDraft>),
     Namespace(Labels),
 }
 
@@ -45,6 +46,7 @@ pub(super) enum Summary {
     Policy(Digest, Labels, Option<Diagnostics>),
     Binding(Box<BindingDraft>),
     Lock(Option<Lock>, Option<Diagnostics>),
+    Exemption(Box<ExemptionDraft>),
     Namespace(Labels),
 }
 
@@ -59,6 +61,7 @@ impl Held {
             }
             Self::Binding(held) => Summary::Binding(held.draft.clone()),
             Self::Lock { newest, lock } => Summary::Lock(lock.clone(), newest.faults.clone()),
+            Self::Exemption(draft) => Summary::Exemption(draft.clone()),
             Self::Namespace(labels) => Summary::Namespace(labels.clone()),
         }
     }
@@ -106,13 +109,21 @@ impl Held {
                     lock,
                 }
             }
+            // The last good one would exempt what nobody may know of any more.
+            (Item::Exemption(draft), _) => Self::Exemption(draft),
             (Item::Namespace(_, labels), _) => Self::Namespace(labels),
         }
     }
 
-    /// Whether it is a lock that lets pass what a policy would deny.
-    pub(super) fn bypasses(&self) -> bool {
-        matches!(self, Self::Lock { lock: Some(lock), .. } if lock.effect == Effect::Bypass)
+    /// Whether it lets pass what a policy would deny.
+    pub(super) fn permits(&self) -> bool {
+        match self {
+            Self::Lock { lock, .. } => lock
+                .as_ref()
+                .is_some_and(|lock| lock.effect == Effect::Bypass),
+            Self::Exemption(_) => true,
+            Self::Policy(_) | Self::Binding(_) | Self::Namespace(_) => false,
+        }
     }
 
     pub(super) fn faults(&self) -> (Option<&Diagnostics>, Meanwhile) {
@@ -143,6 +154,7 @@ impl Held {
                 };
                 (newest.faults.as_ref(), meanwhile)
             }
+            Self::Exemption(draft) => (draft.faults.as_ref(), Meanwhile::NotExempt),
             Self::Namespace(_) => (None, Meanwhile::Denies),
         }
     }

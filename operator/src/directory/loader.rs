@@ -7,7 +7,8 @@
 //! | a policy whose import is gone or broken | it, broken; what is imported is what is in force |
 //! | a Namespace | its labels; without one, its labels are not known |
 //! | a lock that is broken | the last good one that refused; at first, one that refuses without an end |
-//! | a file that cannot be read | what it held but for locks that bypass; at the start, that is an error |
+//! | an exemption that is broken | nothing |
+//! | a file that cannot be read | what it held but for locks that bypass and exemptions; at the start, that is an error |
 //! | a file that is gone | nothing of it |
 //! | a directory without policies | what it held; at the start, that is an error |
 
@@ -155,6 +156,7 @@ impl Loader {
         let mut policies = BTreeMap::new();
         let mut bindings = BTreeMap::new();
         let mut own_locks = BTreeMap::new();
+        let mut exemptions = BTreeMap::new();
         let mut namespaces = BTreeMap::new();
         for (key, held) in self.loaded.values().flat_map(|loaded| &loaded.held) {
             match held {
@@ -170,6 +172,9 @@ impl Loader {
                     own_locks.insert(key.clone(), lock.clone());
                 }
                 Held::Lock { lock: None, .. } => {}
+                Held::Exemption(draft) => {
+                    exemptions.extend(draft.exemption.as_ref().map(|own| (key, own)));
+                }
                 Held::Namespace(labels) => {
                     namespaces.insert(key.name.as_str(), labels);
                 }
@@ -187,6 +192,10 @@ impl Loader {
             state.retain_parameters(|_| false);
             for (selection, selected) in self.parameters() {
                 state.set_parameters(selection, selected);
+            }
+            state.retain_exemptions(|key| exemptions.contains_key(key));
+            for exemption in exemptions.into_values() {
+                state.apply_exemption(exemption.clone());
             }
             state.retain_namespaces(|name| namespaces.contains_key(name));
             for (name, labels) in namespaces {
@@ -206,6 +215,11 @@ impl Loader {
                     lock: Some(lock), ..
                 } => state.apply_lock(lock.clone()),
                 Held::Lock { lock: None, .. } => {}
+                Held::Exemption(draft) => {
+                    if let Some(exemption) = &draft.exemption {
+                        state.apply_exemption(exemption.clone());
+                    }
+                }
                 Held::Namespace(labels) => state.apply_namespace(&key.name, labels.clone()),
             }
         }
@@ -289,7 +303,9 @@ impl Loader {
                 .flat_map(|unit| unit.held.values_mut());
             let objects = held.filter_map(|held| match held {
                 Held::Policy(policy) => Some(policy.objects_mut()),
-                Held::Binding(_) | Held::Lock { .. } | Held::Namespace(_) => None,
+                Held::Binding(_) | Held::Lock { .. } | Held::Exemption(_) | Held::Namespace(_) => {
+                    None
+                }
             });
             let mut objects: Vec<&mut Object> = objects.flatten().collect();
             let policies: Vec<_> = objects.iter().map(|object| object.policy.clone()).collect();
@@ -322,7 +338,7 @@ impl Loader {
         let held = self.loaded.values().flat_map(|unit| unit.held.values());
         let objects = held.filter_map(|held| match held {
             Held::Policy(policy) => Some(policy.in_force()),
-            Held::Binding(_) | Held::Lock { .. } | Held::Namespace(_) => None,
+            Held::Binding(_) | Held::Lock { .. } | Held::Exemption(_) | Held::Namespace(_) => None,
         });
         let (holders, _) = snapshot::holders(objects);
         let policies = holders.into_iter();
@@ -423,8 +439,8 @@ fn merge(
         loaded.held.insert(key, held);
     }
     if !loaded.lost.is_empty() {
-        // What cannot be read may be what was held, and what bypasses has to be known.
-        before.retain(|key, held| !elsewhere.contains_key(key) && !held.bypasses());
+        // What cannot be read may be what was held, and what permits has to be known.
+        before.retain(|key, held| !elsewhere.contains_key(key) && !held.permits());
         loaded.held.append(&mut before);
     }
     loaded

@@ -1,6 +1,6 @@
 //! Manifests of our own kinds: the same YAML that `kubectl apply` takes, several documents in a file.
-//! Of a `Namespace` the labels are read, by which policies and locks select; bindings may take
-//! parameters of any other object.
+//! Of a `Namespace` the labels are read, by which policies, locks and exemptions select; bindings may
+//! take parameters of any other object.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::{
     reading::{Foreign, Item, Reading},
     schema::{self, FieldFault, FieldPath},
 };
-use crate::convert::{BindingDraft, Draft, LockDraft};
+use crate::convert::{BindingDraft, Draft, ExemptionDraft, LockDraft, kind};
 
 /// A document in its file.
 pub(super) struct Source<'a> {
@@ -128,6 +128,12 @@ fn item(manifest: &Manifest) -> Result<Item, Diagnostics> {
         Manifest::ClusterPolicyBinding(object) => {
             Item::Binding(Box::new(BindingDraft::try_from(object.as_ref())?))
         }
+        Manifest::Exemption(object) => {
+            Item::Exemption(Box::new(ExemptionDraft::try_from(object.as_ref())?))
+        }
+        Manifest::ClusterExemption(object) => {
+            Item::Exemption(Box::new(ExemptionDraft::try_from(object.as_ref())?))
+        }
     })
 }
 
@@ -203,6 +209,10 @@ fn with_places(item: Item, source: &Source<'_>) -> Item {
             draft.faults = faults.collect();
             Item::Binding(draft)
         }
+        Item::Exemption(mut draft) => {
+            draft.faults = draft.faults.as_ref().and_then(locate);
+            Item::Exemption(draft)
+        }
         namespace @ Item::Namespace(..) => namespace,
     }
 }
@@ -222,7 +232,8 @@ pub(super) fn located(fault: Diagnostic, above: &str, source: &Source<'_>) -> Di
 }
 
 /// What answers in the place of an object that breaks its schema: a policy that is broken at its
-/// own match, or the lock without the fields that are wrong, as long as it refuses.
+/// own match, the lock without the fields that are wrong, as long as it refuses, and of an exemption
+/// nothing, which is told.
 fn stand_in(document: &Json, faults: &[Diagnostic]) -> Option<Item> {
     let faults = Diagnostics::collect(faults.to_vec())?;
     match document.get("kind")?.as_str()? {
@@ -240,6 +251,10 @@ fn stand_in(document: &Json, faults: &[Diagnostic]) -> Option<Item> {
         "ClusterLock" => {
             let object: crds::ClusterLock = serde_json::from_value(document.clone()).ok()?;
             refusing(LockDraft::try_from(&object).ok()?, faults)
+        }
+        kind @ (kind::EXEMPTION | kind::CLUSTER_EXEMPTION) => {
+            let draft = ExemptionDraft::unreadable(kind, document, faults)?;
+            Some(Item::Exemption(Box::new(draft)))
         }
         _ => None,
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use portcullis_policies::{Diagnostic, Labels, ObjectKey, Parameter};
 
-use crate::convert::{BindingDraft, Draft, LockDraft};
+use crate::convert::{BindingDraft, Draft, ExemptionDraft, LockDraft};
 
 /// What was read of one unit.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,6 +38,8 @@ pub enum Item {
     Binding(Box<BindingDraft>),
     /// A lock.
     Lock(Box<LockDraft>),
+    /// An exemption.
+    Exemption(Box<ExemptionDraft>),
     /// A namespace with its labels, by which policies and locks select.
     Namespace(ObjectKey, Labels),
 }
@@ -49,6 +51,7 @@ impl Item {
             Self::Policy(draft) => &draft.key,
             Self::Binding(draft) => &draft.definition.key,
             Self::Lock(draft) => &draft.key,
+            Self::Exemption(draft) => &draft.key,
             Self::Namespace(key, _) => key,
         }
     }

@@ -26,6 +26,8 @@ pub enum Meanwhile {
     Denies,
     /// Nothing: there was nothing before.
     Nothing,
+    /// An exemption that exempts nothing.
+    NotExempt,
 }
 
 /// One policy in the table.
@@ -127,6 +129,7 @@ impl Meanwhile {
             Self::LastGood => "the last good state stays in force",
             Self::Denies => "until it is mended, it denies",
             Self::Nothing => "nothing of it is in force",
+            Self::NotExempt => "until it is mended, it exempts nothing",
         }
     }
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use portcullis_policies::{Cache, Conflict, Diagnostic};
+use portcullis_policies::{Cache, Conflict, Diagnostic, Exemption, Timestamp};
 use portcullis_webhook::{Readiness, STACK_BYTES};
 use tokio::sync::oneshot;
 
@@ -151,6 +151,17 @@ fn whole(mut status: Status, locks: &LockStore, cache: &Cache) -> Status {
     status
         .problems
         .extend(snapshot.conflicts().iter().map(taken));
+    let (now, longest) = (Timestamp::now(), cache.allowance().longest_exemption);
+    let too_long = |exemption: &Arc<Exemption>| {
+        let fault = exemption.excess(now, longest)?;
+        Some(Problem {
+            origin: exemption.key().to_string(),
+            diagnostic: fault,
+            meanwhile: Meanwhile::NotExempt,
+        })
+    };
+    let too_long = snapshot.exemptions().iter().filter_map(too_long);
+    status.problems.extend(too_long);
     status
 }
 

@@ -101,6 +101,7 @@ async fn a_policy_asks_a_server() {
             )),
             locks: Vec::new(),
             imported_locks: Vec::new(),
+            exemptions: Arc::default(),
             binding: None,
             part: Part::Object,
         };

@@ -1,4 +1,5 @@
-//! Events: what `kubectl describe` and `kubectl get events` tell of a policy's life.
+//! Events: what `kubectl describe` and `kubectl get events` tell of the life of a policy or an
+//! exemption.
 //!
 //! They are made of the difference between two statuses, and the status is in the cluster: a
 //! restart announces nothing twice.
@@ -11,7 +12,9 @@ use k8s_openapi::{
 };
 use kube::{Api, Client};
 use kube_runtime::events::{Event, EventType, Recorder, Reporter};
-use portcullis_crds::{API_VERSION, ConditionType, PolicyStatus, conditions::reason};
+use portcullis_crds::{
+    API_VERSION, ConditionType, ExemptionStatus, PolicyStatus, conditions::reason,
+};
 use portcullis_policies::ObjectKey;
 use tokio::time::timeout;
 
@@ -46,7 +49,10 @@ pub(crate) struct Announcer {
 pub(crate) fn news(before: &PolicyStatus, after: &PolicyStatus) -> Vec<Announcement> {
     use ConditionType::{Compiled, Enforced, Healthy, Locked};
 
-    let pair = |condition| (find(before, condition), find(after, condition));
+    let pair = |condition| {
+        let [was, is] = [before, after].map(|status| find(&status.conditions, condition));
+        (was, is)
+    };
     let mut news = Vec::new();
     if let (was, Some(is)) = pair(Compiled) {
         let is_same = was.is_some_and(|was| was.status == is.status && was.message == is.message);
@@ -87,11 +93,27 @@ pub(crate) fn news(before: &PolicyStatus, after: &PolicyStatus) -> Vec<Announcem
     news
 }
 
-fn find(status: &PolicyStatus, condition: ConditionType) -> Option<&Condition> {
-    status
-        .conditions
-        .iter()
-        .find(|candidate| candidate.type_ == condition.as_str())
+/// What is new between two statuses of an exemption.
+pub(crate) fn exemption_news(
+    before: &ExemptionStatus,
+    after: &ExemptionStatus,
+) -> Option<Announcement> {
+    let active = ConditionType::Active;
+    let was = find(&before.conditions, active);
+    let is = find(&after.conditions, active)?;
+    if was.is_some_and(|was| was.status == is.status && was.reason == is.reason) {
+        return None;
+    }
+    Some(match (is.status.as_str(), is.reason.as_str()) {
+        ("True", _) => normal("Honoured", "Exempt", &is.message),
+        (_, reason::EXPIRED) => normal("Expired", "Exempt", &is.message),
+        _ => warning("NotHonoured", "Exempt", &is.message),
+    })
+}
+
+fn find(conditions: &[Condition], condition: ConditionType) -> Option<&Condition> {
+    let mut all = conditions.iter();
+    all.find(|candidate| candidate.type_ == condition.as_str())
 }
 
 fn normal(reason: &'static str, action: &'static str, note: &str) -> Announcement {
@@ -125,7 +147,7 @@ impl Announcer {
         }
     }
 
-    /// Announces something about a policy.
+    /// Announces something about an object of ours.
     pub(crate) async fn about(&self, key: &ObjectKey, uid: &str, announcement: &Announcement) {
         let reference = ObjectReference {
             api_version: Some(API_VERSION.to_owned()),
@@ -296,6 +318,38 @@ mod tests {
             .map(|news| news.reason)
             .collect();
         assert_eq!(reasons, expected);
+    }
+
+    fn exempting(findings: impl IntoIterator<Item = Finding>) -> ExemptionStatus {
+        ExemptionStatus {
+            conditions: merged(&[], findings, Some(1), Timestamp::UNIX_EPOCH),
+            ..ExemptionStatus::default()
+        }
+    }
+
+    fn honoured() -> Finding {
+        ConditionType::Active.holds(reason::HOLDS, "")
+    }
+
+    fn idle(reason: &'static str) -> Finding {
+        ConditionType::Active.fails(reason, "")
+    }
+
+    #[rstest]
+    #[case::first(exempting([]), exempting([honoured()]), Some("Honoured"))]
+    #[case::nothing_new(exempting([honoured()]), exempting([honoured()]), None)]
+    #[case::over(exempting([honoured()]), exempting([idle(reason::EXPIRED)]), Some("Expired"))]
+    #[case::refused(exempting([]), exempting([idle(reason::NOT_PERMITTED)]), Some("NotHonoured"))]
+    #[case::still_refused(exempting([idle(reason::GUARDRAIL)]), exempting([idle(reason::GUARDRAIL)]), None)]
+    #[case::for_another_reason(exempting([idle(reason::GUARDRAIL)]), exempting([idle(reason::NO_TARGET)]), Some("NotHonoured"))]
+    #[case::accepted(exempting([idle(reason::NOT_PERMITTED)]), exempting([honoured()]), Some("Honoured"))]
+    fn announces_what_is_new_of_an_exemption(
+        #[case] before: ExemptionStatus,
+        #[case] after: ExemptionStatus,
+        #[case] expected: Option<&str>,
+    ) {
+        let news = exemption_news(&before, &after);
+        assert_eq!(news.map(|news| news.reason), expected);
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use portcullis_policies::{
-    Action, ActionAt, Address, Admission, Cache, Definition, Effect, FailurePolicy, Lock, Match,
-    Object, ObjectKey, Operation, Points, Policy, Reach, ResourceRule, ResourceScope, Scope,
+    Action, ActionAt, Address, Admission, Cache, Definition, Effect, ExemptedObjects,
+    ExemptedPolicies, ExemptionDefinition, ExemptionReach, FailurePolicy, Lock, Match, Object,
+    ObjectKey, Operation, Owner, Points, Policy, Reach, ResourceRule, ResourceScope, Scope,
     Snapshot, Target, Workload,
 };
 
@@ -123,6 +124,12 @@ impl Sample {
         self
     }
 
+    /// Accepts exemptions of namespaces.
+    pub(crate) fn exemptible(mut self) -> Self {
+        self.definition.exemptible_by = Owner::Namespace;
+        self
+    }
+
     /// In force from a second on.
     pub(crate) fn from(mut self, from: i64) -> Self {
         self.definition.window.not_before = Some(second(from));
@@ -175,6 +182,35 @@ pub(crate) fn lock(name: &str, policy: &str, effect: Effect, until: Option<i64>)
         effect,
         reason: "a test".to_owned(),
         expires_at: until.map(second),
+    }
+}
+
+/// Of `test/<policy>`, for every object: of the cluster for the namespace `shop`, or where one is
+/// said, of that.
+pub(crate) fn exemption(namespace: Option<&str>, policy: &str, until: i64) -> ExemptionDefinition {
+    let shop = ExemptionReach::Cluster {
+        namespaces: vec!["shop".to_owned()],
+        selector: None,
+    };
+    let own = |name: &str| {
+        let reach = ExemptionReach::Namespace(name.to_owned());
+        (kind::EXEMPTION, reach)
+    };
+    let (kind, reach) = namespace.map_or((kind::CLUSTER_EXEMPTION, shop), own);
+    let policies = [Owner::Cluster, Owner::Namespace].map(|owner| ExemptedPolicies {
+        owner,
+        group: "test".to_owned(),
+        name: Some(policy.to_owned()),
+        version: None,
+    });
+    ExemptionDefinition {
+        key: ObjectKey::new(kind, namespace, "legacy"),
+        reach,
+        policies: policies.to_vec(),
+        objects: ExemptedObjects::default(),
+        reason: "a test".to_owned(),
+        approver: "jane".to_owned(),
+        expires_at: second(until),
     }
 }
 

@@ -1,3 +1,5 @@
+mod exemptions;
+
 use std::time::Duration;
 
 use portcullis_policies::{Allowance, Operation, State};

@@ -1,6 +1,6 @@
 //! Manifests are judged as admission would.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use insta::{assert_json_snapshot, assert_snapshot};
 use rstest::rstest;
@@ -370,4 +370,84 @@ fn policies_of_several_places_import_each_other() {
     assert_eq!((ran.code, &*ran.err), (0, ""), "{ran:?}");
     let alone = portcullis(folder.path(), &["check", "-f", "warned.yml", "-p", "a"]);
     assert!(alone.out.contains("POLICY.COMPILE_FAILED"), "{alone:?}");
+}
+
+/// Of the policy `limits`, for Pods of one image, until a day from now.
+fn exemption(image: &str, end: &str) -> String {
+    format!(
+        "\
+apiVersion: portcullis.dev/v1alpha1
+kind: ClusterExemption
+metadata: {{name: legacy}}
+spec:
+  policies: [{{kind: ClusterPolicy, group: platform, name: limits}}]
+  objects: {{images: [\"{image}\"]}}
+  reason: TICKET-4711
+  approver: jane
+  expiresAt: {end}
+"
+    )
+}
+
+fn in_days(days: u64) -> String {
+    let end = portcullis_policies::Timestamp::now() + Duration::from_hours(days * 24);
+    end.to_string()
+}
+
+/// What admission leaves alone, the command line leaves alone, and says so.
+#[rstest]
+#[case::exempt("web:latest", 1, 0)]
+#[case::other_image("other:*", 1, 1)]
+#[case::too_long("web:latest", 91, 1)]
+#[case::broken("a/**/b", 1, 1)]
+fn what_is_exempt_is_left_alone(#[case] image: &str, #[case] days: u64, #[case] code: i32) {
+    let folder = folder();
+    let end = in_days(days);
+    write(folder.path(), &[("legacy.yaml", &exemption(image, &end))]);
+    let ran = check(
+        folder.path(),
+        &["legacy.yaml", "-f", "apps/shop.yaml", "-o", "json"],
+    );
+    assert_eq!(ran.code, code, "{}{}", ran.out, ran.err);
+    let report: Json = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(report["summary"]["exempted"], 1 - code);
+    let notes: Vec<&Json> = report["objects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|object| object["decisions"].as_array().unwrap())
+        .filter(|decision| decision["outcome"] == "exempted")
+        .map(|decision| &decision["exemption"])
+        .collect();
+    let expected = serde_json::json!({
+        "name": "ClusterExemption legacy", "reason": "TICKET-4711", "approver": "jane", "expiresAt": end,
+    });
+    let expected: Vec<&Json> = (code == 0).then_some(&expected).into_iter().collect();
+    assert_eq!(notes, expected);
+    let told = ["more than 90 days away", "image_invalid"];
+    assert_eq!(
+        told.iter().any(|part| ran.err.contains(part)),
+        days == 91 || image == "a/**/b",
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn people_read_what_is_exempt() {
+    let folder = folder();
+    let end = in_days(1);
+    write(folder.path(), &[("legacy.yaml", &exemption("web:*", &end))]);
+    let ran = check(folder.path(), &["legacy.yaml", "-f", "apps/shop.yaml"]);
+    let text = ran.out.replace(&end, "END");
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("exempt"))
+        .collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(
+        lines[1].ends_with("ClusterExemption legacy until END, approved by jane: TICKET-4711"),
+        "{text}"
+    );
+    assert!(text.contains("2 that exemptions leave alone"), "{text}");
 }

@@ -69,6 +69,9 @@ pub(crate) struct Conditions {
 pub(crate) enum Verdict {
     /// All hold: the policy judges it.
     Judged,
+    /// None is false, and one asks for the labels of a namespace that is not known. What is not
+    /// known is selected.
+    Unknown,
     /// One does not: the policy has nothing to do with it.
     Unmatched,
     /// One could not be evaluated, and none of the others is false.
@@ -147,6 +150,7 @@ impl Conditions {
 
     fn ask(&self, variables: &Variables, budget: &mut Budget, request: &Request) -> Verdict {
         let mut failure = None;
+        let mut verdict = Verdict::Judged;
         for (name, term) in &self.own {
             let ask = || evaluate::holds(term, variables, budget, request);
             let answer = catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| {
@@ -154,7 +158,8 @@ impl Conditions {
                 Err(Fault::Failed(text.to_owned()))
             });
             match answer {
-                Ok(true) | Err(Fault::Unknown) => {}
+                Ok(true) => {}
+                Err(Fault::Unknown) => verdict = Verdict::Unknown,
                 Ok(false) => return Verdict::Unmatched,
                 Err(Fault::Failed(text)) => {
                     failure.get_or_insert_with(|| {
@@ -171,7 +176,7 @@ impl Conditions {
                 }
             }
         }
-        failure.map_or(Verdict::Judged, Verdict::Failed)
+        failure.map_or(verdict, Verdict::Failed)
     }
 }
 
@@ -180,7 +185,7 @@ impl Verdict {
     pub(crate) fn code(&self) -> Option<&Code> {
         match self {
             Self::Failed(message) => Some(&message.code),
-            Self::Judged | Self::Unmatched => None,
+            Self::Judged | Self::Unknown | Self::Unmatched => None,
         }
     }
 }

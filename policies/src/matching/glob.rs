@@ -2,7 +2,7 @@
 
 /// Whether a name is one of those that a pattern stands for. Takes at most as many steps as the
 /// product of both lengths.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), name.chars().collect());
     let (mut at, mut next) = (0, 0);

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{LabelSelector, Labels};
+use crate::{LabelSelector, Labels, rego::value::Value};
 
 /// What selectors look at of a request's objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,6 +74,34 @@ impl Objects {
 }
 
 impl ObjectLabels {
+    /// Those of an object that is there.
+    pub(crate) fn of_value(object: &Value) -> Self {
+        let member = |value: &Value, key: &str| {
+            let found = value.as_object().ok()?.get(&Value::from(key));
+            found.filter(|found| **found != Value::Null).cloned()
+        };
+        let Some(metadata) = member(object, "metadata") else {
+            return Self::Absent;
+        };
+        if metadata.as_object().is_err() {
+            return Self::Unreadable;
+        }
+        let Some(labels) = member(&metadata, "labels") else {
+            return Self::Known(Labels::new());
+        };
+        let Ok(labels) = labels.as_object() else {
+            return Self::Unreadable;
+        };
+        let pair = |(key, value): (&Value, &Value)| match (key, value) {
+            (Value::String(key), Value::String(value)) => {
+                Some((key.to_string(), value.to_string()))
+            }
+            _ => None,
+        };
+        let labels: Option<Labels> = labels.iter().map(pair).collect();
+        labels.map_or(Self::Unreadable, Self::Known)
+    }
+
     fn of(object: Option<&RawValue>) -> Self {
         let Some(object) = object else {
             return Self::Absent;

@@ -72,7 +72,7 @@ impl ResourceRule {
 
     /// Whether a request is one that the rule takes out. For the same reason a version counts only
     /// if it is known to be served: that of the request, and the one that was asked about.
-    pub(super) fn excludes(&self, subject: &Subject) -> bool {
+    pub(crate) fn excludes(&self, subject: &Subject) -> bool {
         let mut known = subject.known();
         self.is_about(subject)
             && known.any(|(group, version)| {

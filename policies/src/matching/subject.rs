@@ -1,6 +1,9 @@
 //! What a request is about.
 
-use crate::Operation;
+use crate::{
+    Document, Operation,
+    rego::{plan::access::Access, value::Value},
+};
 
 /// What a request is about, as far as it tells without its objects which policies are asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +43,48 @@ impl Subject {
         }
     }
 
+    /// Reads it of an `AdmissionRequest`; `None` where that does not say what it is about.
+    pub(crate) fn of(request: &Document) -> Option<Self> {
+        let text = |path: &[&str]| match request.part(path) {
+            Some(Value::String(text)) => Some(text.to_string()),
+            _ => None,
+        };
+        let some = |path: &[&str]| text(path).filter(|text| !text.is_empty());
+        let resource = text(&["resource", "resource"])?;
+        let requested = some(&["requestResource", "resource"]).map(|_| {
+            let own = |key| text(&["requestResource", key]).unwrap_or_default();
+            (own("group"), own("version"))
+        });
+        Some(Self {
+            group: text(&["resource", "group"])?,
+            version: text(&["resource", "version"])?,
+            requested,
+            resource: match some(&["subResource"]) {
+                Some(subresource) => format!("{resource}/{subresource}"),
+                None => resource,
+            },
+            operation: Operation::parse(&text(&["operation"])?)?,
+            namespace: some(&["namespace"]),
+            name: text(&["name"]).unwrap_or_default(),
+        })
+    }
+
+    /// What [`Subject::of`] looks at.
+    pub(crate) fn access() -> Access {
+        let mut access = Access::default();
+        for key in [
+            "resource",
+            "requestResource",
+            "subResource",
+            "operation",
+            "namespace",
+            "name",
+        ] {
+            access.key(key).whole();
+        }
+        access
+    }
+
     /// The same in a namespace.
     #[must_use]
     pub fn within(mut self, namespace: &str) -> Self {
@@ -54,8 +99,13 @@ impl Subject {
     }
 
     /// Whether it is in a namespace, as the scope of a rule means it.
-    pub(super) fn is_namespaced(&self) -> bool {
+    pub(crate) fn is_namespaced(&self) -> bool {
         self.namespace.is_some() && !self.is_namespace()
+    }
+
+    /// Whether it is a resource of a group, or a subresource of it.
+    pub(crate) fn is_of(&self, group: &str, resource: &str) -> bool {
+        self.group == group && self.parent() == resource
     }
 
     /// The resource without its subresource.

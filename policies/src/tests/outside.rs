@@ -113,6 +113,7 @@ fn entry(definition: Definition, outside: Arc<dyn Outside>) -> Entry {
         )),
         locks: Vec::new(),
         imported_locks: Vec::new(),
+        exemptions: Arc::default(),
         binding: None,
         part: Part::Object,
     }

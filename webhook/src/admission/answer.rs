@@ -82,10 +82,14 @@ pub(crate) fn combine(uid: &str, id: &str, decisions: &[Decision]) -> Answer {
             .map(|warning| (warning, &decision.policy))
     }));
     let message = refused.then(|| refusal(&texts, id));
-    let annotations = BTreeMap::from([
+    let mut annotations = BTreeMap::from([
         ("decision", id.to_owned()),
         ("policies", list_policies(decisions)),
     ]);
+    let exempted: Vec<String> = decisions.iter().filter_map(exempted).collect();
+    if !exempted.is_empty() {
+        annotations.insert("exemptions", list(&exempted, "; "));
+    }
     respond(uid, message, bounded_warnings(&warnings), annotations)
 }
 
@@ -210,16 +214,27 @@ fn list_policies(decisions: &[Decision]) -> String {
         .iter()
         .map(|decision| format!("{}={}", decision.policy, decision.digest));
     let policies: Vec<String> = named.filter(|policy| seen.insert(policy.clone())).collect();
+    list(&policies, " ")
+}
+
+/// `platform/limits@1.2=ClusterExemption legacy`, where an exemption shaped a decision.
+fn exempted(decision: &Decision) -> Option<String> {
+    let exemption = decision.exemption.as_ref()?;
+    Some(format!("{}={}", decision.policy, exemption.name))
+}
+
+/// As many as there is room for, and how many more there are.
+fn list(items: &[String], between: &str) -> String {
     let mut list = String::new();
-    for (place, policy) in policies.iter().enumerate() {
-        if list.len() + policy.len() > MAX_ANNOTATION {
-            let _ = write!(list, " and {} more", policies.len() - place);
+    for (place, item) in items.iter().enumerate() {
+        if list.len() + item.len() > MAX_ANNOTATION {
+            let _ = write!(list, " and {} more", items.len() - place);
             break;
         }
         if place > 0 {
-            list.push(' ');
+            list.push_str(between);
         }
-        list.push_str(policy);
+        list.push_str(item);
     }
     list
 }

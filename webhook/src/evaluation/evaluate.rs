@@ -86,7 +86,11 @@ pub(super) fn result_of(decision: &Decision) -> Result<Option<Document>, Problem
     let was_evaluated = match decision.outcome {
         Outcome::Allowed | Outcome::Denied | Outcome::Skipped => true,
         Outcome::Error => decision.result.is_some(),
-        Outcome::Locked | Outcome::Bypassed | Outcome::NotInForce | Outcome::Unmatched => false,
+        Outcome::Locked
+        | Outcome::Bypassed
+        | Outcome::Exempted
+        | Outcome::NotInForce
+        | Outcome::Unmatched => false,
     };
     if was_evaluated {
         Ok(decision.result.clone())

@@ -50,6 +50,9 @@ fn texts(decision: &Json, field: &str) -> Vec<String> {
 #[case::ignored(Fixture::new().with(ignored(limits(Action::Deny))), pod("web:1", None))]
 #[case::locked(Fixture::new().with(limits(Action::Deny)).locked(Effect::Refuse), pod("web:1", None))]
 #[case::bypassed(Fixture::new().with(limits(Action::Deny)).locked(Effect::Bypass), pod("web:1", None))]
+#[case::exempt(Fixture::new().with(limits(Action::Deny)).exempting("web:*"), pod("web:1", None))]
+#[case::not_exempt(Fixture::new().with(limits(Action::Deny)).exempting("db:*"), pod("web:1", None))]
+#[case::exempt_and_locked(Fixture::new().with(limits(Action::Deny)).exempting("web:*").locked(Effect::Refuse), pod("web:1", None))]
 #[tokio::test]
 async fn admission_and_the_evaluation_api_agree(#[case] fixture: Fixture, #[case] review: Json) {
     let decision = decision(&fixture, &review).await;
@@ -106,4 +109,23 @@ async fn a_review_that_is_not_matched_is_allowed(#[case] change: fn(&mut Match))
     assert_eq!(decision["outcome"], "unmatched");
     assert_eq!(decision["allowed"], true);
     assert_eq!(decision["messages"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn what_is_exempt_is_allowed_and_told() {
+    let fixture = Fixture::usual().exempting("web:*");
+    let review = pod("web:latest", None);
+    let decision = decision(&fixture, &review).await;
+    assert_eq!(decision["outcome"], "exempted");
+    assert_eq!(decision["exemption"]["name"], "ClusterExemption legacy");
+    let response = fixture.admit("/admission/cluster/fail", &review).await;
+    let response = &response.json()["response"];
+    assert_eq!(response["allowed"], true);
+    assert_eq!(
+        response["auditAnnotations"]["exemptions"],
+        "platform/limits@1.0=ClusterExemption legacy"
+    );
+    let metrics = fixture.administer("/metrics").await.text;
+    assert!(metrics.contains("outcome=\"exempted\""), "{metrics}");
+    assert!(metrics.contains("portcullis_exemptions 1"), "{metrics}");
 }

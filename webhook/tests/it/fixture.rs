@@ -1,6 +1,9 @@
 //! Doors with a few policies behind them, and a caller.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -10,8 +13,10 @@ use axum::{
 use futures::future::{BoxFuture, FutureExt as _};
 use http_body_util::BodyExt as _;
 use portcullis_policies::{
-    Action, ActionAt, Address, Admission, Cache, Definition, Effect, FailurePolicy, Lock, Match,
-    Object, ObjectKey, Operation, Points, Policy, Reach, ResourceRule, Scope, Target, Timestamp,
+    Action, ActionAt, Address, Admission, Cache, Definition, Effect, ExemptedObjects,
+    ExemptedPolicies, Exemption, ExemptionDefinition, ExemptionReach, FailurePolicy, Lock, Match,
+    Object, ObjectKey, Operation, Owner, Points, Policy, Reach, ResourceRule, Scope, Target,
+    Timestamp,
 };
 use portcullis_webhook::{
     Caller, DoorSettings, Doors, Evaluators, LockFault, LockKeeper, LockRequest, Readiness,
@@ -132,6 +137,33 @@ impl Fixture {
             policy,
         };
         self.cache.update(|state| state.apply_policy(object));
+        self
+    }
+
+    /// Exempts Pods of these images from all ClusterPolicies of the group `platform`.
+    pub(crate) fn exempting(self, images: &str) -> Self {
+        let definition = ExemptionDefinition {
+            key: ObjectKey::new("ClusterExemption", None, "legacy"),
+            reach: ExemptionReach::Cluster {
+                namespaces: vec!["team-*".to_owned()],
+                selector: None,
+            },
+            policies: vec![ExemptedPolicies {
+                owner: Owner::Cluster,
+                group: "platform".to_owned(),
+                name: None,
+                version: None,
+            }],
+            objects: ExemptedObjects {
+                images: vec![images.to_owned()],
+                ..ExemptedObjects::default()
+            },
+            reason: "TICKET-4711".to_owned(),
+            approver: "jane".to_owned(),
+            expires_at: Timestamp::now() + Duration::from_hours(1),
+        };
+        let exemption = Arc::new(Exemption::compile(definition).unwrap());
+        self.cache.update(|state| state.apply_exemption(exemption));
         self
     }
 

@@ -22,6 +22,8 @@ struct Summary {
     /// Of those that are not refused.
     warned: usize,
     exempt: usize,
+    /// Those that an exemption has a policy leave alone.
+    exempted: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -52,6 +54,7 @@ pub(super) fn report(judged: &[Judged<'_>]) -> anyhow::Result<Report> {
             refused: count(|judged| !judged.allowed()),
             warned: count(findings::only_warns),
             exempt: count(|judged| judged.exempt),
+            exempted: count(findings::is_exempted),
         },
         objects: judged.iter().map(object).collect::<anyhow::Result<_>>()?,
     })

@@ -80,6 +80,12 @@ pub(super) fn only_warns(judged: &Judged<'_>) -> bool {
     judged.allowed() && of(judged).any(|finding| finding.level == Level::Warn)
 }
 
+/// Whether an exemption has a policy leave an object alone.
+pub(super) fn is_exempted(judged: &Judged<'_>) -> bool {
+    let mut decisions = judged.decisions.iter();
+    decisions.any(|decision| decision.exemption.is_some())
+}
+
 /// The name of the rule that is broken: the code that the policy gives, or else the policy.
 pub(super) fn rule(finding: &Finding<'_>) -> String {
     match &finding.message.code {

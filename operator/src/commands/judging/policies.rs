@@ -9,7 +9,9 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
-use portcullis_policies::{Allowance, Cache, Diagnostic, Diagnostics, Object, Snapshot, State};
+use portcullis_policies::{
+    Allowance, Cache, Diagnostic, Diagnostics, Exemption, Object, Snapshot, State, Timestamp,
+};
 use portcullis_webhook::{Readiness, STACK_BYTES};
 
 use crate::{
@@ -68,6 +70,7 @@ fn read_files(paths: &[String], cache: &Cache) -> anyhow::Result<()> {
     parametrise(cache, &foreign);
     link(cache);
     tell_broken(&cache.snapshot())?;
+    tell_too_long(cache)?;
     ensure!(
         cache.snapshot().entries().next().is_some(),
         "there is no policy in {}",
@@ -100,7 +103,10 @@ fn directory(path: &Path, cache: &Cache) -> anyhow::Result<Vec<Foreign>> {
     cache.update(|state| loader.add_to(state));
     // What is broken is told for all policies together.
     let status = loader.status();
-    let apart = |problem: &&directory::Problem| problem.meanwhile == directory::Meanwhile::Nothing;
+    let apart = |problem: &&directory::Problem| {
+        use directory::Meanwhile::{NotExempt, Nothing};
+        matches!(problem.meanwhile, Nothing | NotExempt)
+    };
     let problems: Vec<_> = status.problems.iter().filter(apart).cloned().collect();
     if !problems.is_empty() {
         write!(io::stderr(), "{}", problem_table(&problems))?;
@@ -117,6 +123,12 @@ fn file(path: &Path, cache: &Cache) -> anyhow::Result<Vec<Foreign>> {
     if !reading.lost.is_empty() {
         bail!("{}", presentation::faults(&reading.lost));
     }
+    let faults = reading.items.iter().filter_map(|item| match item {
+        Item::Exemption(draft) => draft.faults.as_ref(),
+        _ => None,
+    });
+    let faults: Vec<Diagnostic> = faults.flat_map(Diagnostics::iter).cloned().collect();
+    tell(&faults)?;
     let allowance = cache.allowance();
     cache.update(|state| {
         for item in reading.items {
@@ -134,6 +146,11 @@ fn put(item: Item, state: &mut State, allowance: &Allowance) {
         Item::Lock(draft) => {
             if let Some(lock) = draft.lock {
                 state.apply_lock(lock);
+            }
+        }
+        Item::Exemption(draft) => {
+            if let Some(exemption) = draft.exemption {
+                state.apply_exemption(exemption);
             }
         }
         Item::Namespace(key, labels) => state.apply_namespace(&key.name, labels),
@@ -167,10 +184,27 @@ fn tell_broken(snapshot: &Snapshot) -> io::Result<()> {
     let bindings = snapshot.bindings().filter_map(|it| it.faults());
     let faults = faults.chain(bindings);
     let faults: Vec<Diagnostic> = faults.flat_map(Diagnostics::iter).cloned().collect();
+    tell(&faults)
+}
+
+/// An exemption that is too long exempts nothing.
+fn tell_too_long(cache: &Cache) -> io::Result<()> {
+    let (now, longest) = (Timestamp::now(), cache.allowance().longest_exemption);
+    let snapshot = cache.snapshot();
+    let fault = |exemption: &Arc<Exemption>| {
+        let mut fault = exemption.excess(now, longest)?;
+        fault.message = format!("{}: {}", exemption.key(), fault.message);
+        Some(fault)
+    };
+    let faults: Vec<Diagnostic> = snapshot.exemptions().iter().filter_map(fault).collect();
+    tell(&faults)
+}
+
+fn tell(faults: &[Diagnostic]) -> io::Result<()> {
     if faults.is_empty() {
         return Ok(());
     }
-    write!(io::stderr(), "{}", presentation::faults(&faults))
+    write!(io::stderr(), "{}", presentation::faults(faults))
 }
 
 /// Of the cluster that `kubectl` uses.

@@ -15,10 +15,12 @@ const HEAD: [&str; 5] = ["RESULT", "OBJECT", "POLICY", "PLACE", "MESSAGE"];
 /// A line for each thing that is said, its remedy below it, and how many objects there are.
 pub(super) fn report(judged: &[Judged<'_>], quiet: bool) -> String {
     let findings: Vec<Finding<'_>> = judged.iter().flat_map(findings::of).collect();
-    let mut text = if findings.is_empty() {
+    let mut lines: Vec<Line<'_>> = findings.iter().map(line).collect();
+    lines.extend(judged.iter().flat_map(exempted));
+    let mut text = if lines.is_empty() {
         String::new()
     } else {
-        table(&findings)
+        table(&lines)
     };
     if !quiet {
         // Writing to a string does not fail.
@@ -27,10 +29,15 @@ pub(super) fn report(judged: &[Judged<'_>], quiet: bool) -> String {
     text
 }
 
-fn table(findings: &[Finding<'_>]) -> String {
-    let rows: Vec<[String; 5]> = findings.iter().map(row).collect();
+/// A line, and what stands below it.
+struct Line<'l> {
+    cells: [String; 5],
+    remedy: Option<&'l str>,
+}
+
+fn table(lines: &[Line<'_>]) -> String {
     let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].width());
+        let cells = lines.iter().map(|line| line.cells[column].width());
         cells.chain([HEAD[column].width()]).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..HEAD.len() - 1).map(width).collect();
@@ -46,16 +53,16 @@ fn table(findings: &[Finding<'_>]) -> String {
         text.push('\n');
     };
     write(HEAD);
-    for (row, finding) in rows.iter().zip(findings) {
-        write(row.each_ref().map(String::as_str));
-        if let Some(remedy) = &finding.message.remedy {
+    for line in lines {
+        write(line.cells.each_ref().map(String::as_str));
+        if let Some(remedy) = line.remedy {
             write(["", "", "", "", &format!("  → {}", shown(remedy))]);
         }
     }
     text
 }
 
-fn row(finding: &Finding<'_>) -> [String; 5] {
+fn line<'l>(finding: &Finding<'l>) -> Line<'l> {
     let message = finding.message;
     let severity = message.severity.map(|severity| format!(" ({severity})"));
     let said = format!(
@@ -64,13 +71,38 @@ fn row(finding: &Finding<'_>) -> [String; 5] {
         severity.unwrap_or_default(),
         message.message
     );
-    [
-        finding.level.as_str().to_owned(),
-        shown(&finding.judged.title()),
-        finding.decision.policy.to_string(),
-        shown(&finding.place()),
-        shown(&said),
-    ]
+    Line {
+        cells: [
+            finding.level.as_str().to_owned(),
+            shown(&finding.judged.title()),
+            finding.decision.policy.to_string(),
+            shown(&finding.place()),
+            shown(&said),
+        ],
+        remedy: message.remedy.as_deref(),
+    }
+}
+
+/// A line for each policy that an exemption has leave the object alone.
+fn exempted<'l>(judged: &'l Judged<'_>) -> impl Iterator<Item = Line<'l>> {
+    let place = || judged.locate(None).map(|place| place.to_string());
+    judged.decisions.iter().filter_map(move |decision| {
+        let exemption = decision.exemption.as_ref()?;
+        let said = format!(
+            "{} until {}, approved by {}: {}",
+            exemption.name, exemption.expires_at, exemption.approver, exemption.reason
+        );
+        Some(Line {
+            cells: [
+                "exempt".to_owned(),
+                shown(&judged.title()),
+                decision.policy.to_string(),
+                shown(&place().unwrap_or_default()),
+                shown(&said),
+            ],
+            remedy: None,
+        })
+    })
 }
 
 /// On one line, without what could forge another.
@@ -83,6 +115,7 @@ fn summary(judged: &[Judged<'_>]) -> String {
     let refused = count(&|judged| !judged.allowed());
     let warned = count(&|judged| findings::only_warns(judged));
     let exempt = count(&|judged| judged.exempt);
+    let exempted = count(&|judged| findings::is_exempted(judged));
     let unasked = count(&|judged| !judged.exempt && judged.decisions.is_empty());
     let mut text = format!(
         "{} judged: {refused} refused, {warned} with warnings, {} without",
@@ -92,6 +125,7 @@ fn summary(judged: &[Judged<'_>]) -> String {
     for (count, why) in [
         (unasked, "that no policy judges"),
         (exempt, "in exempt namespaces"),
+        (exempted, "that exemptions leave alone"),
     ] {
         if count > 0 {
             let _ = write!(text, "; {count} {why}");

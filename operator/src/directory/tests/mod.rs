@@ -1,6 +1,7 @@
 //! Directories as people and accidents make them.
 
 mod bindings;
+mod exemptions;
 mod hostile;
 mod locks;
 mod reading;

@@ -251,6 +251,8 @@ impl Builder<'_> {
                 "clusterlocks",
                 "policybindings",
                 "clusterpolicybindings",
+                "exemptions",
+                "clusterexemptions",
             ]
             .map(str::to_owned)
             .to_vec(),

@@ -84,10 +84,10 @@ impl World<'_> {
     }
 }
 
-/// A ClusterLock puts the namespace in front of a Policy's address.
-fn address(entry: &Entry, lock: &ObjectKey) -> String {
+/// An object of the cluster puts the namespace in front of a Policy's address.
+pub(super) fn address(entry: &Entry, by: &ObjectKey) -> String {
     let path = entry.address().path();
-    match (entry.address().namespace(), &lock.namespace) {
+    match (entry.address().namespace(), &by.namespace) {
         (Some(namespace), None) => format!("{namespace}/{path}"),
         _ => path,
     }

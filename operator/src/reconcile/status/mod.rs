@@ -1,6 +1,8 @@
-//! Writes the status of policies, bindings and locks: one writer, whole statuses, and only what changed.
+//! Writes the status of policies, bindings, locks and exemptions: one writer, whole statuses, and
+//! only what changed.
 
 mod binding;
+mod exemption;
 mod lock;
 mod policy;
 
@@ -14,7 +16,8 @@ use kube::{
     core::{ApiResource, DynamicObject},
 };
 use portcullis_crds::{
-    self as crds, BindingStatus, ConditionType, LockStatus, PolicyStatus, conditions,
+    self as crds, BindingStatus, ConditionType, ExemptionStatus, LockStatus, PolicyStatus,
+    conditions,
 };
 use portcullis_policies::{Entry, ObjectKey};
 use serde::{Serialize, de::DeserializeOwned};
@@ -269,6 +272,12 @@ impl<'a> World<'a> {
                     let after = self.binding(key, record, &before);
                     (changed(&before, &after)?, Vec::new())
                 }
+                kind::EXEMPTION | kind::CLUSTER_EXEMPTION => {
+                    let before: ExemptionStatus = typed(before);
+                    let after = self.exemption(key, record, &before);
+                    let news = events::exemption_news(&before, &after);
+                    (changed(&before, &after)?, news.into_iter().collect())
+                }
                 _ => return None,
             };
             let (uid, seen) = (record.uid.clone(), record.status.clone());
@@ -283,19 +292,25 @@ impl<'a> World<'a> {
         self.view.records.iter().filter_map(differ).collect()
     }
 
-    /// When the next status changes by the clock alone: a lock expires, a window opens or closes.
+    /// When the next status changes by the clock alone: a lock or an exemption expires, a window opens
+    /// or closes.
     fn next_change(&self) -> Option<Timestamp> {
-        let locks = self
-            .view
-            .snapshot
-            .locks()
-            .iter()
-            .filter_map(|lock| lock.expires_at);
-        let windows = self.view.snapshot.entries().flat_map(|entry| {
+        let snapshot = &self.view.snapshot;
+        let locks = snapshot.locks().iter();
+        let locks = locks.filter_map(|lock| lock.expires_at);
+        let exemptions = snapshot.exemptions().iter().flat_map(|exemption| {
+            let end = exemption.definition().expires_at;
+            [
+                end.checked_sub(snapshot.longest_exemption()).ok(),
+                Some(end),
+            ]
+        });
+        let windows = snapshot.entries().flat_map(|entry| {
             let window = entry.policy.definition().window;
             [window.not_before, window.not_after].into_iter().flatten()
         });
         locks
+            .chain(exemptions.flatten())
             .chain(windows)
             .filter(|moment| *moment > self.now)
             .min()
@@ -320,6 +335,8 @@ fn resource(name: &str) -> (ApiResource, bool) {
         kind::CLUSTER_POLICY_BINDING => {
             (ApiResource::erase::<crds::ClusterPolicyBinding>(&()), false)
         }
+        kind::EXEMPTION => (ApiResource::erase::<crds::Exemption>(&()), true),
+        kind::CLUSTER_EXEMPTION => (ApiResource::erase::<crds::ClusterExemption>(&()), false),
         _ => (ApiResource::erase::<crds::ClusterLock>(&()), false),
     }
 }

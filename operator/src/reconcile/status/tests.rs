@@ -1,7 +1,11 @@
 //! What is said of policies and locks, and what is written of it.
 
+mod exemptions;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use portcullis_policies::{Binding, BindingDefinition, Cache, Effect, Lock, Scope, State};
+use portcullis_policies::{
+    Binding, BindingDefinition, Cache, Effect, Exemption, ExemptionDefinition, Lock, Scope, State,
+};
 use portcullis_webhook::Readiness;
 use rstest::rstest;
 
@@ -21,6 +25,7 @@ struct Cluster {
     bindings: Vec<Arc<Binding>>,
     /// On how many of the replicas they are known.
     binding: usize,
+    exemptions: Vec<ExemptionDefinition>,
     /// Ready replicas, and how many of them hold everything.
     replicas: (usize, usize),
     /// How many of these know the locks.
@@ -38,6 +43,7 @@ impl Cluster {
             locks: Vec::new(),
             bindings: Vec::new(),
             binding: usize::MAX,
+            exemptions: Vec::new(),
             replicas: (3, 3),
             knowing: usize::MAX,
             exhausted: 0,
@@ -79,6 +85,11 @@ impl Cluster {
         self
     }
 
+    fn exempting(mut self, exemption: ExemptionDefinition) -> Self {
+        self.exemptions.push(exemption);
+        self
+    }
+
     fn held_by(mut self, holding: usize, ready: usize) -> Self {
         self.replicas = (ready, holding);
         self
@@ -109,6 +120,10 @@ impl Cluster {
         self.bindings
             .iter()
             .for_each(|binding| state.apply_binding(binding.clone()));
+        for exemption in &self.exemptions {
+            let compiled = Exemption::compile(exemption.clone()).unwrap();
+            state.apply_exemption(Arc::new(compiled));
+        }
     }
 
     fn view(&self) -> View {
@@ -191,6 +206,22 @@ impl Cluster {
         let key = self.samples[0].key();
         let record = view.records[&key].clone();
         self.with_world(&view, |world| world.policy(&key, &record, before))
+    }
+
+    /// The status of the first exemption.
+    fn exemption(&self) -> ExemptionStatus {
+        let view = self.view();
+        let key = &self.exemptions[0].key;
+        let record = Record {
+            uid: "uid".to_owned(),
+            generation: Some(2),
+            status: Json::Null,
+            policy: None,
+            fault: None,
+        };
+        self.with_world(&view, |world| {
+            world.exemption(key, &record, &ExemptionStatus::default())
+        })
     }
 
     /// The status of the first lock.

@@ -82,7 +82,7 @@ const FAILS: Option<bool> = None;
 
 fn said(verdict: &Verdict) -> Option<bool> {
     match verdict {
-        Verdict::Judged => TRUE,
+        Verdict::Judged | Verdict::Unknown => TRUE,
         Verdict::Unmatched => FALSE,
         Verdict::Failed(_) => FAILS,
     }
@@ -339,7 +339,7 @@ fn one_that_is_false_decides(#[case] expressions: &[&str], #[case] expected: &st
         Limits::DEFAULT,
     );
     let found = match verdict {
-        Verdict::Judged => "judged".to_owned(),
+        Verdict::Judged | Verdict::Unknown => "judged".to_owned(),
         Verdict::Unmatched => "unmatched".to_owned(),
         Verdict::Failed(message) => {
             assert_eq!(message.code, Code::EvaluationFailed);

@@ -23,6 +23,7 @@ fn decision(allowed: bool, messages: Vec<Message>, warnings: Vec<Message>) -> De
         policy: definition.address,
         binding: None,
         lock: None,
+        exemption: None,
         duration_ns: 0,
     }
 }
@@ -164,4 +165,27 @@ fn the_list_of_policies_is_bounded() {
     assert!(list.len() <= MAX_ANNOTATION + " and 200 more".len());
     let shown = list.matches("=sha256:").count();
     assert!(list.ends_with(&format!(" and {} more", 200 - shown)));
+}
+
+/// The API server's audit log names who was left alone, and by whose exemption.
+#[test]
+fn an_exemption_is_an_annotation() {
+    let exemption = portcullis_policies::ExemptionNote {
+        name: "ClusterExemption legacy".to_owned(),
+        reason: "TICKET-4711".to_owned(),
+        approver: "jane".to_owned(),
+        expires_at: portcullis_policies::Timestamp::UNIX_EPOCH,
+    };
+    let mut decisions = vec![decision(true, Vec::new(), Vec::new()); 2];
+    decisions[1].outcome = Outcome::Exempted;
+    decisions[1].exemption = Some(exemption);
+    let told = response(&decisions);
+    assert!(told.allowed && told.warnings.is_empty());
+    let annotated = &told.audit_annotations["exemptions"];
+    assert_eq!(
+        annotated,
+        &format!("{}=ClusterExemption legacy", decisions[1].policy)
+    );
+    let told = response(&decisions[..1]);
+    assert!(!told.audit_annotations.contains_key("exemptions"));
 }
