@@ -106,6 +106,12 @@ struct MessageDocument {
     rule: Option<String>,
     /// Where in the judged document it is.
     path: Option<String>,
+    /// What is there; `null` is nothing.
+    #[schema(value_type = Option<serde_json::Value>)]
+    found: Option<()>,
+    /// What has to be there: a value, or a text that describes it.
+    #[schema(value_type = Option<serde_json::Value>)]
+    wanted: Option<()>,
     /// What the policy adds for programs.
     #[schema(value_type = Option<serde_json::Value>)]
     details: Option<()>,

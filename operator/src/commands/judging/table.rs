@@ -58,11 +58,15 @@ fn table(findings: &[Finding<'_>]) -> String {
 fn row(finding: &Finding<'_>) -> [String; 5] {
     let message = finding.message;
     let severity = message.severity.map(|severity| format!(" ({severity})"));
+    let comparison = message
+        .comparison()
+        .map(|compared| format!(" ({compared})"));
     let said = format!(
-        "{}{}: {}",
+        "{}{}: {}{}",
         message.code,
         severity.unwrap_or_default(),
-        message.message
+        message.message,
+        comparison.unwrap_or_default()
     );
     [
         finding.level.as_str().to_owned(),
