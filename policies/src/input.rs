@@ -101,6 +101,24 @@ impl Headers {
     pub fn get(&self, name: &str) -> &str {
         self.0.get(&canonical(name)).map_or("", String::as_str)
     }
+
+    /// Bytes of all names and values.
+    pub fn bytes(&self) -> usize {
+        let texts = self.0.iter().map(|(name, value)| name.len() + value.len());
+        texts.sum()
+    }
+
+    /// The headers with `text` as the value of those that `is_named`; `None` where none is.
+    pub(crate) fn replace(&self, is_named: impl Fn(&str) -> bool, text: &str) -> Option<Self> {
+        if !self.0.keys().any(|name| is_named(name)) {
+            return None;
+        }
+        let value = |(name, value): (&String, &String)| {
+            let value = if is_named(name) { text } else { value };
+            (name.clone(), value.to_owned())
+        };
+        Some(Self(self.0.iter().map(value).collect()))
+    }
 }
 
 /// `x-location` as `X-Location`.

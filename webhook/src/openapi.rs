@@ -28,6 +28,7 @@ use crate::{evaluation, problem::ProblemDocument};
         (name = "evaluation", description = "Ask a policy"),
         (name = "locks", description = "Take a policy out of evaluation, and back"),
         (name = "policies", description = "What is there"),
+        (name = "decisions", description = "Why something was decided"),
         (name = "opa", description = "What OPA's clients speak"),
         (name = "probes", description = "Whether this replica is there"),
     ),
@@ -223,6 +224,9 @@ fn describe(parameter: &str) -> Option<&'static str> {
         "group" => Some("The first part of the policy's address"),
         "name" => Some("The second part of the policy's address"),
         "version" => Some("The third part of the policy's address"),
+        "id" => {
+            Some("The id at the end of a refusal, in the `ETag`, in logs and audit annotations")
+        }
         "path" => Some("Group, name, and a path in the document, with slashes between them"),
         _ => None,
     }

@@ -13,8 +13,8 @@ use portcullis_policies::{
     Object, ObjectKey, Operation, Points, Policy, Reach, ResourceRule, Scope, Target, Timestamp,
 };
 use portcullis_webhook::{
-    Caller, DoorSettings, Doors, Evaluators, LockFault, LockKeeper, LockRequest, Readiness,
-    admission_router, evaluation_router,
+    Caller, DecisionReaders, DoorSettings, Doors, Evaluators, JournalSettings, LockFault,
+    LockKeeper, LockRequest, Readiness, ReaderFault, admission_router, evaluation_router,
 };
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
@@ -79,6 +79,20 @@ impl LockKeeper for Keeper {
     }
 }
 
+impl DecisionReaders for Keeper {
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    fn may_read(
+        &self,
+        _caller: Caller,
+        _namespace: Option<String>,
+    ) -> BoxFuture<'_, Result<bool, ReaderFault>> {
+        ready(Ok(true)).boxed()
+    }
+}
+
 impl House {
     fn new() -> Self {
         let cache = Arc::new(Cache::new());
@@ -98,6 +112,8 @@ impl House {
             evaluators: Evaluators::new(2),
             readiness,
             locks: keeper.clone(),
+            readers: keeper.clone(),
+            journal: JournalSettings::default(),
             resources: None,
             certificate: None,
             repository: REPOSITORY.to_owned(),

@@ -4,6 +4,7 @@ pub mod allowance;
 pub mod audit;
 pub mod check;
 pub mod eval;
+pub mod journal;
 mod judging;
 mod language;
 pub mod operator;

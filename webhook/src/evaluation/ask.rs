@@ -82,7 +82,9 @@ pub(super) async fn about_body(
             }
             let namespace = review.namespace_labels(snapshot);
             let question = &question.clone().in_namespace(namespace);
-            about(doors, question, snapshot, entry, move |interest| {
+            let mut about = about_policy(&entry);
+            about.is_secret = review.is_secret();
+            ask(doors, question, &about, snapshot, entry, move |interest| {
                 review.input(interest)
             })
             .await
@@ -104,9 +106,36 @@ pub(super) async fn about(
     entry: Arc<Entry>,
     read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
 ) -> Result<Decision, Problem> {
-    let about = About::default();
+    ask(
+        doors,
+        question,
+        &about_policy(&entry),
+        snapshot,
+        entry,
+        read,
+    )
+    .await
+}
+
+/// What is known of a request of anybody: a review that comes here says of its user and its object what
+/// it likes, so that the policy's namespace alone tells who may read about it.
+fn about_policy(entry: &Entry) -> About {
+    About {
+        namespace: entry.address().namespace().map(str::to_owned),
+        ..About::default()
+    }
+}
+
+async fn ask(
+    doors: &Doors,
+    question: &Question,
+    about: &About,
+    snapshot: &Snapshot,
+    entry: Arc<Entry>,
+    read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
+) -> Result<Decision, Problem> {
     let mut decisions = doors
-        .ask(question, &about, snapshot, vec![entry], read)
+        .ask(question, about, snapshot, vec![entry], read)
         .await?;
     Ok(decisions
         .pop()
