@@ -149,13 +149,13 @@ mod tests {
         )
     }
 
-    fn said(status: Json) -> Json {
-        json!({"metadata": {}, "spec": {}, "status": status})
+    fn said(allowed: bool) -> Json {
+        json!({"metadata": {}, "spec": {}, "status": {"allowed": allowed, "reason": "RBAC"}})
     }
 
     #[rstest]
-    #[case::may(201, said(json!({"allowed": true})), Ok(true))]
-    #[case::may_not(201, said(json!({"allowed": false, "reason": "no"})), Ok(false))]
+    #[case::may(201, said(true), Ok(true))]
+    #[case::may_not(201, said(false), Ok(false))]
     #[case::not_said(201, json!({"metadata": {}, "spec": {}}), Ok(false))]
     #[case::unknown(401, json!({"status": "Failure", "message": "no", "reason": "Unauthorized", "code": 401}), Err(ReaderFault::Unauthenticated))]
     #[case::may_not_ask(403, json!({"status": "Failure", "message": "no", "reason": "Forbidden", "code": 403}), Ok(false))]
@@ -177,7 +177,7 @@ mod tests {
         #[case] namespace: Option<&str>,
         #[case] expected: Json,
     ) {
-        let (asked, _) = ask(namespace, 201, said(json!({"allowed": true}))).await;
+        let (asked, _) = ask(namespace, 201, said(true)).await;
         assert_eq!(asked["spec"]["resourceAttributes"], expected);
     }
 

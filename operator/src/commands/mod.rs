@@ -14,3 +14,4 @@ pub mod serve;
 pub mod sidecar;
 pub mod test;
 pub mod webhook;
+pub mod why;
