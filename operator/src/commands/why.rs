@@ -44,8 +44,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn tell(arguments: Arguments) -> anyhow::Result<u8> {
-    let Arguments { id, output, .. } = &arguments;
-    let (id, output) = (id.clone(), *output);
+    let Arguments {
+        id, output, all, ..
+    } = &arguments;
+    let (id, output, all) = (id.clone(), *output, *all);
     let runtime = tokio::runtime::Runtime::new()?;
     let found = runtime.block_on(async {
         match arguments.place()? {
@@ -60,7 +62,7 @@ fn tell(arguments: Arguments) -> anyhow::Result<u8> {
         }
         Found::Answer(answer) => {
             let text = match output {
-                Format::Text => answer::text(&answer),
+                Format::Text => answer::text(&answer, all),
                 Format::Json => presentation::pretty(&answer)?,
                 Format::Yaml => serde_saphyr::to_string(&answer)?,
             };

@@ -66,6 +66,8 @@ impl Policy {
 mod tests {
     use std::{sync::Arc, time::Duration};
 
+    use rstest::rstest;
+
     use super::*;
     use crate::{Definition, Document, Entry, Headers, ObjectKey, Timestamp};
 
@@ -110,6 +112,21 @@ now := time.now_ns()
         let shown = "policy.rego:2:1: data.a.b.deny holds\n    value = \"no tier\"\n    \
                      key = \"tier\"\n";
         assert!(text.contains(shown), "{text}");
+    }
+
+    #[rstest]
+    #[case::denies("deny if input.request.a\nallow if true\nwarn if input.request.b", &["data.a.b.deny"])]
+    #[case::permits("default allow := false\nallow if input.request.b\ndeny if input.request.b", &["data.a.b.allow", "data.a.b.allow"])]
+    #[case::says_nothing("x := f(1)\nf(n) := g(n)\ng(n) := n", &["data.a.b.x"])]
+    fn what_decides_is_told_apart(#[case] rules: &str, #[case] expected: &[&str]) {
+        let input = Input::Admission(Document::read(r#"{"a": true}"#).unwrap());
+        let policy = policy(&format!("package a.b\n{rules}"));
+        let explained = policy.explain(&input, None, &request(SECOND)).unwrap();
+        let decisive = explained.explanation.decisive();
+        let names: Vec<&str> = decisive.rules.iter().map(|tried| &*tried.rule).collect();
+        assert_eq!(names, expected);
+        let depth = decisive.rules.iter().flat_map(|tried| &tried.asked);
+        assert!(depth.into_iter().all(|asked| asked.asked.is_empty()));
     }
 
     #[test]

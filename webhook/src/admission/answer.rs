@@ -82,10 +82,14 @@ pub(crate) fn combine(uid: &str, id: &str, decisions: &[Decision]) -> Answer {
             .map(|warning| (warning, &decision.policy))
     }));
     let message = refused.then(|| refusal(&texts, id));
-    let annotations = BTreeMap::from([
+    let mut annotations = BTreeMap::from([
         ("decision", id.to_owned()),
-        ("policies", list_policies(decisions)),
+        ("policies", list_policies(decisions.iter())),
     ]);
+    if refused {
+        let refused_by = decisions.iter().filter(|decision| !decision.allowed);
+        annotations.insert("refusedBy", list_policies(refused_by));
+    }
     respond(uid, message, bounded_warnings(&warnings), annotations)
 }
 
@@ -98,7 +102,7 @@ pub(crate) fn judged(uid: &str, id: &str, answer: ResourceAnswer) -> Answer {
         uid,
         message,
         bounded_warnings(&answer.warnings),
-        BTreeMap::new(),
+        BTreeMap::from([("decision", id.to_owned())]),
     )
 }
 
@@ -203,12 +207,12 @@ fn one_line(text: &str) -> String {
     line.chars().take(MAX_WARNING - 1).chain(['…']).collect()
 }
 
-fn list_policies(decisions: &[Decision]) -> String {
+fn list_policies<'d>(decisions: impl Iterator<Item = &'d Decision> + Clone) -> String {
     let mut list = String::new();
-    for (place, decision) in decisions.iter().enumerate() {
+    for (place, decision) in decisions.clone().enumerate() {
         let policy = format!("{}={}", decision.policy, decision.digest);
         if list.len() + policy.len() > MAX_ANNOTATION {
-            let _ = write!(list, " and {} more", decisions.len() - place);
+            let _ = write!(list, " and {} more", decisions.count() - place);
             break;
         }
         if place > 0 {

@@ -24,6 +24,10 @@ use crate::{
 /// Time to explain all decisions of a request.
 const EXPLAINING: Duration = Duration::from_secs(5);
 
+/// Longest text of all explanations of a request. For programs they take about twice of it, and an answer
+/// no more than 16 MiB.
+const EXPLANATIONS: usize = 4 << 20;
+
 /// A request, and the decisions about it that are remembered.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -92,7 +96,10 @@ struct ExplanationDocument {
     /// What the policy made of the input when it was evaluated again.
     #[schema(value_type = String, example = "denied")]
     outcome: Outcome,
-    /// The explanation, line by line.
+    /// The rules that decided, line by line: those that restrict and hold, and those that permit and do
+    /// not.
+    decisive: String,
+    /// All rules that were tried, line by line.
     text: String,
     /// The same: each definition that was tried, with its place, its outcome and its values.
     #[schema(value_type = serde_json::Value)]
@@ -178,7 +185,9 @@ pub(super) async fn why(
 
 /// The answer; work of the processor.
 fn write(record: &Record, deadline: Instant) -> Vec<u8> {
-    let told = explain(record, deadline);
+    let mut room = EXPLANATIONS;
+    let told = explain(record, deadline).into_iter();
+    let told = told.map(|told| bounded(told, &mut room));
     let (note, about) = (&record.note, &record.about);
     let (input, input_note) = match &note.input {
         KeptInput::Document { text, redacted } => (raw(text), redacted.then_some(REDACTED)),
@@ -207,6 +216,21 @@ fn write(record: &Record, deadline: Instant) -> Vec<u8> {
     serde_json::to_vec(&request).expect("a document of texts must serialise")
 }
 
+/// What is told, if there is room.
+fn bounded(told: Told, room: &mut usize) -> Told {
+    let Told::Explained(explained) = &told else {
+        return told;
+    };
+    let length = explained.explanation.to_string().len();
+    match room.checked_sub(length) {
+        Some(left) => {
+            *room = left;
+            told
+        }
+        None => Told::Unknown("there is no room for more explanations".to_owned()),
+    }
+}
+
 /// Said of an input that is not what the policies saw.
 const REDACTED: &str = "what is secret was replaced by REDACTED before it was kept";
 
@@ -230,6 +254,7 @@ fn remembered(decided: &Decided, told: Told, is_redacted: bool) -> Option<Rememb
             };
             let document = ExplanationDocument {
                 outcome,
+                decisive: explanation.decisive().to_string(),
                 text: explanation.to_string(),
                 tried: explanation,
             };

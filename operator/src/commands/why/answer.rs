@@ -7,12 +7,14 @@ use serde_json::Value as Json;
 
 use crate::presentation::{self, printable_lines};
 
-/// The request, each decision with what it says and why, and the input.
-pub(super) fn text(answer: &Json) -> String {
+/// The request, each decision with what it says and why, and the input. Of explanations, `all` shows
+/// every rule that was tried, and not only those that decided.
+pub(super) fn text(answer: &Json, all: bool) -> String {
     let mut text = head(answer);
+    let part = if all { "text" } else { "decisive" };
     for decision in list(&answer["decisions"]) {
         text.push('\n');
-        text += &decision_text(decision);
+        text += &decision_text(decision, part);
     }
     if let Some(more) = answer["leftOut"].as_u64().filter(|more| *more > 0) {
         // Writing to a string does not fail.
@@ -46,7 +48,7 @@ fn head(answer: &Json) -> String {
 }
 
 /// What a policy decided, said and did.
-fn decision_text(remembered: &Json) -> String {
+fn decision_text(remembered: &Json, part: &str) -> String {
     let decision = &remembered["decision"];
     let policy = decision["policy"].as_str().unwrap_or_default();
     let mut text = policy.to_owned();
@@ -61,7 +63,11 @@ fn decision_text(remembered: &Json) -> String {
     };
     let _ = write!(text, ": {outcome}, and so {enforced}");
     if let Some(action) = remembered["action"].as_str() {
-        let _ = write!(text, " (action {action})");
+        let _ = write!(text, " (action {action}");
+        if let Some(binding) = decision["binding"].as_str() {
+            let _ = write!(text, " of {binding}");
+        }
+        text.push(')');
     }
     text.push('\n');
     if let Some(lock) = decision["lock"]["name"].as_str() {
@@ -76,7 +82,7 @@ fn decision_text(remembered: &Json) -> String {
     if remembered["cut"] == true {
         text += "  (not all that it said was kept)\n";
     }
-    if let Some(why) = remembered["explanation"]["text"].as_str() {
+    if let Some(why) = remembered["explanation"][part].as_str() {
         for line in why.lines() {
             let _ = writeln!(text, "    {line}");
         }
@@ -159,12 +165,13 @@ mod tests {
                         "warnings": [], "skipped": [],
                     },
                     "action": "Deny", "cut": false,
-                    "explanation": {"outcome": "denied", "text": "policy.rego:3:1: data.platform.limits.deny holds\n    value = 1\n"},
+                    "explanation": {"outcome": "denied", "text": "all", "decisive": "policy.rego:3:1: data.platform.limits.deny holds\n    value = 1\n"},
                 },
                 {
                     "decision": {
                         "policy": "team/owners@1", "namespace": "team-a", "allowed": true,
                         "outcome": "bypassed", "messages": [], "warnings": [], "skipped": [],
+                        "binding": "PolicyBinding team-a/owners",
                         "lock": {"name": "Lock incident", "reason": "incident 4711"},
                     },
                     "action": "Warn", "cut": true, "explanationNote": "the policy was not evaluated",
@@ -172,7 +179,12 @@ mod tests {
             ],
             "leftOut": 2,
         });
-        insta::assert_snapshot!(text(&answer));
+        insta::assert_snapshot!(text(&answer, false));
+        let all = text(&answer, true);
+        assert!(
+            all.contains("    all\n") && !all.contains("policy.rego"),
+            "{all}"
+        );
     }
 
     #[test]
@@ -181,7 +193,7 @@ mod tests {
             "id": "a", "user": "ann\u{1b}[31m\u{202e}", "resource": "CREATE pods a",
             "inputNote": "the input was not read",
         });
-        let text = text(&answer);
+        let text = text(&answer, false);
         assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
         assert!(
             text.ends_with("input (the input was not read):\n  none\n"),

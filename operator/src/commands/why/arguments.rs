@@ -56,6 +56,10 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
 
+    /// Show every rule that was tried, and not only those that decided.
+    #[arg(long)]
+    pub all: bool,
+
     /// How it is printed.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,

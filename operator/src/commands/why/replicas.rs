@@ -91,18 +91,22 @@ impl Installation {
             }
         };
         let mut answers = stream::iter(replicas).map(ask).buffer_unordered(AT_ONCE);
-        let (mut nothing, mut failure) = (None, None);
+        let (mut asked, mut failure) = (0, None);
         while let Some(answer) = answers.next().await {
             match answer {
                 Ok(Found::Answer(answer)) => return Ok(Found::Answer(answer)),
-                Ok(Found::Nothing(why)) => nothing = Some(why),
+                Ok(Found::Nothing(_)) => asked += 1,
                 Err(error) => failure = Some(error),
             }
         }
-        match (failure, nothing) {
+        match (failure, asked) {
             (Some(error), _) => Err(error),
-            (None, Some(why)) => Ok(Found::Nothing(why)),
-            (None, None) => bail!(
+            (None, 1..) => Ok(Found::Nothing(format!(
+                "none of {asked} Pods of the webhook remembers decision `{id}`, or you may not read it: \
+                 only what denied, warned or failed is remembered, for a while, and to read it takes the \
+                 verb `get` on `decisions` of `portcullis.dev` in the object's namespace"
+            ))),
+            (None, 0) => bail!(
                 "no Pod of the webhook runs in `{}`: `--namespace` and `--name` say where to look",
                 self.namespace
             ),
