@@ -10,8 +10,8 @@
 //!
 //! A request takes no lock of the cache, makes no network call and looks nothing up: it loads the
 //! published snapshot and evaluates on a thread of [`Evaluators`], never on the reactor and never
-//! without a deadline. The one exception are the lock endpoints, which hand the caller's bearer
-//! token to the [`LockKeeper`].
+//! without a deadline. The exceptions are the lock endpoints and `/decisions/…`, which hand the
+//! caller's bearer token to the [`LockKeeper`] and to the [`DecisionReaders`].
 
 mod admin;
 mod admission;

@@ -91,7 +91,7 @@ impl Installation {
             }
         };
         let mut answers = stream::iter(replicas).map(ask).buffer_unordered(AT_ONCE);
-        let (mut asked, mut failure) = (0, None);
+        let (mut asked, mut failure) = (0_usize, None);
         while let Some(answer) = answers.next().await {
             match answer {
                 Ok(Found::Answer(answer)) => return Ok(Found::Answer(answer)),
