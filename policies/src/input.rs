@@ -108,16 +108,19 @@ impl Headers {
         texts.sum()
     }
 
-    /// The headers with `text` as the value of those that `is_named`; `None` where none is.
-    pub(crate) fn replace(&self, is_named: impl Fn(&str) -> bool, text: &str) -> Option<Self> {
-        if !self.0.keys().any(|name| is_named(name)) {
-            return None;
+    /// The headers with `text` as the value of those that `is_named`, and the values that they had;
+    /// `None` where none is.
+    pub(crate) fn replace(
+        &self,
+        is_named: impl Fn(&str) -> bool,
+        text: &str,
+    ) -> Option<(Self, Vec<String>)> {
+        let mut replaced = Vec::new();
+        let mut headers = self.0.clone();
+        for (_, value) in headers.iter_mut().filter(|(name, _)| is_named(name)) {
+            replaced.push(std::mem::replace(value, text.to_owned()));
         }
-        let value = |(name, value): (&String, &String)| {
-            let value = if is_named(name) { text } else { value };
-            (name.clone(), value.to_owned())
-        };
-        Some(Self(self.0.iter().map(value).collect()))
+        (!replaced.is_empty()).then_some((Self(headers), replaced))
     }
 }
 

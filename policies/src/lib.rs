@@ -75,7 +75,7 @@ pub use message::{Message, Severity};
 pub use object::{Object, ObjectKey};
 pub use outside::Outside;
 pub use policy::{Explained, Policy};
-pub use redaction::{REDACTED, Redaction};
+pub use redaction::{REDACTED, Redacted, Redaction};
 pub use selector::{LabelSelector, Labels, Requirement};
 pub use snapshot::{Conflict, Snapshot};
 

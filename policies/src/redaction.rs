@@ -4,9 +4,15 @@
 //! may read the Secrets of a namespace. So what is secret is replaced before it is kept, and nothing
 //! can be put back.
 
+use std::{cell::RefCell, fmt};
+
 use crate::{
     Document, Headers, Input,
-    rego::value::{self, Value},
+    rego::{
+        builtins,
+        value::{self, Value},
+    },
+    text,
 };
 
 /// Stands where a value was.
@@ -55,11 +61,30 @@ const CREDENTIAL_HEADERS: [&str; 9] = [
 /// The fields of a Secret whose values are not kept.
 const SECRET_FIELDS: [&str; 2] = ["data", "stringData"];
 
+/// Shortest text that is looked for in what a policy says: shorter ones stand in any sentence.
+const MIN_QUOTED: usize = 4;
+
+/// Characters of a text that are looked for: so many are no accident, and a message may have cut the
+/// rest.
+const QUOTED: usize = 64;
+
+/// Texts that are looked for. Where more were replaced, what the policy says is not kept.
+const MAX_QUOTED: usize = 512;
+
 /// What is replaced before something is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Redaction {
     /// Names of fields that an administrator gives.
     names: Vec<String>,
+}
+
+/// What may be kept, and what is missing in it.
+#[derive(Clone, PartialEq)]
+pub struct Redacted<T> {
+    /// What may be kept.
+    pub kept: T,
+    /// The beginnings of the texts in whose place the placeholder stands.
+    hidden: Vec<String>,
 }
 
 impl Redaction {
@@ -75,36 +100,79 @@ impl Redaction {
     /// The input as it may be kept; `None` where nothing in it is to be replaced.
     /// `is_secret` says that the objects of an `AdmissionRequest` are Secrets: their data and
     /// all of their annotations go, because `kubectl apply` keeps a copy of the data there.
-    pub fn apply(&self, input: &Input, is_secret: bool) -> Option<Input> {
-        match input {
+    pub fn apply(&self, input: &Input, is_secret: bool) -> Option<Redacted<Input>> {
+        let hider = Hider::default();
+        let kept = match input {
             Input::Admission(request) => {
-                let named = redact(request.value(), &|name| self.names(name));
+                let named = hider.redact(request.value(), &|name| self.names(name));
                 let request = named.as_ref().unwrap_or(request.value());
-                let redacted = if is_secret { secret(request) } else { None };
-                let redacted = redacted.or(named)?;
-                Some(Input::Admission(Document::new(redacted)))
+                let secret = is_secret.then(|| hider.secret(request)).flatten();
+                Input::Admission(Document::new(secret.or(named)?))
             }
             Input::Evaluation(body) => {
                 let is_hidden =
                     |name: &str| self.names(name) || CREDENTIALS.contains(&plain(name).as_str());
-                let redacted = redact(body.as_ref()?.value(), &is_hidden)?;
-                Some(Input::Evaluation(Some(Document::new(redacted))))
+                let kept = hider.redact(body.as_ref()?.value(), &is_hidden)?;
+                Input::Evaluation(Some(Document::new(kept)))
             }
-        }
+        };
+        Some(hider.redacted(kept))
     }
 
     /// The headers as they may be kept; `None` where nothing in them is to be replaced.
-    pub fn apply_to_headers(&self, headers: &Headers) -> Option<Headers> {
+    pub fn apply_to_headers(&self, headers: &Headers) -> Option<Redacted<Headers>> {
         let is_hidden = |name: &str| {
             let plain = plain(name);
             self.names(name) || CREDENTIAL_HEADERS.iter().any(|part| plain.contains(part))
         };
-        headers.replace(is_hidden, REDACTED)
+        let (kept, values) = headers.replace(is_hidden, REDACTED)?;
+        let hider = Hider::default();
+        // A token stands behind its scheme.
+        for word in values.iter().flat_map(|value| value.split_whitespace()) {
+            hider.note(word);
+        }
+        Some(hider.redacted(kept))
     }
 
     fn names(&self, name: &str) -> bool {
         !self.names.is_empty() && self.names.contains(&plain(name))
     }
+}
+
+impl<T> Redacted<T> {
+    /// The beginnings of the texts that were replaced, as they are and as base64 holds them.
+    pub fn hidden(&self) -> &[String] {
+        &self.hidden
+    }
+}
+
+/// Shows no secret.
+impl<T> fmt::Debug for Redacted<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Redacted")
+            .field("hidden", &self.hidden.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A sentence of a policy without the texts that were replaced elsewhere; nothing of it where that has
+/// the beginning of a long one.
+pub fn without(sentence: &str, hidden: &[String]) -> String {
+    let is_long = |text: &&String| text.chars().nth(QUOTED - 1).is_some();
+    let quotes_long = || {
+        hidden
+            .iter()
+            .filter(is_long)
+            .any(|text| sentence.contains(&**text))
+    };
+    if hidden.len() > MAX_QUOTED || quotes_long() {
+        return REDACTED.to_owned();
+    }
+    let kept = sentence.to_owned();
+    hidden
+        .iter()
+        .fold(kept, |kept, text| kept.replace(&**text, REDACTED))
 }
 
 /// A name without what people write differently: `API_Key` is `apikey`.
@@ -115,44 +183,76 @@ fn plain(name: &str) -> String {
         .collect()
 }
 
-/// The request without the values of the Secrets in it.
-fn secret(request: &Value) -> Option<Value> {
-    change_members(request, &|name, object| match name {
-        "object" | "oldObject" => change_members(object, &|name, member| match name {
-            _ if SECRET_FIELDS.contains(&name) => hide(member),
-            "metadata" => change_members(member, &|name, annotations| {
-                (name == "annotations").then(|| hide(annotations))?
+/// Replaces, and notes what.
+#[derive(Default)]
+struct Hider {
+    hidden: RefCell<Vec<String>>,
+}
+
+impl Hider {
+    fn redacted<T>(self, kept: T) -> Redacted<T> {
+        Redacted {
+            kept,
+            hidden: self.hidden.into_inner(),
+        }
+    }
+
+    /// The request without the values of the Secrets in it.
+    fn secret(&self, request: &Value) -> Option<Value> {
+        change_members(request, &|name, object| match name {
+            "object" | "oldObject" => change_members(object, &|name, member| match name {
+                _ if SECRET_FIELDS.contains(&name) => self.hide(member),
+                "metadata" => change_members(member, &|name, annotations| {
+                    (name == "annotations").then(|| self.hide(annotations))?
+                }),
+                _ => None,
             }),
             _ => None,
-        }),
-        _ => None,
-    })
-}
-
-/// The value without those of the fields that `is_hidden` names.
-fn redact(value: &Value, is_hidden: &dyn Fn(&str) -> bool) -> Option<Value> {
-    match value::elements(value) {
-        Some(elements) => change_elements(elements, &|element| redact(element, is_hidden)),
-        None => change_members(value, &|name, member| {
-            if is_hidden(name) {
-                hide(member)
-            } else {
-                redact(member, is_hidden)
-            }
-        }),
+        })
     }
-}
 
-/// The value with the placeholder in the place of each text, number and boolean. What is there, and
-/// what its members are called, stays.
-fn hide(value: &Value) -> Option<Value> {
-    match value {
-        Value::Null | Value::Undefined => None,
-        Value::Object(_) => change_members(value, &|_, member| hide(member)),
-        _ => match value::elements(value) {
-            Some(elements) => change_elements(elements, &hide),
-            None => Some(Value::from(REDACTED)),
-        },
+    /// The value without those of the fields that `is_hidden` names.
+    fn redact(&self, value: &Value, is_hidden: &dyn Fn(&str) -> bool) -> Option<Value> {
+        match value::elements(value) {
+            Some(elements) => change_elements(elements, &|element| self.redact(element, is_hidden)),
+            None => change_members(value, &|name, member| {
+                if is_hidden(name) {
+                    self.hide(member)
+                } else {
+                    self.redact(member, is_hidden)
+                }
+            }),
+        }
+    }
+
+    /// The value with the placeholder in the place of each text, number and boolean. What is there,
+    /// and what its members are called, stays.
+    fn hide(&self, value: &Value) -> Option<Value> {
+        match value {
+            Value::Null | Value::Undefined => None,
+            Value::Object(_) => change_members(value, &|_, member| self.hide(member)),
+            _ => match value::elements(value) {
+                Some(elements) => change_elements(elements, &|element| self.hide(element)),
+                None => Some(self.placeholder(value)),
+            },
+        }
+    }
+
+    fn placeholder(&self, value: &Value) -> Value {
+        if let Value::String(text) = value {
+            self.note(text);
+            self.note(&builtins::read_base64(text).unwrap_or_default());
+        }
+        Value::from(REDACTED)
+    }
+
+    /// Notes the beginning of a text, as a message has it, and one more than are looked for at most.
+    fn note(&self, text: &str) {
+        let beginning: String = text::clean(text).chars().take(QUOTED).collect();
+        let mut hidden = self.hidden.borrow_mut();
+        if beginning.len() >= MIN_QUOTED && hidden.len() <= MAX_QUOTED {
+            hidden.push(beginning);
+        }
     }
 }
 
@@ -201,8 +301,8 @@ mod tests {
         Document::read(json).unwrap()
     }
 
-    fn text(input: &Input) -> String {
-        match input {
+    fn text(redacted: &Redacted<Input>) -> String {
+        match &redacted.kept {
             Input::Admission(request) => request.to_string(),
             Input::Evaluation(body) => body.as_ref().unwrap().to_string(),
         }
@@ -278,11 +378,44 @@ mod tests {
             ("x-location", "here"),
         ]);
         let redacted = Redaction::default().apply_to_headers(&headers).unwrap();
-        assert_eq!(redacted.get("Authorization"), REDACTED);
-        assert_eq!(redacted.get("X-Api-Key"), REDACTED);
-        assert_eq!(redacted.get("X-Location"), "here");
+        assert_eq!(redacted.kept.get("Authorization"), REDACTED);
+        assert_eq!(redacted.kept.get("X-Api-Key"), REDACTED);
+        assert_eq!(redacted.kept.get("X-Location"), "here");
+        assert_eq!(redacted.hidden(), ["Bearer", "s3cret", "s3cret"]);
         let plain = Headers::new([("x-location", "here")]);
         assert_eq!(Redaction::default().apply_to_headers(&plain), None);
+    }
+
+    #[rstest]
+    #[case("the password s3cret is weak", &["s3cret"], "the password REDACTED is weak")]
+    #[case("the password s3cret is weak", &["czNjcmV0"], "the password REDACTED is weak")]
+    #[case("found czNjcmV0", &["czNjcmV0"], "found REDACTED")]
+    #[case("two lines", &["two\nlines"], "REDACTED")]
+    #[case("a is no password", &["a"], "a is no password")]
+    #[case("found xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…", &["xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"], "REDACTED")]
+    #[case("nothing", &[], "nothing")]
+    fn a_sentence_quotes_nothing_that_is_hidden(
+        #[case] sentence: &str,
+        #[case] hidden: &[&str],
+        #[case] expected: &str,
+    ) {
+        let hider = Hider::default();
+        for text in hidden {
+            hider.hide(&Value::from(*text));
+        }
+        assert_eq!(without(sentence, hider.redacted(()).hidden()), expected);
+    }
+
+    #[test]
+    fn of_too_many_values_no_sentence_is_kept() {
+        let members: Vec<String> = (0..1_000)
+            .map(|n| format!("\"k{n}\":\"value{n}\""))
+            .collect();
+        let request = format!(r#"{{"object":{{"data":{{{}}}}}}}"#, members.join(","));
+        let input = Input::Admission(document(&request));
+        let redacted = Redaction::default().apply(&input, true).unwrap();
+        assert_eq!(redacted.hidden().len(), MAX_QUOTED + 1);
+        assert_eq!(without("value999 is weak", redacted.hidden()), REDACTED);
     }
 
     proptest! {
@@ -299,8 +432,9 @@ mod tests {
                 r#"{{"object":{{"data":{{{data}}}}},"oldObject":{{"stringData":{{{data}}},"metadata":{{"annotations":{{{data}}}}}}}}}"#
             );
             let input = Input::Admission(document(&request));
-            let redacted = Redaction::default().apply(&input, true).unwrap_or(input);
-            prop_assert!(!text(&redacted).contains("s3cret"));
+            let redacted = Redaction::default().apply(&input, true);
+            prop_assert_eq!(redacted.is_none(), keys.is_empty());
+            prop_assert!(redacted.is_none_or(|redacted| !text(&redacted).contains("s3cret")));
         }
     }
 }

@@ -4,7 +4,8 @@
 use std::sync::{Arc, Weak};
 
 use portcullis_policies::{
-    Bound, Decision, Entry, Input, Outcome, Point, Policy, Redaction, Request,
+    Bound, Code, Decision, Entry, Input, Message, Outcome, Point, Policy, Redaction, Request,
+    redaction::without,
 };
 
 use super::{Record, bounded};
@@ -94,25 +95,26 @@ impl Note {
             return None;
         }
         let mut request = question.as_it_was();
-        let headers = redaction.apply_to_headers(&request.headers);
-        let mut redacted = headers.is_some();
-        if let Some(headers) = headers {
-            request.headers = Arc::new(headers);
+        let mut hidden = Hidden::default();
+        if let Some(headers) = redaction.apply_to_headers(&request.headers) {
+            hidden.add(headers.hidden());
+            request.headers = Arc::new(headers.kept);
         }
         let replaced = input.and_then(|input| redaction.apply(input, is_secret));
-        redacted |= replaced.is_some();
+        if let Some(replaced) = &replaced {
+            hidden.add(replaced.hidden());
+        }
         let mut note = Self {
             request,
             point: question.point,
-            input: keep(replaced.as_ref().or(input), redacted),
+            input: keep(replaced.as_ref().map(|it| &it.kept).or(input), hidden.any),
             decided: Vec::new(),
             left_out: 0,
             judged,
         };
         let mut used = 0;
         for (entry, decision) in worth_it {
-            // A policy's result repeats of its input what it likes.
-            let (text, cut) = write(decision, redacted || is_secret);
+            let (text, cut) = write(decision, &hidden);
             if used + text.len() > MAX_DECISIONS && used > 0 {
                 note.left_out += 1;
                 continue;
@@ -184,11 +186,39 @@ fn keep(input: Option<&Input>, redacted: bool) -> KeptInput {
     }
 }
 
-/// A decision as JSON, and whether that says less: without values where something is secret, and of
+/// What was replaced in a request.
+#[derive(Default)]
+struct Hidden {
+    any: bool,
+    texts: Vec<String>,
+}
+
+impl Hidden {
+    fn add(&mut self, texts: &[String]) {
+        self.any = true;
+        self.texts.extend_from_slice(texts);
+    }
+
+    /// Takes out of a message what the policy has repeated there.
+    fn clean(&self, message: &mut Message) {
+        message.wanted = None;
+        message.message = without(&message.message, &self.texts);
+        for text in [&mut message.remedy, &mut message.path, &mut message.rule] {
+            *text = text.take().map(|text| without(&text, &self.texts));
+        }
+        if let Code::Custom(code) = &mut message.code {
+            *code = without(code, &self.texts);
+        }
+    }
+}
+
+/// A decision as JSON, and whether that says less: without values where something is hidden, and of
 /// a long one without values, or with the first message of each kind alone, which has five texts of a
 /// thousand characters at most.
-fn write(decision: &Decision, is_secret: bool) -> (Box<str>, bool) {
-    if !is_secret && let Some(text) = bounded::json(decision, MAX_DECISION) {
+fn write(decision: &Decision, hidden: &Hidden) -> (Box<str>, bool) {
+    if !hidden.any
+        && let Some(text) = bounded::json(decision, MAX_DECISION)
+    {
         return (text, false);
     }
     let mut less = decision.clone();
@@ -197,6 +227,9 @@ fn write(decision: &Decision, is_secret: bool) -> (Box<str>, bool) {
     for message in kinds.into_iter().flatten() {
         message.found = None;
         message.details = None;
+        if hidden.any {
+            hidden.clean(message);
+        }
     }
     if let Some(text) = bounded::json(&less, MAX_DECISION) {
         return (text, true);

@@ -158,7 +158,7 @@ async fn a_policy_that_has_changed_is_not_asked_again() {
 const SECRETS: &str = r#"
 package platform.secrets
 
-deny contains {"msg": "no", "found": input.request.object.data, "details": input.request.object} if {
+deny contains {"msg": sprintf("no: %s", [input.request.object.data.password]), "found": input.request.object.data, "details": input.request.object} if {
     input.request.object.data.password != ""
 }
 
@@ -201,6 +201,8 @@ async fn nothing_of_a_secret_is_remembered() {
     let note = json["inputNote"].as_str().unwrap();
     assert!(note.contains("what is secret was replaced"), "{note}");
     let decision = &json["decisions"][0];
+    let message = &decision["decision"]["messages"][0]["message"];
+    assert_eq!(message, "no: REDACTED");
     assert_eq!(decision["cut"], true);
     let note = decision["explanationNote"].as_str().unwrap();
     assert!(note.contains("without what is secret"), "{note}");
