@@ -14,7 +14,7 @@ use portcullis_policies::{
 };
 use portcullis_webhook::{
     Caller, DecisionReaders, DoorSettings, Doors, Evaluators, JournalSettings, LockFault,
-    LockKeeper, LockRequest, Readiness, ReaderFault, admission_router, evaluation_router,
+    LockKeeper, LockRequest, ReaderFault, Readiness, admission_router, evaluation_router,
 };
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
