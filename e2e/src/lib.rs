@@ -16,7 +16,8 @@
 //! | [`admissions`] | one admission, and streams of them |
 //! | [`replicas`] | our own processes: their Pods, logs, metrics and ends |
 //! | [`toolbox`], [`sidecar`], [`local`] | asking over HTTP, from a Pod and from this machine |
-//! | [`console`] | the commands that a document shows |
+//! | [`console`], [`golden`] | the commands that a document shows, and files of what is printed |
+//! | [`plugin`] | `kubectl portcullis`, for a user with a token |
 //! | [`hostile`] | hostile policies and inputs, of which no cluster is needed |
 //! | [`overload`] | more load than can be served, neither |
 //! | [`diagnosis`] | what is worth knowing when a test fails |
@@ -28,12 +29,14 @@ pub mod admissions;
 pub mod cluster;
 pub mod console;
 pub mod diagnosis;
+pub mod golden;
 pub mod hostile;
 pub mod installation;
 pub mod local;
 pub mod manifests;
 pub mod moments;
 pub mod overload;
+pub mod plugin;
 pub mod programs;
 pub mod replicas;
 pub mod samples;

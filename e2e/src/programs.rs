@@ -62,9 +62,20 @@ pub async fn run(
     arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
     input: Option<&str>,
 ) -> Result<Ran> {
+    run_with(program, arguments, input, &[]).await
+}
+
+/// The same, with these variables in its environment.
+pub async fn run_with(
+    program: &Path,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    input: Option<&str>,
+    environment: &[(&str, &OsStr)],
+) -> Result<Ran> {
     let mut command = Command::new(program);
     command
         .args(arguments)
+        .envs(environment.iter().copied())
         .current_dir(checkout())
         .stdin(if input.is_some() {
             Stdio::piped()

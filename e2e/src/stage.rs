@@ -117,6 +117,16 @@ async fn put_away(cluster: &Cluster) -> Result<()> {
         ];
         cluster.kubectl(&delete).await?.succeeded()?;
     }
+    // What a test lets its users do in the release's own namespace.
+    let delete = [
+        "delete",
+        "rolebindings",
+        &selector,
+        "--namespace",
+        installation::NAMESPACE,
+        "--ignore-not-found",
+    ];
+    cluster.kubectl(&delete).await?.succeeded()?;
     Ok(())
 }
 

@@ -1,15 +1,17 @@
 //! The command line: what was typed. What is usable of it is checked by each command.
 
 use std::{
+    ffi::OsString,
     io::{self, IsTerminal as _, Write as _},
+    path::Path,
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
 use crate::{
-    commands::{audit, check, eval, operator, probe, serve, sidecar, test, webhook},
+    commands::{audit, check, eval, operator, probe, serve, sidecar, test, webhook, why},
     directory::printable,
 };
 
@@ -46,6 +48,9 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// How `kubectl` finds a plugin.
+const PLUGIN: &str = "kubectl-portcullis";
+
 /// How logs are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -67,6 +72,8 @@ pub enum Command {
     Check(check::Arguments),
     /// Judge what is in a cluster.
     Audit(audit::Arguments),
+    /// Tell what is behind a decision's id.
+    Why(why::Arguments),
     /// Serve policies of a directory, without a cluster.
     Serve(serve::Arguments),
     /// Answer admission reviews and evaluations in a cluster.
@@ -86,11 +93,12 @@ Examples:
   portcullis serve --help             all options, with examples
   portcullis eval -d policies/ -i input.json data.example.allow
   portcullis test policies/           run the tests of a directory
-  portcullis check -f web.yaml -p policies/    judge manifests as admission would";
+  portcullis check -f web.yaml -p policies/    judge manifests as admission would
+  portcullis why 0c4f8d5e-5d0c-4a51-9d6c-0e8c9a3b7f11    what is behind a refusal";
 
 /// Reads the command line, runs the command, and prints what went wrong.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are errors of clap's, too: it knows where to print each.
@@ -113,6 +121,18 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Reads a command line. `kubectl portcullis` runs `kubectl-portcullis`, which may be a link to this
+/// program, and is called so in what is printed then.
+fn read(line: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let line: Vec<OsString> = line.collect();
+    let called = line.first().map(Path::new).and_then(Path::file_stem);
+    let mut command = Cli::command();
+    if called.is_some_and(|name| name == PLUGIN) {
+        command = command.bin_name("kubectl portcullis");
+    }
+    Cli::from_arg_matches(&command.try_get_matches_from(line)?)
+}
+
 impl Cli {
     fn execute(self) -> anyhow::Result<ExitCode> {
         self.start_logging()?;
@@ -121,6 +141,7 @@ impl Cli {
             Command::Test(arguments) => test::run(arguments),
             Command::Check(arguments) => check::run(arguments),
             Command::Audit(arguments) => audit::run(arguments),
+            Command::Why(arguments) => why::run(arguments),
             Command::Serve(arguments) => wait(serve::run(arguments)),
             Command::Webhook(arguments) => wait(webhook::run(arguments)),
             // It is large enough to be kept off the stack.
@@ -161,4 +182,20 @@ fn wait(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<Exi
         .build()?;
     runtime.block_on(command)?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("portcullis", "Usage: portcullis why ")]
+    #[case("/usr/local/bin/kubectl-portcullis", "Usage: kubectl portcullis why ")]
+    fn a_plugin_is_called_as_kubectl_calls_it(#[case] program: &str, #[case] expected: &str) {
+        let line = [program, "why", "--help"].map(OsString::from);
+        let help = read(line.into_iter()).unwrap_err().to_string();
+        assert!(help.contains(expected), "{help}");
+    }
 }

@@ -1,5 +1,5 @@
-//! Asks one URL and reads its answer: `portcullis probe`, and the operator that asks the webhook's
-//! replicas what they enforce.
+//! Asks one URL and reads its answer: `portcullis probe`, `portcullis why`, and the operator that asks
+//! the webhook's replicas what they enforce.
 //!
 //! One connection a question, HTTP/1.1, TLS 1.3 for `https`, the certificate always checked, and
 //! every wait and every byte bounded.
@@ -11,7 +11,7 @@ use hyper::{
     Request, StatusCode, Uri,
     body::Bytes,
     client::conn::http1,
-    header::{CONNECTION, HOST, USER_AGENT},
+    header::{AUTHORIZATION, CONNECTION, HOST, HeaderValue, USER_AGENT},
 };
 use hyper_util::rt::TokioIo;
 use rustls::{
@@ -69,10 +69,12 @@ pub enum HttpsFault {
         source: Box<dyn Error + Send + Sync>,
     },
     /// There was no answer in time.
-    #[error("{address} did not answer within {} s", PATIENCE.as_secs())]
+    #[error("{address} did not answer within {} s", .patience.as_secs())]
     Late {
         /// Host and port.
         address: String,
+        /// How long it was waited for.
+        patience: Duration,
     },
 }
 
@@ -88,21 +90,61 @@ pub async fn get(
     limit: usize,
 ) -> Result<(StatusCode, Bytes), HttpsFault> {
     let target = Target::parse(url)?;
-    let config = match (target.tls, authority) {
-        (false, _) => None,
-        (true, Some(pem)) => Some(client_config(pem)?),
-        (true, None) => return Err(HttpsFault::AuthorityMissing(url.to_owned())),
-    };
-    let address = connect_to.map_or_else(
-        || format!("{}:{}", target.host, target.port),
-        |address| address.to_string(),
-    );
-    let asked = timeout(PATIENCE, ask(&target, config, &address, limit)).await;
-    asked.unwrap_or_else(|_| {
+    let config = target.config(url, authority)?;
+    let address = connect_to.map_or_else(|| target.address(), |address| address.to_string());
+    let asked = timeout(PATIENCE, async {
+        let stream = connect(&address).await?;
+        speak(stream, &target, config, &address, limit).await
+    });
+    asked.await.unwrap_or_else(|_| {
         Err(HttpsFault::Late {
             address: address.clone(),
+            patience: PATIENCE,
         })
     })
+}
+
+/// A question that says who asks, and may take its time.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'q> {
+    /// The URL to ask with GET.
+    pub url: &'q str,
+    /// PEM certificates that an `https` server's certificate is checked against.
+    pub authority: Option<&'q [u8]>,
+    /// Who asks, as the header `Authorization` says it.
+    pub authorization: Option<&'q HeaderValue>,
+    /// Time for the whole question.
+    pub patience: Duration,
+    /// Bytes that are read of the answer; a longer one is a fault.
+    pub limit: usize,
+}
+
+impl Question<'_> {
+    /// Asks over `stream`, which somebody has led to the server, or over a connection of its own.
+    pub async fn ask(
+        self,
+        stream: Option<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>,
+    ) -> Result<(StatusCode, Bytes), HttpsFault> {
+        let mut target = Target::parse(self.url)?;
+        target.authorization = self.authorization.cloned();
+        let config = target.config(self.url, self.authority)?;
+        let address = target.address();
+        let asked = timeout(self.patience, async {
+            match stream {
+                Some(stream) => speak(stream, &target, config, &address, self.limit).await,
+                None => {
+                    let stream = connect(&address).await?;
+                    speak(stream, &target, config, &address, self.limit).await
+                }
+            }
+        });
+        asked.await.unwrap_or_else(|_| {
+            Err(HttpsFault::Late {
+                address: address.clone(),
+                patience: self.patience,
+            })
+        })
+    }
 }
 
 /// What a URL says.
@@ -113,6 +155,7 @@ struct Target {
     port: u16,
     path: String,
     name: ServerName<'static>,
+    authorization: Option<HeaderValue>,
 }
 
 impl Target {
@@ -145,22 +188,43 @@ impl Target {
             port,
             path,
             name,
+            authorization: None,
         })
+    }
+
+    fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// How TLS is spoken with it, if it is.
+    fn config(
+        &self,
+        url: &str,
+        authority: Option<&[u8]>,
+    ) -> Result<Option<ClientConfig>, HttpsFault> {
+        match (self.tls, authority) {
+            (false, _) => Ok(None),
+            (true, Some(pem)) => client_config(pem).map(Some),
+            (true, None) => Err(HttpsFault::AuthorityMissing(url.to_owned())),
+        }
     }
 }
 
-async fn ask(
+async fn connect(address: &str) -> Result<TcpStream, HttpsFault> {
+    let connected = TcpStream::connect(address).await;
+    connected.map_err(|source| HttpsFault::Connect {
+        address: address.to_owned(),
+        source,
+    })
+}
+
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     target: &Target,
     config: Option<ClientConfig>,
     address: &str,
     limit: usize,
 ) -> Result<(StatusCode, Bytes), HttpsFault> {
-    let stream = TcpStream::connect(address)
-        .await
-        .map_err(|source| HttpsFault::Connect {
-            address: address.to_owned(),
-            source,
-        })?;
     let answer = match config {
         None => exchange(stream, target, limit).await,
         Some(config) => {
@@ -186,7 +250,7 @@ async fn exchange(
     limit: usize,
 ) -> Result<(StatusCode, Bytes), Box<dyn Error + Send + Sync>> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::get(target.path.as_str())
+    let mut request = Request::get(target.path.as_str())
         .header(HOST, format!("{}:{}", target.host, target.port))
         .header(
             USER_AGENT,
@@ -194,6 +258,10 @@ async fn exchange(
         )
         .header(CONNECTION, "close")
         .body(Empty::<Bytes>::new())?;
+    if let Some(authorization) = &target.authorization {
+        let headers = request.headers_mut();
+        headers.insert(AUTHORIZATION, authorization.clone());
+    }
     let answer = async {
         let response = sender.send_request(request).await?;
         let status = response.status();

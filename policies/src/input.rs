@@ -103,6 +103,27 @@ impl Headers {
     pub fn get(&self, name: &str) -> &str {
         self.0.get(&canonical(name)).map_or("", String::as_str)
     }
+
+    /// Bytes of all names and values.
+    pub fn bytes(&self) -> usize {
+        let texts = self.0.iter().map(|(name, value)| name.len() + value.len());
+        texts.sum()
+    }
+
+    /// The headers with `text` as the value of those that `is_named`, and the values that they had;
+    /// `None` where none is.
+    pub(crate) fn replace(
+        &self,
+        is_named: impl Fn(&str) -> bool,
+        text: &str,
+    ) -> Option<(Self, Vec<String>)> {
+        let mut replaced = Vec::new();
+        let mut headers = self.0.clone();
+        for (_, value) in headers.iter_mut().filter(|(name, _)| is_named(name)) {
+            replaced.push(std::mem::replace(value, text.to_owned()));
+        }
+        (!replaced.is_empty()).then_some((Self(headers), replaced))
+    }
 }
 
 /// `x-location` as `X-Location`.

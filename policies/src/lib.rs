@@ -39,6 +39,7 @@ pub mod normalise;
 pub mod object;
 pub mod outside;
 pub mod policy;
+pub mod redaction;
 pub mod rego;
 pub mod selector;
 pub mod snapshot;
@@ -78,7 +79,8 @@ pub use matching::{Condition, Match, Objects, ResourceRule, ResourceScope, Subje
 pub use message::{Message, Severity};
 pub use object::{Object, ObjectKey};
 pub use outside::Outside;
-pub use policy::Policy;
+pub use policy::{Explained, Policy};
+pub use redaction::{REDACTED, Redacted, Redaction};
 pub use selector::{LabelSelector, Labels, Requirement};
 pub use snapshot::{Conflict, Snapshot};
 

@@ -4,7 +4,14 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::{Address, Code, Document};
+use crate::{
+    Address, Code, Document,
+    rego::{
+        execute::{MAX_SHOWN, shown},
+        value::Value,
+    },
+    text,
+};
 
 /// How bad a violation is. The order is by severity: `Info` is the least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -42,6 +49,12 @@ pub struct Message {
     /// Where in the judged document it is: `spec.containers[0].image`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// What is there; `null` is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<Document>,
+    /// What has to be there: a value, or a text that describes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<Document>,
     /// What the policy adds for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<Document>,
@@ -81,11 +94,13 @@ impl Message {
     pub fn new(code: Code, message: &str) -> Self {
         Self {
             code,
-            message: crate::text::clean(message),
+            message: text::clean(message),
             remedy: None,
             severity: None,
             rule: None,
             path: None,
+            found: None,
+            wanted: None,
             details: None,
         }
     }
@@ -93,14 +108,15 @@ impl Message {
     /// The same message with a remedy.
     #[must_use]
     pub fn with_remedy(mut self, remedy: &str) -> Self {
-        self.remedy = Some(crate::text::clean(remedy));
+        self.remedy = Some(text::clean(remedy));
         self
     }
 
-    /// The message as people read it, on one line, with where it is and the policy that said it:
+    /// The message as people read it, on one line, with where it is, what is there, and the policy
+    /// that said it:
     ///
     /// ```text
-    /// LIMITS.NONE: container "web" has no limit at spec.containers[0] [platform/limits@1.2, rule deny, high] → set resources.limits.memory
+    /// LIMITS.NONE: container "web" has no limit at spec.containers[0] (found nothing, want a quantity) [platform/limits@1.2, rule deny, high] → set resources.limits.memory
     /// ```
     pub fn text(&self, policy: &Address) -> String {
         use fmt::Write as _;
@@ -108,6 +124,9 @@ impl Message {
         // Writing to a String cannot fail.
         if let Some(path) = &self.path {
             let _ = write!(text, " at {path}");
+        }
+        if let Some(comparison) = self.comparison() {
+            let _ = write!(text, " ({comparison})");
         }
         let _ = write!(text, " [{policy}");
         if let Some(rule) = &self.rule {
@@ -131,6 +150,23 @@ impl Message {
         }
     }
 
+    /// What was found and what is wanted, if the policy says either, each cut to 120 characters:
+    /// `found "1Gi", want at most 512Mi`. What is wanted is often described, and so a text stands
+    /// there as it is; what was found is a value.
+    pub fn comparison(&self) -> Option<String> {
+        let found = self.found.as_ref().map(|found| match found.value() {
+            Value::Null => "found nothing".to_owned(),
+            value => format!("found {}", shown(value)),
+        });
+        let wanted = self.wanted.as_ref().map(|wanted| match wanted.value() {
+            Value::Null => "want nothing".to_owned(),
+            Value::String(text) => format!("want {}", text::cut(text, MAX_SHOWN)),
+            value => format!("want {}", shown(value)),
+        });
+        let both: Vec<String> = [found, wanted].into_iter().flatten().collect();
+        (!both.is_empty()).then(|| both.join(", "))
+    }
+
     /// The order in which messages are shown: the most severe first, then by what they say.
     pub(crate) fn rank(&self) -> impl Ord + '_ {
         (
@@ -140,6 +176,8 @@ impl Message {
             self.message.as_str(),
             self.code.as_str(),
             self.remedy.as_deref(),
+            self.found.as_ref(),
+            self.wanted.as_ref(),
             self.details.as_ref(),
         )
     }
@@ -168,5 +206,81 @@ mod tests {
         };
         message.move_below("spec.template");
         assert_eq!(message.path.as_deref(), expected);
+    }
+
+    fn comparison(found: Option<&str>, wanted: Option<&str>) -> Option<String> {
+        let read = |text: &str| Document::read(text).unwrap();
+        let message = Message {
+            found: found.map(read),
+            wanted: wanted.map(read),
+            ..Message::new(Code::DeniedAdmission, "a")
+        };
+        message.comparison()
+    }
+
+    #[rstest]
+    #[case(None, None, None)]
+    #[case(Some("null"), None, Some("found nothing"))]
+    #[case(None, Some("\"a quantity\""), Some("want a quantity"))]
+    #[case(
+        Some("\"1Gi\""),
+        Some("\"at most 512Mi\""),
+        Some("found \"1Gi\", want at most 512Mi")
+    )]
+    #[case(Some("true"), Some("false"), Some("found true, want false"))]
+    #[case(
+        Some("[8080, \"a\"]"),
+        Some("null"),
+        Some("found [8080, \"a\"], want nothing")
+    )]
+    #[case(
+        Some("{\"a\": {}}"),
+        Some("[1.5]"),
+        Some("found {\"a\": {}}, want [1.5]")
+    )]
+    #[case(
+        Some("\"a\\n\\u001b[31mb\""),
+        Some("\"a\\n\\u001bb\""),
+        Some("found \"a\\n\\x1b[31mb\", want a  b")
+    )]
+    fn values_are_compared_in_words(
+        #[case] found: Option<&str>,
+        #[case] wanted: Option<&str>,
+        #[case] expected: Option<&str>,
+    ) {
+        assert_eq!(comparison(found, wanted).as_deref(), expected);
+    }
+
+    #[test]
+    fn long_values_are_cut() {
+        let long = format!("\"{}\"", "é".repeat(5_000));
+        let text = comparison(Some(&long), Some(&long)).unwrap();
+        assert_eq!(
+            text.chars().count(),
+            2 * MAX_SHOWN + "found , want ".chars().count()
+        );
+    }
+
+    #[test]
+    fn one_line_says_it_all() {
+        let read = |text: &str| Document::read(text).unwrap();
+        let message = Message {
+            severity: Some(Severity::High),
+            rule: Some("deny".to_owned()),
+            path: Some("spec.containers[0].resources.limits.memory".to_owned()),
+            found: Some(read("null")),
+            wanted: Some(read("\"a quantity\"")),
+            ..Message::new(
+                Code::Custom("LIMITS.NONE".to_owned()),
+                "container \"web\" has no memory limit",
+            )
+            .with_remedy("set resources.limits.memory")
+        };
+        assert_eq!(
+            message.text(&"platform/limits@1.2".parse().unwrap()),
+            "LIMITS.NONE: container \"web\" has no memory limit \
+             at spec.containers[0].resources.limits.memory (found nothing, want a quantity) \
+             [platform/limits@1.2, rule deny, high] → set resources.limits.memory"
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! A policy that was compiled, or is broken.
 
+mod explain;
+
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
@@ -17,6 +19,8 @@ use crate::{
     outside::{Nothing, Outside},
     rego::{self, Failure, Powers, builtins::Network, plan::access::Access, value::Value},
 };
+
+pub use explain::Explained;
 
 /// A policy, ready to judge. One that does not compile is kept as broken: it answers every request
 /// as one that cannot be answered.

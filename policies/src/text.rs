@@ -12,12 +12,17 @@ pub const MAX_CHARACTERS: usize = 1_000;
 /// `text` with control characters and invisible direction marks as spaces, surrounding space
 /// removed, cut after [`MAX_CHARACTERS`] with an ellipsis.
 pub fn clean(text: &str) -> String {
+    cut(text, MAX_CHARACTERS)
+}
+
+/// The same, cut after so many characters.
+pub(crate) fn cut(text: &str, characters: usize) -> String {
     let visible = |c: char| if is_hostile(c) { ' ' } else { c };
     let trimmed = text.trim_matches(|c: char| c.is_whitespace() || is_hostile(c));
-    let mut cleaned = String::with_capacity(trimmed.len().min(MAX_CHARACTERS));
-    let mut characters = trimmed.chars().map(visible);
-    cleaned.extend(characters.by_ref().take(MAX_CHARACTERS));
-    if characters.next().is_some() {
+    let mut cleaned = String::with_capacity(trimmed.len().min(characters));
+    let mut rest = trimmed.chars().map(visible);
+    cleaned.extend(rest.by_ref().take(characters));
+    if rest.next().is_some() {
         cleaned.pop();
         cleaned.push('…');
     }

@@ -14,6 +14,18 @@ pub(crate) struct About {
     pub(crate) resource: String,
     /// The API server's name of the request.
     pub(crate) uid: String,
+    /// The namespace whose people may read the decisions; without one, the cluster's.
+    pub(crate) namespace: Option<String>,
+    /// Whether the objects that are asked about are Secrets.
+    pub(crate) is_secret: bool,
+}
+
+impl About {
+    /// Bytes of its texts.
+    pub(crate) fn bytes(&self) -> usize {
+        let namespace = self.namespace.as_ref().map_or(0, String::len);
+        self.user.len() + self.resource.len() + self.uid.len() + namespace
+    }
 }
 
 pub(crate) fn record(point: Point, about: &About, entry: &Entry, decision: &Decision) {
@@ -63,7 +75,8 @@ pub(crate) fn action_of(point: Point, entry: &Entry) -> &'static str {
     }
 }
 
-fn is_worth_reading(decision: &Decision) -> bool {
+/// Whether a decision denies, warns, failed or was shaped by a lock.
+pub(crate) fn is_worth_reading(decision: &Decision) -> bool {
     let quiet = matches!(
         decision.outcome,
         Outcome::Allowed | Outcome::Skipped | Outcome::NotInForce | Outcome::Unmatched

@@ -12,11 +12,13 @@ use std::{
 use portcullis_policies::{Cache, Decision, Entry, Input, Interest, Point, Snapshot};
 
 use crate::{
-    Certificate, Evaluators, LockKeeper, Readiness, ResourceReviewer, Unanswered,
+    Certificate, DecisionReaders, Evaluators, JournalSettings, LockKeeper, Readiness,
+    ResourceReviewer, Unanswered,
     admission::Bench,
     body::Room,
     decision_log::{self, About},
     evaluators::Health,
+    journal::{Journal, Note},
     metrics::Metrics,
     problem::Problem,
     question::Question,
@@ -32,6 +34,10 @@ pub struct DoorSettings {
     pub readiness: Readiness,
     /// Makes and removes locks.
     pub locks: Arc<dyn LockKeeper>,
+    /// Knows who may read decisions.
+    pub readers: Arc<dyn DecisionReaders>,
+    /// How many decisions are remembered.
+    pub journal: JournalSettings,
     /// Judges our own resources, where the API server asks.
     pub resources: Option<Arc<dyn ResourceReviewer>>,
     /// The certificate, whose end is measured; `None` where connections are plain.
@@ -47,6 +53,7 @@ pub struct Doors(Arc<Shared>);
 struct Shared {
     settings: DoorSettings,
     metrics: Metrics,
+    journal: Arc<Journal>,
     /// Apart, so that no number of evaluations keeps the API server's reviews out.
     review_room: Room,
     input_room: Room,
@@ -58,8 +65,10 @@ impl Doors {
     pub fn new(settings: DoorSettings) -> Self {
         let bench = settings.resources.clone();
         let bench = bench.map(|reviewer| Arc::new(Bench::new(reviewer)));
+        let journal = Arc::new(Journal::new(&settings.journal));
         Self(Arc::new(Shared {
             settings,
+            journal,
             bench,
             metrics: Metrics::default(),
             review_room: Room::new(),
@@ -73,6 +82,10 @@ impl Doors {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.0.journal
     }
 
     pub(crate) fn review_room(&self) -> &Room {
@@ -151,22 +164,28 @@ impl Doors {
         entries: Vec<Arc<Entry>>,
         read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
     ) -> Result<Vec<Decision>, Problem> {
-        let answered = self.evaluate(question, entries.clone(), read).await;
-        let decisions = match answered {
-            Ok(Ok(decisions)) => decisions,
-            Ok(Err(problem)) if question.point == Point::Admission => entries
-                .iter()
-                .map(|entry| question.unreadable(entry, &problem.detail))
-                .collect(),
+        let answered = self
+            .evaluate(question, entries.clone(), about.is_secret, read)
+            .await;
+        let (decisions, note) = match answered {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(problem)) if question.point == Point::Admission => {
+                let unreadable = |entry: &Arc<Entry>| question.unreadable(entry, &problem.detail);
+                (entries.iter().map(unreadable).collect(), None)
+            }
             Ok(Err(problem)) => return Err(problem.of(&question.id)),
             Err(why) => {
                 self.0.metrics.count_unanswered(question.point, why);
-                entries
-                    .iter()
-                    .map(|entry| question.unanswered(entry, why))
-                    .collect()
+                let unanswered = |entry: &Arc<Entry>| question.unanswered(entry, why);
+                (entries.iter().map(unanswered).collect(), None)
             }
         };
+        let journal = &self.0.journal;
+        let note =
+            note.or_else(|| journal.note(question, &entries, &decisions, None, about.is_secret));
+        if let Some(note) = note {
+            journal.remember(about, note);
+        }
         let told = entries.iter().zip(&decisions);
         for (entry, decision) in told.filter(|(_, decision)| decision.is_concerned()) {
             self.0
@@ -184,8 +203,9 @@ impl Doors {
         &self,
         question: &Question,
         entries: Vec<Arc<Entry>>,
+        is_secret: bool,
         read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
-    ) -> Result<Result<Vec<Decision>, Problem>, Unanswered> {
+    ) -> Result<Result<(Vec<Decision>, Option<Note>), Problem>, Unanswered> {
         let asked = question.clone();
         let at = Arc::new(AtomicUsize::new(0));
         let (asking, names) = (at.clone(), entries.clone());
@@ -193,6 +213,7 @@ impl Doors {
             let entry = names.get(at.load(Ordering::Relaxed));
             entry.map_or_else(String::new, |entry| entry.address().to_string())
         };
+        let journal = self.0.journal.clone();
         let job = move || {
             let interest = Interest::of(asked.point, entries.iter().map(Arc::as_ref));
             let input = read(&interest)?;
@@ -200,7 +221,9 @@ impl Doors {
                 asking.store(place, Ordering::Relaxed);
                 asked.decide(entry, &input)
             };
-            Ok(entries.iter().enumerate().map(decide).collect())
+            let decisions: Vec<Decision> = entries.iter().enumerate().map(decide).collect();
+            let note = journal.note(&asked, &entries, &decisions, Some(&input), is_secret);
+            Ok((decisions, note))
         };
         self.0
             .settings

@@ -10,8 +10,8 @@
 //!
 //! A request takes no lock of the cache, makes no network call and looks nothing up: it loads the
 //! published snapshot and evaluates on a thread of [`Evaluators`], never on the reactor and never
-//! without a deadline. The one exception are the lock endpoints, which hand the caller's bearer
-//! token to the [`LockKeeper`].
+//! without a deadline. The exceptions are the lock endpoints and `/decisions/…`, which hand the
+//! caller's bearer token to the [`LockKeeper`] and to the [`DecisionReaders`].
 
 mod admin;
 mod admission;
@@ -26,12 +26,14 @@ mod evaluation;
 mod evaluators;
 mod exchange;
 mod identity;
+mod journal;
 mod locks;
 mod metrics;
 mod openapi;
 mod parameters;
 mod problem;
 mod question;
+mod readers;
 mod readiness;
 mod resources;
 mod routes;
@@ -47,8 +49,10 @@ pub use certificate::{Certificate, CertificateFault};
 pub use doors::{DoorSettings, Doors};
 pub use evaluation::evaluation_router;
 pub use evaluators::{Evaluators, STACK_BYTES, Unanswered};
+pub use journal::JournalSettings;
 pub use locks::{LockFault, LockKeeper, LockRequest};
 pub use openapi::openapi;
+pub use readers::{DecisionReaders, ReaderFault};
 pub use readiness::Readiness;
 pub use resources::{ResourceAnswer, ResourceReview, ResourceReviewer};
 pub use server::{ServeFault, Transport, serve};

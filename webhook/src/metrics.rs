@@ -250,6 +250,11 @@ impl Scrape {
             "Threads that do not come back from an evaluation",
             &count_of(doors.evaluators_health().stuck),
         )?;
+        let help = "Decisions that were not remembered, because too many came at once";
+        let name = "portcullis_decisions_not_remembered";
+        encoder
+            .encode_descriptor(name, help, None, MetricType::Counter)?
+            .encode_counter::<NoLabelSet, _, u64>(&doors.journal().missed(), None)?;
         let ready = i64::from(doors.is_ready().is_ok());
         encode_gauge(
             encoder,

@@ -28,6 +28,7 @@ use crate::{evaluation, problem::ProblemDocument};
         (name = "evaluation", description = "Ask a policy"),
         (name = "locks", description = "Take a policy out of evaluation, and back"),
         (name = "policies", description = "What is there"),
+        (name = "decisions", description = "Why something was decided"),
         (name = "opa", description = "What OPA's clients speak"),
         (name = "probes", description = "Whether this replica is there"),
     ),
@@ -109,6 +110,12 @@ struct MessageDocument {
     rule: Option<String>,
     /// Where in the judged document it is.
     path: Option<String>,
+    /// What is there; `null` is nothing.
+    #[schema(value_type = Option<serde_json::Value>)]
+    found: Option<()>,
+    /// What has to be there: a value, or a text that describes it.
+    #[schema(value_type = Option<serde_json::Value>)]
+    wanted: Option<()>,
     /// What the policy adds for programs.
     #[schema(value_type = Option<serde_json::Value>)]
     details: Option<()>,
@@ -236,6 +243,9 @@ fn describe(parameter: &str) -> Option<&'static str> {
         "group" => Some("The first part of the policy's address"),
         "name" => Some("The second part of the policy's address"),
         "version" => Some("The third part of the policy's address"),
+        "id" => {
+            Some("The id at the end of a refusal, in the `ETag`, in logs and audit annotations")
+        }
         "path" => Some("Group, name, and a path in the document, with slashes between them"),
         _ => None,
     }

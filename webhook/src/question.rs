@@ -97,6 +97,11 @@ impl Question {
         entry.without_evaluation(self.point, &self.request(Duration::ZERO))
     }
 
+    /// The request as policies were told of it, with no time left.
+    pub(crate) fn as_it_was(&self) -> Request {
+        self.request(Duration::ZERO)
+    }
+
     fn request(&self, budget: Duration) -> Request {
         Request {
             id: self.id.clone(),

@@ -14,8 +14,8 @@ use portcullis_policies::{
     Timestamp,
 };
 use portcullis_webhook::{
-    Caller, DoorSettings, Doors, Evaluators, LockFault, LockKeeper, LockRequest, Readiness,
-    admission_router, evaluation_router,
+    Caller, DecisionReaders, DoorSettings, Doors, Evaluators, JournalSettings, LockFault,
+    LockKeeper, LockRequest, ReaderFault, Readiness, admission_router, evaluation_router,
 };
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
@@ -80,6 +80,20 @@ impl LockKeeper for Keeper {
     }
 }
 
+impl DecisionReaders for Keeper {
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    fn may_read(
+        &self,
+        _caller: Caller,
+        _namespace: Option<String>,
+    ) -> BoxFuture<'_, Result<bool, ReaderFault>> {
+        ready(Ok(true)).boxed()
+    }
+}
+
 impl House {
     fn new() -> Self {
         let cache = Arc::new(Cache::new());
@@ -99,6 +113,8 @@ impl House {
             evaluators: Evaluators::new(2),
             readiness,
             locks: keeper.clone(),
+            readers: keeper.clone(),
+            journal: JournalSettings::default(),
             resources: None,
             certificate: None,
             repository: REPOSITORY.to_owned(),

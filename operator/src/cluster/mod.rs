@@ -22,6 +22,7 @@ mod kind;
 mod locks;
 mod mirror;
 mod parameters;
+mod readers;
 mod watch;
 
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub use connect::{ConnectFault, connect};
 pub use locks::ClusterLocks;
 pub(crate) use mirror::chain;
 pub use mirror::{Health, Mirror, Record, Records, View};
+pub use readers::ClusterReaders;
 pub(crate) use watch::{News, Selectors, Watch};
 
 use feed::Feed;

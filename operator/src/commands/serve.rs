@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 
 use super::{
     allowance::AllowanceArguments,
+    journal::JournalArguments,
     process::{bind, told_to_stop},
 };
 use crate::{
@@ -58,8 +59,8 @@ pub struct Arguments {
     #[arg(long)]
     pub insecure: bool,
 
-    /// File with the bearer token that the lock endpoints ask for. Without it they are open on
-    /// loopback, and closed on every other address.
+    /// File with the bearer token that the lock endpoints and `/decisions/…` ask for. Without it they
+    /// are open on loopback, and closed on every other address.
     #[arg(long, value_name = "FILE")]
     pub lock_token_file: Option<PathBuf>,
 
@@ -91,6 +92,10 @@ pub struct ServerArguments {
     /// What policies are allowed.
     #[command(flatten)]
     pub allowance: AllowanceArguments,
+
+    /// What is remembered.
+    #[command(flatten)]
+    pub journal: JournalArguments,
 }
 
 const EXAMPLES: &str = "\
@@ -124,6 +129,7 @@ pub(super) struct Plan {
     pub repository: String,
     pub threads: Option<u16>,
     pub allowance: AllowanceArguments,
+    pub journal: JournalArguments,
     /// Whether admission reviews are answered, too.
     pub admission: bool,
 }
@@ -184,6 +190,7 @@ impl Plan {
             repository: server.repository,
             threads: server.threads,
             allowance: server.allowance,
+            journal: server.journal,
             admission: true,
         })
     }
@@ -215,6 +222,7 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         tokio::spawn(follow_certificate(files, certificate.clone(), || {}));
         certificate
     });
+    let gate = Arc::new(LockGate::new(locks, cache.clone(), plan.access));
     let doors = Doors::new(DoorSettings {
         cache: cache.clone(),
         evaluators: plan
@@ -223,7 +231,9 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
                 Evaluators::new(usize::from(threads))
             }),
         readiness: readiness.clone(),
-        locks: Arc::new(LockGate::new(locks, cache.clone(), plan.access)),
+        locks: gate.clone(),
+        readers: gate,
+        journal: plan.journal.into(),
         resources: None,
         certificate: certificate.clone(),
         repository: plan.repository,

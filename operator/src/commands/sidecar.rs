@@ -13,7 +13,7 @@ use super::{
     serve::{Plan, ServerArguments, serve_directory},
 };
 use crate::{
-    cluster::{self, ClusterLocks, Extent, Mirror},
+    cluster::{self, ClusterLocks, ClusterReaders, Extent, Mirror},
     directory::{Access, Tree},
 };
 
@@ -68,6 +68,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
                 repository: server.repository,
                 threads: server.threads,
                 allowance: server.allowance,
+                journal: server.journal,
                 admission: false,
             };
             serve_directory(plan).await
@@ -96,7 +97,9 @@ async fn follow_cluster(listen: SocketAddr, server: ServerArguments) -> anyhow::
         cache,
         evaluators: threads.map_or_else(Evaluators::for_this_machine, Evaluators::new),
         readiness: readiness.clone(),
-        locks: Arc::new(ClusterLocks::new(config, mirror.clone())),
+        locks: Arc::new(ClusterLocks::new(config.clone(), mirror.clone())),
+        readers: Arc::new(ClusterReaders::new(config)),
+        journal: server.journal.into(),
         resources: None,
         certificate: None,
         repository: server.repository,

@@ -10,10 +10,11 @@ use tokio::task::JoinSet;
 
 use super::{
     allowance::AllowanceArguments,
+    journal::JournalArguments,
     process::{bind, run_until_told},
 };
 use crate::{
-    cluster::{self, CertificateFiles, ClusterLocks, Extent, Mirror},
+    cluster::{self, CertificateFiles, ClusterLocks, ClusterReaders, Extent, Mirror},
     review::Reviewer,
 };
 
@@ -52,6 +53,10 @@ pub struct Arguments {
     /// What policies are allowed.
     #[command(flatten)]
     pub allowance: AllowanceArguments,
+
+    /// What is remembered.
+    #[command(flatten)]
+    pub journal: JournalArguments,
 }
 
 /// Answers until it is told to stop.
@@ -71,7 +76,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         cache: cache.clone(),
         evaluators: threads.map_or_else(Evaluators::for_this_machine, Evaluators::new),
         readiness: readiness.clone(),
-        locks: Arc::new(ClusterLocks::new(config, mirror.clone())),
+        locks: Arc::new(ClusterLocks::new(config.clone(), mirror.clone())),
+        readers: Arc::new(ClusterReaders::new(config)),
+        journal: arguments.journal.into(),
         resources: Some(Arc::new(Reviewer::new(cache))),
         certificate: Some(certificate.clone()),
         repository: arguments.repository,

@@ -1,10 +1,12 @@
-//! Who may lock over HTTP, and the way from the lock endpoints to the disk.
+//! Who may lock and read decisions over HTTP, and the way from the lock endpoints to the disk.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, future::BoxFuture};
 use portcullis_policies::{Address, Cache, Timestamp};
-use portcullis_webhook::{Caller, LockFault, LockKeeper, LockRequest};
+use portcullis_webhook::{
+    Caller, DecisionReaders, LockFault, LockKeeper, LockRequest, ReaderFault,
+};
 
 use super::locks::LockStore;
 
@@ -19,7 +21,7 @@ pub struct LockGate {
     access: Access,
 }
 
-/// Who may lock and unlock.
+/// Who may lock, unlock and read decisions.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Access {
     /// Whoever can reach the listener: it is on loopback.
@@ -96,6 +98,26 @@ impl LockKeeper for LockGate {
         self.run(admitted, move |store, cache| {
             store.unlock(cache, &address, Timestamp::now())
         })
+    }
+}
+
+/// Who may lock may read: both are for who looks after this server.
+impl DecisionReaders for LockGate {
+    fn is_open(&self) -> bool {
+        self.access == Access::Open
+    }
+
+    fn may_read(
+        &self,
+        caller: Caller,
+        _namespace: Option<String>,
+    ) -> BoxFuture<'_, Result<bool, ReaderFault>> {
+        let answer = match self.admit(&caller) {
+            Ok(()) => Ok(true),
+            Err(LockFault::Unauthenticated) => Err(ReaderFault::Unauthenticated),
+            Err(_) => Ok(false),
+        };
+        async { answer }.boxed()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::process::run;
 #[test]
 fn help() {
     for command in [
-        "", "eval", "test", "check", "audit", "serve", "sidecar", "probe",
+        "", "eval", "test", "check", "audit", "why", "serve", "sidecar", "probe",
     ] {
         let arguments: Vec<&str> = [command, "--help"]
             .into_iter()

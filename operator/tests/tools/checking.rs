@@ -22,7 +22,7 @@ spec:
     policy.rego: |
       package platform.limits
 
-      deny contains {"msg": msg, "code": "LIMITS.NONE", "severity": "high", "path": path, "remedy": "set <limits>"} if {
+      deny contains {"msg": msg, "code": "LIMITS.NONE", "severity": "high", "path": path, "found": null, "wanted": "a quantity", "remedy": "set <limits>"} if {
         some index, container in input.request.object.spec.containers
         not container.resources.limits.memory
         path := sprintf("spec.containers[%d]", [index])

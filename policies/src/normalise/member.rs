@@ -59,6 +59,11 @@ impl Said<'_> {
             self.fields
                 .map_or(&Value::Undefined, |fields| &fields[name])
         };
+        let document = |name: &str| {
+            Some(field(name))
+                .filter(|value| value::is_defined(value))
+                .map(|value| Document::new(value.clone()))
+        };
         let string = |name: &str| field(name).as_string().ok().map(|text| clean(text));
         let own_code = string("code")
             .filter(|code| is_name(code))
@@ -73,9 +78,9 @@ impl Said<'_> {
             severity: string("severity").and_then(|severity| Severity::parse(&severity)),
             rule: Some(string("ruleName").unwrap_or_else(|| rule.to_owned())),
             path: string("path"),
-            details: Some(field("details"))
-                .filter(|details| value::is_defined(details))
-                .map(|details| Document::new(details.clone())),
+            found: document("found"),
+            wanted: document("wanted"),
+            details: document("details"),
             ..Message::new(own_code.unwrap_or(code), &text)
         }
     }

@@ -231,14 +231,15 @@ fn a_warning_is_not_called_a_denial(#[case] document: &str, #[case] code: &str) 
 fn a_message_keeps_what_the_policy_says() {
     let document = r#"{"deny": [{
         "msg": "container \"web\" has no limit", "code": "LIMITS.MEMORY", "severity": "High",
-        "remedy": "set resources.limits.memory", "path": "spec.containers[0]", "details": {"a": 1}
+        "remedy": "set resources.limits.memory", "path": "spec.containers[0]", "details": {"a": 1},
+        "found": null, "wanted": ["a", 1]
     }]}"#;
     let judgement = judge(document, &[], DecisionSettings::default());
     let address = "platform/limits@1.2".parse().unwrap();
     assert_eq!(
         judgement.messages[0].text(&address),
         "LIMITS.MEMORY: container \"web\" has no limit at spec.containers[0] \
-         [platform/limits@1.2, rule deny, high] → set resources.limits.memory"
+         (found nothing, want [\"a\", 1]) [platform/limits@1.2, rule deny, high] → set resources.limits.memory"
     );
     assert_eq!(
         judgement.messages[0].path.as_deref(),
@@ -440,6 +441,8 @@ proptest! {
             judgement.result = None;
             for message in judgement.messages.iter_mut().chain(&mut judgement.warnings) {
                 message.details = None;
+                message.found = None;
+                message.wanted = None;
             }
         }
         prop_assert_eq!(before, after);
@@ -454,7 +457,7 @@ proptest! {
         for messages in all {
             prop_assert!(messages.len() <= MAX_MESSAGES);
             for message in messages {
-                for text in [Some(&message.message), message.rule.as_ref(), message.remedy.as_ref(), message.path.as_ref()].into_iter().flatten() {
+                for text in [Some(&message.message), message.rule.as_ref(), message.remedy.as_ref(), message.path.as_ref(), message.comparison().as_ref()].into_iter().flatten() {
                     prop_assert!(text.chars().count() <= crate::text::MAX_CHARACTERS);
                     prop_assert!(!text.chars().any(crate::text::is_hostile));
                 }

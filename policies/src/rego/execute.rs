@@ -43,10 +43,10 @@ pub(crate) use budget::{Budget, COLLECTION_SIZE, SET_SIZE, VALUE_SIZE, is_heavy}
 pub use budget::{Limits, MAX_DEPTH, MAX_VALUE_DEPTH};
 pub use coverage::{Coverage, FileReport, Position, Range, Report};
 pub use error::{Error, ErrorKind};
-pub(crate) use explain::shown;
 pub use explain::{
     Explainer, Explanation, Failed, Kept, Named, Note, Notes, Outcome, Reason, Solution, Tried,
 };
+pub(crate) use explain::{MAX_TEXT as MAX_SHOWN, shown};
 pub use observe::{Nobody, Observer, View};
 
 use crate::rego::{

@@ -3,7 +3,8 @@
 use std::{
     hash::{BuildHasher as _, RandomState},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, LazyLock},
+    thread,
 };
 
 use jiff::SignedDuration;
@@ -14,7 +15,7 @@ use super::{
     builtins::{Network, Refusal, Surroundings, Withheld},
     compile::{Options, compile},
     entrypoint::Entrypoint,
-    execute::{self, Error, ErrorKind, Question},
+    execute::{self, Error, ErrorKind, Explainer, Explanation, Question},
     plan::{access::Access, ir::Plan},
     resolve,
     source::Sources,
@@ -26,6 +27,10 @@ use crate::{
     Code, Definition, Diagnostics, Document, Limits, Message, Point, Policy, RegoVersion, Request,
     allowance::Bytes, memory::Recall, normalise::Rules,
 };
+
+/// From a request's name to the seed of its random numbers: the same within a request, and when it is
+/// evaluated again to explain it; others, that nobody can foretell, in the next.
+static SEEDS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// A compiled policy.
 #[derive(Debug)]
@@ -106,13 +111,42 @@ impl Program {
         limits: Limits,
         powers: Powers<'_>,
     ) -> Result<Value, Failure> {
-        // The same numbers within an evaluation; others, that nobody can foretell, in the next.
-        let seed = RandomState::new().hash_one(&request.id);
+        let question = self.question(input, request, limits, powers);
+        let evaluate = || execute::evaluate(&self.plan, &self.plan.entries[0], question);
+        self.document(catch_unwind(AssertUnwindSafe(evaluate)))
+    }
+
+    /// The same while somebody looks on, who has seen something even where the evaluation fails.
+    pub(crate) fn explain(
+        &self,
+        input: Value,
+        request: &Request,
+        limits: Limits,
+        powers: Powers<'_>,
+    ) -> (Result<Value, Failure>, Explanation) {
+        let question = self.question(input, request, limits, powers);
+        let mut explainer = Explainer::default();
+        let evaluate = || {
+            let entry = &self.plan.entries[0];
+            execute::observe(&self.plan, entry, question, &mut explainer)
+        };
+        let found = self.document(catch_unwind(AssertUnwindSafe(evaluate)));
+        (found, explainer.explain(&self.sources))
+    }
+
+    fn question<'q>(
+        &self,
+        input: Value,
+        request: &'q Request,
+        limits: Limits,
+        powers: Powers<'q>,
+    ) -> Question<'q> {
+        let seed = SEEDS.hash_one(&request.id);
         let now = request.now.as_nanosecond();
         let mut surroundings = Surroundings::new(now, Some(&request.headers), seed);
         surroundings.network = powers.network;
         surroundings.recall = powers.recall;
-        let question = Question {
+        Question {
             input,
             data: self.data.clone(),
             surroundings,
@@ -124,9 +158,15 @@ impl Program {
                 ..execute::Limits::default()
             },
             strict: false,
-        };
-        let evaluate = || execute::evaluate(&self.plan, &self.plan.entries[0], question);
-        let values = catch_unwind(AssertUnwindSafe(evaluate))
+        }
+    }
+
+    /// What an evaluation gives back, if it may.
+    fn document(
+        &self,
+        ended: thread::Result<Result<Vec<Value>, Box<Error>>>,
+    ) -> Result<Value, Failure> {
+        let values = ended
             .map_err(|_| Failure::Panicked)?
             .map_err(|error| self.failure(&error))?;
         let document = values.into_iter().next().unwrap_or(Value::Undefined);

@@ -84,11 +84,15 @@ pub(crate) fn combine(uid: &str, id: &str, decisions: &[Decision]) -> Answer {
     let message = refused.then(|| refusal(&texts, id));
     let mut annotations = BTreeMap::from([
         ("decision", id.to_owned()),
-        ("policies", list_policies(decisions)),
+        ("policies", list_policies(decisions.iter())),
     ]);
     let exempted: Vec<String> = decisions.iter().filter_map(exempted).collect();
     if !exempted.is_empty() {
         annotations.insert("exemptions", list(&exempted, "; "));
+    }
+    if refused {
+        let refused_by = decisions.iter().filter(|decision| !decision.allowed);
+        annotations.insert("refusedBy", list_policies(refused_by));
     }
     respond(uid, message, bounded_warnings(&warnings), annotations)
 }
@@ -102,7 +106,7 @@ pub(crate) fn judged(uid: &str, id: &str, answer: ResourceAnswer) -> Answer {
         uid,
         message,
         bounded_warnings(&answer.warnings),
-        BTreeMap::new(),
+        BTreeMap::from([("decision", id.to_owned())]),
     )
 }
 
@@ -207,12 +211,10 @@ fn one_line(text: &str) -> String {
     line.chars().take(MAX_WARNING - 1).chain(['…']).collect()
 }
 
-fn list_policies(decisions: &[Decision]) -> String {
+fn list_policies<'d>(decisions: impl Iterator<Item = &'d Decision>) -> String {
     // One that judges an object and its template is told once.
     let mut seen = BTreeSet::new();
-    let named = decisions
-        .iter()
-        .map(|decision| format!("{}={}", decision.policy, decision.digest));
+    let named = decisions.map(|decision| format!("{}={}", decision.policy, decision.digest));
     let policies: Vec<String> = named.filter(|policy| seen.insert(policy.clone())).collect();
     list(&policies, " ")
 }

@@ -196,7 +196,14 @@ impl Review {
             user: clean(&self.head.user_info.username),
             resource: clean(&object),
             uid: clean(&self.head.uid),
+            namespace: self.namespace().map(clean),
+            is_secret: self.is_secret(),
         }
+    }
+
+    /// Whether the objects are Secrets.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.head.resource.resource == "secrets"
     }
 
     /// The request, as policies read it; work of the processor.

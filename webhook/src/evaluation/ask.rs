@@ -83,7 +83,9 @@ pub(super) async fn about_body(
             }
             let namespace = review.namespace_labels(snapshot);
             let question = &question.clone().in_namespace(namespace);
-            about(doors, question, snapshot, parts, move |interest| {
+            let mut about = about_policy(&entry);
+            about.is_secret = review.is_secret();
+            ask(doors, question, &about, snapshot, parts, move |interest| {
                 review.input(interest)
             })
             .await
@@ -105,8 +107,31 @@ pub(super) async fn about(
     parts: Vec<Arc<Entry>>,
     read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
 ) -> Result<Decision, Problem> {
-    let about = About::default();
-    let decisions = doors.ask(question, &about, snapshot, parts, read).await?;
+    let about = parts
+        .first()
+        .map(|entry| about_policy(entry))
+        .unwrap_or_default();
+    ask(doors, question, &about, snapshot, parts, read).await
+}
+
+/// What is known of a request of anybody: a review that comes here says of its user and its object what
+/// it likes, so that the policy's namespace alone tells who may read about it.
+fn about_policy(entry: &Entry) -> About {
+    About {
+        namespace: entry.address().namespace().map(str::to_owned),
+        ..About::default()
+    }
+}
+
+async fn ask(
+    doors: &Doors,
+    question: &Question,
+    about: &About,
+    snapshot: &Snapshot,
+    parts: Vec<Arc<Entry>>,
+    read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
+) -> Result<Decision, Problem> {
+    let decisions = doors.ask(question, about, snapshot, parts, read).await?;
     Ok(decisions
         .into_iter()
         .reduce(Decision::join)

@@ -10,6 +10,7 @@ mod lock;
 mod place;
 mod probes;
 mod site;
+mod why;
 
 use axum::{Router, http::header::CONTENT_TYPE, routing::get};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -54,6 +55,7 @@ pub(crate) fn documented() -> OpenApiRouter<Doors> {
         .routes(routes!(list::list))
         .routes(routes!(data::get, data::post))
         .routes(routes!(enforcement::enforcement))
+        .routes(routes!(why::why))
         .routes(routes!(probes::health))
         .routes(routes!(probes::liveness))
         .routes(routes!(probes::readiness))

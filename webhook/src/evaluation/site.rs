@@ -1,5 +1,5 @@
-//! Keeps pages of other sites, which a browser shows, from locking and unlocking on loopback, where
-//! nobody is asked for a token.
+//! Keeps pages of other sites, which a browser shows, from locking and unlocking, and from reading
+//! decisions, on loopback, where nobody is asked for a token.
 //!
 //! Such a page names itself in `Origin`. If its site's name is made to lead to loopback meanwhile,
 //! the browser takes this server for that site; then the name that it asked for gives it away.
@@ -14,7 +14,7 @@ use axum::http::{
 
 use crate::problem::Problem;
 
-/// Refuses a request from a page of another site. Where whoever comes may lock, it must have been
+/// Refuses a request from a page of another site. Where whoever comes may do it, it must have been
 /// asked for by a name of loopback as well.
 pub(super) fn refuse_others(uri: &Uri, headers: &HeaderMap, is_open: bool) -> Result<(), Problem> {
     // HTTP/2 has the name in the URI.
@@ -30,7 +30,8 @@ pub(super) fn refuse_others(uri: &Uri, headers: &HeaderMap, is_open: bool) -> Re
         }
     }
     if is_open && !host.is_some_and(|host| is_loopback(&host)) {
-        let problem = forbidden("locks are open on loopback only, and this is another host's name");
+        let problem =
+            forbidden("this is open on loopback only, and was asked for by another host's name");
         return Err(problem.with_remedy(
             "ask `localhost` or `127.0.0.1`, or start the server with `--lock-token-file`",
         ));

@@ -19,9 +19,9 @@ use portcullis_policies::{
     Timestamp,
 };
 use portcullis_webhook::{
-    Caller, DoorSettings, Doors, Evaluators, LockFault, LockKeeper, LockRequest, Readiness,
-    ResourceAnswer, ResourceReview, ResourceReviewer, admin_router, admission_router,
-    evaluation_router,
+    Caller, DecisionReaders, DoorSettings, Doors, Evaluators, JournalSettings, LockFault,
+    LockKeeper, LockRequest, ReaderFault, Readiness, ResourceAnswer, ResourceReview,
+    ResourceReviewer, admin_router, admission_router, evaluation_router,
 };
 use serde_json::{Value as Json, json};
 use tower::ServiceExt as _;
@@ -63,6 +63,7 @@ pub(crate) struct Fixture {
     pub(crate) evaluators: Evaluators,
     pub(crate) readiness: Readiness,
     pub(crate) keeper: Arc<Keeper>,
+    pub(crate) journal: JournalSettings,
     pub(crate) reviewer: Option<Arc<Reviewer>>,
     pub(crate) doors: std::sync::OnceLock<Doors>,
 }
@@ -83,6 +84,11 @@ pub(crate) struct Keeper {
     pub(crate) fault: Mutex<Option<LockFault>>,
     pub(crate) asked: Mutex<Vec<(Option<String>, LockRequest)>>,
     pub(crate) unlocked: Mutex<Vec<Address>>,
+    pub(crate) reader_fault: Mutex<Option<ReaderFault>>,
+    /// The namespace in which everybody may read; without one, everywhere.
+    pub(crate) readable: Mutex<Option<String>>,
+    /// Where somebody wanted to read, and with which token.
+    pub(crate) readers: Mutex<Vec<(Option<String>, Option<String>)>>,
 }
 
 /// Answers what it is told to, and notes what it was asked.
@@ -102,6 +108,7 @@ impl Fixture {
             evaluators: Evaluators::new(2),
             readiness,
             keeper: Arc::new(Keeper::default()),
+            journal: JournalSettings::default(),
             reviewer: Some(Arc::new(Reviewer::default())),
             doors: std::sync::OnceLock::new(),
         }
@@ -197,6 +204,8 @@ impl Fixture {
                 evaluators: self.evaluators.clone(),
                 readiness: self.readiness.clone(),
                 locks: self.keeper.clone(),
+                readers: self.keeper.clone(),
+                journal: self.journal.clone(),
                 resources: self
                     .reviewer
                     .clone()
@@ -286,6 +295,25 @@ impl LockKeeper for Keeper {
     fn unlock(&self, _caller: Caller, address: Address) -> BoxFuture<'_, Result<(), LockFault>> {
         self.unlocked.lock().unwrap().push(address);
         self.answer()
+    }
+}
+
+impl DecisionReaders for Keeper {
+    fn is_open(&self) -> bool {
+        LockKeeper::is_open(self)
+    }
+
+    fn may_read(
+        &self,
+        caller: Caller,
+        namespace: Option<String>,
+    ) -> BoxFuture<'_, Result<bool, ReaderFault>> {
+        let readable = self.readable.lock().unwrap().clone();
+        let may = readable.is_none_or(|readable| namespace.as_ref() == Some(&readable));
+        let bearer = caller.bearer().map(str::to_owned);
+        self.readers.lock().unwrap().push((namespace, bearer));
+        let fault = self.reader_fault.lock().unwrap().clone();
+        async move { fault.map_or(Ok(may), Err) }.boxed()
     }
 }
 

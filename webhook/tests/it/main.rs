@@ -20,3 +20,4 @@ mod overload;
 mod resources;
 mod server;
 mod unread;
+mod why;

@@ -64,6 +64,9 @@ fn rule(id: &str, first: &Finding<'_>) -> Json {
 fn result(finding: &Finding<'_>, rule: &str, index: usize) -> Json {
     let message = finding.message;
     let mut text = message.message.clone();
+    if let Some(comparison) = message.comparison() {
+        text = format!("{text} ({comparison})");
+    }
     if let Some(remedy) = &message.remedy {
         text = format!("{text}\n→ {remedy}");
     }
@@ -78,6 +81,11 @@ fn result(finding: &Finding<'_>, rule: &str, index: usize) -> Json {
     });
     if let Some(severity) = message.severity {
         properties["severity"] = severity.as_str().into();
+    }
+    for (name, value) in [("found", &message.found), ("wanted", &message.wanted)] {
+        if let Some(value) = value {
+            properties[name] = json!(value);
+        }
     }
     let mut location = json!({"logicalLocations": [{"fullyQualifiedName": logical}]});
     if let Some(place) = finding.location() {

@@ -65,11 +65,15 @@ fn table(lines: &[Line<'_>]) -> String {
 fn line<'l>(finding: &Finding<'l>) -> Line<'l> {
     let message = finding.message;
     let severity = message.severity.map(|severity| format!(" ({severity})"));
+    let comparison = message
+        .comparison()
+        .map(|compared| format!(" ({compared})"));
     let said = format!(
-        "{}{}: {}",
+        "{}{}: {}{}",
         message.code,
         severity.unwrap_or_default(),
-        message.message
+        message.message,
+        comparison.unwrap_or_default()
     );
     Line {
         cells: [

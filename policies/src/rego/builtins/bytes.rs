@@ -51,6 +51,11 @@ pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     }),
 ];
 
+/// The text that base64 holds, if it holds one.
+pub(crate) fn read_base64(text: &str) -> Option<String> {
+    String::from_utf8(decode(text.as_bytes(), STANDARD).ok()?).ok()
+}
+
 /// An alphabet of base64.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Alphabet {

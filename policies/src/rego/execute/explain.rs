@@ -69,7 +69,7 @@ const MAX_CASES: usize = 10_000;
 const MAX_NOTES: usize = 1_000;
 
 /// Characters of one value: one line and a half of a terminal.
-const MAX_TEXT: usize = 120;
+pub(crate) const MAX_TEXT: usize = 120;
 
 /// Looks on to explain.
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-use portcullis_policies::{Code, Definition, Outcome, Policy};
+use portcullis_policies::{Code, Definition, Document, Outcome, Policy};
 use proptest::prelude::*;
 
 use super::*;
@@ -102,14 +102,16 @@ fn the_worst_is_shown_and_the_rest_is_counted() {
 fn one_violation_is_told_on_one_line() {
     let one = Message {
         path: Some("spec.containers[0]".to_owned()),
+        found: Some(Document::read("\"4Gi\"").unwrap()),
+        wanted: Some(Document::read("\"at most 2Gi\"").unwrap()),
         ..message("no limit", Some(Severity::High)).with_remedy("set one")
     };
     let status = response(&[decision(false, vec![one], Vec::new())]);
     assert_eq!(
         status.status.unwrap().message,
         format!(
-            "POLICY.DENIED_ADMISSION: no limit at spec.containers[0] [platform/limits@1.0, high] \
-             → set one; decision {ID}"
+            "POLICY.DENIED_ADMISSION: no limit at spec.containers[0] \
+             (found \"4Gi\", want at most 2Gi) [platform/limits@1.0, high] → set one; decision {ID}"
         )
     );
 }

@@ -48,6 +48,8 @@ judge(use, _) := {
 	"code": "IMAGES.MISSING",
 	"severity": "high",
 	"path": use.path,
+	"found": null,
+	"wanted": "an image from an allowed registry",
 	"remedy": sprintf("set %v to an image from an allowed registry", [use.path]),
 } if {
 	use.image == ""
@@ -56,6 +58,8 @@ judge(use, _) := {
 	"code": "IMAGES.MALFORMED",
 	"severity": "high",
 	"path": use.path,
+	"found": use.image,
+	"wanted": "[registry/]repository[:tag][@digest]",
 	"remedy": sprintf("write %v as [registry/]repository[:tag][@digest]", [use.path]),
 } if {
 	not image.is_valid(use.image)
@@ -66,6 +70,8 @@ judge(use, registries) := {
 	"code": "IMAGES.REGISTRY_NOT_ALLOWED",
 	"severity": "high",
 	"path": use.path,
+	"found": use.image,
+	"wanted": wanted(registries),
 	"remedy": remedy(registries),
 	"details": {"image": use.image, "repository": full, "registries": registries},
 } if {
@@ -75,7 +81,11 @@ judge(use, registries) := {
 
 remedy([]) := "set parameters.registries: no registry is allowed"
 
-remedy(registries) := sprintf("use an image from %v", [concat(", ", registries)]) if registries != []
+remedy(registries) := sprintf("use %v", [wanted(registries)]) if registries != []
+
+wanted([]) := "no image"
+
+wanted(registries) := sprintf("an image from %v", [concat(", ", registries)]) if registries != []
 
 # What entries are compared with: `docker.io/library/nginx` for `nginx:1.29`.
 repository(reference) := image.name(reference)

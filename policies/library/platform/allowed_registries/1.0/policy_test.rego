@@ -225,6 +225,8 @@ test_the_whole_message if {
 		"code": "IMAGES.REGISTRY_NOT_ALLOWED",
 		"severity": "high",
 		"path": "spec.containers[0].image",
+		"found": "acme/web:1.0",
+		"wanted": "an image from ghcr.io/acme, registry.k8s.io",
 		"remedy": "use an image from ghcr.io/acme, registry.k8s.io",
 		"details": {
 			"image": "acme/web:1.0",

@@ -66,6 +66,8 @@ report(subject, place, facts) := {
 	"code": facts.code,
 	"severity": facts.severity,
 	"path": sprintf("%v.%v", [subject.path, place]),
+	"found": facts.found,
+	"wanted": facts.wanted,
 	"remedy": facts.remedy,
 }
 
@@ -82,6 +84,8 @@ host_namespaces(subject, parameters) := {found |
 		"complaint": sprintf("shares the node's %v namespace", [noun]),
 		"code": "PRIVILEGE.HOST_NAMESPACE",
 		"severity": "high",
+		"found": subject.spec[name],
+		"wanted": false,
 		"remedy": sprintf("remove %v", [name]),
 	})
 }
@@ -97,6 +101,8 @@ host_paths(subject, parameters) := {found |
 		"complaint": sprintf("mounts the node's path \"%v\" as volume \"%v\"", [path, object.get(volume, "name", "")]),
 		"code": "PRIVILEGE.HOST_PATH",
 		"severity": "high",
+		"found": path,
+		"wanted": wanted_instead(path, allowed),
 		"remedy": host_path_remedy(path, allowed),
 	})
 }
@@ -104,6 +110,10 @@ host_paths(subject, parameters) := {found |
 host_path_remedy(path, allowed) := "mount it with readOnly: true in every container" if {
 	is_allowed_path(path, true, allowed)
 } else := "use another kind of volume (persistentVolumeClaim, emptyDir, configMap, projected)"
+
+wanted_instead(path, allowed) := "a mount that is read-only" if {
+	is_allowed_path(path, true, allowed)
+} else := "no path of the node"
 
 is_allowed_path(path, read_only, allowed) if {
 	some entry in allowed
@@ -133,6 +143,8 @@ host_process(subject) := {report(subject, "securityContext.windowsOptions.hostPr
 	"complaint": "runs as a Windows HostProcess container",
 	"code": "PRIVILEGE.HOST_PROCESS",
 	"severity": "critical",
+	"found": security(subject).windowsOptions.hostProcess,
+	"wanted": false,
 	"remedy": "remove securityContext.windowsOptions.hostProcess",
 }) |
 	is_on(security(subject).windowsOptions.hostProcess)
@@ -145,6 +157,8 @@ unconfined_profiles(subject) := {found |
 		"complaint": sprintf("switches %v off", [noun]),
 		"code": "PRIVILEGE.UNCONFINED",
 		"severity": "medium",
+		"found": "Unconfined",
+		"wanted": "RuntimeDefault",
 		"remedy": sprintf("set securityContext.%v.type to RuntimeDefault", [profile]),
 	})
 }
@@ -158,6 +172,8 @@ unconfined_annotation(container) := {object.union(found, {"path": path}) |
 		"complaint": "switches AppArmor off with an annotation",
 		"code": "PRIVILEGE.UNCONFINED",
 		"severity": "medium",
+		"found": "unconfined",
+		"wanted": "runtime/default",
 		"remedy": "remove the annotation",
 	})
 }
@@ -166,6 +182,8 @@ privileged(container) := {report(container, "securityContext.privileged", {
 	"complaint": "is privileged",
 	"code": "PRIVILEGE.PRIVILEGED_CONTAINER",
 	"severity": "critical",
+	"found": security(container).privileged,
+	"wanted": false,
 	"remedy": "remove securityContext.privileged",
 }) |
 	is_on(security(container).privileged)
@@ -176,6 +194,8 @@ privilege_escalation(container, parameters) := {report(container, "securityConte
 	"complaint": "allows privilege escalation",
 	"code": "PRIVILEGE.ESCALATION",
 	"severity": "medium",
+	"found": object.get(security(container), "allowPrivilegeEscalation", null),
+	"wanted": false,
 	"remedy": "set securityContext.allowPrivilegeEscalation to false",
 }) |
 	object.get(security(container), "allowPrivilegeEscalation", true) != false
@@ -192,6 +212,8 @@ capabilities(container, parameters) := {found |
 		"complaint": sprintf("adds the capability %v", [added]),
 		"code": "PRIVILEGE.CAPABILITY",
 		"severity": "high",
+		"found": added,
+		"wanted": "no capability that is not allowed",
 		"remedy": sprintf("remove %v from securityContext.capabilities.add", [added]),
 	})
 }
@@ -205,6 +227,8 @@ proc_mount(container) := {report(container, "securityContext.procMount", {
 	"complaint": sprintf("mounts /proc as %v", [kind]),
 	"code": "PRIVILEGE.PROC_MOUNT",
 	"severity": "high",
+	"found": kind,
+	"wanted": "Default",
 	"remedy": "remove securityContext.procMount",
 }) |
 	kind := security(container).procMount
@@ -222,6 +246,8 @@ host_ports(container, parameters) := {found |
 		"complaint": sprintf("opens the port %v of the node", [number]),
 		"code": "PRIVILEGE.HOST_PORT",
 		"severity": "medium",
+		"found": number,
+		"wanted": "no port of the node",
 		"remedy": "remove hostPort and use a Service",
 	})
 }

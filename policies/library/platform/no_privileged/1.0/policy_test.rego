@@ -292,6 +292,8 @@ test_the_whole_message if {
 		"code": "PRIVILEGE.PRIVILEGED_CONTAINER",
 		"severity": "critical",
 		"path": "spec.containers[0].securityContext.privileged",
+		"found": true,
+		"wanted": false,
 		"remedy": "remove securityContext.privileged",
 	}}
 	messages(beside({"hostNetwork": true}), {}) == {"Pod \"web\" shares the node's network namespace"}

@@ -53,6 +53,8 @@ judge(required, holder) := {
 	"code": "LABELS.MISSING",
 	"severity": "medium",
 	"path": label_path(holder, required),
+	"found": null,
+	"wanted": wanted(required),
 	"remedy": remedy(holder, required),
 } if {
 	not required.key in object.keys(holder.labels)
@@ -61,6 +63,8 @@ judge(required, holder) := {
 	"code": "LABELS.EMPTY",
 	"severity": "medium",
 	"path": label_path(holder, required),
+	"found": holder.labels[required.key],
+	"wanted": wanted(required),
 	"remedy": remedy(holder, required),
 } if {
 	not required.allowedRegex
@@ -75,6 +79,8 @@ judge(required, holder) := {
 	"code": "LABELS.VALUE_NOT_ALLOWED",
 	"severity": "medium",
 	"path": label_path(holder, required),
+	"found": holder.labels[required.key],
+	"wanted": wanted(required),
 	"remedy": remedy(holder, required),
 } if {
 	value := holder.labels[required.key]
@@ -82,12 +88,13 @@ judge(required, holder) := {
 	not regex.match(pattern, value)
 }
 
-remedy(holder, required) := sprintf("set %v to a value that matches %v", [
-	label_path(holder, required),
-	required.allowedRegex,
-]) if {
+remedy(holder, required) := sprintf("set %v to %v", [label_path(holder, required), wanted(required)]) if {
 	required.allowedRegex
 } else := sprintf("set %v", [label_path(holder, required)])
+
+wanted(required) := sprintf("a value that matches %v", [required.allowedRegex]) if {
+	required.allowedRegex
+} else := "a value"
 
 label_path(holder, required) := sprintf("%v[\"%v\"]", [holder.path, required.key])
 

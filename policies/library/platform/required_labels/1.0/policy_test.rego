@@ -92,6 +92,8 @@ test_the_message_names_object_and_label if {
 		"code": "LABELS.VALUE_NOT_ALLOWED",
 		"severity": "medium",
 		"path": "metadata.labels[\"team\"]",
+		"found": "Payments",
+		"wanted": "a value that matches ^[a-z]+$",
 		"remedy": "set metadata.labels[\"team\"] to a value that matches ^[a-z]+$",
 	}}
 	denials(review(deployment(good, {"team": "payments"}))) == {{
@@ -99,6 +101,8 @@ test_the_message_names_object_and_label if {
 		"code": "LABELS.MISSING",
 		"severity": "medium",
 		"path": "spec.template.metadata.labels[\"example.com/tier\"]",
+		"found": null,
+		"wanted": "a value",
 		"remedy": "set spec.template.metadata.labels[\"example.com/tier\"]",
 	}}
 	"the Job template of CronJob \"web\" has no label \"team\"" in {finding.msg |

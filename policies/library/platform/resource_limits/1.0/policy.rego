@@ -59,6 +59,8 @@ judge(container, kind, resource, maximum) := malformed if {
 		finding := report(container, kind, resource, {
 			"complaint": sprintf("has \"%v\" as %v %v, which is not a quantity", [amount, resource, noun(kind)]),
 			"code": "RESOURCES.MALFORMED",
+			"found": amount,
+			"wanted": "a quantity",
 			"remedy": sprintf("write resources.%v.%v as in 250m, 0.5, 64Mi or 1e9", [kind, resource]),
 		})
 	}
@@ -66,12 +68,16 @@ judge(container, kind, resource, maximum) := malformed if {
 } else := {report(container, kind, resource, {
 	"complaint": sprintf("has no %v %v", [resource, noun(kind)]),
 	"code": sprintf("RESOURCES.NO_%v", [upper(noun(kind))]),
+	"found": object.get(field.object_of(container.spec, "resources"), [kind, resource], null),
+	"wanted": wanted(maximum),
 	"remedy": missing_remedy(kind, resource, maximum),
 })} if {
 	count(positive_amounts(container, kind, resource)) == 0
 } else := {report(container, kind, resource, {
 	"complaint": sprintf("has a %v %v of %v, which is above %v", [resource, noun(kind), amount, maximum]),
 	"code": "RESOURCES.ABOVE_MAXIMUM",
+	"found": amount,
+	"wanted": wanted(maximum),
 	"remedy": sprintf("set resources.%v.%v to at most %v", [kind, resource, maximum]),
 })} if {
 	maximum != null
@@ -84,6 +90,8 @@ report(container, kind, resource, facts) := {
 	"code": facts.code,
 	"severity": severity(kind),
 	"path": sprintf("%v.resources.%v.%v", [container.path, kind, resource]),
+	"found": facts.found,
+	"wanted": facts.wanted,
 	"remedy": facts.remedy,
 }
 
@@ -95,6 +103,10 @@ noun(kind) := trim_suffix(kind, "s")
 missing_remedy(kind, resource, maximum) := sprintf("set resources.%v.%v to at most %v", [kind, resource, maximum]) if {
 	maximum != null
 } else := sprintf("set resources.%v.%v", [kind, resource])
+
+wanted(null) := "a quantity"
+
+wanted(maximum) := sprintf("at most %v", [maximum]) if maximum != null
 
 is_at_most(amount, maximum) if thousandths(amount) <= thousandths(maximum)
 

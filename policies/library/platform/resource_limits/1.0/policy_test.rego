@@ -101,6 +101,8 @@ test_the_whole_message if {
 		"code": "RESOURCES.NO_LIMIT",
 		"severity": "high",
 		"path": "spec.containers[0].resources.limits.memory",
+		"found": null,
+		"wanted": "a quantity",
 		"remedy": "set resources.limits.memory",
 	}}
 	denials(review(having({"limits": good.limits}), {})) == {{
@@ -108,6 +110,8 @@ test_the_whole_message if {
 		"code": "RESOURCES.NO_REQUEST",
 		"severity": "medium",
 		"path": "spec.containers[0].resources.requests.cpu",
+		"found": null,
+		"wanted": "a quantity",
 		"remedy": "set resources.requests.cpu",
 	}}
 	denials(review(having(object.union(good, {"limits": {"memory": "4Gi"}})), {"max": {"limits": {"memory": "2Gi"}}})) == {{
@@ -115,6 +119,8 @@ test_the_whole_message if {
 		"code": "RESOURCES.ABOVE_MAXIMUM",
 		"severity": "high",
 		"path": "spec.containers[0].resources.limits.memory",
+		"found": "4Gi",
+		"wanted": "at most 2Gi",
 		"remedy": "set resources.limits.memory to at most 2Gi",
 	}}
 	denials(review(having(good), {"max": {"limits": {"cpu": "2"}}})) == {{
@@ -122,6 +128,8 @@ test_the_whole_message if {
 		"code": "RESOURCES.NO_LIMIT",
 		"severity": "high",
 		"path": "spec.containers[0].resources.limits.cpu",
+		"found": null,
+		"wanted": "at most 2",
 		"remedy": "set resources.limits.cpu to at most 2",
 	}}
 	denials(review(having(object.union(good, {"limits": {"memory": "1 GB"}})), {})) == {{
@@ -129,6 +137,8 @@ test_the_whole_message if {
 		"code": "RESOURCES.MALFORMED",
 		"severity": "high",
 		"path": "spec.containers[0].resources.limits.memory",
+		"found": "1 GB",
+		"wanted": "a quantity",
 		"remedy": "write resources.limits.memory as in 250m, 0.5, 64Mi or 1e9",
 	}}
 }

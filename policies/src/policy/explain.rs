@@ -1,0 +1,182 @@
+//! Why a policy decided as it did: its evaluation again, while somebody looks on.
+
+use super::Policy;
+use crate::{
+    Bound, Input, Limits, Outcome, Point, Request,
+    memory::{Memory, Recall},
+    normalise::{self, Reading},
+    rego::Powers,
+    workbench::Explanation,
+};
+
+/// What an evaluation shows that is looked on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explained {
+    /// What the policy made of the input this time. It is something else than before where the
+    /// input is not the same, or where the policy had asked other hosts or had remembered.
+    pub outcome: Outcome,
+    /// Which rules held and which did not, where, and with which values.
+    pub explanation: Explanation,
+}
+
+impl Policy {
+    /// Evaluates the policy again, as it is asked by itself or by a binding, for who may see the input
+    /// and the policy. Looking on takes time,
+    /// so the limit is `request.budget`, whatever the policy's own is; nothing outside is asked, and
+    /// nothing is remembered. A broken policy cannot be evaluated; the error is a sentence that says why.
+    pub fn explain(
+        &self,
+        input: &Input,
+        binding: Option<&Bound>,
+        request: &Request,
+    ) -> Result<Explained, String> {
+        let program = self
+            .program
+            .as_ref()
+            .map_err(|faults| super::broken_message(faults).message)?;
+        let limits = Limits {
+            timeout: request.budget,
+            ..self.limits
+        };
+        let memory = Memory::default();
+        let recall = Recall::of(&memory);
+        let powers = Powers {
+            network: None,
+            recall: (input.point() == Point::Evaluation).then_some(&recall),
+        };
+        let parameters = binding.map_or(&self.parameters, Bound::parameters);
+        let document = input.document(parameters);
+        let (found, explanation) = program.explain(document, request, limits, powers);
+        let reading = Reading {
+            point: input.point(),
+            rules: program.rules(),
+            settings: self.definition.decision,
+        };
+        let outcome = found.map_or(Outcome::Error, |document| {
+            normalise::normalise(document, &reading).outcome
+        });
+        Ok(Explained {
+            outcome,
+            explanation,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{Definition, Document, Entry, Headers, ObjectKey, Timestamp};
+
+    const SOURCE: &str = r#"package a.b
+deny contains sprintf("no %v", [key]) if {
+    some key in ["team", "tier"]
+    not input.request.labels[key]
+}
+draws := rand.intn("a", 1000000)
+now := time.now_ns()
+"#;
+
+    fn request(budget: Duration) -> Request {
+        Request {
+            id: "7d1c6a2e-0000-4000-8000-000000000001".into(),
+            now: Timestamp::UNIX_EPOCH,
+            headers: Arc::new(Headers::default()),
+            budget,
+            namespace: None,
+        }
+    }
+
+    fn policy(source: &str) -> Policy {
+        Policy::compile(Definition::new("a/b@1".parse().unwrap(), source))
+    }
+
+    fn input(labels: &str) -> Input {
+        Input::Admission(Document::read(&format!(r#"{{"labels": {labels}}}"#)).unwrap())
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn shows_the_line_and_the_values() {
+        let explained = policy(SOURCE).explain(&input(r#"{"team": "a"}"#), None, &request(SECOND));
+        let Explained {
+            outcome,
+            explanation,
+        } = explained.unwrap();
+        assert_eq!(outcome, Outcome::Denied);
+        let text = explanation.to_string();
+        let shown = "policy.rego:2:1: data.a.b.deny holds\n    value = \"no tier\"\n    \
+                     key = \"tier\"\n";
+        assert!(text.contains(shown), "{text}");
+    }
+
+    #[rstest]
+    #[case::denies("deny if input.request.a\nallow if true\nwarn if input.request.b", &["data.a.b.deny"])]
+    #[case::permits("default allow := false\nallow if input.request.b\ndeny if input.request.b", &["data.a.b.allow", "data.a.b.allow"])]
+    #[case::says_nothing("x := f(1)\nf(n) := g(n)\ng(n) := n", &["data.a.b.x"])]
+    fn what_decides_is_told_apart(#[case] rules: &str, #[case] expected: &[&str]) {
+        let input = Input::Admission(Document::read(r#"{"a": true}"#).unwrap());
+        let policy = policy(&format!("package a.b\n{rules}"));
+        let explained = policy.explain(&input, None, &request(SECOND)).unwrap();
+        let decisive = explained.explanation.decisive();
+        let names: Vec<&str> = decisive.rules.iter().map(|tried| &*tried.rule).collect();
+        assert_eq!(names, expected);
+        let depth = decisive.rules.iter().flat_map(|tried| &tried.asked);
+        assert!(depth.into_iter().all(|asked| asked.asked.is_empty()));
+    }
+
+    #[test]
+    fn a_request_has_its_time_and_its_random_numbers_again() {
+        let policy = Arc::new(policy(SOURCE));
+        let entry = Entry {
+            object: ObjectKey::new("ClusterPolicy", None, "a"),
+            policy: policy.clone(),
+            locks: Vec::new(),
+            imported_locks: Vec::new(),
+            binding: None,
+        };
+        let (input, request) = (input("{}"), request(SECOND));
+        let decision = entry.decide(&input, &request);
+        let drawn = decision.result.unwrap().at(&["draws".to_owned()]).unwrap();
+        let text = policy
+            .explain(&input, None, &request)
+            .unwrap()
+            .explanation
+            .to_string();
+        assert!(text.contains(&format!("value = {drawn}")), "{text}");
+        assert!(
+            text.contains("data.a.b.now holds\n    value = 0\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_broken_policy_says_why() {
+        let broken = policy("package a.b\ndeny if {");
+        let fault = broken
+            .explain(&input("{}"), None, &request(SECOND))
+            .unwrap_err();
+        assert!(fault.starts_with("the policy is broken: "), "{fault}");
+    }
+
+    #[test]
+    fn ends_in_time_with_what_was_seen_until_then() {
+        let source = "package a.b\ndeny if {\nsome i in numbers.range(1, 5000)\n\
+                      some j in numbers.range(1, 5000)\ni + j < 0\n}";
+        let policy = policy(source);
+        let explained = policy
+            .explain(&input("{}"), None, &request(Duration::from_millis(1)))
+            .unwrap();
+        assert_eq!(explained.outcome, Outcome::Error);
+        assert!(explained.explanation.to_string().contains("data.a.b.deny"));
+        assert_eq!(
+            policy.exhausts(),
+            None,
+            "nothing is held against the policy"
+        );
+    }
+}
