@@ -8,7 +8,7 @@ use crate::{
     Address, Admission, Bound, Code, Decision, Document, Exemptions, Input, Lock, Message,
     ObjectKey, Outcome, Point, Policy, Request, Scope,
     decision::Judgement,
-    exemption::Found,
+    exemption::{ExemptionNote, Found},
     gate::Asked,
     lock::{Effect, LockNote},
     matching::{

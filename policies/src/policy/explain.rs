@@ -2,7 +2,8 @@
 
 use super::Policy;
 use crate::{
-    Bound, Input, Limits, Outcome, Point, Request,
+    Bound, Document, Input, Limits, Outcome, Part, Point, Request,
+    matching::workload,
     memory::{Memory, Recall},
     normalise::{self, Reading},
     rego::Powers,
@@ -21,10 +22,44 @@ pub struct Explained {
 
 impl Policy {
     /// Evaluates the policy again, as it is asked by itself or by a binding, for who may see the input
-    /// and the policy. Looking on takes time,
-    /// so the limit is `request.budget`, whatever the policy's own is; nothing outside is asked, and
-    /// nothing is remembered. A broken policy cannot be evaluated; the error is a sentence that says why.
+    /// and the policy. Looking on takes time, so the limit is `request.budget`, whatever the policy's
+    /// own is; nothing outside is asked, and nothing is remembered. Of several templates the first is
+    /// shown that is denied, or the first. A broken policy cannot be evaluated; the error is a sentence
+    /// that says why.
     pub fn explain(
+        &self,
+        input: &Input,
+        binding: Option<&Bound>,
+        part: Part,
+        request: &Request,
+    ) -> Result<Explained, String> {
+        let admission = match binding {
+            Some(bound) => Some(&bound.binding.admission),
+            None => self.definition.admission.as_ref(),
+        };
+        let (Part::Templates, Input::Admission(document), Some(admission)) =
+            (part, input, admission)
+        else {
+            return self.explain_one(input, binding, request);
+        };
+        let pods = workload::expand(&admission.matches, document.value())?;
+        let each = Request {
+            budget: request.budget / u32::try_from(pods.len()).unwrap_or(u32::MAX).max(1),
+            ..request.clone()
+        };
+        let mut first = None;
+        for pod in pods {
+            let input = Input::Admission(Document::new(pod.request));
+            let explained = self.explain_one(&input, binding, &each)?;
+            if explained.outcome == Outcome::Denied {
+                return Ok(explained);
+            }
+            first.get_or_insert(explained);
+        }
+        first.ok_or_else(|| "there is no template that was judged".to_owned())
+    }
+
+    fn explain_one(
         &self,
         input: &Input,
         binding: Option<&Bound>,
@@ -69,7 +104,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::{Definition, Document, Entry, Headers, ObjectKey, Timestamp};
+    use crate::{Definition, Entry, Headers, ObjectKey, Timestamp};
 
     const SOURCE: &str = r#"package a.b
 deny contains sprintf("no %v", [key]) if {
@@ -87,6 +122,7 @@ now := time.now_ns()
             headers: Arc::new(Headers::default()),
             budget,
             namespace: None,
+            tool: None,
         }
     }
 
@@ -102,7 +138,12 @@ now := time.now_ns()
 
     #[test]
     fn shows_the_line_and_the_values() {
-        let explained = policy(SOURCE).explain(&input(r#"{"team": "a"}"#), None, &request(SECOND));
+        let explained = policy(SOURCE).explain(
+            &input(r#"{"team": "a"}"#),
+            None,
+            Part::Object,
+            &request(SECOND),
+        );
         let Explained {
             outcome,
             explanation,
@@ -121,7 +162,9 @@ now := time.now_ns()
     fn what_decides_is_told_apart(#[case] rules: &str, #[case] expected: &[&str]) {
         let input = Input::Admission(Document::read(r#"{"a": true}"#).unwrap());
         let policy = policy(&format!("package a.b\n{rules}"));
-        let explained = policy.explain(&input, None, &request(SECOND)).unwrap();
+        let explained = policy
+            .explain(&input, None, Part::Object, &request(SECOND))
+            .unwrap();
         let decisive = explained.explanation.decisive();
         let names: Vec<&str> = decisive.rules.iter().map(|tried| &*tried.rule).collect();
         assert_eq!(names, expected);
@@ -137,13 +180,15 @@ now := time.now_ns()
             policy: policy.clone(),
             locks: Vec::new(),
             imported_locks: Vec::new(),
+            exemptions: Arc::default(),
             binding: None,
+            part: Part::Object,
         };
         let (input, request) = (input("{}"), request(SECOND));
         let decision = entry.decide(&input, &request);
         let drawn = decision.result.unwrap().at(&["draws".to_owned()]).unwrap();
         let text = policy
-            .explain(&input, None, &request)
+            .explain(&input, None, Part::Object, &request)
             .unwrap()
             .explanation
             .to_string();
@@ -158,7 +203,7 @@ now := time.now_ns()
     fn a_broken_policy_says_why() {
         let broken = policy("package a.b\ndeny if {");
         let fault = broken
-            .explain(&input("{}"), None, &request(SECOND))
+            .explain(&input("{}"), None, Part::Object, &request(SECOND))
             .unwrap_err();
         assert!(fault.starts_with("the policy is broken: "), "{fault}");
     }
@@ -169,7 +214,12 @@ now := time.now_ns()
                       some j in numbers.range(1, 5000)\ni + j < 0\n}";
         let policy = policy(source);
         let explained = policy
-            .explain(&input("{}"), None, &request(Duration::from_millis(1)))
+            .explain(
+                &input("{}"),
+                None,
+                Part::Object,
+                &request(Duration::from_millis(1)),
+            )
             .unwrap();
         assert_eq!(explained.outcome, Outcome::Error);
         assert!(explained.explanation.to_string().contains("data.a.b.deny"));

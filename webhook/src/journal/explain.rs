@@ -44,7 +44,11 @@ fn one(
     deadline: Instant,
 ) -> Result<Explained, String> {
     match decided.outcome {
-        Outcome::Locked | Outcome::Bypassed | Outcome::NotInForce | Outcome::Unmatched => {
+        Outcome::Locked
+        | Outcome::Bypassed
+        | Outcome::Exempted
+        | Outcome::NotInForce
+        | Outcome::Unmatched => {
             return Err("the policy was not evaluated".to_owned());
         }
         Outcome::Allowed | Outcome::Denied | Outcome::Skipped | Outcome::Error => {}
@@ -64,7 +68,7 @@ fn one(
         budget: EACH,
         ..record.note.request.clone()
     };
-    policy.explain(input, binding.as_deref(), &request)
+    policy.explain(input, binding.as_deref(), decided.part, &request)
 }
 
 /// The input as it was kept.

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Weak};
 
 use portcullis_policies::{
-    Bound, Code, Decision, Entry, Input, Message, Outcome, Point, Policy, Redaction, Request,
+    Bound, Code, Decision, Entry, Input, Message, Outcome, Part, Point, Policy, Redaction, Request,
     redaction::without,
 };
 
@@ -67,6 +67,8 @@ pub(crate) struct Decided {
     pub(crate) policy: Weak<Policy>,
     /// What it was asked by, if not by itself; as long as that is in force.
     pub(crate) binding: Option<Weak<Bound>>,
+    /// What of the request it judged.
+    pub(crate) part: Part,
     /// Its action at admission, or nothing.
     pub(crate) action: &'static str,
     pub(crate) outcome: Outcome,
@@ -123,6 +125,7 @@ impl Note {
             note.decided.push(Decided {
                 policy: Arc::downgrade(&entry.policy),
                 binding: entry.binding.as_ref().map(Arc::downgrade),
+                part: entry.part,
                 action: decision_log::action_of(question.point, entry),
                 outcome: decision.outcome,
                 text,
@@ -150,6 +153,7 @@ impl Note {
                 headers: Arc::new(Headers::default()),
                 budget: std::time::Duration::ZERO,
                 namespace: None,
+                tool: None,
             },
             point: Point::Admission,
             input: KeptInput::Unread,

@@ -62,6 +62,7 @@ fn judged(started: &Started) -> Outcome {
         headers: Headers::default().into(),
         budget: std::time::Duration::from_secs(5),
         namespace: None,
+        tool: None,
     };
     let snapshot = started.cache.snapshot();
     let entry = snapshot.entries().next().unwrap();
