@@ -572,6 +572,7 @@ fn says(mirror: &Mirror, name: &str) -> Vec<String> {
         headers: Arc::default(),
         budget: std::time::Duration::from_secs(5),
         namespace: None,
+        tool: None,
     };
     let input = portcullis_policies::Input::Admission(portcullis_policies::Document::default());
     let decided = snapshot.bound_by(&key).iter().map(|entry| {

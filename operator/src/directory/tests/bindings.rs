@@ -46,6 +46,7 @@ impl Started {
             headers: std::sync::Arc::default(),
             budget: std::time::Duration::from_secs(5),
             namespace: None,
+            tool: None,
         };
         let decided = selected.into_iter().map(|entry| {
             let decision = entry.decide(&input, &request);
