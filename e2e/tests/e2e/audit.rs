@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use portcullis_e2e::{Ran, Stage, local::binary, manifests, on_stage, programs, samples};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn what_is_in_the_cluster_and_what_is_to_come_is_judged_as_at_admission() -> Result<()> {
@@ -37,6 +37,34 @@ async fn what_is_in_the_cluster_and_what_is_to_come_is_judged_as_at_admission() 
             .to_owned();
         ensure!(told.contains(&message), "no `{message}` in: {told}");
         Ok(())
+    })
+    .await
+}
+
+/// A policy that warns at admission denies where manifests are checked, and is only listed by an audit.
+#[tokio::test]
+async fn each_tool_follows_the_action_that_the_policy_says_for_it() -> Result<()> {
+    on_stage(async |stage| {
+        let mut policy = manifests::read(samples::MEMORY_LIMIT)?;
+        for object in &mut policy {
+            object["spec"]["admission"]["action"] = "Warn".into();
+            object["spec"]["admission"]["actionAt"] = json!({"check": "Deny", "audit": "Audit"});
+        }
+        stage.apply(&policy).await?;
+        stage.await_cluster_policy("limits-1.2").await?;
+        let pod = samples::offending("web");
+        let warning = format!("Warning: {}", samples::MEMORY_LIMIT_REFUSAL[0]);
+        stage
+            .apply(std::slice::from_ref(&pod))
+            .await?
+            .said(&[&warning])?;
+
+        let audited = portcullis(stage, &["audit"], None).await?.succeeded()?;
+        let said = &report(&audited)?["objects"][0]["decisions"][0];
+        ensure!(said["outcome"] == "denied", "{said}");
+        let pod = manifests::in_namespace(pod, stage.namespace()).to_string();
+        let checked = portcullis(stage, &["check", "-f", "-"], Some(&pod)).await?;
+        found_what_offends(&checked, "web")
     })
     .await
 }

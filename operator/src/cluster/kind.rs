@@ -299,6 +299,7 @@ mod tests {
         admission["action"] = json!("Ask");
         admission["match"]["excludeResourceRules"] = admission["match"]["resourceRules"].clone();
         admission["match"]["objectSelector"] = json!({"matchLabels": {"app": "web"}});
+        admission["match"]["workloads"] = json!({"kinds": ["Job"]});
         let spec = spec(json!({"admission": admission}));
         let Content::Policy(draft) = Kind::ClusterPolicy.read(object(&spec)) else {
             panic!("it must be a policy");
@@ -306,5 +307,6 @@ mod tests {
         let matches = draft.definition.admission.unwrap().matches;
         assert_eq!((matches.rules.len(), matches.excluded.len()), (1, 0));
         assert_eq!(matches.objects.match_labels["app"], "web");
+        assert_eq!(matches.workloads[0].kind, "Job");
     }
 }

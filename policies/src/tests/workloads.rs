@@ -187,6 +187,31 @@ fn an_object_and_its_template_are_two_decisions() {
     );
 }
 
+/// A binding judges templates where its policy does not.
+#[test]
+fn a_binding_has_templates_judged() {
+    let definition = BindingDefinition {
+        key: ObjectKey::new("ClusterPolicyBinding", None, "bound"),
+        reach: Scope::Cluster,
+        policy: "a/b@1".parse().unwrap(),
+        admission: judging_templates(),
+        parameters: serde_json::Map::new(),
+        source: None,
+    };
+    let policy = limits(pods(Action::Warn, FailurePolicy::Fail));
+    let cache = cache([object("it", 0, policy)], []);
+    let binding = Arc::new(Binding::compile(definition, Vec::new()));
+    cache.update(|state| state.apply_binding(binding));
+    let web = template(&json!([{"name": "bad"}]));
+    let decisions = decide_all(&cache, &deployment(&web));
+    assert_eq!(decisions.len(), 1);
+    let binding = decisions[0].binding.as_deref();
+    assert_eq!(
+        (binding, decisions[0].allowed),
+        (Some("ClusterPolicyBinding bound"), false)
+    );
+}
+
 #[test]
 fn of_several_templates_each_says_what_is_wrong() {
     let mut admission = judging_templates();
