@@ -1,5 +1,6 @@
 //! Manifests: what is accepted compiles to a policy or to a named fault, what is broken never allows,
-//! a lock that refuses is never lost in silence, and JSON says the same as YAML.
+//! a lock that refuses is never lost in silence, an exemption that is broken exempts nothing, and JSON
+//! says the same as YAML.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -50,6 +51,8 @@ fn check_policy(draft: &Draft, text: &str) {
         policy: object.policy.clone(),
         locks: Vec::new(),
         imported_locks: Vec::new(),
+        exemptions: Default::default(),
+        binding: None,
     };
     let nothing = Document::default;
     let inputs = [
@@ -90,6 +93,15 @@ fn check(reading: &Reading, text: &str) {
                     ),
                 }
             }
+            Item::Exemption(draft) => {
+                check_places(draft.faults.iter().flat_map(|faults| faults.iter()), text);
+                assert_eq!(
+                    draft.exemption.is_some(),
+                    draft.faults.is_none(),
+                    "an exemption that is broken exempts, or one is lost in silence"
+                );
+            }
+            Item::Binding(draft) => check_places(&draft.faults, text),
             Item::Namespace(key, _) => assert_eq!(key.kind, "Namespace"),
         }
     }
@@ -102,6 +114,8 @@ fn objects(reading: &Reading) -> Vec<Item> {
         match item {
             Item::Policy(draft) => draft.faults = None,
             Item::Lock(draft) => draft.faults = None,
+            Item::Exemption(draft) => draft.faults = None,
+            Item::Binding(draft) => draft.faults.clear(),
             Item::Namespace(..) => {}
         }
     }
