@@ -33,6 +33,13 @@ pub struct Admission {
     /// `action` everywhere. Example: `{check: Deny, audit: Warn}`.
     #[serde(default, skip_serializing_if = "ActionAt::is_default")]
     pub action_at: ActionAt,
+
+    /// True: what is matched is denied unless a policy of the cluster permits it, that is, a
+    /// ClusterPolicy in force that matches it defines `allow`, and it holds. So nothing is permitted
+    /// there that nobody permitted. This policy's own rules count as any other's. Only for a
+    /// ClusterPolicy and a ClusterPolicyBinding. Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_allow: bool,
 }
 
 /// What a denial does at the points that judge as admission would.
@@ -234,6 +241,7 @@ impl Admission {
             action: Action::default(),
             failure_policy: FailurePolicy::default(),
             action_at: ActionAt::default(),
+            require_allow: false,
         }
     }
 

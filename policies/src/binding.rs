@@ -82,6 +82,7 @@ impl Binding {
             source,
         } = definition;
         faults.extend(matching::faults(&admission.matches, &reach));
+        faults.extend(admission.perimeter_fault(&reach));
         let gate = Gate::compile(&admission.matches.conditions).unwrap_or_else(|unsound| {
             faults.extend(unsound.iter().cloned());
             Gate::default()

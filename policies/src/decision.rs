@@ -45,6 +45,9 @@ pub struct Judgement {
     pub outcome: Outcome,
     /// Whether that permits the request.
     pub allowed: bool,
+    /// Whether it is allowed because a rule says so, `allow` or `allowed`, and not for want of an
+    /// objection.
+    pub grants: bool,
     /// Why it is denied, or could not be answered.
     pub messages: Vec<Message>,
     /// What is worth a warning.
@@ -68,6 +71,8 @@ pub struct Decision {
     pub allowed: bool,
     /// What the policy made of it.
     pub outcome: Outcome,
+    /// Whether it is allowed because a rule says so, and not for want of an objection.
+    pub grants: bool,
     /// Why it is denied, or would be; the most severe first.
     pub messages: Vec<Message>,
     /// What the caller is warned of.
@@ -129,6 +134,7 @@ impl Judgement {
         Self {
             outcome,
             allowed,
+            grants: false,
             messages: Vec::new(),
             warnings: Vec::new(),
             skipped: Vec::new(),
@@ -212,6 +218,7 @@ impl Decision {
         both(&mut self.skipped, other.skipped);
         Self {
             allowed: self.allowed && other.allowed,
+            grants: self.grants && other.grants,
             lock: self.lock.or(other.lock),
             exemption: self.exemption.or(other.exemption),
             duration_ns: self.duration_ns.saturating_add(other.duration_ns),

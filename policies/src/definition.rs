@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
-use crate::{Address, Digest, Hosts, Import, Labels, Limits, Match, Owner, Severity};
+use crate::{
+    Address, Diagnostic, Digest, Hosts, Import, Labels, Limits, Match, Owner, Scope, Severity,
+};
 
 /// A policy's sources and settings.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,6 +93,8 @@ pub struct Admission {
     pub failure_policy: FailurePolicy,
     /// What a denial does where a tool judges in the API server's place.
     pub action_at: ActionAt,
+    /// What is selected is denied unless a policy of the cluster permits it.
+    pub require_allow: bool,
 }
 
 /// Other actions than that of admission.
@@ -217,6 +221,16 @@ impl Admission {
             Action::Deny => self.failure_policy,
             Action::Warn | Action::Audit => FailurePolicy::Ignore,
         }
+    }
+
+    /// Why it cannot be a perimeter where it judges, if it is one: a namespace has no say in what others
+    /// permit.
+    pub(crate) fn perimeter_fault(&self, reach: &Scope) -> Option<Diagnostic> {
+        (self.require_allow && *reach != Scope::Cluster).then(|| {
+            let text = "`admission.requireAllow` is for what the cluster judges";
+            Diagnostic::new("perimeter_invalid", text)
+                .with_remedy("remove it, or use a ClusterPolicy or a ClusterPolicyBinding")
+        })
     }
 
     /// What a denial does where the API server asks, or a tool in its place.

@@ -183,6 +183,11 @@ impl Writer {
         };
         self.text(admission.action.as_str());
         self.text(admission.failure_policy.as_str());
+        self.text(if admission.require_allow {
+            "require allow"
+        } else {
+            ""
+        });
         for other in [admission.action_at.check, admission.action_at.audit] {
             self.text(other.map(Action::as_str).unwrap_or_default());
         }
@@ -353,6 +358,7 @@ mod tests {
                 action,
                 failure_policy,
                 action_at: ActionAt::default(),
+                require_allow: false,
             })
         };
         let matching = |change: &dyn Fn(&mut Match)| {
@@ -465,6 +471,7 @@ mod tests {
                     action: Action::Deny,
                     failure_policy: FailurePolicy::Fail,
                     action_at: *action_at,
+                    require_allow: false,
                 });
                 digests.insert(digest(&definition));
             }

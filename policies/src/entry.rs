@@ -208,6 +208,7 @@ impl Entry {
             id,
             allowed: judgement.allowed,
             outcome: judgement.outcome,
+            grants: judgement.grants,
             messages: judgement.messages,
             warnings: judgement.warnings,
             skipped: judgement.skipped,
@@ -219,6 +220,19 @@ impl Entry {
             exemption: judgement.exemption,
             duration_ns: 0,
         }
+    }
+
+    /// The decision of a perimeter about a request that nobody permits.
+    pub(crate) fn not_granted(&self, request: &Request) -> Decision {
+        let text = "no policy permits it: what this one selects needs a ClusterPolicy whose `allow` \
+                    holds for it";
+        let message = Message::new(Code::DeniedAdmission, text)
+            .with_remedy("have a policy applied that permits it, or ask who looks after this one");
+        let judgement = Judgement {
+            messages: vec![message],
+            ..Judgement::new(Outcome::Denied, false)
+        };
+        self.enforced(judgement, Point::Admission, request)
     }
 
     /// The decision about a request that the policy's match does not select.

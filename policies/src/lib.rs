@@ -38,6 +38,7 @@ pub mod message;
 pub mod normalise;
 pub mod object;
 pub mod outside;
+pub mod panel;
 pub mod policy;
 pub mod redaction;
 pub mod rego;
@@ -79,6 +80,7 @@ pub use matching::{Condition, Match, Objects, ResourceRule, ResourceScope, Subje
 pub use message::{Message, Severity};
 pub use object::{Object, ObjectKey};
 pub use outside::Outside;
+pub use panel::Panel;
 pub use policy::{Explained, Policy};
 pub use redaction::{REDACTED, Redacted, Redaction};
 pub use selector::{LabelSelector, Labels, Requirement};

@@ -63,6 +63,8 @@ struct Findings {
     skipped: Vec<Message>,
     faults: Vec<String>,
     refusal: Option<Message>,
+    /// A rule says what is allowed, and it holds.
+    grants: bool,
 }
 
 /// Reads a document as a judgement.
@@ -124,6 +126,7 @@ fn conclude(findings: Findings, permits: bool) -> Judgement {
         _ => findings.refusal.into_iter().collect(),
     };
     Judgement {
+        grants: findings.grants && outcome == Outcome::Allowed,
         messages: bounded(messages),
         warnings: bounded(findings.warnings),
         skipped: bounded(findings.skipped),
@@ -183,6 +186,7 @@ impl Reading<'_> {
             }
         }
         let restricts = ["deny", "violation", "violations", "warn"];
+        findings.grants = judged && holds;
         if judged {
             holds
         } else if restricts

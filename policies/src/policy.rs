@@ -300,6 +300,7 @@ fn check_settings(definition: &Definition, allowed: &Hosts) -> Result<(), Diagno
     if let Some(admission) = &definition.admission {
         let scope = definition.address.scope();
         faults.extend(matching::faults(&admission.matches, scope));
+        faults.extend(admission.perimeter_fault(scope));
     }
     if let Some(schema) = &definition.parameters_schema {
         match jsonschema::validator_for(schema) {

@@ -9,7 +9,8 @@ use std::{
 
 use crate::{
     Address, Binding, Bound, Diagnostic, Digest, Effect, Entry, Exemption, Exemptions, Labels,
-    Lock, Message, Object, ObjectKey, Objects, Owner, Part, Policy, Route, Scope, State, Subject,
+    Lock, Message, Object, ObjectKey, Objects, Owner, Panel, Part, Policy, Route, Scope, State,
+    Subject,
     binding::{self, Place, Surroundings},
     index::Index,
     matching::Namespaces,
@@ -238,6 +239,40 @@ impl Snapshot {
             .flat_map(|index| index.candidates(subject, route))
             .filter(|entry| self.matches(entry, subject, &objects))
             .collect()
+    }
+
+    /// All who are asked about a request by a call of the API server: those whom [`Self::select`]
+    /// finds, and where one of them is a perimeter, all of the cluster who may permit the request,
+    /// whichever call asks them.
+    pub fn panel(&self, subject: &Subject, objects: impl Fn() -> Objects, route: Route) -> Panel {
+        let judges = self.select(subject, &objects, route);
+        let judges: Vec<Arc<Entry>> = judges.into_iter().cloned().collect();
+        Panel {
+            witnesses: self.witnesses(&judges, subject, objects),
+            judges,
+        }
+    }
+
+    /// All of the cluster who may permit a request that these judge, themselves left out; nobody where
+    /// none of them is a perimeter.
+    pub fn witnesses(
+        &self,
+        judges: &[Arc<Entry>],
+        subject: &Subject,
+        objects: impl FnOnce() -> Objects,
+    ) -> Vec<Arc<Entry>> {
+        let is_perimeter =
+            |entry: &Arc<Entry>| entry.admission().is_some_and(|it| it.require_allow);
+        if !judges.iter().any(is_perimeter) {
+            return Vec::new();
+        }
+        let route = Route {
+            owner: Some(Owner::Cluster),
+            failure_policy: None,
+        };
+        let is_other = |entry: &&Arc<Entry>| !judges.iter().any(|judge| Arc::ptr_eq(judge, entry));
+        let all = self.select(subject, objects, route).into_iter();
+        all.filter(is_other).cloned().collect()
     }
 
     /// A policy as its match has it asked about a request, as far as its rules and selectors say:

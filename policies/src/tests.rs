@@ -9,6 +9,7 @@ mod imports;
 mod locks;
 mod model;
 mod outside;
+mod perimeter;
 mod points;
 mod selection;
 mod workloads;
@@ -51,6 +52,7 @@ fn pods(action: Action, failure_policy: FailurePolicy) -> Admission {
         action,
         failure_policy,
         action_at: ActionAt::default(),
+        require_allow: false,
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portcullis_policies::{Cache, Decision, Entry, Input, Interest, Point, Snapshot};
+use portcullis_policies::{Cache, Decision, Entry, Input, Interest, Panel, Point, Snapshot};
 
 use crate::{
     Certificate, DecisionReaders, Evaluators, JournalSettings, LockKeeper, Readiness,
@@ -152,8 +152,8 @@ impl Doors {
         self.0.settings.readiness.age(Instant::now())
     }
 
-    /// Asks `entries` about the document that `read` reads, in one job on an evaluator's thread.
-    /// Answers one decision for each entry, in their order. A document that cannot be read is a
+    /// Asks a panel about the document that `read` reads, in one job on an evaluator's thread.
+    /// Answers one decision for each judge, in their order. A document that cannot be read is a
     /// problem of who sent it, but not at admission: where a failure is to be ignored, the API
     /// server would let it pass, past a lock as well.
     pub(crate) async fn ask(
@@ -161,12 +161,11 @@ impl Doors {
         question: &Question,
         about: &About,
         snapshot: &Snapshot,
-        entries: Vec<Arc<Entry>>,
+        panel: Panel,
         read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
     ) -> Result<Vec<Decision>, Problem> {
-        let answered = self
-            .evaluate(question, entries.clone(), about.is_secret, read)
-            .await;
+        let entries = panel.judges.clone();
+        let answered = self.evaluate(question, panel, about.is_secret, read).await;
         let (decisions, note) = match answered {
             Ok(Ok(answer)) => answer,
             Ok(Err(problem)) if question.point == Point::Admission => {
@@ -202,27 +201,30 @@ impl Doors {
     async fn evaluate(
         &self,
         question: &Question,
-        entries: Vec<Arc<Entry>>,
+        panel: Panel,
         is_secret: bool,
         read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
     ) -> Result<Result<(Vec<Decision>, Option<Note>), Problem>, Unanswered> {
         let asked = question.clone();
         let at = Arc::new(AtomicUsize::new(0));
-        let (asking, names) = (at.clone(), entries.clone());
+        let (asking, names) = (at.clone(), panel.clone());
         let subject = move || {
-            let entry = names.get(at.load(Ordering::Relaxed));
+            let all = names.judges.iter().chain(&names.witnesses);
+            let entry = all.skip(at.load(Ordering::Relaxed)).next();
             entry.map_or_else(String::new, |entry| entry.address().to_string())
         };
         let journal = self.0.journal.clone();
         let job = move || {
-            let interest = Interest::of(asked.point, entries.iter().map(Arc::as_ref));
-            let input = read(&interest)?;
-            let decide = |(place, entry): (usize, &Arc<Entry>)| {
+            let input = read(&panel.interest(asked.point))?;
+            let mut place = 0;
+            let decide = |entry: &Entry| {
                 asking.store(place, Ordering::Relaxed);
+                place += 1;
                 asked.decide(entry, &input)
             };
-            let decisions: Vec<Decision> = entries.iter().enumerate().map(decide).collect();
-            let note = journal.note(&asked, &entries, &decisions, Some(&input), is_secret);
+            let decisions = panel.decide(&asked.as_it_was(), decide);
+            let judges = &panel.judges;
+            let note = journal.note(&asked, judges, &decisions, Some(&input), is_secret);
             Ok((decisions, note))
         };
         self.0

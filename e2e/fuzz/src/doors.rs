@@ -277,6 +277,7 @@ fn object(address: Address, source: &str, judged: Option<Judged<'_>>) -> Object 
         action,
         failure_policy,
         action_at: ActionAt::default(),
+        require_allow: false,
     });
     let definition = Definition {
         admission,

@@ -290,6 +290,7 @@ mod tests {
         let mut admission = Admission::on([rule])
             .action(crds::Action::Warn)
             .failure_policy(crds::FailurePolicy::Ignore);
+        admission.require_allow = true;
         admission.action_at = crds::ActionAt {
             check: Some(crds::Action::Deny),
             audit: Some(crds::Action::Audit),
@@ -372,6 +373,7 @@ mod tests {
                 check: Some(policies::Action::Deny),
                 audit: Some(policies::Action::Audit),
             },
+            require_allow: true,
         }
     }
 

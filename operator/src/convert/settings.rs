@@ -120,6 +120,7 @@ pub(super) fn admission(admission: &crds::Admission, faults: &mut Vec<Diagnostic
             crds::FailurePolicy::Ignore => FailurePolicy::Ignore,
         },
         action_at: action_at(admission.action_at),
+        require_allow: admission.require_allow,
     }
 }
 
@@ -180,6 +181,7 @@ pub(super) fn salvaged_admission(settings: &Json) -> Option<Admission> {
             _ => FailurePolicy::Fail,
         },
         action_at: elsewhere.map(action_at).unwrap_or_default(),
+        require_allow: settings.get("requireAllow") == Some(&Json::Bool(true)),
     })
 }
 

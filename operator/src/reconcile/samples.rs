@@ -51,6 +51,7 @@ impl Sample {
             action: Action::Deny,
             failure_policy: FailurePolicy::Fail,
             action_at: ActionAt::default(),
+            require_allow: false,
         });
         admission.matches.rules.push(ResourceRule {
             groups: vec![group.to_owned()],

@@ -1,9 +1,7 @@
 //! Judges a review without a door, for who has a snapshot and a thread of its own: as the API
 //! server's door does, by the same code.
 
-use std::sync::Arc;
-
-use portcullis_policies::{Decision, Entry, Headers, Interest, Point, Route, Snapshot, Tool};
+use portcullis_policies::{Decision, Entry, Headers, Point, Route, Snapshot, Tool};
 
 use super::review::Review;
 use crate::{body::Held, deadline::DEFAULT_TIMEOUT, question::Question};
@@ -17,10 +15,11 @@ pub fn judge(snapshot: &Snapshot, tool: Tool, review: Vec<u8>) -> Result<Vec<Dec
     let question = Question::new(Point::Admission, Headers::default(), DEFAULT_TIMEOUT)
         .in_namespace(review.namespace_labels(snapshot))
         .asked_by(tool);
-    let entries = snapshot.select(&review.subject(), || review.labels(), Route::default());
-    let interest = Interest::of(Point::Admission, entries.iter().map(|entry| &***entry));
-    let input = review.input(&interest).map_err(|problem| problem.detail)?;
-    let decide = |entry: &&Arc<Entry>| question.decide(entry, &input);
-    let decisions = entries.iter().map(decide);
-    Ok(decisions.filter(Decision::is_concerned).collect())
+    let panel = snapshot.panel(&review.subject(), || review.labels(), Route::default());
+    let input = review.input(&panel.interest(Point::Admission));
+    let input = input.map_err(|problem| problem.detail)?;
+    let decide = |entry: &Entry| question.decide(entry, &input);
+    let mut decisions = panel.decide(&question.as_it_was(), decide);
+    decisions.retain(Decision::is_concerned);
+    Ok(decisions)
 }

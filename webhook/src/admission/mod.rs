@@ -73,17 +73,13 @@ async fn admit(
     let snapshot = doors
         .snapshot()
         .map_err(|problem| problem.of(&question.id))?;
-    let entries: Vec<_> = snapshot
-        .select(&review.subject(), || review.labels(), route)
-        .into_iter()
-        .cloned()
-        .collect();
-    if entries.is_empty() {
+    let panel = snapshot.panel(&review.subject(), || review.labels(), route);
+    if panel.judges.is_empty() {
         return Ok(Json(answer::allowed(&uid)).into_response());
     }
     let question = question.in_namespace(review.namespace_labels(&snapshot));
     let mut decisions = doors
-        .ask(&question, &about, &snapshot, entries, move |interest| {
+        .ask(&question, &about, &snapshot, panel, move |interest| {
             review.input(interest)
         })
         .await?;

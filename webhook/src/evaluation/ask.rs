@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{body::Body, http::HeaderMap};
 use portcullis_policies::{
-    Decision, Document, Entry, Headers, Input, Interest, Point, Snapshot, text::clean,
+    Decision, Document, Entry, Headers, Input, Interest, Panel, Point, Snapshot, text::clean,
 };
 
 use utoipa::IntoParams;
@@ -81,11 +81,15 @@ pub(super) async fn about_body(
             if parts.is_empty() {
                 return Ok(entry.unmatched(question.id.clone()));
             }
+            let panel = Panel {
+                witnesses: snapshot.witnesses(&parts, &review.subject(), || review.labels()),
+                judges: parts,
+            };
             let namespace = review.namespace_labels(snapshot);
             let question = &question.clone().in_namespace(namespace);
             let mut about = about_policy(&entry);
             about.is_secret = review.is_secret();
-            ask(doors, question, &about, snapshot, parts, move |interest| {
+            ask(doors, question, &about, snapshot, panel, move |interest| {
                 review.input(interest)
             })
             .await
@@ -111,7 +115,7 @@ pub(super) async fn about(
         .first()
         .map(|entry| about_policy(entry))
         .unwrap_or_default();
-    ask(doors, question, &about, snapshot, parts, read).await
+    ask(doors, question, &about, snapshot, Panel::of(parts), read).await
 }
 
 /// What is known of a request of anybody: a review that comes here says of its user and its object what
@@ -128,10 +132,10 @@ async fn ask(
     question: &Question,
     about: &About,
     snapshot: &Snapshot,
-    parts: Vec<Arc<Entry>>,
+    panel: Panel,
     read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
 ) -> Result<Decision, Problem> {
-    let decisions = doors.ask(question, about, snapshot, parts, read).await?;
+    let decisions = doors.ask(question, about, snapshot, panel, read).await?;
     Ok(decisions
         .into_iter()
         .reduce(Decision::join)

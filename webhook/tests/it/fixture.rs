@@ -352,6 +352,7 @@ pub(crate) fn judging(mut definition: Definition, action: Action) -> Definition 
         action,
         failure_policy: FailurePolicy::Fail,
         action_at: ActionAt::default(),
+        require_allow: false,
     });
     definition
 }

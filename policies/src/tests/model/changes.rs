@@ -79,6 +79,7 @@ fn admission() -> impl Strategy<Value = Admission> {
             action,
             failure_policy,
             action_at: ActionAt::default(),
+            require_allow: false,
         })
 }
 

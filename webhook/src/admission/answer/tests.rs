@@ -10,6 +10,7 @@ fn decision(allowed: bool, messages: Vec<Message>, warnings: Vec<Message>) -> De
     Decision {
         id: ID.into(),
         allowed,
+        grants: false,
         outcome: if allowed {
             Outcome::Allowed
         } else {
