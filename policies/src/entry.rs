@@ -142,20 +142,22 @@ impl Entry {
         let (Input::Admission(document), Some(admission)) = (input, self.admission()) else {
             return self.unmatched(request.id.clone());
         };
-        let pods = match workload::expand(&admission.matches, document.value()) {
+        let expanded = workload::expand(&admission.matches, document.value());
+        if expanded.as_ref().is_ok_and(Vec::is_empty) {
+            return self.unmatched(request.id.clone());
+        }
+        // Who is exempt as what it is, is so as the Pods that it will be.
+        let exempt = self.exemptions.find(input, self.parameters(), request);
+        let pods = match expanded {
             Ok(pods) => pods,
             Err(why) => {
-                let message = Message::new(Code::InputInvalid, &why).with_remedy(
-                    "give the object such a template, or mend `workloads` of the policy",
-                );
-                let closed = self.without_evaluation(Point::Admission, request);
-                return closed
-                    .unwrap_or_else(|| self.unanswered(message, Point::Admission, request));
+                let judgement = self.closed(Point::Admission, request.now);
+                let judgement = judgement.or_else(|| exempt.note.map(exempted));
+                let judgement = judgement.unwrap_or_else(|| without_template(&why));
+                return self.enforced(judgement, Point::Admission, request);
             }
         };
         let count = u32::try_from(pods.len()).unwrap_or(u32::MAX);
-        // Who is exempt as what it is, is so as the Pods that it will be.
-        let exempt = self.exemptions.find(input, self.parameters(), request);
         let share = Request {
             budget: exempt.left / count.max(1),
             ..request.clone()
@@ -275,10 +277,7 @@ impl Entry {
             None => self.exemptions.find(input, self.parameters(), request),
         };
         if let Some(note) = exempt.note {
-            return Judgement {
-                exemption: Some(note),
-                ..Judgement::new(Outcome::Exempted, true)
-            };
+            return exempted(note);
         }
         if let Verdict::Failed(message) = asked.verdict {
             return Judgement::error(message);
@@ -314,6 +313,19 @@ impl Entry {
         let mut locks = self.imported_locks.iter();
         locks.find(|(_, lock)| lock.holds(point, now))
     }
+}
+
+fn exempted(note: ExemptionNote) -> Judgement {
+    Judgement {
+        exemption: Some(note),
+        ..Judgement::new(Outcome::Exempted, true)
+    }
+}
+
+fn without_template(why: &str) -> Judgement {
+    let message = Message::new(Code::InputInvalid, why);
+    let remedy = "give the object such a template, or mend `workloads` of the policy";
+    Judgement::error(message.with_remedy(remedy))
 }
 
 fn import_locked(address: &Address, lock: &Lock) -> Message {

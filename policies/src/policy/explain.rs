@@ -104,7 +104,10 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::{Definition, Entry, Headers, ObjectKey, Timestamp};
+    use crate::{
+        Action, ActionAt, Admission, Definition, Entry, FailurePolicy, Headers, Match, ObjectKey,
+        Operation, ResourceRule, Timestamp, Workload,
+    };
 
     const SOURCE: &str = r#"package a.b
 deny contains sprintf("no %v", [key]) if {
@@ -197,6 +200,56 @@ now := time.now_ns()
             text.contains("data.a.b.now holds\n    value = 0\n"),
             "{text}"
         );
+    }
+
+    /// The template that is denied is shown, as its Pod.
+    #[test]
+    fn templates_are_shown_as_their_pods() {
+        let source = "package a.b\ndeny contains image if {\n\
+                      image := input.request.object.spec.image\nendswith(image, \":latest\")\n}";
+        let mut definition = Definition::new("a/b@1".parse().unwrap(), source);
+        let rule = |resource: &str| ResourceRule {
+            groups: vec![String::new()],
+            versions: vec!["v1".to_owned()],
+            resources: vec![resource.to_owned()],
+            operations: vec![Operation::Create],
+            ..ResourceRule::default()
+        };
+        let workload = Workload {
+            group: String::new(),
+            version: "v1".to_owned(),
+            kind: "Task".to_owned(),
+            resource: "tasks".to_owned(),
+            path: "steps[*]".parse().unwrap(),
+            optional: false,
+        };
+        definition.admission = Some(Admission {
+            matches: Match {
+                workloads: vec![workload],
+                ..Match::of([rule("pods")])
+            },
+            action: Action::Deny,
+            failure_policy: FailurePolicy::Fail,
+            action_at: ActionAt::default(),
+        });
+        let policy = Policy::compile(definition);
+        let explain = |steps: &str| {
+            let document = format!(
+                r#"{{"operation": "CREATE", "resource": {{"group": "", "resource": "tasks"}},
+                     "object": {{"steps": {steps}}}}}"#
+            );
+            let input = Input::Admission(Document::read(&document).unwrap());
+            policy.explain(&input, None, Part::Templates, &request(SECOND))
+        };
+        let explained = explain(r#"[{"spec": {"image": "a:1"}}, {"spec": {"image": "b:latest"}}]"#);
+        let explained = explained.unwrap();
+        assert_eq!(explained.outcome, Outcome::Denied);
+        let text = explained.explanation.to_string();
+        assert!(text.contains("value = \"b:latest\""), "{text}");
+        let why = explain("7").unwrap_err();
+        assert_eq!(why, "`steps` is no list and no map");
+        let why = explain("[]").unwrap_err();
+        assert_eq!(why, "there is no template that was judged");
     }
 
     #[test]

@@ -187,6 +187,63 @@ fn an_object_and_its_template_are_two_decisions() {
     );
 }
 
+/// Who is exempt as a Deployment, or as the Pod that comes of it, is so with its template, whether
+/// that can be read or not. A lock decides before.
+#[rstest]
+#[case::as_it_is("apps", "deployments", &["web"], Outcome::Exempted)]
+#[case::as_another("apps", "deployments", &["db"], Outcome::Denied)]
+#[case::as_another_kind("apps", "statefulsets", &["web"], Outcome::Denied)]
+#[case::as_a_pod("", "pods", &[], Outcome::Exempted)]
+fn an_exemption_is_for_the_template_too(
+    #[case] group: &str,
+    #[case] resource: &str,
+    #[case] names: &[&str],
+    #[case] expected: Outcome,
+) {
+    let rule = ResourceRule {
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+        ..rule(&[group], &[resource], &Operation::ALL)
+    };
+    let exemption = ExemptionDefinition {
+        key: ObjectKey::new("ClusterExemption", None, "legacy"),
+        reach: ExemptionReach::Cluster {
+            namespaces: Vec::new(),
+            selector: None,
+        },
+        policies: vec![ExemptedPolicies {
+            owner: Owner::Cluster,
+            group: "a".to_owned(),
+            name: None,
+            version: None,
+        }],
+        objects: ExemptedObjects {
+            rules: vec![rule],
+            ..ExemptedObjects::default()
+        },
+        reason: "TICKET-4711".to_owned(),
+        approver: "jane".to_owned(),
+        expires_at: at(2_000),
+    };
+    let exemption = Arc::new(Exemption::compile(exemption).unwrap());
+    let asked = |locks: Option<Lock>, web: &Json| {
+        let cache = cache([object("it", 0, limits(judging_templates()))], locks);
+        cache.update(|state| state.apply_exemption(exemption.clone()));
+        let mut review = deployment(web);
+        review["name"] = json!("web");
+        decide_all(&cache, &review)[0].outcome
+    };
+    let bad = template(&json!([{"name": "bad"}]));
+    assert_eq!(asked(None, &bad), expected);
+    assert_eq!(asked(Some(lock("incident")), &bad), Outcome::Locked);
+    let is_known = group == "apps" && expected == Outcome::Exempted;
+    let without = if is_known {
+        Outcome::Exempted
+    } else {
+        Outcome::Error
+    };
+    assert_eq!(asked(None, &Json::Null), without);
+}
+
 /// A binding judges templates where its policy does not.
 #[test]
 fn a_binding_has_templates_judged() {
