@@ -147,7 +147,7 @@ fn a_workload_is_exempt_as_it_is_or_as_its_pods(
         ..denying()
     };
     let cache = exempting(definition, [of_objects(objects)]);
-    let request = create_with(json!({
+    let deployment = create_with(json!({
         "kind": {"group": "apps", "version": "v1", "kind": "Deployment"},
         "resource": {"group": "apps", "version": "v1", "resource": "deployments"},
         "name": "web",
@@ -166,9 +166,9 @@ fn a_workload_is_exempt_as_it_is_or_as_its_pods(
     let snapshot = cache.snapshot();
     let entries = snapshot.select(&subject, Objects::default, Route::default());
     let interest = Interest::of(Point::Admission, entries.iter().map(|entry| &***entry));
-    let document = interest.read(request.to_string().as_bytes()).unwrap();
+    let document = interest.read(deployment.to_string().as_bytes()).unwrap();
     let decision = entries[0].decide(&Input::Admission(document), &request());
-    let whole = Input::Admission(Document::from(&request));
+    let whole = Input::Admission(Document::from(&deployment));
     assert_eq!(entries[0].decide(&whole, &request()), decision);
     assert_eq!((entries.len(), decision.allowed), (1, expected));
     assert_eq!(decision.outcome == Outcome::Exempted, expected);
