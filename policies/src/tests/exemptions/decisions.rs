@@ -89,7 +89,12 @@ fn a_condition_that_cannot_be_compiled_is_a_fault() {
         ..ExemptedObjects::default()
     };
     let faults = Exemption::compile(of_objects(objects)).unwrap_err();
-    assert_eq!(faults.iter().next().unwrap().code, "condition_invalid");
+    let fault = faults.iter().next().unwrap();
+    assert_eq!(fault.code, "condition_invalid");
+    assert!(
+        fault.message.starts_with("`objects.matchConditions`"),
+        "{fault:?}"
+    );
 }
 
 /// Of too many those are accepted that end last.
