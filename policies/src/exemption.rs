@@ -119,7 +119,8 @@ impl Exemption {
     /// none. Takes time in proportion to the conditions; call it away from threads that answer
     /// requests.
     pub fn compile(definition: ExemptionDefinition) -> Result<Self, Diagnostics> {
-        let gate = Gate::compile(&definition.objects.conditions)?;
+        let gate =
+            Gate::compile(&definition.objects.conditions).map_err(|faults| at_home(&faults))?;
         let mut access = definition.objects.access();
         access.merge(gate.access());
         Ok(Self {
@@ -252,6 +253,18 @@ impl PartialEq for Exemption {
     fn eq(&self, other: &Self) -> bool {
         self.definition == other.definition
     }
+}
+
+/// The faults of conditions, where they stand in an exemption.
+fn at_home(faults: &Diagnostics) -> Diagnostics {
+    let own = |fault: &Diagnostic| {
+        let message = fault.message.replace("`admission.match.", "`objects.");
+        Diagnostic {
+            message,
+            ..fault.clone()
+        }
+    };
+    Diagnostics::collect(faults.iter().map(own).collect()).unwrap_or_else(|| faults.clone())
 }
 
 /// `90 days`, `12 hours`
