@@ -120,27 +120,50 @@ pub struct Question<'q> {
 }
 
 impl Question<'_> {
-    /// Asks over `stream`, which somebody has led to the server, or over a connection of its own.
-    pub async fn ask(
+    /// Asks over a connection of its own.
+    pub async fn ask(self) -> Result<(StatusCode, Bytes), HttpsFault> {
+        let target = self.target()?;
+        let address = target.address();
+        let asked = async {
+            let stream = connect(&address).await?;
+            self.speak(stream, &target).await
+        };
+        self.in_time(&target, asked).await
+    }
+
+    /// Asks over a stream that somebody has led to the server.
+    pub async fn ask_over(
         self,
-        stream: Option<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     ) -> Result<(StatusCode, Bytes), HttpsFault> {
+        let target = self.target()?;
+        self.in_time(&target, self.speak(stream, &target)).await
+    }
+
+    fn target(&self) -> Result<Target, HttpsFault> {
         let mut target = Target::parse(self.url)?;
         target.authorization = self.authorization.cloned();
+        Ok(target)
+    }
+
+    async fn speak(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        target: &Target,
+    ) -> Result<(StatusCode, Bytes), HttpsFault> {
         let config = target.config(self.url, self.authority)?;
-        let address = target.address();
-        let asked = timeout(self.patience, async {
-            match stream {
-                Some(stream) => speak(stream, &target, config, &address, self.limit).await,
-                None => {
-                    let stream = connect(&address).await?;
-                    speak(stream, &target, config, &address, self.limit).await
-                }
-            }
-        });
-        asked.await.unwrap_or_else(|_| {
+        speak(stream, target, config, &target.address(), self.limit).await
+    }
+
+    async fn in_time<T>(
+        &self,
+        target: &Target,
+        asked: impl Future<Output = Result<T, HttpsFault>>,
+    ) -> Result<T, HttpsFault> {
+        let answered = timeout(self.patience, asked).await;
+        answered.unwrap_or_else(|_| {
             Err(HttpsFault::Late {
-                address: address.clone(),
+                address: target.address(),
                 patience: self.patience,
             })
         })
@@ -345,6 +368,31 @@ mod tests {
         let head = asked.await.unwrap();
         assert!(head.starts_with("GET /a?b=c HTTP/1.1\r\n"), "{head}");
         assert!(head.contains("host: example.test:81\r\n"), "{head}");
+    }
+
+    #[tokio::test]
+    async fn a_question_says_who_asks() {
+        let authorization = HeaderValue::from_static("Bearer abc");
+        for is_led in [false, true] {
+            let (address, asked) = server("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+            let url = format!("http://{address}/a");
+            let question = Question {
+                url: &url,
+                authority: None,
+                authorization: Some(&authorization),
+                patience: PATIENCE,
+                limit: 2,
+            };
+            let answer = if is_led {
+                let stream = TcpStream::connect(address).await.unwrap();
+                question.ask_over(stream).await
+            } else {
+                question.ask().await
+            };
+            assert_eq!(answer.unwrap().1.as_ref(), b"ok");
+            let head = asked.await.unwrap();
+            assert!(head.contains("authorization: Bearer abc\r\n"), "{head}");
+        }
     }
 
     #[rstest]

@@ -32,8 +32,8 @@ pub(crate) use explain::{Told, explain};
 pub(crate) use note::{Decided, KeptInput, Note};
 use ring::Ring;
 
-/// Messages that may wait for the thread, which takes each within microseconds. Each can be as large
-/// as a record, so these are 16 MiB at most.
+/// Messages that may wait for the thread, which takes each within microseconds. A record has some
+/// 300 KiB at most, so these are 20 MiB at worst.
 const WAITING: usize = 64;
 
 /// How much is remembered.

@@ -24,6 +24,9 @@ use crate::{
 /// Time to explain all decisions of a request.
 const EXPLAINING: Duration = Duration::from_secs(5);
 
+/// Time to write what was explained: some MiB at worst.
+const WRITING: Duration = Duration::from_secs(1);
+
 /// Longest text of all explanations of a request. For programs they take about twice of it, and an answer
 /// no more than 16 MiB.
 const EXPLANATIONS: usize = 4 << 20;
@@ -168,7 +171,7 @@ pub(super) async fn why(
     let deadline = Instant::now() + EXPLAINING;
     let evaluators = &doors.settings().evaluators;
     let body = evaluators
-        .run(deadline, move || write(&record, deadline))
+        .run(deadline + WRITING, move || write(&record, deadline))
         .await
         .map_err(|why| match why {
             Unanswered::Overloaded | Unanswered::Late => {
@@ -186,8 +189,7 @@ pub(super) async fn why(
 /// The answer; work of the processor.
 fn write(record: &Record, deadline: Instant) -> Vec<u8> {
     let mut room = EXPLANATIONS;
-    let told = explain(record, deadline).into_iter();
-    let told = told.map(|told| bounded(told, &mut room));
+    let told = explain(record, deadline).map(|told| bounded(told, &mut room));
     let (note, about) = (&record.note, &record.about);
     let (input, input_note) = match &note.input {
         KeptInput::Document { text, redacted } => (raw(text), redacted.then_some(REDACTED)),

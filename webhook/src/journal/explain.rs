@@ -19,22 +19,17 @@ pub(crate) enum Told {
     Unknown(String),
 }
 
-/// Explains each of a record's decisions, in their order and until `deadline`; work of the processor.
-pub(crate) fn explain(record: &Record, deadline: Instant) -> Vec<Told> {
+/// Explains each of a record's decisions, in their order and until `deadline`, one when it is asked for:
+/// an explanation can be large. Work of the processor.
+pub(crate) fn explain(record: &Record, deadline: Instant) -> impl Iterator<Item = Told> {
     let input = read(record);
-    let tell = |decided: &Decided| {
-        let input = input.as_ref().map_err(|why| (*why).to_owned())?;
-        one(record, decided, input, deadline)
-    };
-    let told = record
-        .note
-        .decided
-        .iter()
-        .map(|decided| match tell(decided) {
-            Ok(explained) => Told::Explained(explained),
-            Err(why) => Told::Unknown(why),
-        });
-    told.collect()
+    record.note.decided.iter().map(move |decided| {
+        let told = match &input {
+            Ok(input) => one(record, decided, input, deadline),
+            Err(why) => Err((*why).to_owned()),
+        };
+        told.map_or_else(Told::Unknown, Told::Explained)
+    })
 }
 
 fn one(

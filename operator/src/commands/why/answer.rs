@@ -70,9 +70,11 @@ fn decision_text(remembered: &Json, part: &str) -> String {
         text.push(')');
     }
     text.push('\n');
-    if let Some(lock) = decision["lock"]["name"].as_str() {
-        let reason = decision["lock"]["reason"].as_str().unwrap_or_default();
-        let _ = writeln!(text, "  {lock}: {reason}");
+    for shaped_by in ["lock", "exemption"] {
+        if let Some(name) = decision[shaped_by]["name"].as_str() {
+            let reason = decision[shaped_by]["reason"].as_str().unwrap_or_default();
+            let _ = writeln!(text, "  {name}: {reason}");
+        }
     }
     for (kind, mark) in [("messages", ""), ("warnings", "warning: "), ("skipped", "")] {
         for message in list(&decision[kind]) {

@@ -11,11 +11,10 @@ use hyper::{
 };
 use k8s_openapi::api::{admissionregistration::v1::ValidatingWebhookConfiguration, core::v1::Pod};
 use kube::{
-    Api, Client, Config, ResourceExt as _,
+    Api, Client, Config, ResourceExt,
     api::ListParams,
     client::{Body, ConfigExt as _},
 };
-use tokio::net::TcpStream;
 use tower::{BoxError, Layer as _, ServiceExt as _, service_fn};
 
 use super::{Found, read};
@@ -61,7 +60,7 @@ impl Server {
             patience: PATIENCE,
             limit: MAX_ANSWER,
         };
-        let answer = question.ask(None::<TcpStream>).await;
+        let answer = question.ask().await;
         let (status, body) = answer.with_context(|| format!("failed to ask {}", self.url))?;
         read(status, &body)
     }
@@ -140,7 +139,7 @@ impl Installation {
             patience: PATIENCE,
             limit: MAX_ANSWER,
         };
-        let answer = question.ask(Some(stream)).await;
+        let answer = question.ask_over(stream).await;
         forwarder.abort();
         Ok(answer?)
     }
@@ -165,7 +164,7 @@ impl Installation {
             phase == Some("Running") && pod.name_any().starts_with(&prefix)
         };
         let running = found.items.iter().filter(|pod| runs(pod));
-        Ok(running.map(|pod| pod.name_any()).collect())
+        Ok(running.map(ResourceExt::name_any).collect())
     }
 
     /// The authority that the API server checks the replicas' certificates against.
