@@ -18,6 +18,7 @@ mod limits;
 mod locks;
 mod matching;
 mod namespaces;
+mod perimeter;
 mod readme;
 mod rollout;
 mod uninstall;

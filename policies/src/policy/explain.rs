@@ -231,6 +231,7 @@ now := time.now_ns()
             action: Action::Deny,
             failure_policy: FailurePolicy::Fail,
             action_at: ActionAt::default(),
+            require_allow: false,
         });
         let policy = Policy::compile(definition);
         let explain = |steps: &str| {
