@@ -94,11 +94,12 @@ impl Match {
                 ObjectLabels::Absent | ObjectLabels::Unreadable => true,
             };
         }
-        let known = subject
-            .namespace
-            .as_deref()
-            .map(|name| namespaces.get(name));
-        match known {
+        self.selects_what_is_in(subject.namespace.as_deref(), namespaces)
+    }
+
+    /// Whether what is in a namespace, or in none, is selected by its namespace's labels.
+    fn selects_what_is_in(&self, namespace: Option<&str>, namespaces: &Namespaces) -> bool {
+        match namespace.map(|name| namespaces.get(name)) {
             None | Some(None) => true,
             Some(Some(labels)) => self.namespaces.matches(labels),
         }

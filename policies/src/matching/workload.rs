@@ -12,9 +12,7 @@ mod path;
 pub(crate) use expand::{Pod, expand, note};
 pub use path::{TemplatePath, TemplatePathError};
 
-use std::cell::LazyCell;
-
-use super::{Match, Namespaces, Objects, ResourceRule, Subject};
+use super::{Match, Namespaces, ResourceRule, Subject};
 use crate::{Operation, rego::value::Value};
 
 /// A kind whose objects hold a Pod template.
@@ -104,14 +102,13 @@ impl Match {
     /// Whether templates in an object are judged that a request is about, as far as rules and
     /// namespaces say.
     pub(crate) fn selects_templates(&self, subject: &Subject, namespaces: &Namespaces) -> bool {
-        let pods = Subject {
-            group: String::new(),
-            resource: "pods".to_owned(),
-            ..subject.clone()
+        let is_known = |group: &str| subject.known().any(|(own, _)| own == group);
+        let is_of = |workload: &Workload| {
+            workload.resource == subject.resource && is_known(&workload.group)
         };
-        let is_workload = self.workload_rules().any(|rule| rule.covers(subject));
-        let unread = LazyCell::new(Objects::default);
-        is_workload && self.selects_namespace(&pods, &unread, namespaces)
+        self.workloads.iter().any(is_of)
+            && self.operation_on_pods(subject.operation).is_some()
+            && self.selects_what_is_in(subject.namespace.as_deref(), namespaces)
     }
 
     /// As what a Pod is judged that comes of what is done to a workload. An update of a template
