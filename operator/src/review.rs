@@ -13,6 +13,7 @@
 mod binding;
 mod exemption;
 mod importers;
+mod tenant;
 #[cfg(test)]
 mod tests;
 
@@ -69,10 +70,10 @@ impl Reviewer {
                 lock(LockDraft::try_from(object.as_ref())?, old, now, &snapshot)
             }
             Manifest::PolicyBinding(object) => {
-                binding::judge(BindingDraft::try_from(object.as_ref())?, &snapshot)
+                self.binding(BindingDraft::try_from(object.as_ref())?, &snapshot)
             }
             Manifest::ClusterPolicyBinding(object) => {
-                binding::judge(BindingDraft::try_from(object.as_ref())?, &snapshot)
+                self.binding(BindingDraft::try_from(object.as_ref())?, &snapshot)
             }
             Manifest::Exemption(object) => {
                 let draft = ExemptionDraft::try_from(object.as_ref())?;
@@ -82,6 +83,18 @@ impl Reviewer {
                 let draft = ExemptionDraft::try_from(object.as_ref())?;
                 self.exemption(draft, old, now, &snapshot)
             }
+        }
+    }
+
+    fn binding(
+        &self,
+        draft: BindingDraft,
+        snapshot: &Snapshot,
+    ) -> Result<Vec<String>, Diagnostics> {
+        let most = self.cache.allowance().tenant;
+        match tenant::binding_fault(&draft.definition.key, snapshot, most) {
+            Some(fault) => Err(fault.into()),
+            None => binding::judge(draft, snapshot),
         }
     }
 
@@ -107,6 +120,14 @@ impl Reviewer {
             .cloned()
             .partition(|fault| FAULTS_BETWEEN_POLICIES.contains(&fault.code.as_str()));
         faults.extend(own);
+        let most = self.cache.allowance().tenant;
+        let definition = object.policy.definition();
+        faults.extend(tenant::policy_fault(
+            &object.key,
+            definition,
+            &snapshot,
+            most,
+        ));
         if let Some(faults) = Diagnostics::collect(faults) {
             return Err(faults);
         }

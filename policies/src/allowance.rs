@@ -59,6 +59,27 @@ pub struct Allowance {
     pub limits: Limits,
     /// How far away the end of an exemption may be.
     pub longest_exemption: Duration,
+    /// What each namespace may have.
+    pub tenant: TenantLimits,
+}
+
+/// What one namespace may have that judges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TenantLimits {
+    /// Policies and bindings.
+    pub judges: usize,
+    /// Bytes of Rego and of `data`, of all policies together.
+    pub bytes: u64,
+}
+
+impl TenantLimits {
+    /// Where the administrator does not say. A hundred policies of the usual four kilobytes are a tenth
+    /// of the bytes; four mebibytes take some hundred megabytes of memory to compile, one policy at a
+    /// time, and some ten to hold.
+    pub const DEFAULT: Self = Self {
+        judges: 100,
+        bytes: 4 << 20,
+    };
 }
 
 impl Default for Allowance {
@@ -67,6 +88,7 @@ impl Default for Allowance {
             outside: Arc::new(Nothing),
             limits: Limits::MAX,
             longest_exemption: DEFAULT_LONGEST,
+            tenant: TenantLimits::DEFAULT,
         }
     }
 }

@@ -28,8 +28,12 @@ impl Panel {
 
     /// What all of them look at of a document.
     pub fn interest(&self, point: Point) -> Interest<'_> {
-        let all = self.judges.iter().chain(&self.witnesses);
-        Interest::of(point, all.map(AsRef::as_ref))
+        Interest::of(point, self.entries().map(AsRef::as_ref))
+    }
+
+    /// All of them, those who decide first.
+    pub fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.judges.iter().chain(&self.witnesses)
     }
 
     /// One decision for each judge, in their order. `decide` asks one; `request` is what it asks with.

@@ -209,17 +209,17 @@ impl Doors {
         let at = Arc::new(AtomicUsize::new(0));
         let (asking, names) = (at.clone(), panel.clone());
         let subject = move || {
-            let all = names.judges.iter().chain(&names.witnesses);
-            let entry = all.skip(at.load(Ordering::Relaxed)).next();
+            let entry = names.entries().nth(at.load(Ordering::Relaxed));
             entry.map_or_else(String::new, |entry| entry.address().to_string())
         };
         let journal = self.0.journal.clone();
         let job = move || {
             let input = read(&panel.interest(asked.point))?;
-            let mut place = 0;
             let decide = |entry: &Entry| {
-                asking.store(place, Ordering::Relaxed);
-                place += 1;
+                let place = panel
+                    .entries()
+                    .position(|own| std::ptr::eq(Arc::as_ptr(own), entry));
+                asking.store(place.unwrap_or_default(), Ordering::Relaxed);
                 asked.decide(entry, &input)
             };
             let decisions = panel.decide(&asked.as_it_was(), decide);
@@ -230,7 +230,7 @@ impl Doors {
         self.0
             .settings
             .evaluators
-            .run_about(question.point, question.deadline, subject, job)
+            .run_about(question.lane.clone(), question.deadline, subject, job)
             .await
     }
 }

@@ -6,13 +6,16 @@
 //! hears it at once.
 //!
 //! Jobs of admission go first, and one thread is left to them, so that no number of evaluations
-//! keeps a cluster from admitting.
+//! keeps a cluster from admitting. Those of the policies of namespaces come next: each namespace has a
+//! line and a share of the threads of its own, so that none keeps another one from admitting.
 //!
 //! A thread that does not come back from its job is replaced, whenever a job comes or somebody asks
 //! how the threads are; see [`roll`].
 
+mod lane;
 mod pace;
 mod roll;
+mod tenants;
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -26,8 +29,10 @@ use std::{
 use portcullis_policies::Point;
 use tokio::sync::oneshot;
 
+pub(crate) use lane::Lane;
 use pace::Pace;
 use roll::{Roll, Subject};
+use tenants::Tenants;
 
 /// Stack of each thread that evaluates, in bytes. Deep rules recurse in the interpreter; with the usual 2 MiB a chain of
 /// five hundred rules ends the process. The memory is only reserved until it is used.
@@ -82,6 +87,7 @@ struct Shared {
 
 struct Queue {
     admissions: Line,
+    tenants: Tenants,
     evaluations: Line,
     roll: Roll,
     closed: bool,
@@ -118,6 +124,7 @@ impl Evaluators {
         let threads = threads.max(2);
         let queue = Queue {
             admissions: Line::default(),
+            tenants: Tenants::default(),
             evaluations: Line::default(),
             roll: Roll::new(threads),
             closed: false,
@@ -154,13 +161,13 @@ impl Evaluators {
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Unanswered> {
         let subject = || "a job without a policy".to_owned();
-        self.run_about(point, deadline, subject, job).await
+        self.run_about(point.into(), deadline, subject, job).await
     }
 
     /// The same, for a job that can say what it is at, if its thread does not come back.
     pub(crate) async fn run_about<T: Send + 'static>(
         &self,
-        point: Point,
+        lane: Lane,
         deadline: Instant,
         subject: impl Fn() -> String + Send + Sync + 'static,
         job: impl FnOnce() -> T + Send + 'static,
@@ -179,7 +186,7 @@ impl Evaluators {
             subject: Arc::new(subject),
             work,
         };
-        self.0.shared.push(point, job)?;
+        self.0.shared.push(&lane, job)?;
         match tokio::time::timeout_at(deadline.into(), receiver).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Unanswered::Failed),
@@ -190,7 +197,7 @@ impl Evaluators {
     /// Jobs that wait for a thread.
     pub fn waiting(&self) -> usize {
         let queue = self.0.shared.lock();
-        queue.admissions.jobs.len() + queue.evaluations.jobs.len()
+        queue.admissions.jobs.len() + queue.tenants.waiting() + queue.evaluations.jobs.len()
     }
 
     /// How the threads are.
@@ -223,18 +230,24 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(self: &Arc<Self>, point: Point, job: Job) -> Result<(), Unanswered> {
+    fn push(self: &Arc<Self>, lane: &Lane, job: Job) -> Result<(), Unanswered> {
         let now = Instant::now();
         self.look_after(now);
+        let time = job.deadline.saturating_duration_since(now);
         let mut queue = self.lock();
-        let line = match point {
-            Point::Admission => &mut queue.admissions,
-            Point::Evaluation => &mut queue.evaluations,
+        let has_room = match lane {
+            Lane::Admission => queue.admissions.has_room(time, self.threads),
+            Lane::Tenant(tenant) => queue.tenants.has_room(tenant, time, self.threads),
+            Lane::Evaluation => queue.evaluations.has_room(time, self.threads),
         };
-        if !line.has_room(job.deadline.saturating_duration_since(now), self.threads) {
+        if !has_room {
             return Err(Unanswered::Overloaded);
         }
-        line.jobs.push_back(job);
+        match lane {
+            Lane::Admission => queue.admissions.jobs.push_back(job),
+            Lane::Tenant(tenant) => queue.tenants.push(tenant, job),
+            Lane::Evaluation => queue.evaluations.jobs.push_back(job),
+        }
         drop(queue);
         self.changed.notify_one();
         Ok(())
@@ -288,8 +301,8 @@ impl Shared {
                 return None;
             }
             let next = queue.take(Instant::now());
-            if let Some((point, job)) = next {
-                let number = queue.roll.begin(point, job.deadline, job.subject);
+            if let Some((lane, job)) = next {
+                let number = queue.roll.begin(lane, job.deadline, job.subject);
                 return Some((number, job.work));
             }
             queue = self
@@ -302,15 +315,23 @@ impl Shared {
 
 impl Queue {
     /// The next job that a thread may begin.
-    fn take(&mut self, now: Instant) -> Option<(Point, Job)> {
+    fn take(&mut self, now: Instant) -> Option<(Lane, Job)> {
         if let Some(job) = self.admissions.take(now) {
-            return Some((Point::Admission, job));
+            return Some((Lane::Admission, job));
         }
-        if self.roll.evaluating() + 1 >= self.roll.present() {
+        let others = self.roll.present().saturating_sub(1);
+        if self.roll.beside_admissions() >= others {
             return None;
         }
+        // Of a small machine, two namespaces that use up all of their time leave a thread to the others.
+        let share = (others / 2).max(1);
+        let roll = &self.roll;
+        let may_run = |tenant: &str| roll.of_tenant(tenant) < share;
+        if let Some((tenant, job)) = self.tenants.take(now, may_run) {
+            return Some((Lane::Tenant(tenant), job));
+        }
         let job = self.evaluations.take(now)?;
-        Some((Point::Evaluation, job))
+        Some((Lane::Evaluation, job))
     }
 }
 
@@ -340,6 +361,7 @@ impl Drop for Pool {
         let mut queue = self.shared.lock();
         queue.closed = true;
         queue.admissions.jobs.clear();
+        queue.tenants.clear();
         queue.evaluations.jobs.clear();
         drop(queue);
         self.shared.changed.notify_all();

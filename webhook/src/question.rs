@@ -9,12 +9,19 @@ use portcullis_policies::{
     Decision, Entry, Headers, Input, Labels, Point, Request, Timestamp, Tool,
 };
 
-use crate::{Unanswered, deadline::deadline, identity::decision_id};
+use crate::{Unanswered, deadline::deadline, evaluators::Lane, identity::decision_id};
+
+/// Time of all policies of a namespace together, for one request, with what they wait: eight of them
+/// that use up the default limit, and well below the ten seconds that the API server waits for a
+/// webhook.
+const TENANT_TIME: Duration = Duration::from_secs(2);
 
 /// A request for decisions: its name, its clock and its deadline.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
     pub(crate) point: Point,
+    /// Where it waits for a thread.
+    pub(crate) lane: Lane,
     pub(crate) id: Arc<str>,
     pub(crate) begin: Instant,
     pub(crate) deadline: Instant,
@@ -35,6 +42,7 @@ impl Question {
         };
         Self {
             point,
+            lane: point.into(),
             id: decision_id(),
             begin,
             deadline: deadline(begin, timeout),
@@ -42,6 +50,22 @@ impl Question {
             headers: Arc::new(headers),
             namespace: None,
             tool: None,
+        }
+    }
+
+    /// The same of somebody who asks by a policy's address, at whatever point.
+    pub(crate) fn by_address(self) -> Self {
+        let lane = Lane::Evaluation;
+        Self { lane, ..self }
+    }
+
+    /// The same, of the policies of a namespace: they have a line of their own, and together no more
+    /// than [`TENANT_TIME`] of the request's time.
+    pub(crate) fn of_tenant(self, namespace: &str) -> Self {
+        Self {
+            lane: Lane::Tenant(namespace.into()),
+            deadline: self.deadline.min(self.begin + TENANT_TIME),
+            ..self
         }
     }
 

@@ -80,6 +80,8 @@ app.kubernetes.io/part-of: portcullis
   value: {{ .Values.limits.memory | quote }}
 - name: PORTCULLIS_MAX_EXEMPTION
   value: {{ .Values.maxExemption | quote }}
+- name: PORTCULLIS_MAX_NAMESPACE_POLICIES
+  value: {{ .Values.maxNamespacePolicies | quote }}
 - name: PORTCULLIS_LOG
   value: {{ .Values.log.filter | quote }}
 - name: PORTCULLIS_LOG_FORMAT

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use portcullis_crds as crds;
-use portcullis_policies::{Allowance, Cache, HostPattern, Limits};
+use portcullis_policies::{Allowance, Cache, HostPattern, Limits, TenantLimits};
 
 use crate::network::Network;
 
@@ -58,6 +58,16 @@ pub struct AllowanceArguments {
         hide_env_values = true
     )]
     pub max_exemption: Duration,
+
+    /// Most policies and bindings that a namespace may have. One more is refused when it is applied.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = TenantLimits::DEFAULT.judges,
+        env = "PORTCULLIS_MAX_NAMESPACE_POLICIES",
+        hide_env_values = true
+    )]
+    pub max_namespace_policies: usize,
 }
 
 impl AllowanceArguments {
@@ -71,6 +81,10 @@ impl AllowanceArguments {
                 memory: self.max_memory,
             },
             longest_exemption: self.max_exemption,
+            tenant: TenantLimits {
+                judges: self.max_namespace_policies,
+                ..TenantLimits::DEFAULT
+            },
         }))
     }
 }

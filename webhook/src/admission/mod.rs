@@ -78,6 +78,10 @@ async fn admit(
         return Ok(Json(answer::allowed(&uid)).into_response());
     }
     let question = question.in_namespace(review.namespace_labels(&snapshot));
+    let question = match (route.owner, review.namespace()) {
+        (Some(Owner::Namespace), Some(namespace)) => question.of_tenant(namespace),
+        _ => question,
+    };
     let mut decisions = doors
         .ask(&question, &about, &snapshot, panel, move |interest| {
             review.input(interest)

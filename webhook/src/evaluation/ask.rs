@@ -38,11 +38,8 @@ pub(super) fn question(point: Point, headers: &HeaderMap) -> Result<Question, Pr
     let texts = headers
         .iter()
         .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-    Ok(Question::new(
-        point,
-        Headers::new(texts),
-        timeout(headers)?.unwrap_or(DEFAULT_TIMEOUT),
-    ))
+    let timeout = timeout(headers)?.unwrap_or(DEFAULT_TIMEOUT);
+    Ok(Question::new(point, Headers::new(texts), timeout).by_address())
 }
 
 fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portcullis_policies::Point;
+use super::Lane;
 
 /// How far beyond its deadline a job is stuck. An evaluation looks at the time between two
 /// builtins, which take milliseconds; on a machine that has no time for this process it is seconds.
@@ -35,7 +35,7 @@ pub(super) struct Roll {
 }
 
 struct Running {
-    point: Point,
+    lane: Lane,
     deadline: Instant,
     subject: Subject,
     stuck: bool,
@@ -52,11 +52,11 @@ impl Roll {
     }
 
     /// Notes that a thread begins a job, which has a number from now on.
-    pub(super) fn begin(&mut self, point: Point, deadline: Instant, subject: Subject) -> u64 {
+    pub(super) fn begin(&mut self, lane: Lane, deadline: Instant, subject: Subject) -> u64 {
         let number = self.next;
         self.next += 1;
         let running = Running {
-            point,
+            lane,
             deadline,
             subject,
             stuck: false,
@@ -105,10 +105,21 @@ impl Roll {
         self.started - self.stuck().count()
     }
 
-    /// Threads that are at work on an evaluation, stuck ones aside.
-    pub(super) fn evaluating(&self) -> usize {
-        let evaluating = |job: &&Running| job.point == Point::Evaluation && !job.stuck;
-        self.running.values().filter(evaluating).count()
+    /// Threads that are at work on something else than an admission of the cluster, stuck ones aside.
+    pub(super) fn beside_admissions(&self) -> usize {
+        self.count(|lane| *lane != Lane::Admission)
+    }
+
+    /// Threads that are at work for a namespace, stuck ones aside.
+    pub(super) fn of_tenant(&self, tenant: &str) -> usize {
+        self.count(|lane| matches!(lane, Lane::Tenant(own) if **own == *tenant))
+    }
+
+    fn count(&self, is_one: impl Fn(&Lane) -> bool) -> usize {
+        let running = self.running.values();
+        running
+            .filter(|job| !job.stuck && is_one(&job.lane))
+            .count()
     }
 
     /// What the stuck jobs are at.
@@ -136,7 +147,7 @@ mod tests {
     use super::*;
 
     fn begin(roll: &mut Roll, deadline: Instant) -> u64 {
-        roll.begin(Point::Evaluation, deadline, Arc::new(|| "a/b@1".to_owned()))
+        roll.begin(Lane::Evaluation, deadline, Arc::new(|| "a/b@1".to_owned()))
     }
 
     #[test]
@@ -153,7 +164,10 @@ mod tests {
             assert!(roll.give_up(late).is_empty(), "it is told once");
             assert_eq!(roll.hire(), hired, "{stuck}");
             assert_eq!(roll.is_exhausted(), exhausted, "{stuck}");
-            assert_eq!((roll.subjects().len(), roll.evaluating()), (stuck, 0));
+            assert_eq!(
+                (roll.subjects().len(), roll.beside_admissions()),
+                (stuck, 0)
+            );
         }
         assert_eq!(roll.present(), 0);
         assert!(!roll.has_lost(deadline + LOST));
@@ -176,7 +190,7 @@ mod tests {
         assert!(!roll.end(second), "the first works again");
         assert_eq!((roll.present(), roll.is_exhausted()), (1, false));
         let third = begin(&mut roll, deadline);
-        assert_eq!(roll.evaluating(), 1);
+        assert_eq!(roll.beside_admissions(), 1);
         assert!(roll.end(third), "it was in time");
     }
 }

@@ -9,7 +9,7 @@ fn soon() -> Instant {
 
 fn push(
     evaluators: &Evaluators,
-    point: Point,
+    lane: impl Into<Lane>,
     job: impl FnOnce() + Send + 'static,
 ) -> Result<(), Unanswered> {
     let job = Job {
@@ -17,17 +17,18 @@ fn push(
         subject: Arc::new(|| "a/b@1".to_owned()),
         work: Box::new(job),
     };
-    evaluators.0.shared.push(point, job)
+    evaluators.0.shared.push(&lane.into(), job)
 }
 
 /// Jobs that hold their thread until the returned sender is dropped.
-fn hold(evaluators: &Evaluators, point: Point, count: usize) -> mpsc::SyncSender<()> {
+fn hold(evaluators: &Evaluators, lane: impl Into<Lane>, count: usize) -> mpsc::SyncSender<()> {
     let (sender, receiver) = mpsc::sync_channel::<()>(0);
     let receiver = Arc::new(Mutex::new(receiver));
+    let lane = lane.into();
     for _ in 0..count {
         let receiver = receiver.clone();
         let job = move || drop(receiver.lock().map(|receiver| receiver.recv()));
-        push(evaluators, point, job).unwrap();
+        push(evaluators, lane.clone(), job).unwrap();
     }
     sender
 }
@@ -207,4 +208,84 @@ async fn a_thread_that_does_not_come_back_is_replaced() {
         (health.stuck, health.exhausted, health.lost),
         (0, None, false)
     );
+}
+
+fn tenant(name: &str) -> Lane {
+    Lane::Tenant(name.into())
+}
+
+/// Waits until no job waits any more.
+async fn begun(evaluators: &Evaluators) {
+    while evaluators.waiting() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Runs a job of a lane, and waits for it.
+async fn run(evaluators: &Evaluators, lane: Lane) -> Result<u8, Unanswered> {
+    evaluators.run_about(lane, soon(), String::new, || 1).await
+}
+
+/// One namespace holds its share of the threads and all that may wait: others, the cluster and
+/// evaluations go on.
+#[tokio::test]
+async fn a_tenant_keeps_nobody_waiting_but_itself() {
+    let evaluators = Evaluators::new(4);
+    // One runs, and four may always wait.
+    let held = hold(&evaluators, tenant("slow"), 1);
+    begun(&evaluators).await;
+    let waiting = hold(&evaluators, tenant("slow"), 4);
+    for _ in 0..100 {
+        assert_eq!(run(&evaluators, tenant("other")).await, Ok(1));
+        assert_eq!(run(&evaluators, Lane::Admission).await, Ok(1));
+        assert_eq!(run(&evaluators, Lane::Evaluation).await, Ok(1));
+    }
+    assert_eq!(evaluators.waiting(), 4, "none of the slow one's was begun");
+    drop((held, waiting));
+    assert_eq!(run(&evaluators, tenant("slow")).await, Ok(1));
+}
+
+/// Two hold their threads, and a third namespace has one.
+#[tokio::test]
+async fn tenants_leave_threads_to_each_other() {
+    let evaluators = Evaluators::new(4);
+    let held = ["a", "b"].map(|name| hold(&evaluators, tenant(name), 3));
+    for _ in 0..100 {
+        assert_eq!(run(&evaluators, tenant("c")).await, Ok(1));
+    }
+    drop(held);
+}
+
+/// Namespaces take turns, whoever has more to do.
+#[tokio::test]
+async fn tenants_take_turns() {
+    let evaluators = Evaluators::new(2);
+    let held = hold(&evaluators, Lane::Evaluation, 1);
+    begun(&evaluators).await;
+    let order = Arc::new(Mutex::new(Vec::new()));
+    for name in ["a", "a", "a", "b", "c", "b"] {
+        let order = order.clone();
+        let job = move || order.lock().unwrap().push(name);
+        push(&evaluators, tenant(name), job).unwrap();
+    }
+    drop(held);
+    while order.lock().unwrap().len() < 6 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(*order.lock().unwrap(), ["a", "b", "c", "a", "b", "a"]);
+}
+
+/// What waits is bounded over all namespaces.
+#[tokio::test]
+async fn the_lines_of_all_tenants_are_bounded() {
+    let evaluators = Evaluators::new(2);
+    let held = hold(&evaluators, Lane::Evaluation, 1);
+    begun(&evaluators).await;
+    let mut refused = 0;
+    for number in 0..600 {
+        let lane = tenant(&format!("n{number}"));
+        refused += usize::from(push(&evaluators, lane, || {}).is_err());
+    }
+    assert_eq!(refused, 600 - 2 * WAITING_PER_THREAD);
+    drop(held);
 }
