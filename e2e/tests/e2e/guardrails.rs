@@ -138,6 +138,11 @@ fn changes() -> Vec<(&'static str, Change, bool)> {
         ),
         ("no admission", |spec| spec.admission = None, true),
         ("audit", |spec| admission(spec).action = Action::Audit, true),
+        (
+            "a perimeter",
+            |spec| admission(spec).require_allow = true,
+            false,
+        ),
         ("deny", |spec| admission(spec).action = Action::Deny, false),
         (
             "ignore",
