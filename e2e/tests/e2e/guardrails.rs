@@ -68,7 +68,7 @@ async fn a_guardrail_is_made_less_of_with_its_own_right_only() -> Result<()> {
             .try_as("chief", "delete", &guarded)
             .await?
             .succeeded()?;
-        for (name, change, is_less) in changes() {
+        for (name, change, is_less) in changes_of_admission().into_iter().chain(other_changes()) {
             let mut spec = self::guarded();
             change(&mut spec);
             let changed = object(spec)?;
@@ -121,8 +121,8 @@ async fn a_namespace_goes_with_its_guardrails() -> Result<()> {
 
 type Change = fn(&mut PolicySpec);
 
-/// A change, and whether it may make less of the policy.
-fn changes() -> Vec<(&'static str, Change, bool)> {
+/// Changes of what a policy does at admission, and whether each may make less of it.
+fn changes_of_admission() -> Vec<(&'static str, Change, bool)> {
     fn admission(spec: &mut PolicySpec) -> &mut Admission {
         spec.admission.as_mut().expect("it judges Pods")
     }
@@ -130,14 +130,13 @@ fn changes() -> Vec<(&'static str, Change, bool)> {
         &mut admission(spec).matches
     }
     vec![
-        ("no guardrail", |spec| spec.guardrail = false, true),
-        (
-            "exemptible",
-            |spec| spec.exemptible_by = ExemptibleBy::Namespace,
-            true,
-        ),
         ("no admission", |spec| spec.admission = None, true),
         ("audit", |spec| admission(spec).action = Action::Audit, true),
+        (
+            "a perimeter",
+            |spec| admission(spec).require_allow = true,
+            false,
+        ),
         ("deny", |spec| admission(spec).action = Action::Deny, false),
         (
             "ignore",
@@ -185,6 +184,18 @@ fn changes() -> Vec<(&'static str, Change, bool)> {
             "no condition",
             |spec| matches(spec).match_conditions.clear(),
             false,
+        ),
+    ]
+}
+
+/// The same, of the rest of a spec.
+fn other_changes() -> Vec<(&'static str, Change, bool)> {
+    vec![
+        ("no guardrail", |spec| spec.guardrail = false, true),
+        (
+            "exemptible",
+            |spec| spec.exemptible_by = ExemptibleBy::Namespace,
+            true,
         ),
         (
             "a later end",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use portcullis_crds::{self as crds, ExemptionSpec, PolicyKind};
 use portcullis_policies::{
     Diagnostic, Diagnostics, ExemptedObjects, ExemptedPolicies, Exemption, ExemptionDefinition,
-    ExemptionReach, LabelSelector, ObjectKey, Owner, Version,
+    ExemptionReach, ObjectKey, Owner, Version,
 };
 
 use serde_json::Value as Json;
@@ -49,7 +49,7 @@ impl TryFrom<&crds::ClusterExemption> for ExemptionDraft {
         let selector = spec
             .namespace_selector
             .as_ref()
-            .map(|selector| selector_at("namespaceSelector", selector, &mut faults));
+            .map(|selector| settings::selector_at("namespaceSelector", selector, &mut faults));
         let of_namespaces =
             |policy: &crds::ExemptedPolicy| matches!(policy.kind, PolicyKind::Policy);
         if spec.exemption.policies.iter().any(of_namespaces)
@@ -185,7 +185,7 @@ fn objects(spec: &ExemptionSpec, faults: &mut Vec<Diagnostic>) -> ExemptedObject
             return ExemptedObjects::default();
         }
     };
-    let labels = selector_at("objects.objectSelector", &objects.object_selector, faults);
+    let labels = settings::selector_at("objects.objectSelector", &objects.object_selector, faults);
     let rules = objects.resource_rules.iter().map(settings::resource_rule);
     let conditions = objects.match_conditions.iter().map(settings::condition);
     let read = ExemptedObjects {
@@ -219,22 +219,6 @@ fn objects(spec: &ExemptionSpec, faults: &mut Vec<Diagnostic>) -> ExemptedObject
         fault.with_remedy("write it like registry.example.com/legacy/**, with `**` at the end only")
     }));
     read
-}
-
-/// A selector; one that cannot be read is a fault, and selects nothing that matters then.
-fn selector_at(
-    field: &str,
-    selector: &k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector,
-    faults: &mut Vec<Diagnostic>,
-) -> LabelSelector {
-    settings::label_selector(selector).unwrap_or_else(|unreadable| {
-        faults.extend(unreadable.iter().map(|fault| {
-            let text = format!("`{field}`: {}", fault.message);
-            let remedy = fault.remedy.clone().unwrap_or_default();
-            Diagnostic::new("selector_invalid", text).with_remedy(remedy)
-        }));
-        LabelSelector::default()
-    })
 }
 
 #[cfg(test)]

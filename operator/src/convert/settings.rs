@@ -95,15 +95,7 @@ pub(super) fn admission(admission: &crds::Admission, faults: &mut Vec<Diagnostic
     } = &admission.matches;
     let workloads = self::workloads(workloads.as_ref(), faults);
     let mut selector = |field: &str, selector: &ApiSelector| {
-        label_selector(selector).unwrap_or_else(|unreadable| {
-            let at = |fault: &Diagnostic| {
-                let text = format!("`admission.match.{field}`: {}", fault.message);
-                let remedy = fault.remedy.clone().unwrap_or_default();
-                Diagnostic::new("selector_invalid", text).with_remedy(remedy)
-            };
-            faults.extend(unreadable.iter().map(at));
-            LabelSelector::default()
-        })
+        selector_at(&format!("admission.match.{field}"), selector, faults)
     };
     Admission {
         matches: Match {
@@ -303,6 +295,23 @@ pub(super) fn moment(
             None
         }
     }
+}
+
+/// The selector of a field. One that cannot be read is a fault, and selects everything.
+pub(super) fn selector_at(
+    field: &str,
+    selector: &ApiSelector,
+    faults: &mut Vec<Diagnostic>,
+) -> LabelSelector {
+    label_selector(selector).unwrap_or_else(|unreadable| {
+        let at = |fault: &Diagnostic| {
+            let text = format!("`{field}`: {}", fault.message);
+            let remedy = fault.remedy.clone().unwrap_or_default();
+            Diagnostic::new("selector_invalid", text).with_remedy(remedy)
+        };
+        faults.extend(unreadable.iter().map(at));
+        LabelSelector::default()
+    })
 }
 
 /// A selector with Kubernetes' operators.
