@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
-use crate::{Address, Digest, Hosts, Import, Labels, Limits, Match, Owner, Severity};
+use crate::{Address, Digest, Hosts, Import, Labels, Limits, Match, Owner, Severity, Version};
 
 /// A policy's sources and settings.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +39,9 @@ pub struct Definition {
     /// A guardrail cannot be taken out of evaluation by a lock with the effect `Bypass`, and
     /// accepts no exemption.
     pub guardrail: bool,
+    /// The older version of the same policy that is not asked at admission by its own settings once
+    /// this one is in force everywhere.
+    pub supersedes: Option<Version>,
     /// Whose exemptions a policy of the cluster accepts: the cluster's only, or a namespace's too.
     pub exemptible_by: Owner,
     /// Policies whose packages the modules use.
@@ -160,6 +163,7 @@ impl Definition {
             limits: Limits::DEFAULT,
             window: Window::default(),
             guardrail: false,
+            supersedes: None,
             exemptible_by: Owner::Cluster,
             imports: Vec::new(),
             importable: false,

@@ -11,6 +11,7 @@ mod model;
 mod outside;
 mod points;
 mod selection;
+mod versions;
 mod workloads;
 
 use std::{sync::Arc, time::Duration};

@@ -21,6 +21,7 @@ mod namespaces;
 mod readme;
 mod rollout;
 mod uninstall;
+mod versions;
 mod way_out;
 mod why;
 mod workloads;
