@@ -61,6 +61,8 @@ pub mod reason {
     pub const ADDRESS_TAKEN: &str = "AddressTaken";
     /// `Enforced` is false: the clock is before `notBefore` or after `notAfter`.
     pub const NOT_IN_FORCE: &str = "NotInForce";
+    /// `Enforced` is false: a newer version has taken its place, on every ready replica.
+    pub const SUPERSEDED: &str = "Superseded";
     /// `Healthy` is true.
     pub const WITHIN_LIMITS: &str = "WithinLimits";
     /// `Healthy` is false: evaluations used up the policy's limits several times in a row, and it is

@@ -46,7 +46,7 @@ const POLICY_COLUMNS: [Column; 6] = [
     column(
         "Enforced",
         ".status.enforcedOn",
-        "Replicas that hold this digest, of all ready replicas",
+        "Replicas that hold this digest, of all ready replicas; or what has taken its place",
     ),
     column(
         "Locked",

@@ -53,8 +53,8 @@ pub use lock::{
 pub use manifest::{Manifest, ManifestError};
 pub use policy::{
     ClusterPolicy, ClusterPolicySpec, Decision, EffectiveRegoVersion, ExemptibleBy, Import,
-    ImportScope, Limits, Network, Policy, PolicySpec, PolicyStatus, RegoVersion, Replicas,
-    Severity, Verdict,
+    ImportScope, InPlaceOf, Limits, Network, Policy, PolicySpec, PolicyStatus, RegoVersion,
+    Replicas, Severity, Verdict,
 };
 pub use workloads::{CustomWorkload, WorkloadKind, Workloads};
 

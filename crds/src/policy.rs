@@ -4,10 +4,11 @@
 //! type, so [`ClusterPolicySpec`] is a transparent wrapper; `AsRef<PolicySpec>` serves code that
 //! handles either kind.
 
+mod status;
+
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube_derive::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ use serde_json::{Map, Value};
 
 use crate::admission::Admission;
 use crate::{limits, rules, schema};
+
+pub use status::{InPlaceOf, PolicyStatus, Replicas};
 
 /// What a policy is: its address, its Rego, and how its answer is read.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,8 +50,8 @@ pub struct PolicySpec {
     pub name: String,
 
     /// Third part of the address: numbers joined by dots, ordered number by number, so that `1.10`
-    /// comes after `1.9`. Two versions of one name are two policies, and both judge. Cannot be
-    /// changed. Quote it in YAML: `"1.0"`.
+    /// comes after `1.9`. Two versions of one name are two policies, and both judge, unless one
+    /// supersedes the other. Cannot be changed. Quote it in YAML: `"1.0"`.
     #[schemars(length(max = 63), extend("x-kubernetes-validations" = rules::version()))]
     pub version: String,
 
@@ -125,6 +128,15 @@ pub struct PolicySpec {
     /// place needs the verb `weaken` on it. Default: false.
     #[serde(default)]
     pub guardrail: bool,
+
+    /// An older version of this policy, such as `"1.0"`. As soon as this version is enforced on every
+    /// ready replica, the older one is not asked at admission by its own `admission` any more; when
+    /// this one is deleted, or names it no more, it is asked again. Bindings of the older version
+    /// judge on, and the evaluation API answers for it. A guardrail gives way to a guardrail only,
+    /// and naming a version in one needs the verb `weaken`. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63), extend("x-kubernetes-validations" = rules::dotted_numbers()))]
+    pub supersedes: Option<String>,
 
     /// Whose exemptions a ClusterPolicy accepts. `Cluster` (the default): ClusterExemptions only.
     /// `Namespace`: an Exemption too, for requests in its own namespace. A Policy accepts those of
@@ -317,60 +329,6 @@ pub struct Limits {
     pub memory: String,
 }
 
-/// What the operator found out about a policy.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PolicyStatus {
-    /// The `metadata.generation` that this status speaks of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-
-    /// The address under which the policy is asked, `group/name@version`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
-
-    /// SHA-256 over the policy's canonical source, data and settings, as `sha256:` and 64 hex
-    /// digits. Two policies with the same digest decide alike.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<String>,
-
-    /// The version of the Rego language that is in use: `v1` or `v0`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rego_version: Option<EffectiveRegoVersion>,
-
-    /// The webhook's replicas that hold this policy at this digest, of those that are ready.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replicas: Option<Replicas>,
-
-    /// `replicas` in short, such as `3/3`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub enforced_on: Option<String>,
-
-    /// The locks that hold this policy, as `Lock/<name>` (of the same namespace) and
-    /// `ClusterLock/<name>`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub locks: Vec<String>,
-
-    /// `Ready` sums up the others, for GitOps tools: the policy compiles, holds its address, and
-    /// is enforced on every replica. `Compiled`: the Rego and its settings are sound; otherwise the
-    /// message has file, line and column. `Enforced`: every ready replica holds this digest.
-    /// `Healthy`: evaluations end within the policy's limits. `Locked`: a lock takes the policy out
-    /// of evaluation.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "schema::conditions")]
-    pub conditions: Vec<Condition>,
-}
-
-/// How many of the webhook's replicas hold a policy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Replicas {
-    /// Ready replicas that hold this policy at this digest.
-    pub enforcing: i32,
-    /// All ready replicas.
-    pub total: i32,
-}
-
 impl PolicySpec {
     /// A policy at this address, without modules, with every setting at its default.
     pub fn new(group: &str, name: &str, version: &str) -> Self {
@@ -438,13 +396,6 @@ impl Default for Limits {
             timeout: limits::default_timeout(),
             memory: limits::default_memory(),
         }
-    }
-}
-
-impl Replicas {
-    /// The short form for `status.enforcedOn`, such as `3/3`.
-    pub fn enforced_on(self) -> String {
-        format!("{}/{}", self.enforcing, self.total)
     }
 }
 

@@ -34,6 +34,16 @@ pub(crate) fn policy_spec() -> Value {
             "!has(self.network) || !has(self.admission)",
             "a policy that judges at admission reaches no network: remove network, or admission",
         ),
+        rule(
+            "!has(self.supersedes) || self.supersedes != self.version",
+            "a policy supersedes an older version of itself: write another version, or remove \
+             supersedes",
+        ),
+        rule(
+            "!has(self.supersedes) || !has(self.notAfter)",
+            "a policy that supersedes another has no end, after which neither would judge: remove \
+             notAfter, and delete the policy when its time is over",
+        ),
     ])
 }
 

@@ -95,6 +95,15 @@ impl Address {
         format!("{}.{}", self.group, self.name)
     }
 
+    /// Where another version of the same policy is found.
+    #[must_use]
+    pub fn at_version(&self, version: &Version) -> Self {
+        Self {
+            version: version.clone(),
+            ..self.clone()
+        }
+    }
+
     /// `group/name@version`, without the scope.
     pub fn path(&self) -> String {
         format!("{}/{}@{}", self.group, self.name, self.version)

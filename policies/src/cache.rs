@@ -9,10 +9,11 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 
 use crate::{
-    Admission, Allowance, Binding, Exemption, Labels, Lock, Object, ObjectKey, Selected, Selection,
-    Snapshot, matching::Namespaces, outdated,
+    Admission, Allowance, Binding, Exemption, InPlaceOf, Labels, Lock, Object, ObjectKey, Selected,
+    Selection, Snapshot, matching::Namespaces, outdated,
 };
 
 /// The cache.
@@ -31,6 +32,8 @@ pub struct State {
     pub(crate) exemptions: BTreeMap<ObjectKey, Arc<Exemption>>,
     pub(crate) bindings: BTreeMap<ObjectKey, Arc<Binding>>,
     pub(crate) parameters: BTreeMap<Selection, Selected>,
+    /// Which policies have taken the place of older versions.
+    pub(crate) in_place_of: BTreeMap<ObjectKey, InPlaceOf>,
     pub(crate) namespaces: Arc<Namespaces>,
     /// Policies and bindings whose failure policy changed while they were known.
     pub(crate) moved: BTreeSet<ObjectKey>,
@@ -137,6 +140,29 @@ impl State {
         self.parameters.retain(|selection, _| keep(selection));
     }
 
+    /// Notes whether the policy of an object has taken the place of an older version.
+    pub fn set_in_place_of(&mut self, key: &ObjectKey, in_place_of: Option<InPlaceOf>) {
+        match in_place_of {
+            Some(in_place_of) => drop(self.in_place_of.insert(key.clone(), in_place_of)),
+            None => drop(self.in_place_of.remove(key)),
+        }
+    }
+
+    /// Has each policy that is sound and in force take the place of the version that it supersedes,
+    /// for who is the only one that judges: there is nobody else to wait for.
+    pub fn supersede(&mut self, now: Timestamp) {
+        let policies = self.policies.values();
+        let superseding = policies.filter(|object| object.policy.faults().is_none());
+        let taken = superseding.filter_map(|object| {
+            let in_place_of = InPlaceOf {
+                version: object.policy.definition().supersedes.clone()?,
+                since: now,
+            };
+            Some((object.key.clone(), in_place_of))
+        });
+        self.in_place_of = taken.collect();
+    }
+
     /// The policy that an object holds.
     pub fn policy(&self, key: &ObjectKey) -> Option<&Object> {
         self.policies.get(key)
@@ -145,12 +171,15 @@ impl State {
     /// Removes the policy of an object.
     pub fn delete_policy(&mut self, key: &ObjectKey) {
         self.moved.remove(key);
+        self.in_place_of.remove(key);
         self.policies.remove(key);
     }
 
     /// Keeps only the policies of objects for which `keep` holds.
     pub fn retain_policies(&mut self, mut keep: impl FnMut(&ObjectKey) -> bool) {
         self.policies.retain(|key, _| keep(key));
+        let policies = &self.policies;
+        self.in_place_of.retain(|key, _| policies.contains_key(key));
         self.forget_moved();
     }
 

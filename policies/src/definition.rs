@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    Address, Diagnostic, Digest, Hosts, Import, Labels, Limits, Match, Owner, Scope, Severity,
+    Address, Diagnostic, Digest, Hosts, Import, Labels, Limits, Match, Owner, Scope, Severity, Version,
 };
 
 /// A policy's sources and settings.
@@ -41,6 +41,9 @@ pub struct Definition {
     /// A guardrail cannot be taken out of evaluation by a lock with the effect `Bypass`, and
     /// accepts no exemption.
     pub guardrail: bool,
+    /// The older version of the same policy that is not asked at admission by its own settings once
+    /// this one is in force everywhere.
+    pub supersedes: Option<Version>,
     /// Whose exemptions a policy of the cluster accepts: the cluster's only, or a namespace's too.
     pub exemptible_by: Owner,
     /// Policies whose packages the modules use.
@@ -164,6 +167,7 @@ impl Definition {
             limits: Limits::DEFAULT,
             window: Window::default(),
             guardrail: false,
+            supersedes: None,
             exemptible_by: Owner::Cluster,
             imports: Vec::new(),
             importable: false,

@@ -58,11 +58,11 @@ impl Digest {
             (false, Owner::Namespace) => "exemptible",
             (true, Owner::Namespace) => "guardrail, exemptible",
         });
-        writer.text(if definition.importable {
-            "importable"
-        } else {
-            ""
-        });
+        let mut settings = Vec::new();
+        settings.extend(definition.importable.then(|| "importable".to_owned()));
+        let supersedes = definition.supersedes.iter();
+        settings.extend(supersedes.map(|version| format!("supersedes {version}")));
+        writer.text(&settings.join(", "));
         writer.imports(imports);
         writer.shared(definition);
         Self(writer.0.finalize().into())
@@ -423,6 +423,7 @@ mod tests {
             Box::new(|d| d.guardrail = true),
             Box::new(|d| d.exemptible_by = Owner::Namespace),
             Box::new(|d| d.importable = true),
+            Box::new(|d| d.supersedes = Some("0.9".parse().unwrap())),
         ];
         let digests: std::collections::BTreeSet<_> = changes
             .iter()

@@ -36,6 +36,8 @@ pub struct Entry {
     pub binding: Option<Arc<Bound>>,
     /// What it judges at admission.
     pub part: Part,
+    /// The newer version that has taken its place: its own `admission` is not asked.
+    pub superseded_by: Option<Address>,
 }
 
 /// What a policy judges of the requests that it is asked about.

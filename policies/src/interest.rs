@@ -61,6 +61,7 @@ mod tests {
             exemptions: Arc::default(),
             binding: None,
             part: Part::Object,
+            superseded_by: None,
         }
     }
 

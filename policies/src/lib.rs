@@ -45,6 +45,7 @@ pub mod rego;
 pub mod selector;
 pub mod snapshot;
 pub mod text;
+pub mod versions;
 pub mod workbench;
 
 pub use jiff::Timestamp;
@@ -85,6 +86,7 @@ pub use policy::{Explained, Policy};
 pub use redaction::{REDACTED, Redacted, Redaction};
 pub use selector::{LabelSelector, Labels, Requirement};
 pub use snapshot::{Conflict, Snapshot};
+pub use versions::InPlaceOf;
 
 #[cfg(test)]
 mod tests;

@@ -296,6 +296,7 @@ fn check_settings(definition: &Definition, allowed: &Hosts) -> Result<(), Diagno
                 .with_remedy("set `notAfter` to a later time, or leave one of them out"),
         );
     }
+    check_supersedes(definition, &mut faults);
     check_hosts(definition, allowed, &mut faults);
     if let Some(admission) = &definition.admission {
         let scope = definition.address.scope();
@@ -336,6 +337,28 @@ fn check_pin(definition: &Definition, digest: Digest) -> Result<(), Diagnostics>
     Err(fault
         .with_remedy("look at what has changed in the policy and its imports, then set `sha256`")
         .into())
+}
+
+fn check_supersedes(definition: &Definition, faults: &mut Vec<Diagnostic>) {
+    let Some(older) = &definition.supersedes else {
+        return;
+    };
+    let own = definition.address.version();
+    if older >= own {
+        let text = format!("`supersedes` is {older}, which is not older than {own}");
+        faults.push(
+            Diagnostic::new("supersedes_invalid", text)
+                .with_remedy("name an older version of this policy, or remove `supersedes`"),
+        );
+    }
+    // When it is over, neither of the two would judge.
+    if definition.window.not_after.is_some() {
+        let text = "a policy that supersedes another has no `notAfter`";
+        faults.push(
+            Diagnostic::new("supersedes_invalid", text)
+                .with_remedy("remove `notAfter`, and delete the policy when its time is over"),
+        );
+    }
 }
 
 /// What the settings allow, the administrator has to allow too.

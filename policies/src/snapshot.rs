@@ -14,6 +14,7 @@ use crate::{
     binding::{self, Place, Surroundings},
     index::Index,
     matching::Namespaces,
+    versions,
 };
 
 /// All policies in force or broken, with their locks, ready to be asked. Built by the cache, never
@@ -103,6 +104,7 @@ impl Snapshot {
         let exemptions: Vec<_> = state.exemptions.values().cloned().collect();
         let exempting =
             |policy: &Policy| Exemptions::of(policy, &exemptions, labels(policy), longest);
+        let mut superseded = versions::superseded(&held, &state.in_place_of);
         let entries: BTreeMap<Address, Arc<Entry>> = held
             .iter()
             .map(|(&address, object)| {
@@ -114,6 +116,7 @@ impl Snapshot {
                     exemptions: Arc::new(exempting(&object.policy)),
                     binding: None,
                     part: Part::Object,
+                    superseded_by: superseded.remove(address),
                 };
                 (address.clone(), Arc::new(entry))
             })
@@ -122,6 +125,8 @@ impl Snapshot {
             let entry = match entries.get(&bound.binding.policy) {
                 Some(own) if bound.is_of_policy(&own.policy) => Entry {
                     binding: Some(bound),
+                    // Who binds a version means that one.
+                    superseded_by: None,
                     ..Entry::clone(own)
                 },
                 // Another one stands in. What locks its address locks it too; which exemptions it
@@ -134,6 +139,7 @@ impl Snapshot {
                     exemptions: Arc::default(),
                     binding: Some(bound),
                     part: Part::Object,
+                    superseded_by: None,
                 },
             };
             Arc::new(entry)
@@ -171,7 +177,11 @@ impl Snapshot {
             revision: state.revision,
             ..Self::default()
         };
-        let all: Vec<Arc<Entry>> = snapshot.judges().cloned().collect();
+        let judges = snapshot.judges();
+        let all: Vec<Arc<Entry>> = judges
+            .filter(|entry| entry.superseded_by.is_none())
+            .cloned()
+            .collect();
         for entry in &all {
             let index = snapshot.index_of(entry);
             index.insert(entry, state.moved.contains(entry.asked_by()));
@@ -323,7 +333,8 @@ impl Snapshot {
     }
 
     /// All that is asked at admission: policies by their own settings, and as bindings have them
-    /// asked. Those that judge nothing are among them.
+    /// asked. Those that judge nothing are among them, and those that are superseded, so that the
+    /// API server asks about them the moment they come back.
     pub fn judges(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.entries.values().chain(self.bound.values().flatten())
     }
@@ -331,6 +342,14 @@ impl Snapshot {
     /// Whether a binding takes parameters of objects that nobody has looked for yet.
     pub fn awaits_parameters(&self) -> bool {
         self.awaits_parameters
+    }
+
+    /// The guardrail whose place a policy may not take, though it says so.
+    pub fn guardrail_before(&self, policy: &Policy) -> Option<&Arc<Entry>> {
+        let definition = policy.definition();
+        let version = definition.supersedes.as_ref()?;
+        let older = self.find(&policy.address().at_version(version))?;
+        versions::is_barred(definition, older.policy.definition()).then_some(older)
     }
 
     /// All bindings.

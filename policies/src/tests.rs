@@ -12,6 +12,7 @@ mod outside;
 mod perimeter;
 mod points;
 mod selection;
+mod versions;
 mod workloads;
 
 use std::{sync::Arc, time::Duration};

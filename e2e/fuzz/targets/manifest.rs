@@ -11,7 +11,7 @@ use portcullis_operator::convert::Draft;
 use portcullis_operator::directory::{Item, Reading, document, read_manifests};
 use portcullis_policies::{
     Action, Allowance, Diagnostic, Document, Effect, Entry, FailurePolicy, Headers, Input, Outcome,
-    Point,
+    Part, Point,
 };
 
 const FILE: &str = "fuzz.yaml";
@@ -53,6 +53,8 @@ fn check_policy(draft: &Draft, text: &str) {
         imported_locks: Vec::new(),
         exemptions: Default::default(),
         binding: None,
+        part: Part::Object,
+        superseded_by: None,
     };
     let nothing = Document::default;
     let inputs = [

@@ -22,6 +22,7 @@ mod perimeter;
 mod readme;
 mod rollout;
 mod uninstall;
+mod versions;
 mod way_out;
 mod why;
 mod workloads;

@@ -9,8 +9,8 @@ use std::{
 use futures::{StreamExt as _, stream};
 use kube::core::DynamicObject;
 use portcullis_policies::{
-    Allowance, Binding, Cache, Diagnostic, Effect, Exemption, Labels, Lock, Object, ObjectKey,
-    Point, State,
+    Allowance, Binding, Cache, Diagnostic, Effect, Exemption, InPlaceOf, Labels, Lock, Object,
+    ObjectKey, Point, State,
 };
 use portcullis_webhook::{Evaluators, Unanswered};
 use serde_json::Value as Json;
@@ -20,7 +20,7 @@ use super::{
     COMPILERS, Mirror, News, Record, WAITING_NEWS,
     kind::{Content, Kind},
 };
-use crate::convert::{BindingDraft, Draft};
+use crate::convert::{BindingDraft, Draft, in_place_of_object};
 
 /// Time to compile one policy. A large one takes some milliseconds; one that takes this long counts
 /// as broken.
@@ -40,6 +40,14 @@ pub(super) struct Feed {
 
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
+    content: SeenContent,
+    /// What the status of a policy says, which is in force as well.
+    in_place_of: Option<InPlaceOf>,
+}
+
+/// What has to be read, and compiled, again when it changes.
+#[derive(Debug, PartialEq, Eq)]
+struct SeenContent {
     uid: String,
     generation: Option<i64>,
     labels: Labels,
@@ -57,6 +65,7 @@ struct Batch {
 /// What there is to change in the cache.
 enum Change {
     Policy(Object),
+    InPlaceOf(ObjectKey, Option<InPlaceOf>),
     Lock(Box<Lock>),
     Binding(Arc<Binding>),
     Exemption(Arc<Exemption>),
@@ -139,7 +148,13 @@ impl Feed {
                 continue;
             };
             let seen = Seen::of(&object);
-            let unchanged = self.seen.get(&key) == Some(&seen);
+            let before = self.seen.get(&key);
+            let unchanged = before.is_some_and(|before| before.content == seen.content);
+            let in_place_of = seen.in_place_of.clone();
+            if before.and_then(|before| before.in_place_of.as_ref()) != in_place_of.as_ref() {
+                changes.push(Change::InPlaceOf(key.clone(), in_place_of));
+            }
+            self.seen.insert(key.clone(), seen);
             let mut record = Record::of(&object);
             if unchanged {
                 if let Some(known) = self.mirror.record(&key) {
@@ -147,7 +162,6 @@ impl Feed {
                     record.policy.clone_from(&known.policy);
                 }
             } else {
-                self.seen.insert(key.clone(), seen);
                 match self.kind.read(object) {
                     Content::Policy(draft) => drafts.push(*draft),
                     Content::Binding(draft) => bindings.push(*draft),
@@ -315,6 +329,7 @@ impl Change {
     fn apply(self, kind: Kind, state: &mut State) {
         match self {
             Self::Policy(object) => state.apply_policy(object),
+            Self::InPlaceOf(key, in_place_of) => state.set_in_place_of(&key, in_place_of),
             Self::Lock(lock) => state.apply_lock(*lock),
             Self::Binding(binding) => state.apply_binding(binding),
             Self::Exemption(exemption) => state.apply_exemption(exemption),
@@ -326,10 +341,14 @@ impl Change {
 
 impl Seen {
     fn of(object: &DynamicObject) -> Self {
+        let status = object.data.get("status");
         Self {
-            uid: object.metadata.uid.clone().unwrap_or_default(),
-            generation: object.metadata.generation,
-            labels: object.metadata.labels.clone().unwrap_or_default(),
+            content: SeenContent {
+                uid: object.metadata.uid.clone().unwrap_or_default(),
+                generation: object.metadata.generation,
+                labels: object.metadata.labels.clone().unwrap_or_default(),
+            },
+            in_place_of: status.and_then(in_place_of_object),
         }
     }
 }

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A list is compiled as a whole and published once, so that nobody sees half of it. An object that
-//! comes again with the same generation and labels is not compiled again. While the API server is
+//! comes again with the same generation and labels is not compiled again; of its status, whether it
+//! has taken the place of an older version is followed. While the API server is
 //! away, what is in force stays in force: the watch tries again with a bounded, jittered backoff,
 //! says so in the log and in the metrics, and [`portcullis_webhook::Readiness`] knows how old the
 //! view is.

@@ -193,6 +193,32 @@ async fn what_has_not_changed_is_not_compiled_again() {
 }
 
 #[tokio::test]
+async fn a_place_that_is_taken_is_followed_without_compiling() {
+    let server = server();
+    let version = |version: &str, generation| {
+        let mut policy = policy("b", generation, "");
+        policy["metadata"]["name"] = json!(format!("b-{version}"));
+        policy["spec"]["version"] = json!(version);
+        policy
+    };
+    let mut newer = version("2", 1);
+    newer["spec"]["supersedes"] = json!("1");
+    server.put(POLICIES, list(&[version("1", 1), newer.clone()]));
+    let mut taken = newer.clone();
+    taken["status"] = json!({"inPlaceOf": {"version": "1", "since": "2026-01-01T00:00:00Z"}});
+    server.tell(POLICIES, [event("MODIFIED", &taken)]);
+    let process = Process::following(&server);
+    process.mirror.synced().await;
+    let before = find(&process.mirror, "a/b@2").unwrap();
+    let newer_of = |mirror: &Mirror| find(mirror, "a/b@1").unwrap().superseded_by.clone();
+    process
+        .until(|mirror| newer_of(mirror).is_some_and(|newer| newer.path() == "a/b@2"))
+        .await;
+    let after = find(&process.mirror, "a/b@2").unwrap();
+    assert!(Arc::ptr_eq(&before.policy, &after.policy));
+}
+
+#[tokio::test]
 async fn a_new_generation_is_compiled() {
     let server = server();
     server.put(POLICIES, list(&[policy("b", 1, "")]));

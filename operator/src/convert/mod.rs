@@ -17,9 +17,11 @@ mod exemption;
 mod lock;
 mod policy;
 mod settings;
+mod versions;
 
 pub use binding::BindingDraft;
 pub use exemption::ExemptionDraft;
 pub use lock::{LockDraft, LockObject, lock_name, lock_object};
 pub use policy::{Draft, kind};
 pub use settings::label_selector;
+pub(crate) use versions::{in_place_of, in_place_of_object};

@@ -104,6 +104,7 @@ impl Draft {
             limits: settings::limits(&spec.limits, &mut faults),
             imports: settings::imports(spec, scope, &mut faults),
             pin: settings::digest(spec.sha256.as_deref(), &mut faults),
+            supersedes: settings::supersedes(spec.supersedes.as_deref(), &mut faults),
             // After all that can be wrong, for what is broken has no window.
             window: settings::window(spec, &mut faults),
             guardrail: spec.guardrail,
@@ -400,6 +401,7 @@ mod tests {
         spec.not_before = Some("1970-01-01T00:00:01Z".to_owned());
         spec.not_after = Some("1970-01-01T00:00:02Z".to_owned());
         spec.guardrail = true;
+        spec.supersedes = Some("0.9".to_owned());
         spec.exemptible_by = crds::ExemptibleBy::Namespace;
         spec.importable = true;
         let digest = format!("sha256:{}", "0a".repeat(32));
@@ -449,6 +451,7 @@ mod tests {
                 not_after: Some(at(2)),
             },
             guardrail: true,
+            supersedes: Some("0.9".parse().unwrap()),
             exemptible_by: Owner::Namespace,
             imports: vec![
                 policies::Import {
@@ -502,6 +505,7 @@ mod tests {
         spec.admission = Some(admission);
     }, "workload_invalid")]
     #[case::digest(|spec: &mut PolicySpec| spec.sha256 = Some("sha256:x".to_owned()), "digest_invalid")]
+    #[case::supersedes(|spec: &mut PolicySpec| spec.supersedes = Some("v1".to_owned()), "supersedes_invalid")]
     #[case::import(
         |spec: &mut PolicySpec| spec.imports = vec![crds::Import {
             group: "A".to_owned(), name: "b".to_owned(), version: "1".to_owned(),

@@ -7,7 +7,8 @@ use portcullis_policies::{
     Action, ActionAt, Address, Admission, Condition, DecisionSettings, DefaultDecision, Diagnostic,
     Diagnostics, Digest, FailurePolicy, HostPattern, Hosts, Import, LabelSelector, Limits, Match,
     Operation, RegoVersion, Requirement, ResourceRule, ResourceScope, Scope, Severity, Timestamp,
-    Window, Workload, digest::DigestError, matching::workload::TemplatePathError,
+    Version, Window, Workload, address::AddressError, digest::DigestError,
+    matching::workload::TemplatePathError,
 };
 use serde_json::Value as Json;
 
@@ -65,6 +66,18 @@ pub(super) fn imports(
         }
     }
     imports
+}
+
+/// The version whose place a policy takes.
+pub(super) fn supersedes(text: Option<&str>, faults: &mut Vec<Diagnostic>) -> Option<Version> {
+    match text?.parse() {
+        Ok(version) => Some(version),
+        Err(error) => {
+            let error: AddressError = error;
+            faults.push(Diagnostic::new("supersedes_invalid", error.to_string()));
+            None
+        }
+    }
 }
 
 /// A digest that is to be kept.

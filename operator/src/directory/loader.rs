@@ -19,7 +19,7 @@ use std::{
 
 use portcullis_policies::{
     Address, Allowance, Cache, Diagnostic, Diagnostics, Object, ObjectKey, Policy, Selected,
-    Selection, State, outdated, snapshot,
+    Selection, State, Timestamp, outdated, snapshot,
 };
 
 use super::{
@@ -185,6 +185,7 @@ impl Loader {
             for object in policies.values() {
                 state.apply_policy((*object).clone());
             }
+            state.supersede(Timestamp::now());
             state.retain_bindings(|key| bindings.contains_key(key));
             for binding in bindings.values() {
                 state.apply_binding(Arc::clone(binding));

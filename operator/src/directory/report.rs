@@ -39,7 +39,7 @@ pub struct Row {
     pub action: &'static str,
     /// The language's version, or `-` where it is not known.
     pub rego: &'static str,
-    /// `in force`, `locked`, `broken`, `out of its window`, `last good`.
+    /// `in force`, `locked`, `broken`, `out of its window`, `last good`, `superseded by 2.0`.
     pub state: String,
 }
 
@@ -83,6 +83,9 @@ fn rows(snapshot: &Snapshot, status: &Status, now: Timestamp) -> Vec<Row> {
             .into_iter()
             .find_map(|point| entry.active_lock(point, now));
         let state = match lock {
+            _ if let Some(newer) = &entry.superseded_by => {
+                format!("superseded by {}", newer.version())
+            }
             _ if entry.policy.faults().is_some() => "broken: denies".to_owned(),
             Some(lock) => format!("locked by {}", lock.key),
             None if !definition.window.contains(now) => "out of its window".to_owned(),

@@ -104,6 +104,7 @@ async fn a_policy_asks_a_server() {
             exemptions: Arc::default(),
             binding: None,
             part: Part::Object,
+            superseded_by: None,
         };
         let request = Request {
             id: Arc::from("id"),

@@ -70,6 +70,15 @@ pub(crate) fn news(before: &PolicyStatus, after: &PolicyStatus) -> Vec<Announcem
             news.push(normal("Enforced", "Enforce", &is.message));
         } else if is.reason == reason::ADDRESS_TAKEN && !same_reason {
             news.push(warning("AddressTaken", "Enforce", &is.message));
+        } else if is.reason == reason::SUPERSEDED && !same_reason {
+            news.push(normal("Superseded", "Enforce", &is.message));
+        }
+    }
+    if let Some(taken) = &after.in_place_of {
+        let was = before.in_place_of.as_ref().map(|taken| &taken.version);
+        if was != Some(&taken.version) {
+            let note = format!("judges in the place of version {}", taken.version);
+            news.push(normal("Supersedes", "Enforce", &note));
         }
     }
     if let (was, Some(is)) = pair(Healthy) {
@@ -244,7 +253,7 @@ fn cut(text: &str, bytes: usize) -> String {
 mod tests {
     use super::*;
     use jiff::Timestamp;
-    use portcullis_crds::{Finding, conditions::merged};
+    use portcullis_crds::{Finding, InPlaceOf, conditions::merged};
     use rstest::rstest;
 
     fn status(digest: &str, findings: impl IntoIterator<Item = Finding>) -> PolicyStatus {
@@ -252,6 +261,16 @@ mod tests {
             digest: Some(digest.to_owned()),
             conditions: merged(&[], findings, Some(1), Timestamp::UNIX_EPOCH),
             ..PolicyStatus::default()
+        }
+    }
+
+    fn superseding(digest: &str, version: &str) -> PolicyStatus {
+        PolicyStatus {
+            in_place_of: Some(InPlaceOf {
+                version: version.to_owned(),
+                since: "2026-12-01T00:00:00Z".to_owned(),
+            }),
+            ..status(digest, [])
         }
     }
 
@@ -308,6 +327,13 @@ mod tests {
     #[case::recovered(status("a", [healthy(false)]), status("a", [healthy(true)]), &["Healthy"])]
     #[case::locked(status("a", [locked(false)]), status("a", [locked(true)]), &["Locked"])]
     #[case::unlocked(status("a", [locked(true)]), status("a", [locked(false)]), &["Unlocked"])]
+    #[case::superseded(status("a", [enforced()]), status("a", [waiting(reason::SUPERSEDED)]), &["Superseded"])]
+    #[case::superseded_by_another(status("a", [waiting(reason::SUPERSEDED)]),
+        status("a", [waiting(reason::SUPERSEDED)]), &[])]
+    #[case::back(status("a", [waiting(reason::SUPERSEDED)]), status("a", [enforced()]), &["Enforced"])]
+    #[case::supersedes(status("a", []), superseding("a", "1"), &["Supersedes"])]
+    #[case::supersedes_still(superseding("a", "1"), superseding("b", "1"), &[])]
+    #[case::supersedes_another(superseding("a", "1"), superseding("a", "1.1"), &["Supersedes"])]
     fn announces_what_is_new(
         #[case] before: PolicyStatus,
         #[case] after: PolicyStatus,

@@ -14,7 +14,7 @@ use futures::{StreamExt as _, stream};
 use hyper::StatusCode;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::{Api, api::ListParams};
-use portcullis_policies::{Address, Digest, Lock, ObjectKey, Snapshot};
+use portcullis_policies::{Address, Digest, Entry, Lock, ObjectKey, Snapshot};
 use serde::Deserialize;
 use tokio::{
     sync::watch,
@@ -68,6 +68,7 @@ struct Holdings {
 
 /// A policy at a replica.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Held {
     digest: String,
     /// The locks that cover it; a replica of an earlier version does not tell them.
@@ -76,6 +77,9 @@ struct Held {
     /// What its evaluations use up again and again; a replica of an earlier version does not tell.
     #[serde(default)]
     exhausts: Option<String>,
+    /// The version that judges in its place; a replica of an earlier version knows of none.
+    #[serde(default)]
+    superseded_by: Option<String>,
 }
 
 /// Asks the replicas.
@@ -150,6 +154,7 @@ impl Replicas {
                 digest: digest.to_string(),
                 locks: BTreeSet::new(),
                 exhausts: None,
+                superseded_by: None,
             };
             (key(address), held)
         };
@@ -204,10 +209,30 @@ impl Replicas {
         self
     }
 
+    /// The first `count` of them know which versions have taken the place of what they hold.
+    #[cfg(test)]
+    pub(crate) fn knowing_versions(mut self, count: usize, snapshot: &Snapshot) -> Self {
+        for held in self.held.iter_mut().take(count) {
+            for entry in snapshot.entries() {
+                if let Some(held) = held.policies.get_mut(&key(entry.address())) {
+                    held.superseded_by = newer(entry);
+                }
+            }
+        }
+        self
+    }
+
     /// How many hold a policy at this digest.
     pub(crate) fn enforcing(&self, address: &Address, digest: Digest) -> usize {
         let digest = digest.to_string();
         self.count(address, |held| held.digest == digest)
+    }
+
+    /// How many have a version of a policy superseded as a snapshot has it: by the same newer one,
+    /// or by none.
+    pub(crate) fn superseding(&self, entry: &Entry) -> usize {
+        let newer = newer(entry);
+        self.count(entry.address(), |held| held.superseded_by == newer)
     }
 
     /// On how many evaluations use up a policy's limits again and again, and which limit that is.
@@ -248,6 +273,7 @@ impl Replicas {
                 let address = entry.address();
                 let knows = |lock: &Arc<Lock>| self.locking(address, &lock.key) == self.ready;
                 self.enforcing(address, entry.policy.digest()) == self.ready
+                    && self.superseding(entry) == self.ready
                     && entry.locks.iter().all(knows)
             })
     }
@@ -256,6 +282,11 @@ impl Replicas {
 fn digests(snapshot: &Snapshot, binding: &ObjectKey) -> Vec<String> {
     let digests = snapshot.digests_of(binding).into_iter();
     digests.map(|digest| digest.to_string()).collect()
+}
+
+fn newer(entry: &Entry) -> Option<String> {
+    let newer = entry.superseded_by.as_ref()?;
+    Some(newer.version().to_string())
 }
 
 fn key(address: &Address) -> (Option<String>, String) {

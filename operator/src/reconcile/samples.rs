@@ -120,6 +120,19 @@ impl Sample {
         self
     }
 
+    /// Another version of it, in an object of its own.
+    pub(crate) fn at(mut self, version: &str) -> Self {
+        let version = version.parse().unwrap();
+        self.definition.address = self.definition.address.at_version(&version);
+        self.object = format!("{}-{version}", self.object);
+        self
+    }
+
+    pub(crate) fn superseding(mut self, older: &str) -> Self {
+        self.definition.supersedes = Some(older.parse().unwrap());
+        self
+    }
+
     pub(crate) fn guardrail(mut self) -> Self {
         self.definition.guardrail = true;
         self

@@ -224,6 +224,12 @@ fn updates(#[case] old: Json, #[case] new: Json, #[case] says: &[&str]) {
     }]})),
     "imports a/held@1 at sha256:0000"
 )]
+#[case::nothing_to_supersede(policy("b", &json!({"version": "2", "supersedes": "1"})),
+    "there is no a/b@1 now: it is superseded as soon as it is there")]
+#[case::guardrail_to_supersede(
+    policy("b", &json!({"name": "held", "version": "2", "supersedes": "1", "modules": {"p.rego": "package a.held"}})),
+    "a/held@1 is a guardrail, which a guardrail only supersedes: both versions judge"
+)]
 #[case::no_target(lock(&json!({"policy": {"group": "z"}})), "ClusterLock incident covers no policy now")]
 #[case::guardrail(lock(&json!({"effect": "Bypass"})), "guardrails")]
 fn faults_between_objects_are_warnings(#[case] object: Json, #[case] says: &str) {

@@ -186,6 +186,7 @@ now := time.now_ns()
             exemptions: Arc::default(),
             binding: None,
             part: Part::Object,
+            superseded_by: None,
         };
         let (input, request) = (input("{}"), request(SECOND));
         let decision = entry.decide(&input, &request);

@@ -116,6 +116,7 @@ fn entry(definition: Definition, outside: Arc<dyn Outside>) -> Entry {
         exemptions: Arc::default(),
         binding: None,
         part: Part::Object,
+        superseded_by: None,
     }
 }
 

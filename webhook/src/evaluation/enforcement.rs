@@ -31,6 +31,7 @@ pub(super) struct EnforcedBinding {
 
 /// A policy at this replica.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct EnforcedPolicy {
     /// The policy's address.
     #[schema(value_type = String, example = "platform/required_labels@1.0")]
@@ -48,6 +49,9 @@ pub(super) struct EnforcedPolicy {
     /// The locks that cover it, those that have expired among them.
     #[schema(example = json!(["ClusterLock incident-4711"]))]
     locks: Vec<String>,
+    /// The newer version that is asked at admission in its place, or null.
+    #[schema(example = "2.0")]
+    superseded_by: Option<String>,
 }
 
 /// Tells what this replica enforces
@@ -70,6 +74,10 @@ pub(super) async fn enforcement(State(doors): State<Doors>) -> Json<Enforcement>
             .iter()
             .map(|lock| lock.key.to_string())
             .collect(),
+        superseded_by: entry
+            .superseded_by
+            .as_ref()
+            .map(|newer| newer.version().to_string()),
     });
     let bindings = snapshot.bindings().map(|binding| EnforcedBinding {
         name: binding.key.to_string(),

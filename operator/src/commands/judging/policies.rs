@@ -69,6 +69,7 @@ fn read_files(paths: &[String], cache: &Cache) -> anyhow::Result<()> {
     }
     parametrise(cache, &foreign);
     link(cache);
+    cache.update(|state| state.supersede(Timestamp::now()));
     tell_broken(&cache.snapshot())?;
     tell_too_long(cache)?;
     ensure!(

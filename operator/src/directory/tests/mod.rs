@@ -6,6 +6,7 @@ mod hostile;
 mod locks;
 mod reading;
 mod reload;
+mod versions;
 
 use std::{fs, path::Path};
 

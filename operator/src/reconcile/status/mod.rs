@@ -5,6 +5,7 @@ mod binding;
 mod exemption;
 mod lock;
 mod policy;
+mod versions;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

@@ -8,7 +8,7 @@ use portcullis_policies::{
     Code, Conflict, Diagnostics, Effect, Entry, Lock, ObjectKey, Policy, RegoVersion,
 };
 
-use super::World;
+use super::{World, versions::superseded_by};
 use crate::{cluster::Record, reconcile::registration::Registered};
 
 impl World<'_> {
@@ -25,6 +25,8 @@ impl World<'_> {
         let compiled = compiled(record, policy);
         let enforced = self.enforced(key, entry, replicas, record);
         let healthy = self.healthy(entry);
+        let in_place_of = self.in_place_of(entry, [&compiled, &enforced], before);
+        let superseded_by = superseded_by(entry, &enforced);
         let findings = [
             ready([&compiled, &enforced, &healthy]),
             compiled,
@@ -42,8 +44,13 @@ impl World<'_> {
                     RegoVersion::V0 => EffectiveRegoVersion::V0,
                     RegoVersion::V1 | RegoVersion::Auto => EffectiveRegoVersion::V1,
                 }),
-            enforced_on: replicas.map(Counted::enforced_on),
+            enforced_on: match &superseded_by {
+                Some(newer) => Some(format!("superseded by {newer}")),
+                None => replicas.map(Counted::enforced_on),
+            },
             replicas,
+            in_place_of,
+            superseded_by,
             locks: self.locks(entry).map(reference).collect(),
             conditions: merged(&before.conditions, findings, record.generation, self.now),
         }
@@ -106,15 +113,29 @@ impl World<'_> {
             );
             return Enforced.fails(reason::EXEMPT_NAMESPACE, message);
         }
+        if let Some(newer) = self.superseded(entry, counted) {
+            let message = format!(
+                "version {newer} judges in its place: this one judges again when that one is gone, or \
+                 supersedes it no more"
+            );
+            return Enforced.fails(reason::SUPERSEDED, message);
+        }
         if !self.is_registered(entry) {
             return Enforced.fails(reason::NOT_REGISTERED, self.unregistered());
         }
         if counted.total == 0 {
             return Enforced.fails(reason::NO_REPLICA, "no replica of the webhook is ready");
         }
-        if counted.enforcing < counted.total {
+        if counted.enforcing < counted.total || !self.judges_everywhere(entry) {
             return Enforced.fails(reason::PENDING, on);
         }
+        let on = match self.view.snapshot.guardrail_before(&entry.policy) {
+            Some(older) => format!(
+                "{on}; {} is a guardrail, which a guardrail only supersedes, and judges too",
+                older.address().path()
+            ),
+            None => on,
+        };
         Enforced.holds(reason::ON_EVERY_REPLICA, on)
     }
 
@@ -236,21 +257,24 @@ fn reason_of(faults: &Diagnostics) -> &'static str {
     }
 }
 
-/// Sums up. A lock is somebody's decision and no fault of the policy; a policy outside its window
-/// does what its spec says.
+/// Sums up. A lock is somebody's decision and no fault of the policy; a policy outside its window, or
+/// in whose place a newer one judges, does what the specs say.
 fn ready([compiled, enforced, healthy]: [&Finding; 3]) -> Finding {
     use ConditionType::Ready;
 
     for finding in [compiled, enforced, healthy] {
-        let is_as_it_says = finding.reason == reason::NOT_IN_FORCE;
-        if finding.holds != Some(true) && !is_as_it_says {
+        if finding.holds != Some(true) && !is_as_it_says(finding) {
             return Ready.fails(finding.reason, finding.message.clone());
         }
     }
-    if enforced.reason == reason::NOT_IN_FORCE {
-        return Ready.holds(reason::NOT_IN_FORCE, enforced.message.clone());
+    if is_as_it_says(enforced) {
+        return Ready.holds(enforced.reason, enforced.message.clone());
     }
     Ready.holds(reason::IN_FORCE, enforced.message.clone())
+}
+
+fn is_as_it_says(finding: &Finding) -> bool {
+    [reason::NOT_IN_FORCE, reason::SUPERSEDED].contains(&finding.reason)
 }
 
 /// `ClusterLock/incident-4711`

@@ -1,10 +1,12 @@
 //! What is said of policies and locks, and what is written of it.
 
 mod exemptions;
+mod versions;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use portcullis_policies::{
-    Binding, BindingDefinition, Cache, Effect, Exemption, ExemptionDefinition, Lock, Scope, State,
+    Binding, BindingDefinition, Cache, Effect, Exemption, ExemptionDefinition, InPlaceOf, Lock,
+    Scope, State,
 };
 use portcullis_webhook::Readiness;
 use rstest::rstest;
@@ -26,6 +28,10 @@ struct Cluster {
     /// On how many of the replicas they are known.
     binding: usize,
     exemptions: Vec<ExemptionDefinition>,
+    /// The objects that have taken the place of an older version, and on how many of the replicas
+    /// that is known.
+    places: Vec<(ObjectKey, InPlaceOf)>,
+    superseding: usize,
     /// Ready replicas, and how many of them hold everything.
     replicas: (usize, usize),
     /// How many of these know the locks.
@@ -44,6 +50,8 @@ impl Cluster {
             bindings: Vec::new(),
             binding: usize::MAX,
             exemptions: Vec::new(),
+            places: Vec::new(),
+            superseding: usize::MAX,
             replicas: (3, 3),
             knowing: usize::MAX,
             exhausted: 0,
@@ -120,6 +128,9 @@ impl Cluster {
         self.bindings
             .iter()
             .for_each(|binding| state.apply_binding(binding.clone()));
+        for (key, in_place_of) in &self.places {
+            state.set_in_place_of(key, Some(in_place_of.clone()));
+        }
         for exemption in &self.exemptions {
             let compiled = Exemption::compile(exemption.clone()).unwrap();
             state.apply_exemption(Arc::new(compiled));
@@ -162,7 +173,8 @@ impl Cluster {
         let (ready, holding) = self.replicas;
         let replicas = Replicas::of(ready, &vec![held.as_slice(); holding])
             .knowing_locks(self.knowing, &view.snapshot)
-            .binding_as(self.binding, &view.snapshot);
+            .binding_as(self.binding, &view.snapshot)
+            .knowing_versions(self.superseding, &view.snapshot);
         let replicas = held.iter().fold(replicas, |replicas, (address, _)| {
             replicas.exhausted_on(self.exhausted, address)
         });

@@ -1,5 +1,7 @@
 //! Changes, and what each does to a cache and to the model.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -22,6 +24,8 @@ pub(super) enum Change {
     /// The same policy with another level, which its importers read.
     Relevel(u8),
     DeletePolicy(u8),
+    /// An object takes the place of a version, or of none any more.
+    TakePlace(u8, Option<&'static str>),
     /// Keeps the objects of these bits.
     RetainPolicies(u8),
     ApplyLock(Lock),
@@ -60,9 +64,10 @@ fn address() -> impl Strategy<Value = Address> {
         3 => Just(Scope::Cluster),
         1 => namespace().prop_map(|name| Scope::Namespace(name.to_owned())),
     ];
-    (scope, 0..3_usize).prop_map(|(scope, name)| {
+    let version = select(vec!["1", "1", "1", "2", "3"]);
+    (scope, 0..3_usize, version).prop_map(|(scope, name, version)| {
         let names = NAMES[usize::from(scope != Scope::Cluster)];
-        Address::new(scope, "a", names[name], "1").unwrap()
+        Address::new(scope, "a", names[name], version).unwrap()
     })
 }
 
@@ -97,17 +102,26 @@ fn draft() -> impl Strategy<Value = Draft> {
         ),
         (any::<bool>(), any::<bool>(), any::<bool>()),
         proptest::option::weighted(0.7, admission()),
+        any::<bool>(),
     )
-        .prop_map(|((address, nature, import), settings, admission)| Draft {
-            // Two policies of one package cannot be compiled together.
-            import: import.filter(|import| import.name() != address.name() || *import == address),
-            address,
-            nature,
-            importable: settings.0,
-            guardrail: settings.1,
-            is_gold: settings.2,
-            admission,
-        })
+        .prop_map(
+            |((address, nature, import), settings, admission, supersedes)| Draft {
+                supersedes: match address.version().as_str() {
+                    "2" if supersedes => Some("1"),
+                    "3" if supersedes => Some("2"),
+                    _ => None,
+                },
+                // Two policies of one package cannot be compiled together.
+                import: import
+                    .filter(|import| import.name() != address.name() || *import == address),
+                address,
+                nature,
+                importable: settings.0,
+                guardrail: settings.1,
+                is_gold: settings.2,
+                admission,
+            },
+        )
 }
 
 fn any_lock() -> impl Strategy<Value = Lock> {
@@ -170,6 +184,7 @@ pub(super) fn family() -> Vec<Change> {
             guardrail: false,
             is_gold: false,
             admission: None,
+            supersedes: None,
         };
         Change::ApplyPolicy(object, 0, draft)
     };
@@ -187,6 +202,8 @@ pub(super) fn change() -> impl Strategy<Value = Change> {
         3 => (0..OBJECTS).prop_map(Change::Relabel),
         2 => (0..OBJECTS).prop_map(Change::Relevel),
         2 => (0..OBJECTS).prop_map(Change::DeletePolicy),
+        3 => (0..OBJECTS, select(vec![Some("1"), Some("2"), None]))
+            .prop_map(|(object, version)| Change::TakePlace(object, version)),
         1 => any::<u8>().prop_map(Change::RetainPolicies),
         4 => any_lock().prop_map(Change::ApplyLock),
         2 => (0..4_u8).prop_map(Change::DeleteLock),
@@ -221,6 +238,7 @@ pub(super) fn compile(draft: &Draft, snapshot: &Snapshot) -> Arc<Policy> {
         imports: import.collect(),
         importable: draft.importable,
         guardrail: draft.guardrail,
+        supersedes: draft.supersedes.map(|older| older.parse().unwrap()),
         // However busy the machine is.
         limits: Limits {
             timeout: Duration::from_mins(1),
@@ -288,11 +306,24 @@ impl Ready {
             }
             Change::DeletePolicy(object) => {
                 plain.policies.retain(|held| held.key != policy_key(object));
+                plain.places.remove(&policy_key(object));
                 state.delete_policy(&policy_key(object));
             }
             Change::RetainPolicies(bits) => {
                 plain.policies.retain(|held| has(bits, &held.key));
+                let held: BTreeSet<_> = plain.policies.iter().map(|held| &held.key).collect();
+                plain.places.retain(|key, _| held.contains(key));
                 state.retain_policies(|key| has(bits, key));
+            }
+            Change::TakePlace(object, version) => {
+                let key = policy_key(object);
+                let in_place_of = version.map(|version| InPlaceOf {
+                    version: version.parse().unwrap(),
+                    since: at(0),
+                });
+                state.set_in_place_of(&key, in_place_of);
+                plain.places.remove(&key);
+                plain.places.extend(version.map(|version| (key, version)));
             }
             Change::ApplyLock(lock) => {
                 plain.locks.retain(|other| other.key != lock.key);

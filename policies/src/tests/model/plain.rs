@@ -1,7 +1,7 @@
 //! The model: what was applied and not deleted, in the order of its keys. Every answer is searched
 //! for from the beginning.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
@@ -9,6 +9,8 @@ use super::*;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Plain {
     pub(super) policies: Vec<Held>,
+    /// The version whose place each object took.
+    pub(super) places: BTreeMap<ObjectKey, &'static str>,
     pub(super) locks: Vec<Lock>,
     pub(super) namespaces: Vec<(String, Labels)>,
     pub(super) revision: u64,
@@ -46,6 +48,7 @@ pub(super) struct Draft {
     pub(super) guardrail: bool,
     pub(super) is_gold: bool,
     pub(super) admission: Option<Admission>,
+    pub(super) supersedes: Option<&'static str>,
 }
 
 /// A policy with what it found when it was compiled.
@@ -78,11 +81,12 @@ impl Made {
             (foreign && (address.namespace().is_some() || !found.draft.importable))
                 || found.is_broken()
         });
-        // What was compiled with an older state of this policy has a package of its own name.
+        // Another version has a package of the same name, as has what was compiled with an older
+        // state of this policy.
         let imports_itself = || {
             self.imported()
                 .iter()
-                .any(|made| made.draft.address == *own)
+                .any(|made| made.draft.address.package() == own.package())
         };
         self.draft.nature == Nature::Broken || self.cyclic || import_is_broken || imports_itself()
     }
@@ -267,9 +271,24 @@ impl Plain {
                 };
                 rule.operations.contains(&subject.operation) && rule.resources.iter().any(covers)
             });
-            owned && asked && covered
+            owned && asked && covered && !self.is_superseded(address)
         };
         self.addresses().into_iter().filter(judges).collect()
+    }
+
+    /// Whether a newer version took the place of an address, and says so still.
+    fn is_superseded(&self, address: &Address) -> bool {
+        let older = &self.holder(address).expect("somebody holds it").made.draft;
+        let supersedes = |newer: &Address| {
+            let held = self.holder(newer).expect("somebody holds it");
+            let draft = &held.made.draft;
+            newer.scope() == address.scope()
+                && newer.package() == address.package()
+                && draft.supersedes == Some(address.version().as_str())
+                && self.places.get(&held.key) == draft.supersedes.as_ref()
+                && (draft.guardrail || !older.guardrail)
+        };
+        self.addresses().iter().any(supersedes)
     }
 
     /// The same state where each policy has been compiled with what is there now.
