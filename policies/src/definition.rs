@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    Address, Diagnostic, Digest, Hosts, Import, Labels, Limits, Match, Owner, Scope, Severity, Version,
+    Address, Diagnostic, Digest, Hosts, Import, Labels, Limits, Match, Owner, Scope, Severity,
+    Version,
 };
 
 /// A policy's sources and settings.

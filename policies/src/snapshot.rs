@@ -2,7 +2,7 @@
 
 use std::{
     cell::LazyCell,
-    collections::{BTreeMap, HashMap, btree_map::Entry as Slot},
+    collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry as Slot},
     sync::Arc,
     time::Duration,
 };
@@ -69,6 +69,13 @@ pub fn holders<'o>(
         }
     }
     (held, conflicts)
+}
+
+/// Whether a binding takes parameters of objects that nobody has looked for yet.
+fn awaits_parameters(state: &State) -> bool {
+    let sources = state.bindings.values().filter_map(|it| it.source.as_ref());
+    let mut selections = sources.map(|source| &source.selection);
+    selections.any(|selection| !state.parameters.contains_key(selection))
 }
 
 impl Snapshot {
@@ -160,14 +167,10 @@ impl Snapshot {
             })
             .collect();
 
-        let sources = state.bindings.values().filter_map(|it| it.source.as_ref());
-        let mut selections = sources.map(|source| &source.selection);
-        let awaits_parameters = selections.any(|it| !state.parameters.contains_key(it));
-
         let mut snapshot = Self {
             entries,
             bindings: state.bindings.clone(),
-            awaits_parameters,
+            awaits_parameters: awaits_parameters(state),
             bound,
             locks: state.locks.values().cloned().collect(),
             exemptions,
@@ -177,16 +180,21 @@ impl Snapshot {
             revision: state.revision,
             ..Self::default()
         };
-        let judges = snapshot.judges();
+        snapshot.index(&state.moved);
+        snapshot
+    }
+
+    /// Files all who are asked at admission; those that have `moved` at both failure policies.
+    fn index(&mut self, moved: &BTreeSet<ObjectKey>) {
+        let judges = self.judges();
         let all: Vec<Arc<Entry>> = judges
             .filter(|entry| entry.superseded_by.is_none())
             .cloned()
             .collect();
         for entry in &all {
-            let index = snapshot.index_of(entry);
-            index.insert(entry, state.moved.contains(entry.asked_by()));
+            let index = self.index_of(entry);
+            index.insert(entry, moved.contains(entry.asked_by()));
         }
-        snapshot
     }
 
     /// Where a policy is found by those who ask at admission.

@@ -177,7 +177,7 @@ where
         Err(error) => {
             let faults = unreadable(&error);
             let document = json!({"kind": kind, "metadata": object.metadata, "spec": spec});
-            BindingDraft::stand_in(&document, faults.clone()).ok_or(faults)
+            BindingDraft::stand_in(&document, &faults).ok_or(faults)
         }
     };
     draft.map_or_else(Content::Unreadable, |draft| {

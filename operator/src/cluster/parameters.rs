@@ -172,7 +172,7 @@ impl One {
         self.told = Some(selected.clone());
         let selection = self.selection.clone();
         publish(&self.mirror, |state| {
-            state.set_parameters(selection, selected)
+            state.set_parameters(selection, selected);
         });
     }
 }

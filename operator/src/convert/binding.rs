@@ -28,7 +28,7 @@ impl BindingDraft {
     /// What answers in the place of an object that breaks its schema: a binding that cannot answer, at
     /// its own match. `None` where the policy, the object's name or what was to be judged is not to be
     /// had.
-    pub fn stand_in(document: &Json, faults: Diagnostics) -> Option<Self> {
+    pub fn stand_in(document: &Json, faults: &Diagnostics) -> Option<Self> {
         let text = |pointer: &str| document.pointer(pointer).and_then(Json::as_str);
         let metadata = ObjectMeta {
             name: text("/metadata/name").map(str::to_owned),
@@ -301,10 +301,10 @@ mod tests {
         let mut document = serde_json::to_value(cluster(json!({}))).unwrap();
         document["spec"]["parametersFrom"] = json!("many");
         let fault = Diagnostic::new("object_unreadable", "no");
-        let draft = BindingDraft::stand_in(&document, fault.clone().into()).unwrap();
+        let draft = BindingDraft::stand_in(&document, &fault.clone().into()).unwrap();
         assert_eq!(draft.definition.admission.matches.rules.len(), 1);
         assert!(draft.compile().faults().is_some());
         document["spec"]["match"] = json!(7);
-        assert_eq!(BindingDraft::stand_in(&document, fault.into()), None);
+        assert_eq!(BindingDraft::stand_in(&document, &fault.into()), None);
     }
 }

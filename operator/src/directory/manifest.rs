@@ -241,7 +241,7 @@ fn stand_in(document: &Json, faults: &[Diagnostic]) -> Option<Item> {
             Some(Item::Policy(Box::new(Draft::stand_in(document, faults)?)))
         }
         "PolicyBinding" | "ClusterPolicyBinding" => {
-            let draft = BindingDraft::stand_in(document, faults)?;
+            let draft = BindingDraft::stand_in(document, &faults)?;
             Some(Item::Binding(Box::new(draft)))
         }
         "Lock" => {

@@ -308,8 +308,8 @@ fn a_policy_of_the_cluster_says_whose_it_accepts(
     #[case] expected: bool,
 ) {
     let definition = Definition {
-        exemptible_by,
         guardrail,
+        exemptible_by,
         ..denying()
     };
     let compiled = Exemption::compile(exemption(reach.clone())).unwrap();

@@ -84,7 +84,7 @@ fn a_perimeter_may_permit_itself() {
 #[test]
 fn witnesses_decide_nothing() {
     let other = judging("b", "deny if true", |it| {
-        it.failure_policy = FailurePolicy::Ignore
+        it.failure_policy = FailurePolicy::Ignore;
     });
     let cache = cache([perimeter(), other], []);
     let fail = decided(&cache, FailurePolicy::Fail);

@@ -124,7 +124,7 @@ fn a_policy_accepts_so_many() {
 fn what_goes_is_no_exemption_any_more() {
     let cache = exempting(denying(), [exemption(of_cluster())]);
     cache.update(|state| {
-        state.delete_exemption(&ObjectKey::new("ClusterExemption", None, "legacy"))
+        state.delete_exemption(&ObjectKey::new("ClusterExemption", None, "legacy"));
     });
     assert_eq!(
         asked(&cache, &create("shop"), &request()).outcome,
