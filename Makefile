@@ -161,6 +161,11 @@ image: ## write the container image as an archive, without a Docker daemon
 	mkdir -p dist
 	e2e/image/build $(IMAGE)
 
+.PHONY: bench-scale
+bench-scale: ## latency of an admission that five policies judge, of ten and of a thousand, in one run
+	cargo build --locked --release -q -p portcullis-operator --bin portcullis
+	cargo run --locked --release -q -p portcullis-e2e --bin admission-scale
+
 .PHONY: bench-engine
 bench-engine: ## how fast our Rego is beside OPA and regorus, in one table; about three minutes, options in BENCH_OPTIONS
 	mkdir -p target

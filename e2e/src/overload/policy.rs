@@ -37,8 +37,14 @@ const SETTINGS: &str = "limits: {timeout: 5s}\n";
 /// Where decisions about work are made.
 pub const WORK_PATH: &str = "/policy/overload/work/1.0/decision";
 
-/// Where decisions as at admission are made.
-pub const NAMED_PATH: &str = "/policy/overload/named/1.0/decision?point=admission";
+/// Which requests the policy of admission judges.
+const ADMISSION: &str = "admission:
+  match:
+    resourceRules: [{apiGroups: [\"\"], apiVersions: [v1], resources: [pods], operations: [CREATE]}]
+";
+
+/// Where the API server would ask.
+pub const ADMISSION_PATH: &str = "/admission/cluster/fail?timeout=10s";
 
 /// Where an input is given back.
 pub const ECHO_PATH: &str = "/policy/overload/echo/1.0/evaluation";
@@ -60,7 +66,8 @@ pub fn write(directory: &Path) -> Result<()> {
         let folder = directory.join("overload").join(name).join("1.0");
         std::fs::create_dir_all(&folder)?;
         std::fs::write(folder.join("policy.rego"), rego)?;
-        std::fs::write(folder.join("policy.yaml"), SETTINGS)?;
+        let admission = if name == "named" { ADMISSION } else { "" };
+        std::fs::write(folder.join("policy.yaml"), format!("{SETTINGS}{admission}"))?;
     }
     Ok(())
 }

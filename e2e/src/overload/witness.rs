@@ -7,7 +7,7 @@ use tokio::time::interval;
 
 use super::{
     Seconds,
-    policy::{NAMED_PATH, REVIEW},
+    policy::{ADMISSION_PATH, REVIEW},
 };
 use crate::hostile::{connection::Connection, process};
 
@@ -31,7 +31,8 @@ pub async fn watch(address: &str, admin: &str, server: u32, seconds: &Seconds) {
         if look % 4 == 0 {
             admitting = None;
         }
-        let (time, well) = timed(ask(address, &mut admitting, "POST", NAMED_PATH, REVIEW)).await;
+        let (time, well) =
+            timed(ask(address, &mut admitting, "POST", ADMISSION_PATH, REVIEW)).await;
         seconds.note(|second| {
             second.admissions.push(time);
             second.unwell += usize::from(!well);
@@ -64,8 +65,10 @@ async fn ask(
         answer.status
     );
     if method == "POST" {
-        let decision: serde_json::Value = serde_json::from_slice(&answer.body)?;
-        ensure!(decision["outcome"] == "allowed", "{decision}");
+        let review: serde_json::Value = serde_json::from_slice(&answer.body)?;
+        let response = &review["response"];
+        let judged = response["auditAnnotations"]["policies"].is_string();
+        ensure!(response["allowed"] == true && judged, "{review}");
     }
     *kept = Some(connection);
     Ok(())
