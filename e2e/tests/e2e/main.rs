@@ -21,6 +21,7 @@ mod namespaces;
 mod perimeter;
 mod readme;
 mod rollout;
+mod tenants;
 mod uninstall;
 mod versions;
 mod way_out;
