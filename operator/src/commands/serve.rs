@@ -39,7 +39,7 @@ pub struct Arguments {
     /// The directory of the policies; without it, the policies that come with portcullis.
     ///
     /// It holds the repository layout, `<group>/<name>/<version>/policy.rego`, or manifests of
-    /// Policy, `ClusterPolicy`, Lock and `ClusterLock`, or both.
+    /// Policy, `ClusterPolicy` and their bindings, locks and exemptions, or both.
     #[arg(value_name = "DIR")]
     pub directory: Option<PathBuf>,
 
