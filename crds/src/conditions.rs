@@ -63,6 +63,8 @@ pub mod reason {
     pub const NOT_IN_FORCE: &str = "NotInForce";
     /// `Enforced` is false: a newer version has taken its place, on every ready replica.
     pub const SUPERSEDED: &str = "Superseded";
+    /// `Enforced` is false: every ready replica holds it, and it is a shadow, which acts on nothing.
+    pub const SHADOW: &str = "Shadow";
     /// `Healthy` is true.
     pub const WITHIN_LIMITS: &str = "WithinLimits";
     /// `Healthy` is false: evaluations used up the policy's limits several times in a row, and it is

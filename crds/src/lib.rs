@@ -54,7 +54,7 @@ pub use manifest::{Manifest, ManifestError};
 pub use policy::{
     ClusterPolicy, ClusterPolicySpec, Decision, EffectiveRegoVersion, ExemptibleBy, Import,
     ImportScope, InPlaceOf, Limits, Network, Policy, PolicySpec, PolicyStatus, RegoVersion,
-    Replicas, Severity, Verdict,
+    Replicas, Severity, ShadowExample, ShadowStatus, Verdict,
 };
 pub use workloads::{CustomWorkload, WorkloadKind, Workloads};
 

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use crate::admission::Admission;
 use crate::{limits, rules, schema};
 
-pub use status::{InPlaceOf, PolicyStatus, Replicas};
+pub use status::{InPlaceOf, PolicyStatus, Replicas, ShadowExample, ShadowStatus};
 
 /// What a policy is: its address, its Rego, and how its answer is read.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -137,6 +137,12 @@ pub struct PolicySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63), extend("x-kubernetes-validations" = rules::dotted_numbers()))]
     pub supersedes: Option<String>,
+
+    /// A shadow is asked about live requests beside the newest other version of this policy that is
+    /// none, and acts on nothing; `status.shadow` says where the two differ. Set it to false to have
+    /// it enforced. It needs `admission`. Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shadow: bool,
 
     /// Whose exemptions a ClusterPolicy accepts. `Cluster` (the default): ClusterExemptions only.
     /// `Namespace`: an Exemption too, for requests in its own namespace. A Policy accepts those of

@@ -35,6 +35,10 @@ pub(crate) fn policy_spec() -> Value {
             "a policy that judges at admission reaches no network: remove network, or admission",
         ),
         rule(
+            "!has(self.shadow) || !self.shadow || has(self.admission)",
+            "a shadow is compared at admission: add admission, or remove shadow",
+        ),
+        rule(
             "!has(self.supersedes) || self.supersedes != self.version",
             "a policy supersedes an older version of itself: write another version, or remove \
              supersedes",

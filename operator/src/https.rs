@@ -81,27 +81,19 @@ pub enum HttpsFault {
 /// Asks `url` with GET and reads at most `limit` bytes of the answer; a longer one is a fault.
 ///
 /// `authority` are the PEM certificates that an `https` server's certificate is checked against.
-/// `connect_to` connects to this address in the place of the URL's own, while the certificate is
-/// still checked for the URL's host: so one replica behind a name is asked.
 pub async fn get(
     url: &str,
     authority: Option<&[u8]>,
-    connect_to: Option<SocketAddr>,
     limit: usize,
 ) -> Result<(StatusCode, Bytes), HttpsFault> {
-    let target = Target::parse(url)?;
-    let config = target.config(url, authority)?;
-    let address = connect_to.map_or_else(|| target.address(), |address| address.to_string());
-    let asked = timeout(PATIENCE, async {
-        let stream = connect(&address).await?;
-        speak(stream, &target, config, &address, limit).await
-    });
-    asked.await.unwrap_or_else(|_| {
-        Err(HttpsFault::Late {
-            address: address.clone(),
-            patience: PATIENCE,
-        })
-    })
+    let question = Question {
+        url,
+        authority,
+        authorization: None,
+        patience: PATIENCE,
+        limit,
+    };
+    question.ask().await
 }
 
 /// A question that says who asks, and may take its time.
@@ -126,6 +118,17 @@ impl Question<'_> {
         let address = target.address();
         let asked = async {
             let stream = connect(&address).await?;
+            self.speak(stream, &target).await
+        };
+        self.in_time(&target, asked).await
+    }
+
+    /// Asks over a connection to this address, in the place of the URL's own: the certificate is
+    /// checked for the URL's host, so that one replica behind a name is asked.
+    pub async fn ask_at(self, address: SocketAddr) -> Result<(StatusCode, Bytes), HttpsFault> {
+        let target = self.target()?;
+        let asked = async {
+            let stream = connect(&address.to_string()).await?;
             self.speak(stream, &target).await
         };
         self.in_time(&target, asked).await
@@ -362,7 +365,14 @@ mod tests {
     async fn asks_the_url_at_another_address() {
         let answer = "HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno";
         let (address, asked) = server(answer).await;
-        let answered = get("http://example.test:81/a?b=c", None, Some(address), 2).await;
+        let question = Question {
+            url: "http://example.test:81/a?b=c",
+            authority: None,
+            authorization: None,
+            patience: PATIENCE,
+            limit: 2,
+        };
+        let answered = question.ask_at(address).await;
         let (status, body) = answered.unwrap();
         assert_eq!((status.as_u16(), body.as_ref()), (404, &b"no"[..]));
         let head = asked.await.unwrap();
@@ -403,7 +413,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_cannot_be_read_is_a_fault(#[case] answer: &'static str) {
         let (address, _) = server(answer).await;
-        let answered = get(&format!("http://{address}/"), None, None, 2).await;
+        let answered = get(&format!("http://{address}/"), None, 2).await;
         assert!(
             matches!(answered, Err(HttpsFault::Answer { .. })),
             "{answered:?}"
@@ -413,7 +423,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_server_that_is_silent_is_left() {
         let (address, _) = server("").await;
-        let answered = get(&format!("http://{address}/"), None, None, 2).await;
+        let answered = get(&format!("http://{address}/"), None, 2).await;
         assert!(
             matches!(answered, Err(HttpsFault::Late { .. })),
             "{answered:?}"

@@ -104,6 +104,11 @@ impl Address {
         }
     }
 
+    /// Whether both are versions of one policy.
+    pub fn is_version_of(&self, other: &Self) -> bool {
+        (&self.scope, &self.group, &self.name) == (&other.scope, &other.group, &other.name)
+    }
+
     /// `group/name@version`, without the scope.
     pub fn path(&self) -> String {
         format!("{}/{}@{}", self.group, self.name, self.version)
@@ -121,6 +126,11 @@ impl Scope {
 }
 
 impl Version {
+    /// No version is before it.
+    pub(crate) fn least() -> Self {
+        Self("0".to_owned())
+    }
+
     /// The version as it was written.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -12,8 +12,8 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use crate::{
-    Admission, Allowance, Binding, Exemption, InPlaceOf, Labels, Lock, Object, ObjectKey, Selected,
-    Selection, Snapshot, matching::Namespaces, outdated,
+    Allowance, Binding, Exemption, InPlaceOf, Labels, Lock, Object, ObjectKey, Selected, Selection,
+    Snapshot, matching::Namespaces, outdated,
 };
 
 /// The cache.
@@ -97,10 +97,7 @@ impl State {
     /// from then on: until the API server knows of the change it asks at the old one, and whoever
     /// was only asked at the new one would not be asked at all.
     pub fn apply_policy(&mut self, object: Object) {
-        let asked_at = |object: &Object| {
-            let admission = object.policy.definition().admission.as_ref();
-            admission.map(Admission::effective_failure_policy)
-        };
+        let asked_at = |object: &Object| object.policy.definition().failure_policy();
         let before = self.policies.get(&object.key).and_then(asked_at);
         if before.is_some() && before != asked_at(&object) {
             self.moved.insert(object.key.clone());

@@ -45,6 +45,8 @@ pub struct Definition {
     /// The older version of the same policy that is not asked at admission by its own settings once
     /// this one is in force everywhere.
     pub supersedes: Option<Version>,
+    /// It is asked beside the version in force, to be compared with it, and acts on nothing.
+    pub shadow: bool,
     /// Whose exemptions a policy of the cluster accepts: the cluster's only, or a namespace's too.
     pub exemptible_by: Owner,
     /// Policies whose packages the modules use.
@@ -169,11 +171,25 @@ impl Definition {
             window: Window::default(),
             guardrail: false,
             supersedes: None,
+            shadow: false,
             exemptible_by: Owner::Cluster,
             imports: Vec::new(),
             importable: false,
             pin: None,
         }
+    }
+}
+
+impl Definition {
+    /// What the API server does where it asks about the policy's own match, and nobody answers: a
+    /// shadow refuses nothing.
+    pub fn failure_policy(&self) -> Option<FailurePolicy> {
+        let own = self.admission.as_ref()?.effective_failure_policy();
+        Some(if self.shadow {
+            FailurePolicy::Ignore
+        } else {
+            own
+        })
     }
 }
 

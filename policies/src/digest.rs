@@ -62,6 +62,7 @@ impl Digest {
         settings.extend(definition.importable.then(|| "importable".to_owned()));
         let supersedes = definition.supersedes.iter();
         settings.extend(supersedes.map(|version| format!("supersedes {version}")));
+        settings.extend(definition.shadow.then(|| "shadow".to_owned()));
         writer.text(&settings.join(", "));
         writer.imports(imports);
         writer.shared(definition);
@@ -423,6 +424,7 @@ mod tests {
             Box::new(|d| d.guardrail = true),
             Box::new(|d| d.exemptible_by = Owner::Namespace),
             Box::new(|d| d.importable = true),
+            Box::new(|d| d.shadow = true),
             Box::new(|d| d.supersedes = Some("0.9".parse().unwrap())),
         ];
         let digests: std::collections::BTreeSet<_> = changes

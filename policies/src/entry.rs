@@ -5,8 +5,8 @@ use std::{borrow::Cow, sync::Arc};
 use jiff::Timestamp;
 
 use crate::{
-    Address, Admission, Bound, Code, Decision, Document, Exemptions, Input, Lock, Message,
-    ObjectKey, Outcome, Point, Policy, Request, Scope,
+    Address, Admission, Bound, Code, Decision, Document, Exemptions, FailurePolicy, Input, Lock,
+    Message, ObjectKey, Outcome, Point, Policy, Request, Scope,
     decision::Judgement,
     exemption::{ExemptionNote, Found},
     gate::Asked,
@@ -69,6 +69,19 @@ impl Entry {
         match &self.binding {
             Some(bound) => &bound.binding.reach,
             None => self.address().scope(),
+        }
+    }
+
+    /// Whether it is asked beside the version in force, to be compared with it, and acts on nothing.
+    pub fn is_shadow(&self) -> bool {
+        self.binding.is_none() && self.policy.definition().shadow
+    }
+
+    /// What the API server does where it asks about its match, and nobody answers.
+    pub fn failure_policy(&self) -> Option<FailurePolicy> {
+        match &self.binding {
+            Some(bound) => Some(bound.binding.admission.effective_failure_policy()),
+            None => self.policy.definition().failure_policy(),
         }
     }
 

@@ -43,6 +43,7 @@ pub mod policy;
 pub mod redaction;
 pub mod rego;
 pub mod selector;
+pub mod shadow;
 pub mod snapshot;
 pub mod text;
 pub mod versions;
@@ -85,6 +86,7 @@ pub use panel::Panel;
 pub use policy::{Explained, Policy};
 pub use redaction::{REDACTED, Redacted, Redaction};
 pub use selector::{LabelSelector, Labels, Requirement};
+pub use shadow::Comparison;
 pub use snapshot::{Conflict, Snapshot};
 pub use versions::InPlaceOf;
 

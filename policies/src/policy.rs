@@ -297,6 +297,11 @@ fn check_settings(definition: &Definition, allowed: &Hosts) -> Result<(), Diagno
         );
     }
     check_supersedes(definition, &mut faults);
+    if definition.shadow && definition.admission.is_none() {
+        let text = "a shadow is compared at admission, and the policy has no `admission`";
+        let fault = Diagnostic::new("shadow_invalid", text);
+        faults.push(fault.with_remedy("add `admission`, or remove `shadow`"));
+    }
     check_hosts(definition, allowed, &mut faults);
     if let Some(admission) = &definition.admission {
         let scope = definition.address.scope();

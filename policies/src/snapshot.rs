@@ -14,6 +14,7 @@ use crate::{
     binding::{self, Place, Surroundings},
     index::Index,
     matching::Namespaces,
+    shadow::Shadows,
     versions,
 };
 
@@ -35,6 +36,7 @@ pub struct Snapshot {
     /// What the cluster owns, and judges in one namespace, by the parameters there.
     within: HashMap<String, Index>,
     by_namespace: HashMap<String, Index>,
+    pub(crate) shadows: Shadows,
     namespaces: Arc<Namespaces>,
     revision: u64,
 }
@@ -168,6 +170,7 @@ impl Snapshot {
             .collect();
 
         let mut snapshot = Self {
+            shadows: Shadows::of(&entries),
             entries,
             bindings: state.bindings.clone(),
             awaits_parameters: awaits_parameters(state),
@@ -188,7 +191,7 @@ impl Snapshot {
     fn index(&mut self, moved: &BTreeSet<ObjectKey>) {
         let judges = self.judges();
         let all: Vec<Arc<Entry>> = judges
-            .filter(|entry| entry.superseded_by.is_none())
+            .filter(|entry| entry.superseded_by.is_none() && !entry.is_shadow())
             .cloned()
             .collect();
         for entry in &all {
@@ -219,13 +222,14 @@ impl Snapshot {
         self.find(address).map(|entry| entry.policy.clone())
     }
 
-    /// The newest version of a name.
+    /// The newest version of a name that is no shadow.
     pub fn find_newest(&self, scope: &Scope, group: &str, name: &str) -> Option<&Arc<Entry>> {
         self.entries
             .values()
             .filter(|entry| {
                 let address = entry.address();
-                address.scope() == scope && address.group() == group && address.name() == name
+                let is_it = address.group() == group && address.name() == name;
+                address.scope() == scope && is_it && !entry.is_shadow()
             })
             .max_by_key(|entry| entry.address().version())
     }
@@ -319,7 +323,7 @@ impl Snapshot {
         parts
     }
 
-    fn matches<F: FnOnce() -> Objects>(
+    pub(crate) fn matches<F: FnOnce() -> Objects>(
         &self,
         entry: &Entry,
         subject: &Subject,
@@ -341,8 +345,8 @@ impl Snapshot {
     }
 
     /// All that is asked at admission: policies by their own settings, and as bindings have them
-    /// asked. Those that judge nothing are among them, and those that are superseded, so that the
-    /// API server asks about them the moment they come back.
+    /// asked. Those that judge nothing are among them, shadows, and those that are superseded, so that
+    /// the API server asks about them the moment they come back.
     pub fn judges(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.entries.values().chain(self.bound.values().flatten())
     }
@@ -355,7 +359,10 @@ impl Snapshot {
     /// The guardrail whose place a policy may not take, though it says so.
     pub fn guardrail_before(&self, policy: &Policy) -> Option<&Arc<Entry>> {
         let definition = policy.definition();
-        let version = definition.supersedes.as_ref()?;
+        let version = definition
+            .supersedes
+            .as_ref()
+            .filter(|_| !definition.shadow)?;
         let older = self.find(&policy.address().at_version(version))?;
         versions::is_barred(definition, older.policy.definition()).then_some(older)
     }

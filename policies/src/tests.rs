@@ -12,6 +12,7 @@ mod outside;
 mod perimeter;
 mod points;
 mod selection;
+mod shadows;
 mod versions;
 mod workloads;
 

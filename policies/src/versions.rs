@@ -25,11 +25,12 @@ pub struct InPlaceOf {
 }
 
 impl InPlaceOf {
-    /// Whether it says what the policy says now: that it supersedes this version, and has been in
-    /// force since it took its place. One that is to be in force later judges nothing until then.
+    /// Whether it says what the policy says now: that it supersedes this version, is no shadow, and
+    /// has been in force since it took its place. One that is to be in force later judges nothing until then.
     pub fn is_of(&self, definition: &Definition) -> bool {
         let start = definition.window.not_before;
         definition.supersedes.as_ref() == Some(&self.version)
+            && !definition.shadow
             && start.is_none_or(|start| start <= self.since)
     }
 }

@@ -16,7 +16,10 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-use crate::validity::not_after;
+use crate::{
+    pass::{is_same, pass_of},
+    validity::not_after,
+};
 
 /// A certificate chain with its key, which can be replaced at any time.
 #[derive(Default)]
@@ -26,6 +29,7 @@ pub struct Certificate {
 
 struct Installed {
     key: Arc<CertifiedKey>,
+    pass: String,
     expires_at: Option<Timestamp>,
 }
 
@@ -68,9 +72,18 @@ impl Certificate {
             CertifiedKey::from_der(chain, key, &provider).map_err(CertificateFault::Unusable)?;
         self.current.store(Some(Arc::new(Installed {
             key: Arc::new(certified),
+            pass: pass_of(key_pem),
             expires_at,
         })));
         Ok(())
+    }
+
+    /// Whether this is the pass of who holds the same key: the operator.
+    pub(crate) fn admits(&self, pass: &str) -> bool {
+        let current = self.current.load();
+        current
+            .as_ref()
+            .is_some_and(|installed| is_same(&installed.pass, pass))
     }
 
     /// Whether there is a certificate to show.

@@ -22,6 +22,7 @@ use crate::{
     metrics::Metrics,
     problem::Problem,
     question::Question,
+    shadows::Shadows,
 };
 
 /// What the doors are made of.
@@ -58,6 +59,7 @@ struct Shared {
     review_room: Room,
     input_room: Room,
     bench: Option<Arc<Bench>>,
+    shadows: Shadows,
 }
 
 impl Doors {
@@ -70,6 +72,7 @@ impl Doors {
             settings,
             journal,
             bench,
+            shadows: Shadows::new(),
             metrics: Metrics::default(),
             review_room: Room::new(),
             input_room: Room::new(),
@@ -84,8 +87,12 @@ impl Doors {
         &self.0.metrics
     }
 
-    pub(crate) fn journal(&self) -> &Journal {
+    pub(crate) fn journal(&self) -> &Arc<Journal> {
         &self.0.journal
+    }
+
+    pub(crate) fn shadows(&self) -> &Shadows {
+        &self.0.shadows
     }
 
     pub(crate) fn review_room(&self) -> &Room {

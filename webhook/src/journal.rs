@@ -111,6 +111,11 @@ impl Journal {
         }
     }
 
+    /// What is replaced before something is kept.
+    pub(crate) fn redaction(&self) -> &Redaction {
+        &self.redaction
+    }
+
     /// What is to be remembered of these decisions, if anything is; work of the processor, bounded by
     /// what a record may hold. `input` is what the policies saw, if it was read, and `is_secret` says
     /// that its objects are Secrets.

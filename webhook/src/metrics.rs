@@ -135,6 +135,7 @@ impl Collector for Scrape {
         self.encode_counters(&mut encoder)?;
         self.encode_durations(&mut encoder)?;
         self.encode_policies(&mut encoder)?;
+        self.encode_shadows(&mut encoder)?;
         self.encode_process(&mut encoder)
     }
 }
@@ -233,6 +234,31 @@ impl Scrape {
         gauges
             .iter()
             .try_for_each(|(name, help, value)| encode_gauge(encoder, name, help, value))
+    }
+
+    fn encode_shadows(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let snapshot = self.0.snapshot_so_far();
+        let help = "Requests on which shadows were compared, or missed, by what differs";
+        let name = "portcullis_shadow_requests";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for pair in snapshot.pairs() {
+            let address = pair.shadow.address();
+            let Some(tally) = self.0.shadows().tally(&snapshot, address) else {
+                continue;
+            };
+            for (result, count) in tally.results() {
+                let labels = [
+                    ("policy", address.path()),
+                    (
+                        "namespace",
+                        address.namespace().unwrap_or_default().to_owned(),
+                    ),
+                    ("result", result.to_owned()),
+                ];
+                encode_count(&mut metric, &labels, count)?;
+            }
+        }
+        Ok(())
     }
 
     fn encode_process(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

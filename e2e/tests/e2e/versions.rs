@@ -1,6 +1,7 @@
 //! Versions: a newer one takes the place of an older one when it judges everywhere, and gives it back.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use kube::Api;
 use portcullis_crds::{ClusterPolicy, ConditionType, PolicySpec};
 use portcullis_e2e::{MINUTE, Stage, manifests, on_stage, samples, until};
 use serde_json::Value;
@@ -143,6 +144,63 @@ async fn a_guardrail_gives_way_to_a_guardrail_and_with_the_right_to_only() -> Re
             .await?;
         let pod = samples::with_label(samples::good("web"), "new");
         stage.ask(&pod).await.allowed()
+    })
+    .await
+}
+
+/// It acts on nothing, tells where it differs, and is promoted by one field.
+#[tokio::test]
+async fn a_shadow_tells_where_it_differs_and_is_promoted() -> Result<()> {
+    on_stage(async |stage| {
+        let shadow = PolicySpec {
+            shadow: true,
+            ..superseding("2.0", "new")
+        };
+        stage
+            .apply(&[object(version("1.0", "old"))?, object(shadow)?])
+            .await?;
+        stage.await_cluster_policy("labels-1.0").await?;
+        let status = stage
+            .await_cluster_policy_is("labels-2.0", ConditionType::Enforced, false, "Shadow")
+            .await?;
+        ensure!(
+            status.enforced_on.as_deref() == Some("shadow of 1.0"),
+            "{status:?}"
+        );
+
+        let with_old = samples::with_label(samples::good("web"), "old");
+        let with_new = samples::with_label(samples::good("web"), "new");
+        for _ in 0..3 {
+            stage.ask(&with_old).await.allowed()?;
+            let refusal = stage.ask(&with_new).await.refused_with(&[OLD])?;
+            ensure!(!refusal.contains(NEW), "the shadow acts: {refusal}");
+        }
+        let policies: Api<ClusterPolicy> = Api::all(stage.client());
+        let told = until("the shadow tells what differs", 2 * MINUTE, async || {
+            let status = policies.get("labels-2.0").await?.status;
+            let shadow = status.and_then(|status| status.shadow);
+            let shadow = shadow.context("nothing is told of the shadow")?;
+            ensure!(shadow.stricter >= 3 && shadow.looser >= 3, "{shadow:?}");
+            ensure!(!shadow.examples.is_empty(), "{shadow:?}");
+            Ok(shadow)
+        })
+        .await?;
+        ensure!(told.compares == "1.0", "{told:?}");
+        let stricter = told.examples.iter().find(|it| it.difference == "stricter");
+        let stricter = stricter.with_context(|| format!("{told:?}"))?;
+        let expected = format!("CREATE pods {}/web", stage.namespace());
+        ensure!(stricter.request == expected, "{stricter:?}");
+        ensure!(
+            stricter.in_force == "allowed" && stricter.shadow.contains(NEW),
+            "{stricter:?}"
+        );
+
+        stage.apply(&[object(superseding("2.0", "new"))?]).await?;
+        stage
+            .await_cluster_policy_is("labels-1.0", ConditionType::Enforced, false, "Superseded")
+            .await?;
+        stage.ask(&with_new).await.allowed()?;
+        stage.ask(&with_old).await.refused_with(&[NEW]).map(drop)
     })
     .await
 }

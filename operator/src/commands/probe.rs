@@ -45,7 +45,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if authority.is_none() && arguments.url.starts_with("https:") {
         anyhow::bail!("`{}` is asked with TLS: add `--ca FILE`", arguments.url);
     }
-    let answer = https::get(&arguments.url, authority.as_deref(), None, MAX_ANSWER).await;
+    let answer = https::get(&arguments.url, authority.as_deref(), MAX_ANSWER).await;
     let (status, body) = answer.with_context(|| format!("failed to ask {}", arguments.url))?;
     let text = String::from_utf8_lossy(&body);
     let shown: String = text

@@ -108,6 +108,7 @@ impl Draft {
             // After all that can be wrong, for what is broken has no window.
             window: settings::window(spec, &mut faults),
             guardrail: spec.guardrail,
+            shadow: spec.shadow,
             exemptible_by: match spec.exemptible_by {
                 crds::ExemptibleBy::Cluster => Owner::Cluster,
                 crds::ExemptibleBy::Namespace => Owner::Namespace,
@@ -162,6 +163,7 @@ impl Draft {
         );
         // Who writes nonsense here meant to write something: a lock may not bypass it.
         spec.guardrail = at("/spec/guardrail").is_some_and(|value| *value != Json::Bool(false));
+        spec.shadow = at("/spec/shadow") == Some(&Json::Bool(true));
         let mut draft = Self::read(key, &scope, &metadata, &spec).ok()?;
         if let Some(admission) = at("/spec/admission") {
             draft.definition.admission = Some(settings::salvaged_admission(admission)?);
@@ -402,6 +404,7 @@ mod tests {
         spec.not_after = Some("1970-01-01T00:00:02Z".to_owned());
         spec.guardrail = true;
         spec.supersedes = Some("0.9".to_owned());
+        spec.shadow = true;
         spec.exemptible_by = crds::ExemptibleBy::Namespace;
         spec.importable = true;
         let digest = format!("sha256:{}", "0a".repeat(32));
@@ -452,6 +455,7 @@ mod tests {
             },
             guardrail: true,
             supersedes: Some("0.9".parse().unwrap()),
+            shadow: true,
             exemptible_by: Owner::Namespace,
             imports: vec![
                 policies::Import {

@@ -86,6 +86,10 @@ fn rows(snapshot: &Snapshot, status: &Status, now: Timestamp) -> Vec<Row> {
             _ if let Some(newer) = &entry.superseded_by => {
                 format!("superseded by {}", newer.version())
             }
+            _ if entry.is_shadow() => match snapshot.pair(entry.address()) {
+                Some(pair) => format!("shadow of {}", pair.in_force.address().version()),
+                None => "shadow".to_owned(),
+            },
             _ if entry.policy.faults().is_some() => "broken: denies".to_owned(),
             Some(lock) => format!("locked by {}", lock.key),
             None if !definition.window.contains(now) => "out of its window".to_owned(),

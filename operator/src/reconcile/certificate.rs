@@ -12,6 +12,7 @@ use kube::{
     Api,
     api::{Patch, PatchParams},
 };
+use portcullis_webhook::pass_of;
 use serde_json::json;
 use tokio::{sync::watch, time::timeout};
 
@@ -49,6 +50,8 @@ pub(crate) struct CertificateKeeper {
     pub(crate) metrics: Metrics,
     /// What callers of the webhook are to trust: PEM, once there is a certificate.
     pub(crate) trusted: watch::Sender<Option<Arc<str>>>,
+    /// What shows replicas of the webhook that it is us who ask.
+    pub(crate) pass: watch::Sender<Option<Arc<str>>>,
 }
 
 /// Why the certificate could not be kept.
@@ -101,6 +104,8 @@ impl CertificateKeeper {
                 Plan::Keep(not_after) => {
                     self.metrics.certificate_ends(not_after);
                     self.publish(&held.trusted);
+                    let pass = pass_of(held.serving.key.0.as_bytes());
+                    self.pass.send_replace(Some(pass.into()));
                     return Ok(CHECK);
                 }
                 Plan::Authority(reason) => {
@@ -238,6 +243,7 @@ mod tests {
             leadership,
             metrics: Metrics::new(),
             trusted: watch::Sender::new(None),
+            pass: watch::Sender::new(None),
         };
         (server, keeper)
     }

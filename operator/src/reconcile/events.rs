@@ -72,6 +72,8 @@ pub(crate) fn news(before: &PolicyStatus, after: &PolicyStatus) -> Vec<Announcem
             news.push(warning("AddressTaken", "Enforce", &is.message));
         } else if is.reason == reason::SUPERSEDED && !same_reason {
             news.push(normal("Superseded", "Enforce", &is.message));
+        } else if is.reason == reason::SHADOW && !same_reason {
+            news.push(normal("Shadow", "Enforce", &is.message));
         }
     }
     if let Some(taken) = &after.in_place_of {
@@ -327,6 +329,8 @@ mod tests {
     #[case::recovered(status("a", [healthy(false)]), status("a", [healthy(true)]), &["Healthy"])]
     #[case::locked(status("a", [locked(false)]), status("a", [locked(true)]), &["Locked"])]
     #[case::unlocked(status("a", [locked(true)]), status("a", [locked(false)]), &["Unlocked"])]
+    #[case::shadow(PolicyStatus::default(), status("a", [waiting(reason::SHADOW)]), &["Shadow"])]
+    #[case::promoted(status("a", [waiting(reason::SHADOW)]), status("b", [enforced()]), &["Enforced"])]
     #[case::superseded(status("a", [enforced()]), status("a", [waiting(reason::SUPERSEDED)]), &["Superseded"])]
     #[case::superseded_by_another(status("a", [waiting(reason::SUPERSEDED)]),
         status("a", [waiting(reason::SUPERSEDED)]), &[])]

@@ -28,6 +28,7 @@ mod replicas;
 mod retry;
 #[cfg(test)]
 mod samples;
+mod shadows;
 mod status;
 
 use std::{
@@ -135,6 +136,7 @@ impl Reconciler {
         self.mirror.synced().await;
         let _leading = Leading::new(&self.metrics);
         let (trusted, is_trusted) = watch::channel(None);
+        let (pass, own_pass) = watch::channel(None);
         let (counted, replicas) = watch::channel(None);
         let (registration, is_registered) = watch::channel(Registration::default());
         let announcer = Announcer::new(
@@ -149,8 +151,10 @@ impl Reconciler {
             leadership: leadership.clone(),
             metrics: self.metrics.clone(),
             trusted,
+            pass,
         };
         let census = Census {
+            pass: own_pass,
             slices: Api::namespaced(self.client.clone(), &self.settings.namespace),
             settings: self.settings.clone(),
             metrics: self.metrics.clone(),

@@ -11,17 +11,23 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream};
-use hyper::StatusCode;
+use hyper::{StatusCode, header::HeaderValue};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::{Api, api::ListParams};
-use portcullis_policies::{Address, Digest, Entry, Lock, ObjectKey, Snapshot};
-use serde::Deserialize;
+use portcullis_crds::ShadowStatus;
+use portcullis_policies::{Address, Digest, Entry, Lock, ObjectKey, Snapshot, shadow::Pair};
+use serde::{Deserialize, de::DeserializeOwned};
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
 };
 
-use super::{PAUSE, Settings, metrics::Metrics, retry::Retry};
+use super::{
+    PAUSE, Settings,
+    metrics::Metrics,
+    retry::Retry,
+    shadows::{self, Examples, ShadowCounts},
+};
 use crate::{
     cluster::{Mirror, chain},
     https,
@@ -64,6 +70,8 @@ struct Holdings {
     policies: BTreeMap<(Option<String>, String), Held>,
     /// The digests of what bindings ask with, by the bindings' objects.
     bindings: BTreeMap<String, Vec<String>>,
+    /// On which requests shadows differ.
+    examples: Examples,
 }
 
 /// A policy at a replica.
@@ -80,10 +88,15 @@ struct Held {
     /// The version that judges in its place; a replica of an earlier version knows of none.
     #[serde(default)]
     superseded_by: Option<String>,
+    /// Of a shadow: how often it differs there.
+    #[serde(default)]
+    shadow: Option<ShadowCounts>,
 }
 
 /// Asks the replicas.
 pub(crate) struct Census {
+    /// What it shows to replicas where not everybody may ask.
+    pub(crate) pass: watch::Receiver<Option<Arc<str>>>,
     pub(crate) slices: Api<EndpointSlice>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) metrics: Metrics,
@@ -126,6 +139,7 @@ impl Report {
             bindings: bindings
                 .map(|binding| (binding.name, binding.digests))
                 .collect(),
+            examples: Examples::default(),
         }
     }
 }
@@ -155,6 +169,7 @@ impl Replicas {
                 locks: BTreeSet::new(),
                 exhausts: None,
                 superseded_by: None,
+                shadow: None,
             };
             (key(address), held)
         };
@@ -222,6 +237,19 @@ impl Replicas {
         self
     }
 
+    /// Each of them tells these counts of the shadows that it holds.
+    #[cfg(test)]
+    pub(crate) fn comparing(mut self, snapshot: &Snapshot, counts: &serde_json::Value) -> Self {
+        for pair in snapshot.pairs() {
+            for held in &mut self.held {
+                if let Some(held) = held.policies.get_mut(&key(pair.shadow.address())) {
+                    held.shadow = ShadowCounts::deserialize(counts).ok();
+                }
+            }
+        }
+        self
+    }
+
     /// How many hold a policy at this digest.
     pub(crate) fn enforcing(&self, address: &Address, digest: Digest) -> usize {
         let digest = digest.to_string();
@@ -256,6 +284,22 @@ impl Replicas {
         let (name, own) = (binding.to_string(), digests(snapshot, binding));
         let knows = |held: &&Holdings| held.bindings.get(&name) == Some(&own);
         self.held.iter().filter(knows).count()
+    }
+
+    /// How often a shadow differs from a version, on all of them.
+    pub(crate) fn shadow(&self, pair: &Pair) -> ShadowStatus {
+        let key = key(pair.shadow.address());
+        let digest = pair.shadow.policy.digest().to_string();
+        let version = pair.in_force.address().version().to_string();
+        let held = self.held.iter();
+        let held = held.filter_map(|all| Some((all, all.policies.get(&key)?)));
+        let held = held.filter(|(_, held)| held.digest == digest);
+        let told = held.filter_map(|(all, held)| {
+            let counts = held.shadow.as_ref()?;
+            let examples = all.examples.of(&key, &version);
+            (counts.compares == version).then_some((counts, examples))
+        });
+        shadows::joined(&version, told)
     }
 
     fn count(&self, address: &Address, fits: impl Fn(&Held) -> bool) -> usize {
@@ -345,12 +389,14 @@ impl Census {
             .map_err(CensusFault::List)?;
         let addresses = addresses(&slices.items);
         let trusted = self.trusted.borrow_and_update().clone();
-        let url = format!(
-            "https://{service}.{}.svc:{PORT}/v1/enforcement",
-            self.settings.namespace
-        );
+        let own = Asked {
+            url: format!("https://{service}.{}.svc:{PORT}", self.settings.namespace),
+            trusted,
+            pass: self.pass.borrow().clone(),
+        };
+        let own = &own;
         let answers = stream::iter(addresses.iter().take(MOST))
-            .map(|address| ask(&url, trusted.clone(), SocketAddr::new(*address, PORT)))
+            .map(|address| own.ask(SocketAddr::new(*address, PORT)))
             .buffer_unordered(AT_ONCE)
             .filter_map(|answer| async {
                 // One that does not answer is ready and enforces nothing, as far as is known.
@@ -367,21 +413,63 @@ impl Census {
     }
 }
 
-async fn ask(
-    url: &str,
+/// What each replica is asked, and how.
+struct Asked {
+    url: String,
     trusted: Option<Arc<str>>,
-    address: SocketAddr,
-) -> Result<Holdings, CensusFault> {
-    let authority = trusted.as_ref().map(|pem| pem.as_bytes());
-    let (status, body) = https::get(url, authority, Some(address), ANSWER)
-        .await
-        .map_err(|fault| CensusFault::Ask(address, fault))?;
-    if status != StatusCode::OK {
-        return Err(CensusFault::Status(address, status));
+    pass: Option<Arc<str>>,
+}
+
+impl Asked {
+    async fn ask(&self, address: SocketAddr) -> Result<Holdings, CensusFault> {
+        let report: Report = self.get("/v1/enforcement", address, None).await?;
+        let mut holdings = report.held();
+        let mut policies = holdings.policies.values();
+        if policies.any(|held| held.shadow.as_ref().is_some_and(ShadowCounts::differs)) {
+            // Without examples the counts tell less, and are right.
+            holdings.examples = self.examples(address).await.unwrap_or_else(|fault| {
+                tracing::warn!(
+                    fault = chain(&fault),
+                    "no examples of what shadows differ in"
+                );
+                Examples::default()
+            });
+        }
+        Ok(holdings)
     }
-    let report: Report =
-        serde_json::from_slice(&body).map_err(|error| CensusFault::Read(address, error))?;
-    Ok(report.held())
+
+    /// Who made which requests is not told to everybody.
+    async fn examples(&self, address: SocketAddr) -> Result<Examples, CensusFault> {
+        let pass = self.pass.as_deref().unwrap_or_default();
+        let mut header = HeaderValue::from_str(&format!("Bearer {pass}"))
+            .expect("a pass is made of hexadecimal digits");
+        header.set_sensitive(true);
+        self.get("/v1/shadows", address, Some(&header)).await
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        address: SocketAddr,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<T, CensusFault> {
+        let url = format!("{}{path}", self.url);
+        let question = https::Question {
+            url: &url,
+            authority: self.trusted.as_ref().map(|pem| pem.as_bytes()),
+            authorization,
+            patience: https::PATIENCE,
+            limit: ANSWER,
+        };
+        let (status, body) = question
+            .ask_at(address)
+            .await
+            .map_err(|fault| CensusFault::Ask(address, fault))?;
+        if status != StatusCode::OK {
+            return Err(CensusFault::Status(address, status));
+        }
+        serde_json::from_slice(&body).map_err(|error| CensusFault::Read(address, error))
+    }
 }
 
 /// The addresses of the ready endpoints, each once.

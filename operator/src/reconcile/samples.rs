@@ -133,6 +133,11 @@ impl Sample {
         self
     }
 
+    pub(crate) fn shadow(mut self) -> Self {
+        self.definition.shadow = true;
+        self
+    }
+
     pub(crate) fn guardrail(mut self) -> Self {
         self.definition.guardrail = true;
         self

@@ -6,6 +6,8 @@
 //!                                       combine ◀── decisions, or those of who was not asked,
 //!                                                   but for those whose conditions do not hold
 //! ```
+//!
+//! Shadows of those that are asked are compared with what they decided when the answer is made.
 
 pub(crate) mod answer;
 mod judge;
@@ -74,19 +76,29 @@ async fn admit(
         .snapshot()
         .map_err(|problem| problem.of(&question.id))?;
     let panel = snapshot.panel(&review.subject(), || review.labels(), route);
-    if panel.judges.is_empty() {
-        return Ok(Json(answer::allowed(&uid)).into_response());
-    }
     let question = question.in_namespace(review.namespace_labels(&snapshot));
     let question = match (route.owner, review.namespace()) {
         (Some(Owner::Namespace), Some(namespace)) => question.of_tenant(namespace),
         _ => question,
     };
+    let labels = || review.labels();
+    let comparisons = snapshot.comparisons(&review.subject(), labels, route, &panel.judges);
+    let shadows = doors.shadows().prepare(&snapshot, &review, comparisons);
+    let compare = |decisions: &[Decision]| {
+        if let Some(shadows) = shadows {
+            shadows.compare(doors.journal(), &question, &about, decisions);
+        }
+    };
+    if panel.judges.is_empty() {
+        compare(&[]);
+        return Ok(Json(answer::allowed(&uid)).into_response());
+    }
     let mut decisions = doors
         .ask(&question, &about, &snapshot, panel, move |interest| {
             review.input(interest)
         })
         .await?;
+    compare(&decisions);
     // A condition said so, of those that the rules and the selectors had selected.
     decisions.retain(Decision::is_concerned);
     if decisions.is_empty() {

@@ -38,7 +38,7 @@ struct Envelope<'a> {
 }
 
 /// What is read of a request to tell what it is about. The rest is skipped.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Head {
     uid: String,
@@ -57,12 +57,12 @@ struct Head {
     user_info: UserInfo,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct Kind {
     kind: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[expect(clippy::struct_field_names, reason = "the API server's names")]
 struct Resource {
     group: String,
@@ -71,7 +71,7 @@ struct Resource {
     resource: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 struct UserInfo {
     #[serde(default)]
     username: String,
@@ -131,6 +131,22 @@ impl Review {
             head,
             operation,
         })
+    }
+
+    /// The same in memory of its own, for who looks at it when its caller has gone: it takes no room
+    /// of the door.
+    pub(crate) fn copied(&self) -> Self {
+        Self {
+            body: Held::alone(self.body.bytes.to_vec()),
+            request: self.request.clone(),
+            head: self.head.clone(),
+            operation: self.operation,
+        }
+    }
+
+    /// How long it is.
+    pub(crate) fn bytes(&self) -> usize {
+        self.body.bytes.len()
     }
 
     /// The request's name, which the answer repeats.

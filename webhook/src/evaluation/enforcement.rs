@@ -1,7 +1,7 @@
 //! `/v1/enforcement`: what this replica enforces, for the operator that reports it.
 
 use axum::{Json, extract::State};
-use portcullis_policies::{Address, Code, Digest};
+use portcullis_policies::{Address, Code, Digest, Snapshot, shadow::Difference};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -52,6 +52,45 @@ pub(super) struct EnforcedPolicy {
     /// The newer version that is asked at admission in its place, or null.
     #[schema(example = "2.0")]
     superseded_by: Option<String>,
+    /// Of a shadow: how often it differs from the version in force at this replica, or null.
+    shadow: Option<ShadowCounts>,
+}
+
+/// How often a shadow differs from the version in force, since both are as they are.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ShadowCounts {
+    /// The version that it is compared with.
+    #[schema(example = "1.0")]
+    compares: String,
+    /// Requests on which both were asked.
+    compared: u64,
+    /// Requests on which the shadow was not asked, because there was no room or no time.
+    missed: u64,
+    /// Requests that it would refuse, and that are let through.
+    stricter: u64,
+    /// Requests that it would let through, and that are refused.
+    looser: u64,
+    /// Requests about which it cannot answer.
+    failed: u64,
+    /// Requests about which both decide alike, and say something else.
+    messages: u64,
+}
+
+impl ShadowCounts {
+    fn of(doors: &Doors, snapshot: &Snapshot, shadow: &Address) -> Option<Self> {
+        let pair = snapshot.pair(shadow)?;
+        let tally = doors.shadows().tally(snapshot, shadow)?;
+        Some(Self {
+            compares: pair.in_force.address().version().to_string(),
+            compared: tally.compared,
+            missed: tally.missed,
+            stricter: tally.differing(Difference::Stricter),
+            looser: tally.differing(Difference::Looser),
+            failed: tally.differing(Difference::Failed),
+            messages: tally.differing(Difference::Messages),
+        })
+    }
 }
 
 /// Tells what this replica enforces
@@ -78,6 +117,7 @@ pub(super) async fn enforcement(State(doors): State<Doors>) -> Json<Enforcement>
             .superseded_by
             .as_ref()
             .map(|newer| newer.version().to_string()),
+        shadow: ShadowCounts::of(&doors, &snapshot, entry.address()),
     });
     let bindings = snapshot.bindings().map(|binding| EnforcedBinding {
         name: binding.key.to_string(),

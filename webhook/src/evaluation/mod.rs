@@ -9,6 +9,7 @@ mod list;
 mod lock;
 mod place;
 mod probes;
+mod shadows;
 mod site;
 mod why;
 
@@ -55,6 +56,7 @@ pub(crate) fn documented() -> OpenApiRouter<Doors> {
         .routes(routes!(list::list))
         .routes(routes!(data::get, data::post))
         .routes(routes!(enforcement::enforcement))
+        .routes(routes!(shadows::shadows))
         .routes(routes!(why::why))
         .routes(routes!(probes::health))
         .routes(routes!(probes::liveness))

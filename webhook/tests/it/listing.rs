@@ -166,8 +166,8 @@ fn operations_have_names_of_their_own_and_all_parameters() {
             assert_eq!(in_path, path.matches('{').count(), "{path}");
         }
     }
-    // Six operations under each of three prefixes, and eight others.
-    assert_eq!(count, 3 * 6 + 8);
+    // Six operations under each of three prefixes, and nine others.
+    assert_eq!(count, 3 * 6 + 9);
 }
 
 #[tokio::test]

@@ -19,5 +19,6 @@ mod locks;
 mod overload;
 mod resources;
 mod server;
+mod shadows;
 mod unread;
 mod why;

@@ -44,6 +44,8 @@ fn states(started: &Started) -> Vec<String> {
     "supersedes: \"1.0\"\nnotBefore: \"2999-01-01T00:00:00Z\"\n",
     ["in force", "out of its window"]
 )]
+#[case::shadow(ALLOWS, "shadow: true\nsupersedes: \"1.0\"\n", ["in force", "shadow of 1.0"])]
+#[case::broken_shadow(BROKEN, "shadow: true\n", ["in force", "shadow of 1.0"])]
 #[case::no_older_version(ALLOWS, "supersedes: \"2.0\"\n", ["in force", "broken: denies"])]
 fn a_sound_version_supersedes_at_once(
     #[case] newer: &str,

@@ -146,10 +146,10 @@ impl Covers {
 
     /// Adds what a policy judges, broken or not: a broken one denies at its own match.
     fn add(&mut self, entry: &Entry, catalogue: &Catalogue, target: &Target) {
-        let Some(admission) = entry.admission() else {
+        let (Some(admission), Some(failure_policy)) = (entry.admission(), entry.failure_policy())
+        else {
             return;
         };
-        let failure_policy = admission.effective_failure_policy();
         let mut own = Cover::default();
         for rule in &admission.matches.rules {
             own.add(rule, catalogue);

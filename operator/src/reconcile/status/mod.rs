@@ -5,6 +5,7 @@ mod binding;
 mod exemption;
 mod lock;
 mod policy;
+mod shadow;
 mod versions;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -294,7 +295,7 @@ impl<'a> World<'a> {
     }
 
     /// When the next status changes by the clock alone: a lock or an exemption expires, a window opens
-    /// or closes.
+    /// or closes, what shadows are compared with may be said again.
     fn next_change(&self) -> Option<Timestamp> {
         let snapshot = &self.view.snapshot;
         let locks = snapshot.locks().iter();
@@ -313,6 +314,7 @@ impl<'a> World<'a> {
         locks
             .chain(exemptions.flatten())
             .chain(windows)
+            .chain(self.shadows_due())
             .filter(|moment| *moment > self.now)
             .min()
     }

@@ -44,10 +44,10 @@ impl World<'_> {
                     RegoVersion::V0 => EffectiveRegoVersion::V0,
                     RegoVersion::V1 | RegoVersion::Auto => EffectiveRegoVersion::V1,
                 }),
-            enforced_on: match &superseded_by {
-                Some(newer) => Some(format!("superseded by {newer}")),
-                None => replicas.map(Counted::enforced_on),
-            },
+            enforced_on: self
+                .stands_back(entry, superseded_by.as_deref())
+                .or(replicas.map(Counted::enforced_on)),
+            shadow: self.shadow(entry, before),
             replicas,
             in_place_of,
             superseded_by,
@@ -112,6 +112,9 @@ impl World<'_> {
                  another one, or leave `admission` out if it is for evaluation"
             );
             return Enforced.fails(reason::EXEMPT_NAMESPACE, message);
+        }
+        if let Some(finding) = self.shadowing(entry, counted) {
+            return finding;
         }
         if let Some(newer) = self.superseded(entry, counted) {
             let message = format!(
@@ -257,8 +260,8 @@ fn reason_of(faults: &Diagnostics) -> &'static str {
     }
 }
 
-/// Sums up. A lock is somebody's decision and no fault of the policy; a policy outside its window, or
-/// in whose place a newer one judges, does what the specs say.
+/// Sums up. A lock is somebody's decision and no fault of the policy; a policy outside its window, one
+/// in whose place a newer one judges, and a shadow do what the specs say.
 fn ready([compiled, enforced, healthy]: [&Finding; 3]) -> Finding {
     use ConditionType::Ready;
 
@@ -274,7 +277,7 @@ fn ready([compiled, enforced, healthy]: [&Finding; 3]) -> Finding {
 }
 
 fn is_as_it_says(finding: &Finding) -> bool {
-    [reason::NOT_IN_FORCE, reason::SUPERSEDED].contains(&finding.reason)
+    [reason::NOT_IN_FORCE, reason::SUPERSEDED, reason::SHADOW].contains(&finding.reason)
 }
 
 /// `ClusterLock/incident-4711`

@@ -1,6 +1,7 @@
 //! What is said of policies and locks, and what is written of it.
 
 mod exemptions;
+mod shadows;
 mod versions;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -32,6 +33,8 @@ struct Cluster {
     /// that is known.
     places: Vec<(ObjectKey, InPlaceOf)>,
     superseding: usize,
+    /// What each replica tells of shadows.
+    comparing: Json,
     /// Ready replicas, and how many of them hold everything.
     replicas: (usize, usize),
     /// How many of these know the locks.
@@ -52,6 +55,7 @@ impl Cluster {
             exemptions: Vec::new(),
             places: Vec::new(),
             superseding: usize::MAX,
+            comparing: Json::Null,
             replicas: (3, 3),
             knowing: usize::MAX,
             exhausted: 0,
@@ -174,7 +178,8 @@ impl Cluster {
         let replicas = Replicas::of(ready, &vec![held.as_slice(); holding])
             .knowing_locks(self.knowing, &view.snapshot)
             .binding_as(self.binding, &view.snapshot)
-            .knowing_versions(self.superseding, &view.snapshot);
+            .knowing_versions(self.superseding, &view.snapshot)
+            .comparing(&view.snapshot, &self.comparing);
         let replicas = held.iter().fold(replicas, |replicas, (address, _)| {
             replicas.exhausted_on(self.exhausted, address)
         });

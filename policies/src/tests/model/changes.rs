@@ -102,10 +102,11 @@ fn draft() -> impl Strategy<Value = Draft> {
         ),
         (any::<bool>(), any::<bool>(), any::<bool>()),
         proptest::option::weighted(0.7, admission()),
-        any::<bool>(),
+        (any::<bool>(), proptest::bool::weighted(0.2)),
     )
         .prop_map(
-            |((address, nature, import), settings, admission, supersedes)| Draft {
+            |((address, nature, import), settings, admission, (supersedes, shadow))| Draft {
+                shadow: shadow && admission.is_some(),
                 supersedes: match address.version().as_str() {
                     "2" if supersedes => Some("1"),
                     "3" if supersedes => Some("2"),
@@ -185,6 +186,7 @@ pub(super) fn family() -> Vec<Change> {
             is_gold: false,
             admission: None,
             supersedes: None,
+            shadow: false,
         };
         Change::ApplyPolicy(object, 0, draft)
     };
@@ -238,6 +240,7 @@ pub(super) fn compile(draft: &Draft, snapshot: &Snapshot) -> Arc<Policy> {
         imports: import.collect(),
         importable: draft.importable,
         guardrail: draft.guardrail,
+        shadow: draft.shadow,
         supersedes: draft.supersedes.map(|older| older.parse().unwrap()),
         // However busy the machine is.
         limits: Limits {

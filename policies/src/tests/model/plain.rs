@@ -49,6 +49,7 @@ pub(super) struct Draft {
     pub(super) is_gold: bool,
     pub(super) admission: Option<Admission>,
     pub(super) supersedes: Option<&'static str>,
+    pub(super) shadow: bool,
 }
 
 /// A policy with what it found when it was compiled.
@@ -262,7 +263,7 @@ impl Plain {
                 }
                 _ => false,
             };
-            let asked = held.moved || route.failure_policy == asked_at(Some(admission));
+            let asked = held.moved || route.failure_policy == asked_at(&held.made.draft);
             let covered = admission.matches.rules.iter().any(|rule| {
                 let covers = |pattern: &String| match pattern.as_str() {
                     "*" => !subject.resource.contains('/'),
@@ -271,7 +272,8 @@ impl Plain {
                 };
                 rule.operations.contains(&subject.operation) && rule.resources.iter().any(covers)
             });
-            owned && asked && covered && !self.is_superseded(address)
+            let acts = !held.made.draft.shadow && !self.is_superseded(address);
+            owned && asked && covered && acts
         };
         self.addresses().into_iter().filter(judges).collect()
     }
@@ -287,6 +289,7 @@ impl Plain {
                 && draft.supersedes == Some(address.version().as_str())
                 && self.places.get(&held.key) == draft.supersedes.as_ref()
                 && (draft.guardrail || !older.guardrail)
+                && !draft.shadow
         };
         self.addresses().iter().any(supersedes)
     }
@@ -308,8 +311,8 @@ impl Plain {
         let before = self.policies.iter().position(|held| held.key == key);
         let before = before.map(|place| self.policies.remove(place));
         let moved = before.is_some_and(|held| {
-            let then = asked_at(held.made.draft.admission.as_ref());
-            let changed = then.is_some() && then != asked_at(made.draft.admission.as_ref());
+            let then = asked_at(&held.made.draft);
+            let changed = then.is_some() && then != asked_at(&made.draft);
             held.moved || changed
         });
         self.policies.push(Held {
@@ -324,9 +327,13 @@ impl Plain {
 }
 
 /// The failure policy that a policy is registered with.
-fn asked_at(admission: Option<&Admission>) -> Option<FailurePolicy> {
-    admission.map(|admission| match admission.action {
-        Action::Deny => admission.failure_policy,
-        Action::Warn | Action::Audit => FailurePolicy::Ignore,
-    })
+fn asked_at(draft: &Draft) -> Option<FailurePolicy> {
+    draft
+        .admission
+        .as_ref()
+        .map(|admission| match admission.action {
+            _ if draft.shadow => FailurePolicy::Ignore,
+            Action::Deny => admission.failure_policy,
+            Action::Warn | Action::Audit => FailurePolicy::Ignore,
+        })
 }
