@@ -3,7 +3,7 @@
 //! | what is wrong | answer |
 //! |---|---|
 //! | a policy, a binding, a lock or an exemption that cannot work by itself | refused, with all that is wrong with it |
-//! | an address that another object holds, a lock or an exemption without a target, a binding without its policy or parameters, an import that is not to be had, importers that would break, a version to supersede that is not there or may not be | a warning |
+//! | an address that another object holds, a lock or an exemption without a target, a binding without its policy or parameters, an import that is not to be had, importers that would break, a version to supersede that is not there or may not be, a shadow of nothing | a warning |
 //!
 //! A fault between objects is never a refusal: tools that apply a repository apply before they
 //! prune, so an address may be taken for a moment and a lock may come before its policy. And what
@@ -154,7 +154,7 @@ impl Reviewer {
         Ok(held
             .into_iter()
             .chain(limited)
-            .chain(versions::warning(&object.policy, &snapshot))
+            .chain(versions::warnings(&object.policy, &snapshot))
             .chain(between.into_iter().map(until))
             .chain(importers::warnings(changes, &snapshot, &self.cache))
             .collect())

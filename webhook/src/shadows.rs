@@ -52,6 +52,7 @@ pub(crate) struct Shadows {
 
 /// A request that is to be compared when its answer is known.
 pub(crate) struct Prepared {
+    snapshot: Arc<Snapshot>,
     review: Review,
     comparisons: Vec<Comparison>,
     place: OwnedSemaphorePermit,
@@ -68,10 +69,11 @@ impl Shadows {
         }
     }
 
-    /// Keeps what is needed to compare a request, if there is something to compare and room.
+    /// Keeps what is needed to compare a request, if there is something to compare and room. Nothing is
+    /// counted here: who waits for an answer waits for no tally.
     pub(crate) fn prepare(
         &self,
-        snapshot: &Snapshot,
+        snapshot: &Arc<Snapshot>,
         review: &Review,
         comparisons: Vec<Comparison>,
     ) -> Option<Prepared> {
@@ -79,18 +81,22 @@ impl Shadows {
             return None;
         }
         let units = u32::try_from(review.bytes().div_ceil(UNIT).max(1)).unwrap_or(u32::MAX);
-        self.tallies.begin(snapshot, &comparisons);
+        let (snapshot, tallies) = (snapshot.clone(), self.tallies.clone());
         let Ok(place) = self.room.clone().try_acquire_many_owned(units) else {
-            self.tallies.missed(&comparisons);
+            tokio::spawn(async move {
+                tallies.begin(&snapshot, &comparisons);
+                tallies.missed(&comparisons);
+            });
             return None;
         };
         let evaluators = self.evaluators.get_or_init(|| Evaluators::new(THREADS));
         Some(Prepared {
+            snapshot,
             review: review.copied(),
             comparisons,
             place,
             evaluators: evaluators.clone(),
-            tallies: self.tallies.clone(),
+            tallies,
         })
     }
 
@@ -102,8 +108,7 @@ impl Shadows {
 }
 
 impl Prepared {
-    /// Compares with what was decided, some time after this returns. `entries` are those that
-    /// `decisions` are of.
+    /// Compares with what was decided, some time after this returns.
     pub(crate) fn compare(
         self,
         journal: &Arc<Journal>,
@@ -112,6 +117,7 @@ impl Prepared {
         decisions: &[Decision],
     ) {
         let Self {
+            snapshot,
             review,
             comparisons,
             place,
@@ -127,6 +133,7 @@ impl Prepared {
         let deadline = Instant::now() + TIME;
         tokio::spawn(async move {
             let _place = place;
+            tallies.begin(&snapshot, &comparisons);
             let all = comparisons.clone();
             let counted = tallies.clone();
             let job = move || {

@@ -226,6 +226,12 @@ fn updates(#[case] old: Json, #[case] new: Json, #[case] says: &[&str]) {
 )]
 #[case::nothing_to_supersede(policy("b", &json!({"version": "2", "supersedes": "1"})),
     "there is no a/b@1 now: it is superseded as soon as it is there")]
+#[case::shadow_of_nothing(
+    policy("b", &json!({"shadow": true, "admission": {"match": {"resourceRules": [{
+        "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"],
+    }]}}})),
+    "there is no other version of a/b now to compare this shadow with"
+)]
 #[case::guardrail_to_supersede(
     policy("b", &json!({"name": "held", "version": "2", "supersedes": "1", "modules": {"p.rego": "package a.held"}})),
     "a/held@1 is a guardrail, which a guardrail only supersedes: both versions judge"

@@ -6,9 +6,17 @@ use super::*;
 
 /// A shadow of `test/a@1`, of which each of three replicas has compared so many requests.
 fn shadow(compared: u64, stricter: u64) -> Cluster {
-    let mut cluster = Cluster::of([Sample::new("a").at("2").shadow(), Sample::new("a")]);
+    let mut cluster = Cluster::of([sample().at("2"), Sample::new("a")]).all_registered();
     cluster.comparing = json!({"compares": "1", "compared": compared, "stricter": stricter});
     cluster
+}
+
+fn sample() -> Sample {
+    Sample::new("a").on("", "pods").shadow()
+}
+
+fn alone(sample: Sample) -> Cluster {
+    Cluster::of([sample]).all_registered()
 }
 
 /// What was said some seconds before.
@@ -32,10 +40,10 @@ fn before(compared: i64, differing: i64, seconds: i64) -> PolicyStatus {
 #[rstest]
 #[case::held(shadow(0, 0), "True Shadow, False Shadow, shadow of 1")]
 #[case::not_everywhere(shadow(0, 0).held_by(2, 3), "False Pending, False Pending, shadow of 1")]
-#[case::alone(Cluster::of([Sample::new("a").shadow()]), "True Shadow, False Shadow, shadow")]
-#[case::broken(Cluster::of([Sample::new("a").shadow().broken()]),
-    "False CompileFailed, False Shadow, shadow")]
-#[case::another(Cluster::of([Sample::new("a"), Sample::new("a").at("2").shadow()]),
+#[case::alone(alone(sample()), "True Shadow, False Shadow, shadow")]
+#[case::broken(alone(sample().broken()), "False CompileFailed, False Shadow, shadow")]
+#[case::not_registered(Cluster::of([sample()]), "False NotRegistered, False NotRegistered, shadow")]
+#[case::another(Cluster::of([Sample::new("a"), sample().at("2")]),
     "True InForce, True OnEveryReplica, 3/3")]
 fn a_shadow_is_not_enforced(#[case] cluster: Cluster, #[case] expected: &str) {
     let status = cluster.policy();
@@ -59,7 +67,7 @@ fn a_shadow_is_not_enforced(#[case] cluster: Cluster, #[case] expected: &str) {
 #[case::more_too_soon(shadow(11, 1), before(30, 3, 29), Some((30, 3, 71)))]
 #[case::fewer_after_a_restart(shadow(1, 0), before(30, 3, 30), Some((3, 0, 100)))]
 #[case::of_no_shadow(Cluster::of([Sample::new("a")]), before(30, 3, 30), None)]
-#[case::of_nothing_to_compare(Cluster::of([Sample::new("a").shadow()]), before(30, 3, 30), None)]
+#[case::of_nothing_to_compare(alone(sample()), before(30, 3, 30), None)]
 fn counts_are_said_now_and_then(
     #[case] cluster: Cluster,
     #[case] before: PolicyStatus,
