@@ -116,22 +116,14 @@ impl Question<'_> {
     pub async fn ask(self) -> Result<(StatusCode, Bytes), HttpsFault> {
         let target = self.target()?;
         let address = target.address();
-        let asked = async {
-            let stream = connect(&address).await?;
-            self.speak(stream, &target).await
-        };
-        self.in_time(&target, asked).await
+        self.connect_and_ask(&target, &address).await
     }
 
     /// Asks over a connection to this address, in the place of the URL's own: the certificate is
     /// checked for the URL's host, so that one replica behind a name is asked.
     pub async fn ask_at(self, address: SocketAddr) -> Result<(StatusCode, Bytes), HttpsFault> {
-        let target = self.target()?;
-        let asked = async {
-            let stream = connect(&address.to_string()).await?;
-            self.speak(stream, &target).await
-        };
-        self.in_time(&target, asked).await
+        self.connect_and_ask(&self.target()?, &address.to_string())
+            .await
     }
 
     /// Asks over a stream that somebody has led to the server.
@@ -140,7 +132,10 @@ impl Question<'_> {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     ) -> Result<(StatusCode, Bytes), HttpsFault> {
         let target = self.target()?;
-        self.in_time(&target, self.speak(stream, &target)).await
+        let config = target.config(self.url, self.authority)?;
+        let address = target.address();
+        let asked = speak(stream, &target, config, &address, self.limit);
+        self.in_time(&target, asked).await
     }
 
     fn target(&self) -> Result<Target, HttpsFault> {
@@ -149,13 +144,18 @@ impl Question<'_> {
         Ok(target)
     }
 
-    async fn speak(
+    /// An authority that cannot be read is told whether anybody is there or not.
+    async fn connect_and_ask(
         &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         target: &Target,
+        address: &str,
     ) -> Result<(StatusCode, Bytes), HttpsFault> {
         let config = target.config(self.url, self.authority)?;
-        speak(stream, target, config, &target.address(), self.limit).await
+        let asked = async {
+            let stream = connect(address).await?;
+            speak(stream, target, config, address, self.limit).await
+        };
+        self.in_time(target, asked).await
     }
 
     async fn in_time<T>(
