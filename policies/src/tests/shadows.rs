@@ -98,6 +98,40 @@ fn a_shadow_is_compared_once_and_never_asked(
     assert_eq!(ignore, (Vec::new(), owned(by_ignore)));
 }
 
+/// A shadow of a namespace is compared there, and nowhere else.
+#[rstest]
+#[case::there(Some("team-a"), Owner::Namespace, 1)]
+#[case::elsewhere(Some("team-b"), Owner::Namespace, 0)]
+#[case::nowhere(None, Owner::Namespace, 0)]
+#[case::by_the_route_of_the_cluster(Some("team-a"), Owner::Cluster, 0)]
+fn a_namespace_has_shadows_of_its_own(
+    #[case] namespace: Option<&str>,
+    #[case] owner: Owner,
+    #[case] expected: usize,
+) {
+    let within = |definition: Definition| {
+        let version = definition.address.version().to_string();
+        let scope = Scope::Namespace("team-a".to_owned());
+        let address = Address::new(scope, "a", "b", &version).unwrap();
+        Definition {
+            address,
+            ..definition
+        }
+    };
+    let in_force = on("services", version("1", ALLOWING));
+    let snapshot = with(vec![within(in_force), within(shadow("2", DENYING))]);
+    let subject = Subject {
+        namespace: namespace.map(str::to_owned),
+        ..Subject::new("", "pods", Operation::Create)
+    };
+    let route = Route {
+        owner: Some(owner),
+        failure_policy: Some(FailurePolicy::Ignore),
+    };
+    let comparisons = snapshot.comparisons(&subject, Objects::default, route, &[]);
+    assert_eq!(comparisons.len(), expected);
+}
+
 #[test]
 fn a_shadow_is_registered_where_failures_are_ignored_and_moves_when_it_is_promoted() {
     let cache = cache([object("o", 0, shadow("2", DENYING))], []);
@@ -158,22 +192,18 @@ const OTHER_WORDS: &str = "package a.b\ndeny contains \"never\" if true";
 
 /// What comes of a shadow of `source` beside a version in force.
 #[rstest]
-#[case::same(ALLOWING, ALLOWING, Some(None))]
-#[case::both_deny(DENYING, DENYING, Some(None))]
-#[case::stricter(ALLOWING, DENYING, Some(Some(Difference::Stricter)))]
-#[case::looser(DENYING, ALLOWING, Some(Some(Difference::Looser)))]
-#[case::other_words(DENYING, OTHER_WORDS, Some(Some(Difference::Messages)))]
-#[case::warns(ALLOWING, WARNING, Some(Some(Difference::Messages)))]
-#[case::broken(ALLOWING, BROKEN, Some(Some(Difference::Failed)))]
-#[case::fails(DENYING, FAILING, Some(Some(Difference::Failed)))]
-#[case::replaces_what_fails(FAILING, ALLOWING, Some(Some(Difference::Looser)))]
-fn what_differs_is_told(
-    #[case] in_force: &str,
-    #[case] source: &str,
-    #[case] expected: Option<Option<Difference>>,
-) {
+#[case::same(ALLOWING, ALLOWING, "same")]
+#[case::both_deny(DENYING, DENYING, "same")]
+#[case::stricter(ALLOWING, DENYING, "stricter")]
+#[case::looser(DENYING, ALLOWING, "looser")]
+#[case::other_words(DENYING, OTHER_WORDS, "messages")]
+#[case::warns(ALLOWING, WARNING, "messages")]
+#[case::broken(ALLOWING, BROKEN, "failed")]
+#[case::fails(DENYING, FAILING, "failed")]
+#[case::replaces_what_fails(FAILING, ALLOWING, "looser")]
+fn what_differs_is_told(#[case] in_force: &str, #[case] source: &str, #[case] expected: &str) {
     assert_eq!(
-        compare(with(vec![version("1", in_force), shadow("2", source)])),
+        compare(&with(vec![version("1", in_force), shadow("2", source)])),
         expected
     );
 }
@@ -183,10 +213,13 @@ fn what_a_lock_or_the_clock_decides_is_not_compared() {
     let definitions = || vec![version("1", ALLOWING), shadow("2", DENYING)];
     let objects = (0..).zip(definitions());
     let objects = objects.map(|(number, it)| object(&format!("o{number}"), number, it));
-    assert_eq!(compare(cache(objects, [lock("it")]).snapshot()), None);
+    assert_eq!(
+        compare(&cache(objects, [lock("it")]).snapshot()),
+        "not compared"
+    );
     let mut later = definitions();
     later[1].window.not_before = Some(at(2_000));
-    assert_eq!(compare(with(later)), None);
+    assert_eq!(compare(&with(later)), "not compared");
 }
 
 #[test]
@@ -196,15 +229,12 @@ fn what_a_perimeter_lets_pass_hangs_on_others() {
         shadow.admission.as_mut().unwrap().require_allow = true;
         with(vec![version("1", ALLOWING), shadow])
     };
-    assert_eq!(compare(perimeter(ALLOWING)), None);
-    assert_eq!(
-        compare(perimeter(DENYING)),
-        Some(Some(Difference::Stricter))
-    );
+    assert_eq!(compare(&perimeter(ALLOWING)), "not compared");
+    assert_eq!(compare(&perimeter(DENYING)), "stricter");
 }
 
 /// What is compared of a Pod's creation, and what differs.
-fn compare(snapshot: Arc<Snapshot>) -> Option<Option<Difference>> {
+fn compare(snapshot: &Snapshot) -> &'static str {
     let subject = Subject::new("", "pods", Operation::Create);
     let route = route(FailurePolicy::Fail);
     let entries = snapshot.select(&subject, Objects::default, route);
@@ -217,7 +247,8 @@ fn compare(snapshot: Arc<Snapshot>) -> Option<Option<Difference>> {
     let comparison = comparisons.first().unwrap();
     let in_force = comparison.in_force(&request().id, &decisions);
     let shadow = comparison.decide(&review(), &request());
-    comparison
-        .is_comparable(&in_force, &shadow)
-        .then(|| difference(&in_force, &shadow))
+    if !comparison.is_comparable(&in_force, &shadow) {
+        return "not compared";
+    }
+    difference(&in_force, &shadow).map_or("same", Difference::as_str)
 }

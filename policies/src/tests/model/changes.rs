@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::{
-    plain::{Draft, Made, Nature},
+    plain::{Draft, Made, Nature, Standing},
     *,
 };
 
@@ -106,7 +106,11 @@ fn draft() -> impl Strategy<Value = Draft> {
     )
         .prop_map(
             |((address, nature, import), settings, admission, (supersedes, shadow))| Draft {
-                shadow: shadow && admission.is_some(),
+                standing: if shadow && admission.is_some() {
+                    Standing::Shadow
+                } else {
+                    Standing::Acts
+                },
                 supersedes: match address.version().as_str() {
                     "2" if supersedes => Some("1"),
                     "3" if supersedes => Some("2"),
@@ -186,7 +190,7 @@ pub(super) fn family() -> Vec<Change> {
             is_gold: false,
             admission: None,
             supersedes: None,
-            shadow: false,
+            standing: Standing::Acts,
         };
         Change::ApplyPolicy(object, 0, draft)
     };
@@ -240,7 +244,7 @@ pub(super) fn compile(draft: &Draft, snapshot: &Snapshot) -> Arc<Policy> {
         imports: import.collect(),
         importable: draft.importable,
         guardrail: draft.guardrail,
-        shadow: draft.shadow,
+        shadow: draft.standing == Standing::Shadow,
         supersedes: draft.supersedes.map(|older| older.parse().unwrap()),
         // However busy the machine is.
         limits: Limits {

@@ -37,6 +37,13 @@ pub(super) enum Nature {
     Broken,
 }
 
+/// Whether a policy acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Acts,
+    Shadow,
+}
+
 /// A policy as its author wrote it. One that imports allows where the level of its import is above
 /// one, and has that level itself.
 #[derive(Clone, Debug)]
@@ -49,7 +56,7 @@ pub(super) struct Draft {
     pub(super) is_gold: bool,
     pub(super) admission: Option<Admission>,
     pub(super) supersedes: Option<&'static str>,
-    pub(super) shadow: bool,
+    pub(super) standing: Standing,
 }
 
 /// A policy with what it found when it was compiled.
@@ -272,7 +279,7 @@ impl Plain {
                 };
                 rule.operations.contains(&subject.operation) && rule.resources.iter().any(covers)
             });
-            let acts = !held.made.draft.shadow && !self.is_superseded(address);
+            let acts = held.made.draft.standing == Standing::Acts && !self.is_superseded(address);
             owned && asked && covered && acts
         };
         self.addresses().into_iter().filter(judges).collect()
@@ -289,7 +296,7 @@ impl Plain {
                 && draft.supersedes == Some(address.version().as_str())
                 && self.places.get(&held.key) == draft.supersedes.as_ref()
                 && (draft.guardrail || !older.guardrail)
-                && !draft.shadow
+                && draft.standing == Standing::Acts
         };
         self.addresses().iter().any(supersedes)
     }
@@ -332,7 +339,7 @@ fn asked_at(draft: &Draft) -> Option<FailurePolicy> {
         .admission
         .as_ref()
         .map(|admission| match admission.action {
-            _ if draft.shadow => FailurePolicy::Ignore,
+            _ if draft.standing == Standing::Shadow => FailurePolicy::Ignore,
             Action::Deny => admission.failure_policy,
             Action::Warn | Action::Audit => FailurePolicy::Ignore,
         })
