@@ -84,7 +84,7 @@ fn noise() -> Vec<(String, PolicySpec)> {
     let rule = |number: usize| {
         format!("deny contains \"{number}\" if input.request.object.metadata.labels.l{number}\n")
     };
-    let large: String = (0..4_000).map(rule).collect();
+    let large: String = (0..2_000).map(rule).collect();
     let mut policies: Vec<_> = (0..6)
         .map(|number| spec(&format!("slow{number}"), slow))
         .collect();
