@@ -14,9 +14,12 @@ use crate::{
     rego::{plan::access::Access, value::Value},
 };
 
-/// Most objects that one binding takes parameters of. Each is a judgement of its own, of each
-/// request that the binding selects.
+/// Most objects that one binding takes parameters of for one request: each is a judgement of its own.
 const MOST: usize = 64;
+
+/// Most objects that one binding takes parameters of for all requests, each namespace having some of its
+/// own: more than one for each namespace of a large cluster, and some megabytes.
+const MOST_IN_ALL: usize = 10_000;
 
 /// A policy as one binding has it asked: with its parameters, at its place.
 #[derive(Debug)]
@@ -131,39 +134,36 @@ pub(crate) struct Surroundings<'a> {
 /// How a binding has its policy asked: once, or once for each object that its source selects.
 pub(crate) fn resolve(binding: &Arc<Binding>, surroundings: &Surroundings<'_>) -> Vec<Arc<Bound>> {
     let (policy, missing) = policy_of(binding, surroundings.policy);
+    let before = surroundings.before.iter();
+    let before = before.filter_map(|entry| entry.binding.as_ref());
+    let before: BTreeMap<_, _> = before.map(|bound| (bound.parameter(), bound)).collect();
     let make = |parameter: Option<&Arc<Parameter>>, place: Place, fault: Option<Message>| {
-        let before = surroundings.before.iter();
-        let mut before = before.filter_map(|entry| entry.binding.as_ref());
+        let known = before.get(&parameter.map(|parameter| &parameter.key));
         let known =
-            before.find(|bound| bound.is_of(binding, policy, parameter, &place, fault.as_ref()));
-        known
-            .cloned()
-            .unwrap_or_else(|| Arc::new(bind(binding, policy, parameter, place, fault)))
+            known.filter(|bound| bound.is_of(binding, policy, parameter, &place, fault.as_ref()));
+        match known {
+            Some(known) => Arc::clone(known),
+            None => Arc::new(bind(binding, policy, parameter, place, fault)),
+        }
     };
     let fault = own_fault(binding).or(missing);
     let Some(source) = binding.source.as_ref().filter(|_| fault.is_none()) else {
         return vec![make(None, Place::Anywhere, fault)];
     };
-    let found = match known(&source.selection, surroundings.parameters) {
-        Ok(found) => found,
+    let found = known(&source.selection, surroundings.parameters);
+    let places = found.and_then(|found| by_place(&source.selection, found));
+    let places = match places {
+        Ok(places) => places,
         Err(fault) => return vec![make(None, Place::Anywhere, Some(*fault))],
     };
-    let is_anywhere = |parameter: &Parameter| {
-        source.selection.namespace.is_some() || parameter.key.namespace.is_none()
-    };
     let mut bounds = Vec::new();
-    let mut namespaces = BTreeSet::new();
-    for parameter in found {
-        let place = match &parameter.key.namespace {
-            Some(namespace) if !is_anywhere(parameter) => {
-                namespaces.insert(namespace.clone());
-                Place::Within(namespace.clone())
-            }
-            _ => Place::Anywhere,
-        };
-        bounds.push(make(Some(parameter), place, None));
+    for (namespace, parameters) in &places {
+        let place = namespace.map_or(Place::Anywhere, |own| Place::Within(own.to_owned()));
+        let bind = |parameter| make(Some(parameter), place.clone(), None);
+        bounds.extend(parameters.iter().copied().map(bind));
     }
-    let is_everywhere = found.iter().any(|parameter| is_anywhere(parameter));
+    let is_everywhere = places.contains_key(&None);
+    let namespaces: BTreeSet<String> = places.into_keys().flatten().map(str::to_owned).collect();
     if !is_everywhere && source.not_found == NotFound::Deny {
         let place = if namespaces.is_empty() {
             Place::Anywhere
@@ -296,16 +296,36 @@ fn known<'a>(
     match parameters.get(selection) {
         None => Err(unread("nobody has looked yet")),
         Some(Selected::Unread(why)) => Err(unread(why)),
-        Some(Selected::Known(found)) if found.len() > MOST => {
-            let count = found.len();
-            let text = format!(
-                "{selection} are {count} objects, and parameters are taken of {MOST} at most"
-            );
-            let message = Message::new(Code::CompileFailed, &text);
-            Err(message.with_remedy("select fewer by their labels").into())
-        }
         Some(Selected::Known(found)) => Ok(found),
     }
+}
+
+/// The objects of each namespace that are for its requests alone, and under `None` those that are for
+/// all.
+type ByPlace<'a> = BTreeMap<Option<&'a str>, Vec<&'a Arc<Parameter>>>;
+
+/// Objects by where they are for. More than can be judged with are a fault.
+fn by_place<'a>(
+    selection: &Selection,
+    found: &'a [Arc<Parameter>],
+) -> Result<ByPlace<'a>, Box<Message>> {
+    let mut places = ByPlace::new();
+    for parameter in found {
+        let namespace = parameter.key.namespace.as_deref();
+        let place = namespace.filter(|_| selection.namespace.is_none());
+        places.entry(place).or_default().push(parameter);
+    }
+    let most = places.values().map(Vec::len).max().unwrap_or(0);
+    if most <= MOST && found.len() <= MOST_IN_ALL {
+        return Ok(places);
+    }
+    let text = format!(
+        "{selection} are {} objects, {most} for one request, and parameters are taken of {MOST} for one \
+         request and of {MOST_IN_ALL} in all",
+        found.len()
+    );
+    let message = Message::new(Code::CompileFailed, &text);
+    Err(message.with_remedy("select fewer by their labels").into())
 }
 
 fn not_found(source: &ParameterSource) -> Message {

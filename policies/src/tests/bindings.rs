@@ -335,7 +335,14 @@ fn each_namespace_has_parameters_of_its_own() {
         not_found: NotFound::Allow,
         ..source
     };
-    let cache = bound([library()], [sourced(allowing)], maps);
+    // However many namespaces there are.
+    let others = (0..100).map(|number| config_map(&format!("n{number}"), "one", "limit: 9"));
+    let cache = bound(
+        [library()],
+        [sourced(allowing)],
+        maps.into_iter().chain(others),
+    );
+    assert_eq!(messages(&cache, "n99"), [format!("{DENIED} 9")]);
     assert_eq!(messages(&cache, "lab"), [""; 0]);
     assert_eq!(messages(&cache, "bank"), [format!("{DENIED} 8")]);
 }
