@@ -181,7 +181,7 @@ fn refusal(texts: &[String], id: &str) -> String {
 
 /// Warnings of one line each, as many as the API server shows.
 fn bounded_warnings(texts: &[String]) -> Vec<String> {
-    // The last place is for the number of those that are not shown.
+    // The last place is for saying that there are more.
     let room = MAX_WARNINGS - MAX_WARNING;
     let mut warnings: Vec<String> = Vec::new();
     let mut used = 0;
