@@ -71,7 +71,8 @@ pub fn markdown(rows: &[Row]) -> String {
             cell(&outcome),
             row.time_ms,
             row.budget_ms,
-            row.peak_mib - row.before_mib,
+            // Beside it the process may have given some back.
+            (row.peak_mib - row.before_mib).max(0.0),
             row.neighbour_p99_ms,
         );
     }
