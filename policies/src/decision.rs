@@ -226,6 +226,14 @@ impl Decision {
         }
     }
 
+    /// Who decided, for people: the policy, and the binding that had it asked, if one did.
+    pub fn speaker(&self) -> String {
+        match &self.binding {
+            Some(binding) => format!("{} by {binding}", self.policy),
+            None => self.policy.to_string(),
+        }
+    }
+
     /// The code that explains a request that was not allowed: the first message's.
     pub fn code(&self) -> Option<&Code> {
         self.messages.first().map(|message| &message.code)

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::{
-    Address, Code, Document,
+    Code, Document,
     rego::{
         execute::{MAX_SHOWN, shown},
         value::Value,
@@ -112,13 +112,13 @@ impl Message {
         self
     }
 
-    /// The message as people read it, on one line, with where it is, what is there, and the policy
-    /// that said it:
+    /// The message as people read it, on one line, with where it is, what is there, and who said it,
+    /// a policy or a decision's [`speaker`](crate::Decision::speaker):
     ///
     /// ```text
     /// LIMITS.NONE: container "web" has no limit at spec.containers[0] (found nothing, want a quantity) [platform/limits@1.2, rule deny, high] → set resources.limits.memory
     /// ```
-    pub fn text(&self, policy: &Address) -> String {
+    pub fn text(&self, speaker: impl fmt::Display) -> String {
         use fmt::Write as _;
         let mut text = format!("{}: {}", self.code, self.message);
         // Writing to a String cannot fail.
@@ -128,7 +128,7 @@ impl Message {
         if let Some(comparison) = self.comparison() {
             let _ = write!(text, " ({comparison})");
         }
-        let _ = write!(text, " [{policy}");
+        let _ = write!(text, " [{speaker}");
         if let Some(rule) = &self.rule {
             let _ = write!(text, ", rule {rule}");
         }
@@ -277,7 +277,7 @@ mod tests {
             .with_remedy("set resources.limits.memory")
         };
         assert_eq!(
-            message.text(&"platform/limits@1.2".parse().unwrap()),
+            message.text("platform/limits@1.2"),
             "LIMITS.NONE: container \"web\" has no memory limit \
              at spec.containers[0].resources.limits.memory (found nothing, want a quantity) \
              [platform/limits@1.2, rule deny, high] → set resources.limits.memory"

@@ -67,9 +67,10 @@ async fn a_policy_judges_by_the_parameters_of_each_place() -> Result<()> {
             "a Deployment of one replica is refused",
             MINUTE,
             async || {
-                tried(stage)
-                    .await?
-                    .failed_with(&[FEW, "[platform/replicas@1.0, rule deny]"])
+                tried(stage).await?.failed_with(&[
+                    FEW,
+                    "[platform/replicas@1.0 by ClusterPolicyBinding replicas-prod, rule deny]",
+                ])
             },
         )
         .await?;

@@ -235,9 +235,9 @@ fn a_message_keeps_what_the_policy_says() {
         "found": null, "wanted": ["a", 1]
     }]}"#;
     let judgement = judge(document, &[], DecisionSettings::default());
-    let address = "platform/limits@1.2".parse().unwrap();
+    let address = "platform/limits@1.2";
     assert_eq!(
-        judgement.messages[0].text(&address),
+        judgement.messages[0].text(address),
         "LIMITS.MEMORY: container \"web\" has no limit at spec.containers[0] \
          (found nothing, want [\"a\", 1]) [platform/limits@1.2, rule deny, high] → set resources.limits.memory"
     );

@@ -6,7 +6,7 @@ use std::{
     fmt::Write as _,
 };
 
-use portcullis_policies::{Address, Decision, Message, Severity, text::clean};
+use portcullis_policies::{Decision, Message, Severity, text::clean};
 use serde::Serialize;
 
 use super::review::{API_VERSION, KIND};
@@ -69,17 +69,14 @@ pub(crate) fn allowed(uid: &str) -> Answer {
 pub(crate) fn combine(uid: &str, id: &str, decisions: &[Decision]) -> Answer {
     let denials = decisions.iter().filter(|decision| !decision.allowed);
     let refused = denials.clone().next().is_some();
-    let texts = most_severe_first(denials.flat_map(|denial| {
-        denial
-            .messages
-            .iter()
-            .map(|message| (message, &denial.policy))
-    }));
+    let texts = most_severe_first(
+        denials.flat_map(|denial| denial.messages.iter().map(move |message| (message, denial))),
+    );
     let warnings = most_severe_first(decisions.iter().flat_map(|decision| {
         decision
             .warnings
             .iter()
-            .map(|warning| (warning, &decision.policy))
+            .map(move |warning| (warning, decision))
     }));
     let message = refused.then(|| refusal(&texts, id));
     let mut annotations = BTreeMap::from([
@@ -140,14 +137,14 @@ fn respond(
 /// Texts of messages without repetitions, the most severe first and else in the order in which
 /// they came. What says nothing of its severity is critical.
 fn most_severe_first<'a>(
-    messages: impl Iterator<Item = (&'a Message, &'a Address)>,
+    messages: impl Iterator<Item = (&'a Message, &'a Decision)>,
 ) -> Vec<String> {
     let mut messages: Vec<_> = messages.collect();
     messages.sort_by_key(|(message, _)| Reverse(message.severity.unwrap_or(Severity::Critical)));
     let mut seen = BTreeSet::new();
     let texts = messages
         .into_iter()
-        .map(|(message, policy)| message.text(policy));
+        .map(|(message, decision)| message.text(decision.speaker()));
     texts.filter(|text| seen.insert(text.clone())).collect()
 }
 

@@ -57,7 +57,7 @@ fn case(judged: &Judged<'_>, decision: &Decision) -> String {
     let head = format!(
         "    <testcase classname=\"{}\" name=\"{}\"{} time=\"{}\"",
         xml_text(&judged.title()),
-        xml_text(&decision.policy.to_string()),
+        xml_text(&decision.speaker()),
         place.unwrap_or_default(),
         seconds(decision.duration_ns)
     );
@@ -65,7 +65,7 @@ fn case(judged: &Judged<'_>, decision: &Decision) -> String {
         let findings = findings::of(judged);
         let own = findings.filter(|finding| std::ptr::eq(finding.decision, decision));
         let lines = own.filter(|finding| finding.level == level).map(|finding| {
-            let text = finding.message.text(&decision.policy);
+            let text = finding.message.text(decision.speaker());
             format!("{}: {text}", finding.place())
         });
         lines.collect::<Vec<_>>().join("\n")

@@ -79,7 +79,7 @@ fn line<'l>(finding: &Finding<'l>) -> Line<'l> {
         cells: [
             finding.level.as_str().to_owned(),
             shown(&finding.judged.title()),
-            finding.decision.policy.to_string(),
+            finding.decision.speaker(),
             shown(&finding.place()),
             shown(&said),
         ],
@@ -100,7 +100,7 @@ fn exempted<'l>(judged: &'l Judged<'_>) -> impl Iterator<Item = Line<'l>> {
             cells: [
                 "exempt".to_owned(),
                 shown(&judged.title()),
-                decision.policy.to_string(),
+                decision.speaker(),
                 shown(&place().unwrap_or_default()),
                 shown(&said),
             ],

@@ -118,6 +118,17 @@ fn one_violation_is_told_on_one_line() {
 }
 
 #[test]
+fn a_binding_is_told_beside_its_policy() {
+    let by = Decision {
+        binding: Some("ClusterPolicyBinding prod".into()),
+        ..decision(false, vec![message("no limit", None)], Vec::new())
+    };
+    let text = response(&[by]).status.unwrap().message;
+    let speaker = "[platform/limits@1.0 by ClusterPolicyBinding prod]";
+    assert!(text.contains(speaker), "{text}");
+}
+
+#[test]
 fn one_text_that_is_too_long_is_cut() {
     let wide = message(&"界".repeat(2_000), None).with_remedy(&"界".repeat(2_000));
     let long = Message {
