@@ -87,7 +87,7 @@ fn the_examples_of_the_reference_are_read() {
     let examples: Vec<_> = blocks
         .filter(|block| block.starts_with("apiVersion"))
         .collect();
-    assert_eq!(examples.len(), 4, "two policies, a lock and an exemption");
+    assert_eq!(examples.len(), 3, "a policy, a lock and an exemption");
     for example in examples {
         let document = serde_saphyr::from_str(example).expect("an example is YAML");
         assert_eq!(refusal(document), "", "{example}");
