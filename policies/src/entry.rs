@@ -102,6 +102,12 @@ impl Entry {
         })
     }
 
+    /// All that it may judge of an object: the object itself, and its templates.
+    pub(crate) fn parts(self: &Arc<Self>) -> impl Iterator<Item = Arc<Self>> + use<> {
+        let templates = self.of_templates().map(Arc::new);
+        [self.clone()].into_iter().chain(templates)
+    }
+
     /// What it looks at of a document that is asked about at a door.
     pub(crate) fn access(&self, point: Point) -> Option<Cow<'_, Access>> {
         let own = match (&self.binding, point) {

@@ -237,9 +237,7 @@ impl Exemption {
 
     /// Whether a request in its reach may be exempt, as far as its namespace tells.
     fn reaches_request(&self, subject: &Subject, request: &Request) -> bool {
-        let namespace = subject.namespace.as_deref();
-        let namespace = namespace.filter(|_| subject.is_namespaced());
-        self.reaches(namespace, request.namespace.as_deref())
+        self.reaches(subject.own_namespace(), request.namespace.as_deref())
     }
 
     /// What it looks at of an `AdmissionRequest`.

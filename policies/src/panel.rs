@@ -14,7 +14,7 @@ pub struct Panel {
     /// Those who decide.
     pub judges: Vec<Arc<Entry>>,
     /// Those who are heard where a perimeter asks whether anybody permits.
-    pub witnesses: Vec<Arc<Entry>>,
+    pub(crate) witnesses: Vec<Arc<Entry>>,
 }
 
 impl Panel {
@@ -48,14 +48,11 @@ impl Panel {
             if !asks_for_grants(judge, &decisions[place]) {
                 continue;
             }
-            let judges = self.judges.iter().zip(&decisions);
+            let mut judges = self.judges.iter().zip(&decisions);
+            let mut witnesses = self.witnesses.iter();
             let is_granted = judges
-                .into_iter()
-                .any(|(entry, decision)| grants(entry, decision, judge))
-                || self
-                    .witnesses
-                    .iter()
-                    .any(|entry| may_grant(entry, judge) && grants(entry, &decide(entry), judge));
+                .any(|(entry, decision)| may_grant(entry, judge) && decision.grants)
+                || witnesses.any(|entry| may_grant(entry, judge) && decide(entry).grants);
             if !is_granted {
                 let duration_ns = decisions[place].duration_ns;
                 decisions[place] = Decision {
@@ -78,8 +75,4 @@ fn asks_for_grants(judge: &Entry, decision: &Decision) -> bool {
 /// is not permitted of the Pods that will be made of it.
 fn may_grant(entry: &Entry, perimeter: &Entry) -> bool {
     *entry.reach() == Scope::Cluster && entry.part == perimeter.part
-}
-
-fn grants(entry: &Entry, decision: &Decision, perimeter: &Entry) -> bool {
-    may_grant(entry, perimeter) && decision.grants
 }

@@ -159,7 +159,7 @@ impl Snapshot {
             for shadow in self.shadow_candidates(subject, route) {
                 let pair = self.shadows.pairs.get_key_value(shadow.address());
                 let elsewhere = |pair: &Arc<Pair>| {
-                    let mut parts = own_parts(&pair.in_force).into_iter();
+                    let mut parts = pair.in_force.parts();
                     pair.in_force.superseded_by.is_none()
                         && parts.any(|part| self.matches(&part, subject, &objects))
                 };
@@ -167,14 +167,14 @@ impl Snapshot {
             }
         }
         let comparisons = found.into_values().map(|pair| {
-            let mut parts = own_parts(&pair.shadow);
-            parts.retain(|part| self.matches(part, subject, &objects));
+            let parts = pair.shadow.parts();
+            let parts = parts.filter(|part| self.matches(part, subject, &objects));
             let is_in_force = |entry: &&Arc<Entry>| {
                 entry.binding.is_none() && entry.address() == pair.in_force.address()
             };
             Comparison {
                 pair: pair.clone(),
-                parts,
+                parts: parts.collect(),
                 asked: asked.iter().filter(is_in_force).cloned().collect(),
             }
         });
@@ -187,9 +187,9 @@ impl Snapshot {
         subject: &Subject,
         route: Route,
     ) -> impl Iterator<Item = &'a Arc<Entry>> + use<'a> {
-        let namespace = subject.namespace.as_ref();
-        let namespace = namespace.filter(|_| !subject.is_namespace());
-        let own = namespace.and_then(|name| self.shadows.by_namespace.get(name));
+        let own = subject
+            .own_namespace()
+            .and_then(|name| self.shadows.by_namespace.get(name));
         let any = Route {
             failure_policy: None,
             ..route
@@ -204,12 +204,6 @@ impl Snapshot {
             .collect::<Vec<_>>()
             .into_iter()
     }
-}
-
-/// All that a policy may judge of an object.
-fn own_parts(entry: &Arc<Entry>) -> Vec<Arc<Entry>> {
-    let templates = entry.of_templates().map(Arc::new);
-    [entry.clone()].into_iter().chain(templates).collect()
 }
 
 impl Comparison {

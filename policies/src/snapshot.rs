@@ -242,10 +242,7 @@ impl Snapshot {
         objects: impl FnOnce() -> Objects,
         route: Route,
     ) -> Vec<&Arc<Entry>> {
-        let namespace = subject
-            .namespace
-            .as_ref()
-            .filter(|_| !subject.is_namespace());
+        let namespace = subject.own_namespace();
         let cluster = [
             Some(&self.cluster),
             namespace.and_then(|namespace| self.within.get(namespace)),
@@ -268,7 +265,17 @@ impl Snapshot {
     /// whichever call asks them.
     pub fn panel(&self, subject: &Subject, objects: impl Fn() -> Objects, route: Route) -> Panel {
         let judges = self.select(subject, &objects, route);
-        let judges: Vec<Arc<Entry>> = judges.into_iter().cloned().collect();
+        let judges = judges.into_iter().cloned().collect();
+        self.panel_of(judges, subject, objects)
+    }
+
+    /// The same, where it is known who decides.
+    pub fn panel_of(
+        &self,
+        judges: Vec<Arc<Entry>>,
+        subject: &Subject,
+        objects: impl FnOnce() -> Objects,
+    ) -> Panel {
         Panel {
             witnesses: self.witnesses(&judges, subject, objects),
             judges,
@@ -277,7 +284,7 @@ impl Snapshot {
 
     /// All of the cluster who may permit a request that these judge, themselves left out; nobody where
     /// none of them is a perimeter.
-    pub fn witnesses(
+    fn witnesses(
         &self,
         judges: &[Arc<Entry>],
         subject: &Subject,
@@ -310,17 +317,14 @@ impl Snapshot {
             return vec![entry.clone()];
         }
         let owner = entry.reach().namespace();
-        let is_own = owner.is_none_or(|owner| {
-            subject.namespace.as_deref() == Some(owner) && !subject.is_namespace()
-        });
-        if !is_own {
+        if owner.is_some() && owner != subject.own_namespace() {
             return Vec::new();
         }
         let objects = LazyCell::new(objects);
-        let mut parts = vec![entry.clone()];
-        parts.extend(entry.of_templates().map(Arc::new));
-        parts.retain(|part| self.matches(part, subject, &objects));
+        let parts = entry.parts();
         parts
+            .filter(|part| self.matches(part, subject, &objects))
+            .collect()
     }
 
     pub(crate) fn matches<F: FnOnce() -> Objects>(

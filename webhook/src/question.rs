@@ -105,20 +105,20 @@ impl Question {
     pub(crate) fn unanswered(&self, entry: &Entry, why: Unanswered) -> Decision {
         self.without_evaluation(entry).unwrap_or_else(|| match why {
             Unanswered::Overloaded | Unanswered::Late => {
-                entry.overloaded(self.point, &self.request(Duration::ZERO))
+                entry.overloaded(self.point, &self.as_it_was())
             }
-            Unanswered::Failed => entry.failed(self.point, &self.request(Duration::ZERO)),
+            Unanswered::Failed => entry.failed(self.point, &self.as_it_was()),
         })
     }
 
     /// The decision of a policy that was not asked because what it was to judge cannot be read.
     pub(crate) fn unreadable(&self, entry: &Entry, detail: &str) -> Decision {
         self.without_evaluation(entry)
-            .unwrap_or_else(|| entry.unreadable(self.point, &self.request(Duration::ZERO), detail))
+            .unwrap_or_else(|| entry.unreadable(self.point, &self.as_it_was(), detail))
     }
 
     fn without_evaluation(&self, entry: &Entry) -> Option<Decision> {
-        entry.without_evaluation(self.point, &self.request(Duration::ZERO))
+        entry.without_evaluation(self.point, &self.as_it_was())
     }
 
     /// The request as policies were told of it, with no time left.

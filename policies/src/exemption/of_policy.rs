@@ -109,9 +109,8 @@ impl Exemptions {
         let Some(subject) = Subject::of(document) else {
             return found(None, left);
         };
-        let namespace = subject.namespace.as_deref();
-        let own = namespace
-            .filter(|_| subject.is_namespaced())
+        let own = subject
+            .own_namespace()
             .and_then(|namespace| self.namespaces.get(namespace));
         let may = |exemption: &&Arc<Exemption>| {
             exemption.holds(request.now, self.longest)

@@ -94,13 +94,18 @@ impl Subject {
 
     /// Whether it is a `Namespace` itself, whose requests carry its own name as their namespace
     /// although no namespace owns it.
-    pub(crate) fn is_namespace(&self) -> bool {
+    fn is_namespace(&self) -> bool {
         self.group.is_empty() && self.parent() == "namespaces"
     }
 
     /// Whether it is in a namespace, as the scope of a rule means it.
     pub(crate) fn is_namespaced(&self) -> bool {
-        self.namespace.is_some() && !self.is_namespace()
+        self.own_namespace().is_some()
+    }
+
+    /// The namespace that the object is in, if it is in one: a `Namespace` is in none.
+    pub(crate) fn own_namespace(&self) -> Option<&str> {
+        self.namespace.as_deref().filter(|_| !self.is_namespace())
     }
 
     /// Whether it is a resource of a group, or a subresource of it.

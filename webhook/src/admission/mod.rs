@@ -75,14 +75,15 @@ async fn admit(
     let snapshot = doors
         .snapshot()
         .map_err(|problem| problem.of(&question.id))?;
-    let panel = snapshot.panel(&review.subject(), || review.labels(), route);
+    let subject = review.subject();
+    let panel = snapshot.panel(&subject, || review.labels(), route);
     let question = question.in_namespace(review.namespace_labels(&snapshot));
     let question = match (route.owner, review.namespace()) {
         (Some(Owner::Namespace), Some(namespace)) => question.of_tenant(namespace),
         _ => question,
     };
     let labels = || review.labels();
-    let comparisons = snapshot.comparisons(&review.subject(), labels, route, &panel.judges);
+    let comparisons = snapshot.comparisons(&subject, labels, route, &panel.judges);
     let shadows = doors.shadows().prepare(&snapshot, &review, comparisons);
     let compare = |decisions: &[Decision]| {
         if let Some(shadows) = shadows {

@@ -73,15 +73,12 @@ pub(super) async fn about_body(
     match question.point {
         Point::Admission => {
             let review = Review::read(held).map_err(|problem| problem.of(&question.id))?;
-            let labels = || review.labels();
-            let parts = snapshot.parts(&entry, &review.subject(), labels);
+            let subject = review.subject();
+            let parts = snapshot.parts(&entry, &subject, || review.labels());
             if parts.is_empty() {
                 return Ok(entry.unmatched(question.id.clone()));
             }
-            let panel = Panel {
-                witnesses: snapshot.witnesses(&parts, &review.subject(), || review.labels()),
-                judges: parts,
-            };
+            let panel = snapshot.panel_of(parts, &subject, || review.labels());
             let namespace = review.namespace_labels(snapshot);
             let question = &question.clone().in_namespace(namespace);
             let mut about = about_policy(&entry);
