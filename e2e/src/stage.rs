@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use kube::{Api, Client, Resource, ResourceExt, api::PostParams};
 use portcullis_crds::{
     ClusterExemption, ClusterLock, ClusterPolicy, ClusterPolicyBinding, ConditionType, Exemption,
-    ExemptionStatus, Lock, Policy, PolicyStatus, conditions,
+    ExemptionStatus, Lock, Policy, PolicySpec, PolicyStatus, conditions,
 };
 use serde_json::{Value, json};
 use tokio::{task::spawn_blocking, time::timeout};
@@ -265,6 +265,15 @@ impl Stage {
             self.ask(pod).await.refused_with(words)
         })
         .await
+    }
+
+    /// Applies a ClusterPolicy, and waits until every replica enforces it. Its object has the policy's
+    /// name, in which an object has no underscores.
+    pub async fn enforce(&self, policy: PolicySpec) -> Result<PolicyStatus> {
+        let name = policy.name.replace('_', "-");
+        let object = ClusterPolicy::new(&name, policy.into());
+        self.apply(&[manifests::object(&object)?]).await?;
+        self.await_cluster_policy(&name).await
     }
 
     /// Waits until a ClusterPolicy is enforced on every replica.

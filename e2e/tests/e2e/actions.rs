@@ -84,11 +84,7 @@ async fn warn_and_audit_do_not_deny_when_their_policy_is_broken() -> Result<()> 
 }
 
 async fn enforce(stage: &Stage, policy: PolicySpec, action: Action) -> Result<()> {
-    let name = policy.name.clone();
-    stage
-        .apply(&[object(&name, &with_action(policy, action))?])
-        .await?;
-    stage.await_cluster_policy(&name).await?;
+    stage.enforce(with_action(policy, action)).await?;
     Ok(())
 }
 

@@ -3,17 +3,16 @@
 
 use anyhow::{Result, ensure};
 use portcullis_crds::{
-    ClusterLock, ClusterLockSpec, ClusterPolicy, ConditionType, Effect, LockSpec, PolicyReference,
-    PolicySpec,
+    ClusterLock, ClusterLockSpec, ConditionType, Effect, LockSpec, PolicyReference, PolicySpec,
 };
-use portcullis_e2e::{Stage, manifests, on_stage, samples};
+use portcullis_e2e::{manifests, on_stage, samples};
 use serde_json::Value;
 
 #[tokio::test]
 async fn a_bypass_needs_its_own_right_and_spares_guardrails() -> Result<()> {
     on_stage(async |stage| {
         let pod = samples::good("web");
-        enforce(stage, samples::label_policy("team")).await?;
+        stage.enforce(samples::label_policy("team")).await?;
         stage.await_refused(&pod, &["e2e/team@1.0"]).await?;
         stage.may("keeper", &["portcullis-policy-admin"]).await?;
         stage
@@ -47,7 +46,7 @@ async fn a_bypass_needs_its_own_right_and_spares_guardrails() -> Result<()> {
             guardrail: true,
             ..samples::label_policy("guarded")
         };
-        enforce(stage, guardrail).await?;
+        stage.enforce(guardrail).await?;
         let message = stage.await_refused(&pod, &["e2e/guarded@1.0"]).await?;
         ensure!(
             !message.contains("e2e/team@1.0"),
@@ -56,15 +55,6 @@ async fn a_bypass_needs_its_own_right_and_spares_guardrails() -> Result<()> {
         Ok(())
     })
     .await
-}
-
-async fn enforce(stage: &Stage, spec: PolicySpec) -> Result<()> {
-    let name = spec.name.clone();
-    stage
-        .apply(&[manifests::object(&ClusterPolicy::new(&name, spec.into()))?])
-        .await?;
-    stage.await_cluster_policy(&name).await?;
-    Ok(())
 }
 
 fn lock(effect: Effect) -> Result<Value> {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use portcullis_crds::{
-    ClusterExemption, ClusterExemptionSpec, ClusterPolicy, ExemptedObjects, ExemptedPolicy,
-    ExemptibleBy, Exemption, ExemptionSpec, PolicyReference, PolicySpec,
+    ClusterExemption, ClusterExemptionSpec, ExemptedObjects, ExemptedPolicy, ExemptibleBy,
+    Exemption, ExemptionSpec, PolicyReference, PolicySpec,
 };
 use portcullis_e2e::{Stage, manifests, moments, on_stage, samples};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ async fn a_tenant_exempts_itself_where_the_policy_lets_it() -> Result<()> {
     on_stage(async |stage| {
         let there = stage.another_namespace().await?;
         let pod = samples::good("web");
-        enforce(stage, samples::label_policy("team")).await?;
+        stage.enforce(samples::label_policy("team")).await?;
         stage.await_refused(&pod, &REFUSED).await?;
         stage.may_here("tenant", &["admin"]).await?;
         stage.may_here("developer", &["edit"]).await?;
@@ -55,7 +55,7 @@ async fn a_tenant_exempts_itself_where_the_policy_lets_it() -> Result<()> {
             exemptible_by: ExemptibleBy::Namespace,
             ..samples::label_policy("team")
         };
-        enforce(stage, exemptible).await?;
+        stage.enforce(exemptible).await?;
         stage.await_allowed(&pod).await?;
         let status = stage.await_exemption("legacy", true, "Holds").await?;
         ensure!(status.exempts == ["e2e/team@1.0"], "{status:?}");
@@ -72,7 +72,7 @@ async fn a_tenant_exempts_itself_where_the_policy_lets_it() -> Result<()> {
 async fn an_exemption_ends_by_itself() -> Result<()> {
     on_stage(async |stage| {
         let pod = samples::good("web");
-        enforce(stage, samples::label_policy("team")).await?;
+        stage.enforce(samples::label_policy("team")).await?;
         stage.await_refused(&pod, &REFUSED).await?;
         stage
             .apply(&[of_cluster(here(stage, everything(SOON)?))?])
@@ -91,7 +91,7 @@ async fn an_exemption_ends_by_itself() -> Result<()> {
 #[tokio::test]
 async fn an_end_is_neither_too_far_nor_past() -> Result<()> {
     on_stage(async |stage| {
-        enforce(stage, samples::label_policy("team")).await?;
+        stage.enforce(samples::label_policy("team")).await?;
         let too_long = everything(91 * DAY)?;
         let past = ExemptionSpec {
             expires_at: "2026-01-01T00:00:00Z".to_owned(),
@@ -115,7 +115,7 @@ async fn images_namespaces_and_users_are_told_apart() -> Result<()> {
     on_stage(async |stage| {
         let there = stage.another_namespace().await?;
         let pod = samples::good("web");
-        enforce(stage, samples::label_policy("team")).await?;
+        stage.enforce(samples::label_policy("team")).await?;
         stage.await_refused(&pod, &REFUSED).await?;
 
         let (repository, _) = samples::IMAGE.split_once(':').expect("an image has a tag");
@@ -155,15 +155,6 @@ async fn images_namespaces_and_users_are_told_apart() -> Result<()> {
         Ok(())
     })
     .await
-}
-
-async fn enforce(stage: &Stage, spec: PolicySpec) -> Result<()> {
-    let name = spec.name.clone();
-    stage
-        .apply(&[manifests::object(&ClusterPolicy::new(&name, spec.into()))?])
-        .await?;
-    stage.await_cluster_policy(&name).await?;
-    Ok(())
 }
 
 /// Of the policy `e2e/team`, for every object, until so long from now.

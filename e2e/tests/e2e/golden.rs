@@ -98,10 +98,7 @@ fn limits(required: Value) -> Result<PolicySpec> {
 /// Applies policies, and waits until every replica enforces them.
 async fn enforce(stage: &Stage, policies: &[PolicySpec]) -> Result<()> {
     for policy in policies {
-        let name = policy.name.replace('_', "-");
-        let object = ClusterPolicy::new(&name, policy.clone().into());
-        stage.apply(&[manifests::object(&object)?]).await?;
-        stage.await_cluster_policy(&name).await?;
+        stage.enforce(policy.clone()).await?;
     }
     Ok(())
 }

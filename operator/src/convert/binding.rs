@@ -164,10 +164,7 @@ fn source(
             return None;
         }
     };
-    let (group, version) = objects
-        .api_version
-        .split_once('/')
-        .unwrap_or(("", &objects.api_version));
+    let (group, version) = settings::group_and_version(&objects.api_version);
     let kind = ParameterKind {
         group: group.to_owned(),
         version: version.to_owned(),

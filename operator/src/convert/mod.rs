@@ -23,5 +23,6 @@ pub use binding::BindingDraft;
 pub use exemption::ExemptionDraft;
 pub use lock::{LockDraft, LockObject, lock_name, lock_object};
 pub use policy::{Draft, kind};
+pub(crate) use settings::group_and_version;
 pub use settings::label_selector;
 pub(crate) use versions::{in_place_of, in_place_of_object};

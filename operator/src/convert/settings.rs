@@ -212,8 +212,7 @@ fn workloads(workloads: Option<&crds::Workloads>, faults: &mut Vec<Diagnostic>) 
             let text = format!("`admission.match.workloads.custom`: {error}");
             faults.push(Diagnostic::new("workload_invalid", text));
         });
-        let api_version = custom.api_version.as_str();
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let (group, version) = group_and_version(&custom.api_version);
         Some(Workload {
             group: group.to_owned(),
             version: version.to_owned(),
@@ -357,4 +356,9 @@ pub fn label_selector(selector: &ApiSelector) -> Result<LabelSelector, Diagnosti
 /// The error's own sentence ends with what to write instead.
 fn unreadable(field: &str, code: &str, error: &impl std::fmt::Display) -> Diagnostic {
     Diagnostic::new(code, format!("`{field}`: {error}"))
+}
+
+/// The two parts of an `apiVersion`; the core group, which has no name there, is the empty one.
+pub(crate) fn group_and_version(api_version: &str) -> (&str, &str) {
+    api_version.split_once('/').unwrap_or(("", api_version))
 }

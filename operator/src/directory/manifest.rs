@@ -15,7 +15,7 @@ use super::{
     reading::{Foreign, Item, Reading},
     schema::{self, FieldFault, FieldPath},
 };
-use crate::convert::{BindingDraft, Draft, ExemptionDraft, LockDraft, kind};
+use crate::convert::{BindingDraft, Draft, ExemptionDraft, LockDraft, group_and_version, kind};
 
 /// A document in its file.
 pub(super) struct Source<'a> {
@@ -141,8 +141,7 @@ fn item(manifest: &Manifest) -> Result<Item, Diagnostics> {
 /// read.
 fn parameter(document: Json) -> Option<Parameter> {
     let text = |pointer: &str| document.pointer(pointer).and_then(Json::as_str);
-    let version = text("/apiVersion")?;
-    let (group, version) = version.split_once('/').unwrap_or(("", version));
+    let (group, version) = group_and_version(text("/apiVersion")?);
     let key = ParameterKey {
         kind: ParameterKind {
             group: group.to_owned(),

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use crate::convert::group_and_version;
+
 /// Kinds of Kubernetes that live in no namespace, by their group.
 const CLUSTER_SCOPED: &[(&str, &[&str])] = &[
     (
@@ -101,8 +103,8 @@ impl Resources {
     /// The resource of an object.
     pub(in crate::commands) fn find(&self, object: &Json) -> Resource {
         let text = |name: &str| object[name].as_str().unwrap_or_default();
-        let (api_version, kind) = (text("apiVersion"), text("kind"));
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let (group, version) = group_and_version(text("apiVersion"));
+        let kind = text("kind");
         let custom = self.0.get(&(group.to_owned(), kind.to_owned()));
         let custom = custom.cloned().unwrap_or_else(|| Custom {
             plural: plural(kind),
