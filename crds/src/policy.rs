@@ -84,6 +84,19 @@ pub struct PolicySpec {
     #[schemars(schema_with = "schema::free_form")]
     pub parameters_schema: Option<Map<String, Value>>,
 
+    /// A JSON Schema (draft 2020-12, or draft-07 where its `$schema` says so) that results have to
+    /// satisfy, for callers of `…/validation`. It refers to nothing outside of itself, and its
+    /// patterns look neither ahead nor back. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::free_form")]
+    pub output_schema: Option<Map<String, Value>>,
+
+    /// Whether a result that breaks `outputSchema` takes the policy out of evaluation: at once at the
+    /// replica that found it, and by a lock with the reason `OutputSchemaViolation` everywhere. It
+    /// needs `outputSchema`. Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lock_on_failure: bool,
+
     /// The rule or package that is evaluated. The default is `data.<group>.<name>`; with another
     /// one the modules may have any package. Example: `data.platform.required_labels`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -12,8 +12,8 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use crate::{
-    Allowance, Binding, Exemption, InPlaceOf, Labels, Lock, Object, ObjectKey, Selected, Selection,
-    Snapshot, matching::Namespaces, outdated,
+    Allowance, Binding, Exemption, InPlaceOf, Labels, Lock, Object, ObjectKey, Policy, Selected,
+    Selection, Snapshot, matching::Namespaces, outdated, seal::Seals,
 };
 
 /// The cache.
@@ -29,6 +29,7 @@ pub struct Cache {
 pub struct State {
     pub(crate) policies: BTreeMap<ObjectKey, Object>,
     pub(crate) locks: BTreeMap<ObjectKey, Arc<Lock>>,
+    pub(crate) seals: Seals,
     pub(crate) exemptions: BTreeMap<ObjectKey, Arc<Exemption>>,
     pub(crate) bindings: BTreeMap<ObjectKey, Arc<Binding>>,
     pub(crate) parameters: BTreeMap<Selection, Selected>,
@@ -84,6 +85,7 @@ impl Cache {
         // A writer that panicked left a state of whole objects, of which each is valid.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = change(&mut state);
+        state.settle_seals();
         state.revision += 1;
         let longest = self.allowance.longest_exemption;
         let snapshot = Snapshot::build(&state, &self.snapshot(), longest);
@@ -190,6 +192,23 @@ impl State {
     /// Adds or replaces a lock.
     pub fn apply_lock(&mut self, lock: Lock) {
         self.locks.insert(lock.key.clone(), Arc::new(lock));
+    }
+
+    /// Takes a policy out of evaluation in this cache, until a lock holds it or it has changed. Whether
+    /// it was not sealed before; nothing is sealed that has changed meanwhile.
+    pub fn seal(&mut self, policy: &Policy) -> bool {
+        let is_new = !self.seals.hold(policy);
+        self.seals.add(policy);
+        self.settle_seals();
+        is_new && self.seals.hold(policy)
+    }
+
+    fn settle_seals(&mut self) {
+        if !self.seals.is_empty() {
+            let mut seals = std::mem::take(&mut self.seals);
+            seals.settle(self);
+            self.seals = seals;
+        }
     }
 
     /// Removes a lock.

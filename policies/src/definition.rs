@@ -27,6 +27,10 @@ pub struct Definition {
     pub parameters: Map<String, Json>,
     /// A JSON Schema that the parameters satisfy.
     pub parameters_schema: Option<Json>,
+    /// A JSON Schema that results satisfy, for who asks to have them validated.
+    pub output_schema: Option<Json>,
+    /// A result that breaks the schema takes the policy out of evaluation.
+    pub lock_on_failure: bool,
     /// The rule or package that is evaluated; the address's package where it is `None`.
     pub entrypoint: Option<String>,
     /// How a result becomes a decision.
@@ -163,6 +167,8 @@ impl Definition {
             data: Map::new(),
             parameters: Map::new(),
             parameters_schema: None,
+            output_schema: None,
+            lock_on_failure: false,
             entrypoint: None,
             decision: DecisionSettings::default(),
             admission: None,

@@ -63,7 +63,12 @@ impl Digest {
         let supersedes = definition.supersedes.iter();
         settings.extend(supersedes.map(|version| format!("supersedes {version}")));
         settings.extend(definition.shadow.then(|| "shadow".to_owned()));
+        let output = definition.output_schema.as_ref();
+        settings.extend(output.map(|_| "output schema".to_owned()));
+        let locks = definition.lock_on_failure;
+        settings.extend(locks.then(|| "lock on failure".to_owned()));
         writer.text(&settings.join(", "));
+        output.into_iter().for_each(|schema| writer.json(schema));
         writer.imports(imports);
         writer.shared(definition);
         Self(writer.0.finalize().into())
@@ -386,6 +391,9 @@ mod tests {
             Box::new(|d| drop(d.data.insert("a".to_owned(), json!(null)))),
             Box::new(|d| drop(d.parameters.insert("a".to_owned(), json!(null)))),
             Box::new(|d| d.parameters_schema = Some(json!({}))),
+            Box::new(|d| d.output_schema = Some(json!({}))),
+            Box::new(|d| d.output_schema = Some(json!({"type": "object"}))),
+            Box::new(|d| d.lock_on_failure = true),
             Box::new(|d| d.entrypoint = Some("data.a.b.allow".to_owned())),
             Box::new(|d| d.decision.default = DefaultDecision::Allow),
             Box::new(|d| d.decision.fail_on = Severity::High),

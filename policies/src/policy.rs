@@ -16,6 +16,7 @@ use crate::{
     matching,
     memory::{Memory, Recall},
     normalise,
+    output::{self, Breach, OutputSchema},
     outside::{Nothing, Outside},
     rego::{self, Failure, Powers, builtins::Network, plan::access::Access, value::Value},
 };
@@ -42,6 +43,7 @@ pub struct Policy {
     access: Access,
     /// Why it cannot be asked but by a binding, if so.
     unfit: Option<Message>,
+    output: Option<OutputSchema>,
     program: Result<rego::Program, Arc<Diagnostics>>,
 }
 
@@ -60,7 +62,8 @@ impl Policy {
         } = allowance;
         let imports = Imports::find(&definition, find);
         let digest = Digest::of(&definition, &imports);
-        let program = check_settings(&definition, outside.hosts())
+        let (output, settings) = check_settings(&definition, outside.hosts());
+        let program = settings
             .and_then(|()| check_imports(&definition, &imports))
             .and_then(|()| check_pin(&definition, digest))
             .and_then(|()| rego::Program::compile(&definition, &imports.all()));
@@ -72,6 +75,7 @@ impl Policy {
         Self {
             digest,
             unfit: unfit(&definition),
+            output,
             parameters: parameters(&definition.parameters),
             imports,
             outside,
@@ -101,6 +105,7 @@ impl Policy {
             access: gate.access().clone(),
             gate,
             unfit: None,
+            output: None,
             program: program.map_err(Arc::new),
             definition,
         }
@@ -174,6 +179,17 @@ impl Policy {
         let mut faults = Vec::new();
         check_parameters(&validator, parameters, &mut faults);
         faults.first().map(|fault| fault.message.clone())
+    }
+
+    /// Whether there is a schema for its results.
+    pub fn has_output_schema(&self) -> bool {
+        self.definition.output_schema.is_some()
+    }
+
+    /// Where a result breaks the schema of the policy's results, which it has; work of the processor.
+    pub fn breaches(&self, result: &Document) -> Vec<Breach> {
+        let schema = self.output.as_ref();
+        schema.map_or_else(Vec::new, |schema| schema.breaches(result))
     }
 
     /// The conditions of its own match.
@@ -279,8 +295,11 @@ fn broken_message(faults: &Diagnostics) -> Message {
         .with_remedy("mend the policy; `kubectl describe` shows all of its faults")
 }
 
-/// Checks what is not Rego.
-fn check_settings(definition: &Definition, allowed: &Hosts) -> Result<(), Diagnostics> {
+/// Checks what is not Rego, and reads the schema of results.
+fn check_settings(
+    definition: &Definition,
+    allowed: &Hosts,
+) -> (Option<OutputSchema>, Result<(), Diagnostics>) {
     let mut faults = Vec::new();
     if definition.modules.is_empty() {
         faults.push(
@@ -317,7 +336,11 @@ fn check_settings(definition: &Definition, allowed: &Hosts) -> Result<(), Diagno
             }
         }
     }
-    Diagnostics::collect(faults).map_or(Ok(()), Err)
+    let output = output::schema_of(definition).unwrap_or_else(|fault| {
+        faults.push(fault);
+        None
+    });
+    (output, Diagnostics::collect(faults).map_or(Ok(()), Err))
 }
 
 /// Checks the imports. Without them the modules cannot be compiled, and are read all the same, so

@@ -94,7 +94,7 @@ impl Snapshot {
         let covering = |policy: &Policy| {
             let labels = labels(policy);
             let covers = |lock: &&Arc<Lock>| lock.covers(policy, labels);
-            let locks = state.locks.values();
+            let locks = state.locks.values().chain(state.seals.locks());
             locks.filter(covers).cloned().collect::<Vec<_>>()
         };
         let imported = |policy: &Policy| {

@@ -11,6 +11,7 @@ mod model;
 mod outside;
 mod perimeter;
 mod points;
+mod seals;
 mod selection;
 mod shadows;
 mod versions;

@@ -94,6 +94,8 @@ impl Draft {
             data: spec.data.clone(),
             parameters: spec.parameters.clone(),
             parameters_schema: spec.parameters_schema.clone().map(Json::Object),
+            output_schema: spec.output_schema.clone().map(Json::Object),
+            lock_on_failure: spec.lock_on_failure,
             entrypoint: spec.entrypoint.clone(),
             decision: settings::decision(spec.decision),
             admission: spec

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `policy.rego`, other `*.rego` | the modules; `*_test.rego` are tests and left out |
 //! | `data.json` | the root of `data` |
+//! | `output-schema.json` | `outputSchema` |
 //! | `policy.yaml` | the rest of the spec |
 //!
 //! A folder three deep that holds a module is a policy. Everything else is a file of manifests.
