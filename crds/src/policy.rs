@@ -37,6 +37,10 @@ pub use status::{InPlaceOf, PolicyStatus, Replicas, ShadowExample, ShadowStatus}
 )]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = rules::policy_spec()))]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a field that people write"
+)]
 pub struct PolicySpec {
     /// First part of the policy's address `group/name@version`, and the first segment of its Rego
     /// package. Lower-case letters, digits and underscores, starting with a letter, at most 63

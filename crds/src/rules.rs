@@ -39,6 +39,11 @@ pub(crate) fn policy_spec() -> Value {
             "a shadow is compared at admission: add admission, or remove shadow",
         ),
         rule(
+            "!has(self.lockOnFailure) || !self.lockOnFailure || has(self.outputSchema)",
+            "lockOnFailure is about results that break a schema: add outputSchema, or remove \
+             lockOnFailure",
+        ),
+        rule(
             "!has(self.supersedes) || self.supersedes != self.version",
             "a policy supersedes an older version of itself: write another version, or remove \
              supersedes",

@@ -82,7 +82,7 @@ fn schemas_are_structural() {
 #[test]
 fn what_is_free_form_is_so_on_purpose() {
     let free = offenders(|_, schema| schema.x_kubernetes_preserve_unknown_fields == Some(true));
-    let fields = ["data", "parameters", "parametersSchema"];
+    let fields = ["data", "outputSchema", "parameters", "parametersSchema"];
     let expected: Vec<_> = ["Policy", "ClusterPolicy"]
         .iter()
         .flat_map(|kind| fields.map(|field| format!("{kind}.spec.{field}")))

@@ -196,11 +196,13 @@ impl State {
 
     /// Takes a policy out of evaluation in this cache, until a lock holds it or it has changed. Whether
     /// it was not sealed before; nothing is sealed that has changed meanwhile.
-    pub fn seal(&mut self, policy: &Policy) -> bool {
-        let is_new = !self.seals.hold(policy);
-        self.seals.add(policy);
+    pub fn seal(&mut self, policy: &Policy, now: Timestamp) -> bool {
+        if self.seals.hold(policy) {
+            return false;
+        }
+        self.seals.add(policy, now);
         self.settle_seals();
-        is_new && self.seals.hold(policy)
+        self.seals.hold(policy)
     }
 
     fn settle_seals(&mut self) {

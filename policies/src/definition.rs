@@ -27,10 +27,8 @@ pub struct Definition {
     pub parameters: Map<String, Json>,
     /// A JSON Schema that the parameters satisfy.
     pub parameters_schema: Option<Json>,
-    /// A JSON Schema that results satisfy, for who asks to have them validated.
-    pub output_schema: Option<Json>,
-    /// A result that breaks the schema takes the policy out of evaluation.
-    pub lock_on_failure: bool,
+    /// What results satisfy, for who asks to have them validated.
+    pub output: Option<Output>,
     /// The rule or package that is evaluated; the address's package where it is `None`.
     pub entrypoint: Option<String>,
     /// How a result becomes a decision.
@@ -71,6 +69,15 @@ pub enum RegoVersion {
     V1,
     /// The language before OPA 1.0.
     V0,
+}
+
+/// What results have to satisfy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// The JSON Schema.
+    pub schema: Json,
+    /// A result that breaks it takes the policy out of evaluation.
+    pub locks: bool,
 }
 
 /// How a result becomes a decision.
@@ -167,8 +174,7 @@ impl Definition {
             data: Map::new(),
             parameters: Map::new(),
             parameters_schema: None,
-            output_schema: None,
-            lock_on_failure: false,
+            output: None,
             entrypoint: None,
             decision: DecisionSettings::default(),
             admission: None,

@@ -63,12 +63,15 @@ impl Digest {
         let supersedes = definition.supersedes.iter();
         settings.extend(supersedes.map(|version| format!("supersedes {version}")));
         settings.extend(definition.shadow.then(|| "shadow".to_owned()));
-        let output = definition.output_schema.as_ref();
-        settings.extend(output.map(|_| "output schema".to_owned()));
-        let locks = definition.lock_on_failure;
-        settings.extend(locks.then(|| "lock on failure".to_owned()));
+        let output = definition.output.as_ref();
+        settings.extend(output.map(|output| {
+            let locks = if output.locks { " that locks" } else { "" };
+            format!("output schema{locks}")
+        }));
         writer.text(&settings.join(", "));
-        output.into_iter().for_each(|schema| writer.json(schema));
+        output
+            .into_iter()
+            .for_each(|output| writer.json(&output.schema));
         writer.imports(imports);
         writer.shared(definition);
         Self(writer.0.finalize().into())
@@ -305,6 +308,7 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Output;
     use crate::{
         ActionAt, Condition, FailurePolicy, Operation, RegoVersion, ResourceScope, Severity,
     };
@@ -382,6 +386,7 @@ mod tests {
             match_expressions: vec![requirement],
             ..LabelSelector::default()
         };
+        let output = |schema, locks| Some(Output { schema, locks });
         let changes: Vec<Change<'_>> = vec![
             Box::new(|_| {}),
             Box::new(|d| d.address = "a/b@1.0".parse().unwrap()),
@@ -391,9 +396,9 @@ mod tests {
             Box::new(|d| drop(d.data.insert("a".to_owned(), json!(null)))),
             Box::new(|d| drop(d.parameters.insert("a".to_owned(), json!(null)))),
             Box::new(|d| d.parameters_schema = Some(json!({}))),
-            Box::new(|d| d.output_schema = Some(json!({}))),
-            Box::new(|d| d.output_schema = Some(json!({"type": "object"}))),
-            Box::new(|d| d.lock_on_failure = true),
+            Box::new(|d| d.output = output(json!({}), false)),
+            Box::new(|d| d.output = output(json!({}), true)),
+            Box::new(|d| d.output = output(json!({"type": "object"}), false)),
             Box::new(|d| d.entrypoint = Some("data.a.b.allow".to_owned())),
             Box::new(|d| d.decision.default = DefaultDecision::Allow),
             Box::new(|d| d.decision.fail_on = Severity::High),

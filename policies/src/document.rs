@@ -9,6 +9,7 @@ use serde::{
 use serde_json::{Value as Json, value::RawValue};
 
 use crate::rego::{
+    ast::WILDCARD,
     builtins,
     value::{self, Value, json, number, order},
 };
@@ -37,6 +38,17 @@ impl Document {
             _ => value::elements(value)?.get(part.parse::<usize>().ok()?),
         });
         found.cloned().map(Self)
+    }
+
+    /// The only member, where its name is one that the compiler gave.
+    pub(crate) fn nameless(&self) -> Option<Self> {
+        let Value::Object(object) = &self.0 else {
+            return None;
+        };
+        let mut members = object.iter();
+        let (name, value) = members.next().filter(|_| members.next().is_none())?;
+        let is_given = matches!(name, Value::String(name) if name.starts_with(WILDCARD));
+        is_given.then(|| Self(value.clone()))
     }
 
     /// What keys lead to.

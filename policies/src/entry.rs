@@ -16,7 +16,6 @@ use crate::{
         workload::{self, Pod},
     },
     rego::{plan::access::Access, value::Value},
-    seal,
 };
 
 /// A policy in force, or broken, with its locks: as it is asked by its own settings, or, at
@@ -146,11 +145,6 @@ impl Entry {
         let refuses = |lock: &&Arc<Lock>| lock.effect == Effect::Refuse;
         let mut locks = self.locks.iter().filter(active);
         locks.clone().find(refuses).or_else(|| locks.next())
-    }
-
-    /// Whether this cache took the policy out of evaluation by itself, until a lock does.
-    pub fn is_sealed(&self) -> bool {
-        self.locks.iter().any(|lock| lock.key.kind == seal::KIND)
     }
 
     /// Decides. Never panics and never fails: what goes wrong is an outcome. The time it takes is

@@ -64,7 +64,7 @@ pub use code::Code;
 pub use decision::{Decision, Outcome};
 pub use definition::{
     Action, ActionAt, Admission, DecisionSettings, DefaultDecision, Definition, FailurePolicy,
-    RegoVersion, Tool, Window,
+    Output, RegoVersion, Tool, Window,
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Location};
 pub use digest::Digest;

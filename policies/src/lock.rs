@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::{LabelSelector, Labels, ObjectKey, Point, Policy, Scope, Version};
+use crate::{LabelSelector, Labels, ObjectKey, Point, Policy, Scope, Version, seal};
 
 /// A lock as its author wrote it.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,6 +133,11 @@ impl Lock {
             return false;
         }
         self.reaches(policy.address().scope(), namespace_labels) && self.target.selects(policy)
+    }
+
+    /// Whether no object made it, but the cache by itself.
+    pub fn is_seal(&self) -> bool {
+        self.key.kind == seal::KIND
     }
 
     /// What a decision says of this lock.

@@ -24,6 +24,8 @@ pub struct Object {
     pub key: ObjectKey,
     /// When it was created. Of two objects with one address, the older is in force.
     pub created: Timestamp,
+    /// When what it says was changed last, as far as is known; for people.
+    pub updated: Timestamp,
     /// The policy, which may be broken.
     pub policy: Arc<Policy>,
 }

@@ -61,24 +61,20 @@ impl OutputSchema {
     }
 }
 
-/// The schema of a definition, if it has one, or why it is none.
-pub(crate) fn schema_of(definition: &Definition) -> Result<Option<OutputSchema>, Diagnostic> {
-    let Some(schema) = &definition.output_schema else {
-        return match definition.lock_on_failure {
-            true => Err(
-                Diagnostic::new("lock_on_failure_invalid", "there is no schema to fail")
-                    .with_remedy("set `outputSchema`, or remove `lockOnFailure`"),
-            ),
-            false => Ok(None),
-        };
-    };
-    OutputSchema::of(schema).map(Some).map_err(|error| {
+/// The schema of a definition, if it has one; what is wrong with it is added to `faults`.
+pub(crate) fn schema_of(
+    definition: &Definition,
+    faults: &mut Vec<Diagnostic>,
+) -> Option<OutputSchema> {
+    let output = definition.output.as_ref()?;
+    let note = |error: ValidationError<'_>| {
         let text = format!("`outputSchema` is not a JSON Schema: {error}");
-        Diagnostic::new("output_schema_invalid", text).with_remedy(
+        faults.push(Diagnostic::new("output_schema_invalid", text).with_remedy(
             "write it as JSON Schema, draft 2020-12 or draft-07, without references to other \
              documents and without patterns that look ahead or back",
-        )
-    })
+        ));
+    };
+    OutputSchema::of(&output.schema).map_err(note).ok()
 }
 
 fn shortened(text: &str) -> String {

@@ -181,15 +181,19 @@ impl Policy {
         faults.first().map(|fault| fault.message.clone())
     }
 
-    /// Whether there is a schema for its results.
-    pub fn has_output_schema(&self) -> bool {
-        self.definition.output_schema.is_some()
-    }
-
     /// Where a result breaks the schema of the policy's results, which it has; work of the processor.
     pub fn breaches(&self, result: &Document) -> Vec<Breach> {
         let schema = self.output.as_ref();
         schema.map_or_else(Vec::new, |schema| schema.breaches(result))
+    }
+
+    /// A result as who asks for it alone reads it: where the entrypoint is a package that defines nothing
+    /// but `_ := …`, the value of that, as in the TSA policy service.
+    pub fn bare(&self, result: Document) -> Document {
+        let program = self.program.as_ref();
+        let of_package = program.is_ok_and(|program| program.rules().defined.is_some());
+        let nameless = of_package.then(|| result.nameless()).flatten();
+        nameless.unwrap_or(result)
     }
 
     /// The conditions of its own match.
@@ -336,10 +340,7 @@ fn check_settings(
             }
         }
     }
-    let output = output::schema_of(definition).unwrap_or_else(|fault| {
-        faults.push(fault);
-        None
-    });
+    let output = output::schema_of(definition, &mut faults);
     (output, Diagnostics::collect(faults).map_or(Ok(()), Err))
 }
 

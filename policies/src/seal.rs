@@ -7,6 +7,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use jiff::Timestamp;
+
 use crate::{
     Address, Digest, Effect, Lock, ObjectKey, Points, Policy, Reach, Scope, State, Target,
 };
@@ -23,18 +25,28 @@ pub(crate) struct Seals(BTreeMap<Address, Seal>);
 
 #[derive(Clone, Debug)]
 struct Seal {
+    since: Timestamp,
     digest: Digest,
     lock: Arc<Lock>,
 }
 
 impl Seals {
     /// Seals a policy at evaluation.
-    pub(crate) fn add(&mut self, policy: &Policy) {
+    pub(crate) fn add(&mut self, policy: &Policy, now: Timestamp) {
         let seal = Seal {
+            since: now,
             digest: policy.digest(),
             lock: Arc::new(lock(policy.address())),
         };
         self.0.insert(policy.address().clone(), seal);
+    }
+
+    /// Since when each is sealed.
+    pub(crate) fn times(&self) -> BTreeMap<Address, Timestamp> {
+        let seals = self.0.iter();
+        seals
+            .map(|(address, seal)| (address.clone(), seal.since))
+            .collect()
     }
 
     /// The seals as locks.

@@ -3,9 +3,12 @@
 use std::{
     cell::LazyCell,
     collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry as Slot},
+    ops,
     sync::Arc,
     time::Duration,
 };
+
+use jiff::Timestamp;
 
 use crate::{
     Address, Binding, Bound, Diagnostic, Digest, Effect, Entry, Exemption, Exemptions, Labels,
@@ -23,6 +26,8 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     entries: BTreeMap<Address, Arc<Entry>>,
+    updated: BTreeMap<Address, Timestamp>,
+    sealed: BTreeMap<Address, Timestamp>,
     bindings: BTreeMap<ObjectKey, Arc<Binding>>,
     awaits_parameters: bool,
     /// The policies as bindings have them asked.
@@ -71,6 +76,13 @@ pub fn holders<'o>(
         }
     }
     (held, conflicts)
+}
+
+/// When each policy was changed last.
+fn times(held: &BTreeMap<&Address, &Object>) -> BTreeMap<Address, Timestamp> {
+    let held = held.iter();
+    held.map(|(&address, object)| (address.clone(), object.updated))
+        .collect()
 }
 
 /// Whether a binding takes parameters of objects that nobody has looked for yet.
@@ -171,7 +183,9 @@ impl Snapshot {
 
         let mut snapshot = Self {
             shadows: Shadows::of(&entries),
+            updated: times(&held),
             entries,
+            sealed: state.seals.times(),
             bindings: state.bindings.clone(),
             awaits_parameters: awaits_parameters(state),
             bound,
@@ -215,6 +229,16 @@ impl Snapshot {
     /// The policy at an address.
     pub fn find(&self, address: &Address) -> Option<&Arc<Entry>> {
         self.entries.get(address)
+    }
+
+    /// When the policy at an address was changed last, as far as is known.
+    pub fn updated(&self, address: &Address) -> Option<Timestamp> {
+        self.updated.get(address).copied()
+    }
+
+    /// Since when this cache keeps a policy out of evaluation by itself, if it does.
+    pub fn sealed_since(&self, address: &Address) -> Option<Timestamp> {
+        self.sealed.get(address).copied()
     }
 
     /// The policy at an address, for what imports it.
@@ -410,6 +434,13 @@ impl Snapshot {
     /// All policies, by address.
     pub fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.entries.values()
+    }
+
+    /// The policies that come after an address, in their order; all where there is none.
+    pub fn entries_after(&self, after: Option<&Address>) -> impl Iterator<Item = &Arc<Entry>> {
+        let start = after.map_or(ops::Bound::Unbounded, ops::Bound::Excluded);
+        let range = self.entries.range((start, ops::Bound::Unbounded));
+        range.map(|(_, entry)| entry)
     }
 
     /// All locks.

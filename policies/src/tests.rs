@@ -93,6 +93,7 @@ fn object(name: &str, created: i64, definition: Definition) -> Object {
     Object {
         key: ObjectKey::new(kind, definition.address.namespace(), name),
         created: at(created),
+        updated: at(created),
         policy: Arc::new(Policy::compile(definition)),
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     metrics::Metrics,
     problem::Problem,
     question::Question,
+    results::Results,
     shadows::Shadows,
 };
 
@@ -60,6 +61,7 @@ struct Shared {
     input_room: Room,
     bench: Option<Arc<Bench>>,
     shadows: Shadows,
+    results: Results,
 }
 
 impl Doors {
@@ -73,6 +75,7 @@ impl Doors {
             journal,
             bench,
             shadows: Shadows::new(),
+            results: Results::default(),
             metrics: Metrics::default(),
             review_room: Room::new(),
             input_room: Room::new(),
@@ -93,6 +96,11 @@ impl Doors {
 
     pub(crate) fn shadows(&self) -> &Shadows {
         &self.0.shadows
+    }
+
+    /// The results that callers asked to be kept.
+    pub(crate) fn results(&self) -> &Results {
+        &self.0.results
     }
 
     pub(crate) fn review_room(&self) -> &Room {

@@ -37,6 +37,7 @@ mod question;
 mod readers;
 mod readiness;
 mod resources;
+mod results;
 mod routes;
 mod server;
 mod shadows;

@@ -11,7 +11,7 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use portcullis_policies::{Code, Decision};
+use portcullis_policies::{Breach, Code, Decision};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -32,6 +32,8 @@ pub(crate) struct Problem {
     pub(crate) detail: String,
     pub(crate) remedy: Option<String>,
     pub(crate) id: Arc<str>,
+    /// Where a result breaks its schema.
+    pub(crate) breaches: Vec<Breach>,
 }
 
 /// A problem, as `application/problem+json`.
@@ -66,6 +68,22 @@ pub(crate) struct ProblemDocument<'a> {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<&'a str>,
+    /// Where the result breaks the policy's `outputSchema`, the first twenty places.
+    #[serde(skip_serializing_if = "<[Breach]>::is_empty")]
+    #[schema(value_type = Vec<BreachDocument>, required = false)]
+    breaches: &'a [Breach],
+}
+
+/// Where a result breaks a schema. Its description; the policies find it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Breach)]
+pub(crate) struct BreachDocument {
+    /// A JSON pointer into the result; empty for the whole.
+    #[schema(example = "/did")]
+    path: String,
+    /// What is wrong there.
+    #[schema(example = "value is not of type \"string\"")]
+    message: String,
 }
 
 impl Problem {
@@ -76,6 +94,7 @@ impl Problem {
             detail: detail.into(),
             remedy: None,
             id: decision_id(),
+            breaches: Vec::new(),
         }
     }
 
@@ -150,6 +169,7 @@ impl Problem {
             detail,
             remedy,
             id: decision.id.clone(),
+            breaches: Vec::new(),
         }
     }
 
@@ -165,6 +185,7 @@ impl Problem {
             kind: kind_of(self.status),
             message: &self.detail,
             remedy: self.remedy.as_deref(),
+            breaches: &self.breaches,
         }
     }
 }

@@ -53,6 +53,11 @@ impl Question {
         }
     }
 
+    /// The same with a name that its caller gave it.
+    pub(crate) fn named(self, id: Arc<str>) -> Self {
+        Self { id, ..self }
+    }
+
     /// The same of somebody who asks by a policy's address, at whatever point.
     pub(crate) fn by_address(self) -> Self {
         let lane = Lane::Evaluation;

@@ -43,6 +43,8 @@ pub struct Draft {
     pub key: ObjectKey,
     /// When it was created; the epoch where the object does not say.
     pub created: Timestamp,
+    /// When its spec was changed last; the epoch where that is not known.
+    pub updated: Timestamp,
     /// What could be read. A setting that could not has its default, and `faults` says so.
     pub definition: Definition,
     /// What could not be read. Such a policy is broken whatever its Rego says.
@@ -60,6 +62,7 @@ impl Draft {
         Object {
             key: self.key,
             created: self.created,
+            updated: self.updated,
             policy: Arc::new(policy),
         }
     }
@@ -70,6 +73,7 @@ impl Draft {
         Self {
             key: object.key.clone(),
             created: object.created,
+            updated: object.updated,
             definition: object.policy.definition().clone(),
             faults: None,
         }
@@ -94,8 +98,7 @@ impl Draft {
             data: spec.data.clone(),
             parameters: spec.parameters.clone(),
             parameters_schema: spec.parameters_schema.clone().map(Json::Object),
-            output_schema: spec.output_schema.clone().map(Json::Object),
-            lock_on_failure: spec.lock_on_failure,
+            output: settings::output(spec, &mut faults),
             entrypoint: spec.entrypoint.clone(),
             decision: settings::decision(spec.decision),
             admission: spec
@@ -120,6 +123,7 @@ impl Draft {
         Ok(Self {
             key,
             created: created(metadata),
+            updated: updated(metadata),
             definition,
             faults: Diagnostics::collect(faults),
         })
@@ -260,6 +264,15 @@ fn created(metadata: &ObjectMeta) -> Timestamp {
         .creation_timestamp
         .as_ref()
         .map_or(Timestamp::UNIX_EPOCH, |time| time.0)
+}
+
+/// When somebody last changed more than the object's status, as the API server keeps it.
+fn updated(metadata: &ObjectMeta) -> Timestamp {
+    let managed = metadata.managed_fields.iter().flatten();
+    let changes =
+        managed.filter(|entry| entry.subresource.as_deref().unwrap_or_default().is_empty());
+    let times = changes.filter_map(|entry| Some(entry.time.as_ref()?.0));
+    times.max().unwrap_or_else(|| created(metadata))
 }
 
 #[cfg(test)]

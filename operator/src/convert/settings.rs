@@ -6,8 +6,8 @@ use portcullis_crds::{self as crds, PolicySpec};
 use portcullis_policies::{
     Action, ActionAt, Address, Admission, Condition, DecisionSettings, DefaultDecision, Diagnostic,
     Diagnostics, Digest, FailurePolicy, HostPattern, Hosts, Import, LabelSelector, Limits, Match,
-    Operation, RegoVersion, Requirement, ResourceRule, ResourceScope, Scope, Severity, Timestamp,
-    Version, Window, Workload, address::AddressError, digest::DigestError,
+    Operation, Output, RegoVersion, Requirement, ResourceRule, ResourceScope, Scope, Severity,
+    Timestamp, Version, Window, Workload, address::AddressError, digest::DigestError,
     matching::workload::TemplatePathError,
 };
 use serde_json::Value as Json;
@@ -78,6 +78,20 @@ pub(super) fn supersedes(text: Option<&str>, faults: &mut Vec<Diagnostic>) -> Op
             None
         }
     }
+}
+
+/// What results have to satisfy.
+pub(super) fn output(spec: &PolicySpec, faults: &mut Vec<Diagnostic>) -> Option<Output> {
+    if spec.lock_on_failure && spec.output_schema.is_none() {
+        let text = "`lockOnFailure` is about results that break a schema, and there is none";
+        let fault = Diagnostic::new("lock_on_failure_invalid", text);
+        faults.push(fault.with_remedy("set `outputSchema`, or remove `lockOnFailure`"));
+    }
+    let schema = spec.output_schema.clone()?;
+    Some(Output {
+        schema: Json::Object(schema),
+        locks: spec.lock_on_failure,
+    })
 }
 
 /// A digest that is to be kept.

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, future::BoxFuture};
-use portcullis_policies::{Address, Cache, Timestamp};
+use portcullis_policies::{Address, Cache, OUTPUT_SCHEMA_VIOLATION, Timestamp};
 use portcullis_webhook::{
     Caller, DecisionReaders, LockFault, LockKeeper, LockRequest, ReaderFault,
 };
@@ -90,6 +90,21 @@ impl LockKeeper for LockGate {
         let admitted = self.admit(&caller);
         self.run(admitted, move |store, cache| {
             store.lock(cache, &request, Timestamp::now())
+        })
+    }
+
+    /// There is nobody else who would.
+    fn lock_sealed(&self, address: Address) -> BoxFuture<'_, Result<(), LockFault>> {
+        let request = LockRequest {
+            address,
+            reason: Some(OUTPUT_SCHEMA_VIOLATION.to_owned()),
+            expires_at: None,
+        };
+        self.run(Ok(()), move |store, cache| {
+            match store.lock(cache, &request, Timestamp::now()) {
+                Err(LockFault::AlreadyLocked) => Ok(()),
+                answer => answer,
+            }
         })
     }
 

@@ -91,13 +91,20 @@ pub(super) fn read(tree: &Tree, name: &str, unit: &Unit) -> Reading {
             Err(fault) => return Reading::lost(*fault),
         };
     }
-    match unit.kind {
+    let mut reading = match unit.kind {
         UnitKind::Manifests => match texts.pop_first() {
             Some((path, text)) => manifest::read(path, &text),
             None => Reading::default(),
         },
         UnitKind::Policy => read_policy(name, &texts),
-    }
+    };
+    let entries = unit.files.values();
+    let changed = entries.filter_map(|entry| match entry {
+        Entry::File(stamp) => Some(stamp.modified()),
+        Entry::Refused(_) => None,
+    });
+    reading.set_updated(changed.max().unwrap_or_default());
+    reading
 }
 
 /// `a/b/1.0` of `a/b/1.0/…`
@@ -122,6 +129,7 @@ fn read_policy(folder: &str, texts: &BTreeMap<&str, String>) -> Reading {
     let mut faults = Vec::new();
     let mut modules = Map::new();
     let mut data = Json::Object(Map::new());
+    let mut schema = None;
     let mut settings = None;
     for (path, text) in texts {
         match path
@@ -132,7 +140,11 @@ fn read_policy(folder: &str, texts: &BTreeMap<&str, String>) -> Reading {
             module if is_module(module) => {
                 modules.insert(module.to_owned(), Json::String(text.clone()));
             }
-            "data.json" => match read_data(path, text) {
+            "output-schema.json" => match SCHEMA.read(path, text) {
+                Ok(document) => schema = Some(document),
+                Err(fault) => faults.push(*fault),
+            },
+            "data.json" => match DATA.read(path, text) {
                 Ok(document) => data = document,
                 Err(fault) => faults.push(*fault),
             },
@@ -154,6 +166,7 @@ fn read_policy(folder: &str, texts: &BTreeMap<&str, String>) -> Reading {
         ("modules".to_owned(), Json::Object(modules)),
         ("data".to_owned(), data),
     ]);
+    spec.extend(schema.map(|schema| ("outputSchema".to_owned(), schema)));
     let source = match settings.map(|(path, text)| add_settings(path, text, &mut spec)) {
         Some(Ok((source, found))) => {
             faults.extend(found);
@@ -238,33 +251,54 @@ fn misnamed(path: &str, name: &str) -> Diagnostic {
     Diagnostic::new("settings_misnamed", message).with_remedy("rename the file to `policy.yaml`")
 }
 
-fn read_data(path: &str, text: &str) -> Result<Json, Box<Diagnostic>> {
-    let fault = match serde_json::from_str::<Json>(text) {
-        Ok(document @ Json::Object(_)) => match Document::read(text) {
-            Ok(exact) if exact == Document::from(&document) => return Ok(document),
-            Ok(_) => Diagnostic::new(
-                "data_invalid",
-                format!("{path}: a number needs more than 64 bits"),
-            )
-            .with_remedy("write the number as text: a policy would read another one"),
-            Err(reason) => Diagnostic::new("data_invalid", format!("{path}: {reason}")),
-        },
-        Ok(_) => Diagnostic::new("data_invalid", format!("{path}: not a JSON object"))
-            .with_remedy("write an object: its keys are what policies read as `data.<key>`"),
-        Err(error) => {
-            let count = |number: usize| u32::try_from(number.max(1)).unwrap_or(u32::MAX);
-            let place = document::Place {
-                line: count(error.line()),
-                column: count(error.column()),
-            };
-            let message = error.to_string();
-            let message = message
-                .rfind(" at line ")
-                .map_or(message.as_str(), |end| &message[..end]);
-            Diagnostic::new("data_invalid", format!("not JSON: {message}")).at(place.of(path), text)
-        }
-    };
-    Err(fault.into())
+/// A file of a policy that holds one JSON object.
+struct ObjectFile {
+    /// The code of what is wrong with it.
+    code: &'static str,
+    /// What to do about one that holds something else.
+    remedy: &'static str,
+}
+
+const DATA: ObjectFile = ObjectFile {
+    code: "data_invalid",
+    remedy: "write an object: its keys are what policies read as `data.<key>`",
+};
+
+const SCHEMA: ObjectFile = ObjectFile {
+    code: "output_schema_invalid",
+    remedy: "write an object: a JSON Schema",
+};
+
+impl ObjectFile {
+    /// Reads it.
+    fn read(&self, path: &str, text: &str) -> Result<Json, Box<Diagnostic>> {
+        let fault = match serde_json::from_str::<Json>(text) {
+            Ok(document @ Json::Object(_)) => match Document::read(text) {
+                Ok(exact) if exact == Document::from(&document) => return Ok(document),
+                Ok(_) => Diagnostic::new(
+                    self.code,
+                    format!("{path}: a number needs more than 64 bits"),
+                )
+                .with_remedy("write the number as text: another one would be read"),
+                Err(reason) => Diagnostic::new(self.code, format!("{path}: {reason}")),
+            },
+            Ok(_) => Diagnostic::new(self.code, format!("{path}: not a JSON object"))
+                .with_remedy(self.remedy),
+            Err(error) => {
+                let count = |number: usize| u32::try_from(number.max(1)).unwrap_or(u32::MAX);
+                let place = document::Place {
+                    line: count(error.line()),
+                    column: count(error.column()),
+                };
+                let message = error.to_string();
+                let message = message
+                    .rfind(" at line ")
+                    .map_or(message.as_str(), |end| &message[..end]);
+                Diagnostic::new(self.code, format!("not JSON: {message}")).at(place.of(path), text)
+            }
+        };
+        Err(fault.into())
+    }
 }
 
 /// Adds the fields of `policy.yaml` to the spec that the layout gives.

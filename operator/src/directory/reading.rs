@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis_policies::{Diagnostic, Labels, ObjectKey, Parameter};
+use portcullis_policies::{Diagnostic, Labels, ObjectKey, Parameter, Timestamp};
 
 use crate::convert::{BindingDraft, Draft, ExemptionDraft, LockDraft};
 
@@ -58,6 +58,15 @@ impl Item {
 }
 
 impl Reading {
+    /// Notes when the files of the unit were changed last.
+    pub fn set_updated(&mut self, at: Timestamp) {
+        for item in &mut self.items {
+            if let Item::Policy(draft) = item {
+                draft.updated = at;
+            }
+        }
+    }
+
     /// A unit of which nothing can be said but this.
     pub fn lost(fault: Diagnostic) -> Self {
         Self {

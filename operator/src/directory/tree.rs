@@ -9,7 +9,7 @@ use std::{
 };
 
 use include_dir::{Dir, DirEntry, include_dir};
-use portcullis_policies::Diagnostic;
+use portcullis_policies::{Diagnostic, Timestamp};
 use rustix::fs::OFlags;
 
 use crate::files::{MAX_ENTRIES, MAX_FILE, MAX_TOTAL, read_at_most};
@@ -389,6 +389,11 @@ impl Stamp {
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
+    }
+
+    /// When the file was written last; the epoch where that is not known.
+    pub(super) fn modified(&self) -> Timestamp {
+        Timestamp::from_second(self.modified.0).unwrap_or_default()
     }
 }
 

@@ -13,6 +13,7 @@
 //! | `registration` | the webhooks in the chart's `ValidatingWebhookConfiguration` |
 //! | `replicas` | what each replica of the webhook says that it enforces |
 //! | `status` | the status of each policy and lock |
+//! | `seals` | locks of policies that replicas took out of evaluation |
 //! | `events` | Events about what is new |
 //!
 //! Deciding is done by pure functions, which tables test; writing goes through
@@ -28,6 +29,7 @@ mod replicas;
 mod retry;
 #[cfg(test)]
 mod samples;
+mod seals;
 mod shadows;
 mod status;
 
@@ -46,6 +48,7 @@ use events::Announcer;
 use metrics::Metrics;
 use registration::{Registrar, Registration, Target};
 use replicas::Census;
+use seals::Sealer;
 use status::Reporter;
 
 /// Who writes, for the API server.
@@ -173,6 +176,13 @@ impl Reconciler {
             trusted: is_trusted,
             registration,
         };
+        let sealer = Sealer {
+            client: self.client.clone(),
+            leadership: leadership.clone(),
+            metrics: self.metrics.clone(),
+            mirror: self.mirror.clone(),
+            replicas: replicas.clone(),
+        };
         let reporter = Reporter {
             client: self.client,
             settings: self.settings,
@@ -188,6 +198,7 @@ impl Reconciler {
             certificate.run(),
             census.run(),
             registrar.run(),
+            sealer.run(),
             reporter.run()
         );
     }

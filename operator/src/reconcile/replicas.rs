@@ -50,6 +50,9 @@ struct Held {
     /// The version that judges in its place; a replica of an earlier version knows of none.
     #[serde(default)]
     superseded_by: Option<String>,
+    /// Since when the replica keeps it out of evaluation by itself.
+    #[serde(default)]
+    sealed_since: Option<String>,
     /// Of a shadow: how often it differs there.
     #[serde(default)]
     shadow: Option<ShadowCounts>,
@@ -104,6 +107,7 @@ impl Replicas {
                 locks: BTreeSet::new(),
                 exhausts: None,
                 superseded_by: None,
+                sealed_since: None,
                 shadow: None,
             };
             (key(address), held)
@@ -208,6 +212,11 @@ impl Replicas {
         Some((codes.count() + 1, first))
     }
 
+    /// Whether any of them keeps a policy out of evaluation by itself.
+    pub(crate) fn seal(&self, address: &Address) -> bool {
+        self.count(address, |held| held.sealed_since.is_some()) > 0
+    }
+
     /// How many know that a lock covers a policy.
     pub(crate) fn locking(&self, address: &Address, lock: &ObjectKey) -> usize {
         let lock = lock.to_string();
@@ -293,6 +302,29 @@ mod tests {
         };
         let lock = ObjectKey::new("ClusterLock", None, "incident");
         assert_eq!(replicas.locking(&"a/b@1".parse().unwrap(), &lock), expected);
+    }
+
+    /// Of two times a replica tells different things, so that the second is news.
+    #[test]
+    fn a_seal_is_told_with_its_time() {
+        let replicas = |since: Json| {
+            let policy =
+                json!({"address": "a/b@1", "namespace": null, "digest": "", "sealedSince": since});
+            let report: Report = serde_json::from_value(json!({"policies": [policy]})).unwrap();
+            Replicas {
+                ready: 1,
+                held: vec![report.held()],
+            }
+        };
+        let address = "a/b@1".parse().unwrap();
+        let (none, first) = (
+            replicas(Json::Null),
+            replicas(json!("2026-01-01T00:00:00Z")),
+        );
+        assert!(!none.seal(&address));
+        assert!(first.seal(&address));
+        assert!(!first.seal(&"a/b@2".parse().unwrap()));
+        assert_ne!(first, replicas(json!("2026-01-01T00:00:01Z")));
     }
 
     #[test]

@@ -173,6 +173,7 @@ impl Sample {
         Object {
             key: self.key(),
             created: Timestamp::UNIX_EPOCH + Duration::from_secs(self.age.unsigned_abs()),
+            updated: Timestamp::UNIX_EPOCH + Duration::from_secs(self.age.unsigned_abs()),
             policy: Arc::new(Policy::compile(self.definition.clone())),
         }
     }

@@ -82,6 +82,7 @@ fn draft(entry: &Entry) -> Draft {
     Draft {
         key: entry.object.clone(),
         created: Timestamp::UNIX_EPOCH,
+        updated: Timestamp::UNIX_EPOCH,
         definition: entry.policy.definition().clone(),
         faults: None,
     }

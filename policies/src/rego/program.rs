@@ -141,7 +141,8 @@ impl Program {
         limits: Limits,
         powers: Powers<'q>,
     ) -> Question<'q> {
-        let seed = SEEDS.hash_one(&request.id);
+        // A caller may give two requests one id; nobody gives them one time.
+        let seed = SEEDS.hash_one((&request.id, request.now));
         let now = request.now.as_nanosecond();
         let mut surroundings = Surroundings::new(now, Some(&request.headers), seed);
         surroundings.network = powers.network;

@@ -78,7 +78,7 @@ proptest! {
                 Change::Apply(object, address, created) => {
                     model.insert(object, (address, created));
                     let policy = policies[usize::from(address)].clone();
-                    let object = Object { key: key(object), created: at(created), policy };
+                    let object = Object { key: key(object), created: at(created), updated: at(created), policy };
                     cache.update(|state| state.apply_policy(object));
                 }
                 Change::Delete(object) => {

@@ -9,6 +9,7 @@ use portcullis_policies::{
 
 use utoipa::IntoParams;
 
+use super::identifier;
 use crate::{
     Doors,
     admission::review::Review,
@@ -33,13 +34,19 @@ pub(super) struct TimeoutHeader {
     timeout: Option<String>,
 }
 
-/// A question of somebody who waits as long as a header says, or else as long as the API server does.
+/// A question of somebody who may name it, and who waits as long as a header says, or else as long as the API server does.
 pub(super) fn question(point: Point, headers: &HeaderMap) -> Result<Question, Problem> {
     let texts = headers
         .iter()
         .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     let timeout = timeout(headers)?.unwrap_or(DEFAULT_TIMEOUT);
-    Ok(Question::new(point, Headers::new(texts), timeout).by_address())
+    let question = Question::new(point, Headers::new(texts), timeout).by_address();
+    Ok(
+        match identifier::of(headers)?.filter(|_| point == Point::Evaluation) {
+            Some(id) => question.named(id),
+            None => question,
+        },
+    )
 }
 
 fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {

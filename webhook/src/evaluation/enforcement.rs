@@ -1,7 +1,7 @@
 //! `/v1/enforcement`: what this replica enforces, for the operator that reports it.
 
 use axum::{Json, extract::State};
-use portcullis_policies::{Address, Code, Digest, Snapshot, shadow::Difference};
+use portcullis_policies::{Address, Code, Digest, Snapshot, Timestamp, shadow::Difference};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -49,6 +49,10 @@ pub(super) struct EnforcedPolicy {
     /// The locks that cover it, those that have expired among them.
     #[schema(example = json!(["ClusterLock incident-4711"]))]
     locks: Vec<String>,
+    /// Since when this replica keeps it out of evaluation by itself, because a result broke its schema,
+    /// until there is a lock; or null.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    sealed_since: Option<Timestamp>,
     /// The newer version that is asked at admission in its place, or null.
     #[schema(example = "2.0")]
     superseded_by: Option<String>,
@@ -111,8 +115,10 @@ pub(super) async fn enforcement(State(doors): State<Doors>) -> Json<Enforcement>
         locks: entry
             .locks
             .iter()
+            .filter(|lock| !lock.is_seal())
             .map(|lock| lock.key.to_string())
             .collect(),
+        sealed_since: snapshot.sealed_since(entry.address()),
         superseded_by: entry
             .superseded_by
             .as_ref()

@@ -1,15 +1,22 @@
 //! `…/evaluation`: the bare result document.
 
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
 use axum::{
-    Json,
-    body::Body,
+    body::{Body, Bytes},
     extract::State,
-    http::{HeaderMap, HeaderValue, header::ETAG},
+    http::{
+        HeaderMap, HeaderValue,
+        header::{CONTENT_TYPE, ETAG},
+    },
     response::{IntoResponse as _, Response},
 };
-use portcullis_policies::{Decision, Document, Outcome, Point};
+use portcullis_policies::{Decision, Document, Entry, Outcome, Point};
 
-use super::{ask, place::Place};
+use super::{ask, kept, place::Place};
 use crate::{
     Doors,
     problem::{Problem, ProblemDocument},
@@ -19,12 +26,13 @@ use crate::{
 ///
 /// The body is any JSON document, or nothing, whatever its content type says; the policy reads it
 /// as `input`. The answer is the entrypoint's document as it is, whatever its `allow` or `deny`
-/// say; it is `{}` where the entrypoint is undefined. Request headers are readable in the policy.
+/// say; it is `{}` where the entrypoint is undefined, and where it is nothing but `_ := …` that
+/// value alone. Request headers are readable in the policy.
 #[utoipa::path(
     method(get, post),
     path = "/evaluation",
     tag = "evaluation",
-    params(ask::TimeoutHeader),
+    params(ask::TimeoutHeader, kept::ResultHeaders),
     request_body(
         content = Option<serde_json::Value>,
         content_type = "application/json",
@@ -36,11 +44,20 @@ use crate::{
             description = "The result document",
             content_type = "application/json",
             body = serde_json::Value,
-            headers(("ETag" = String, description = "The decision's id, without quotes"))
+            headers(
+                ("ETag" = String, description = "The evaluation's id, without quotes"),
+                ("x-cache-ttl" = u32, description = "Seconds for which the result is kept, if it is")
+            )
         ),
         (
             status = 403,
             description = "`POLICY.LOCKED` or `POLICY.NOT_IN_FORCE`: the policy was not evaluated",
+            content_type = "application/problem+json",
+            body = ProblemDocument
+        ),
+        (
+            status = 409,
+            description = "`RESULT.EXISTS`: a result of another policy is kept under this id",
             content_type = "application/problem+json",
             body = ProblemDocument
         ),
@@ -72,12 +89,91 @@ pub(super) async fn evaluate(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let question = ask::question(Point::Evaluation, &headers)?;
-    let snapshot = doors.snapshot()?;
-    let entry = place.find(&snapshot)?;
-    let decision = ask::about_body(&doors, &question, &snapshot, entry, body).await?;
-    let result = result_of(&decision)?.unwrap_or_default();
-    Ok(with_etag(&decision, Json(result)).into_response())
+    let evaluation = Evaluation::of(&doors, &place, &headers, body).await?;
+    Ok(evaluation.answer(&doors))
+}
+
+/// Evaluates a policy for a DID document
+///
+/// The same as `…/evaluation`, at a path that ends as `did:web` wants it.
+#[utoipa::path(
+    get,
+    path = "/evaluation/did.json",
+    tag = "evaluation",
+    params(ask::TimeoutHeader, kept::ResultHeaders),
+    responses((
+        status = 200,
+        description = "The result document",
+        content_type = "application/json",
+        body = serde_json::Value,
+        headers(("ETag" = String, description = "The evaluation's id, without quotes"))
+    ))
+)]
+pub(super) async fn evaluate_did(
+    state: State<Doors>,
+    place: Place,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    evaluate(state, place, headers, body).await
+}
+
+/// An evaluation that has a result.
+pub(super) struct Evaluation {
+    pub(super) entry: Arc<Entry>,
+    pub(super) decision: Decision,
+    pub(super) result: Document,
+    pub(super) deadline: Instant,
+    /// How long the result is to be kept, if it is.
+    ttl: Option<Duration>,
+}
+
+impl Evaluation {
+    /// Evaluates a policy about a body.
+    pub(super) async fn of(
+        doors: &Doors,
+        place: &Place,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Self, Problem> {
+        let question = ask::question(Point::Evaluation, headers)?;
+        let ttl = kept::wanted(headers)?;
+        let snapshot = doors.snapshot()?;
+        let entry = place.find(&snapshot)?;
+        if ttl.is_some() {
+            kept::refuse_taken(doors, &question.id, entry.address())?;
+        }
+        let asked = entry.clone();
+        let decision = ask::about_body(doors, &question, &snapshot, asked, body).await?;
+        let result = entry.policy.bare(result_of(&decision)?.unwrap_or_default());
+        Ok(Self {
+            entry,
+            decision,
+            result,
+            deadline: question.deadline,
+            ttl,
+        })
+    }
+
+    /// The answer, which is the result, kept if it is to be.
+    pub(super) fn answer(self, doors: &Doors) -> Response {
+        let body = serde_json::to_vec(&self.result).expect("a document must serialise");
+        let body = Bytes::from(body);
+        let json = HeaderValue::from_static("application/json");
+        let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, json)]);
+        if let Some(ttl) = self.ttl {
+            let (now, id) = (Instant::now(), &self.decision.id);
+            let policy = self.entry.address();
+            if doors
+                .results()
+                .keep(id, policy, body.clone(), now, now + ttl)
+            {
+                headers.insert(kept::TTL, ttl.as_secs().into());
+            }
+        }
+        let (etag, body) = with_etag(&self.decision, body);
+        (etag, headers, body).into_response()
+    }
 }
 
 /// The document of a policy that was evaluated, `None` where it is undefined. A document that is

@@ -1,7 +1,7 @@
 //! `/v1/policies`: what is there, in the shapes of the TSA policy service and of OPA.
 
 use axum::{Json, extract::State};
-use portcullis_policies::{Digest, Entry, Point, Timestamp};
+use portcullis_policies::{Address, Digest, Entry, Point, Scope, Snapshot, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -12,12 +12,16 @@ use crate::{
 };
 
 /// All policies, twice.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub(super) struct PolicyList {
     /// The policies, as the Gaia-X TSA policy service lists them.
     policies: Vec<ListedPolicy>,
     /// Their modules, as OPA lists them.
     result: Vec<ListedModule>,
+    /// What to send as `continue` for those that come next; absent where these are the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "platform/required_labels@1.0")]
+    r#continue: Option<String>,
 }
 
 /// A policy.
@@ -48,6 +52,16 @@ pub(super) struct ListedPolicy {
     locked: bool,
     /// Whether it cannot be evaluated.
     broken: bool,
+    /// When it was changed last, in seconds since 1970; 0 where that is not known.
+    #[schema(example = 1_767_225_600)]
+    last_update: i64,
+    /// With `rego=true`: its modules, one after the other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rego: Option<String>,
+    /// With `data=true`: its static data, as JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "{}")]
+    data: Option<String>,
 }
 
 /// A module of a policy.
@@ -60,6 +74,30 @@ pub(super) struct ListedModule {
     raw: String,
 }
 
+/// Which policies are listed, and what is told of each.
+struct Wanted {
+    locked: Option<bool>,
+    name: Option<String>,
+    rego: bool,
+    data: bool,
+    limit: usize,
+    after: Option<Address>,
+}
+
+impl Wanted {
+    fn of(parameters: &Parameters) -> Result<Self, Problem> {
+        let flag = |name| Ok(parameters.get_bool(name)?.unwrap_or_default());
+        Ok(Self {
+            locked: parameters.get_bool("locked")?,
+            name: parameters.get("policyName").map(str::to_owned),
+            rego: flag("rego")?,
+            data: flag("data")?,
+            limit: limit(parameters)?,
+            after: after(parameters)?,
+        })
+    }
+}
+
 /// Lists policies
 ///
 /// In the order of their addresses; those of namespaces come last.
@@ -70,6 +108,14 @@ pub(super) struct ListedModule {
     params(
         ("locked" = Option<bool>, Query, description = "Only those that are locked, or are not"),
         ("policyName" = Option<String>, Query, description = "Only those of this name"),
+        ("rego" = Option<bool>, Query, description = "Whether `policies` tells their sources"),
+        ("data" = Option<bool>, Query, description = "Whether `policies` tells their static data"),
+        ("limit" = Option<u32>, Query, description = "How many at the most; all where it is not said"),
+        (
+            "continue" = Option<String>,
+            Query,
+            description = "What the list before said: where this one begins"
+        ),
     ),
     responses(
         (status = 200, description = "The policies", body = PolicyList),
@@ -79,52 +125,120 @@ pub(super) struct ListedModule {
             content_type = "application/problem+json",
             body = ProblemDocument
         ),
-        (
-            status = 503,
-            description = "`SERVICE.NOT_READY`: try again after `Retry-After` seconds",
-            content_type = "application/problem+json",
-            body = ProblemDocument
-        ),
     )
 )]
 pub(super) async fn list(
     State(doors): State<Doors>,
     parameters: Parameters,
 ) -> Result<Json<PolicyList>, Problem> {
-    let locked = parameters.get_bool("locked")?;
-    let name = parameters.get("policyName");
-    let now = Timestamp::now();
-    let is_locked = |entry: &Entry| entry.active_lock(Point::Evaluation, now).is_some();
+    let wanted = Wanted::of(&parameters)?;
     let snapshot = doors.snapshot()?;
-    let entries = snapshot.entries().filter(|entry| {
-        locked.is_none_or(|wanted| wanted == is_locked(entry))
-            && name.is_none_or(|name| name == entry.address().name())
-    });
-    let mut list = PolicyList {
-        policies: Vec::new(),
-        result: Vec::new(),
+    let list = page(
+        &snapshot,
+        &wanted,
+        Timestamp::now(),
+        &doors.settings().repository,
+    );
+    Ok(Json(list))
+}
+
+/// The policies that are wanted, from a place in the list on.
+fn page(snapshot: &Snapshot, wanted: &Wanted, now: Timestamp, repository: &str) -> PolicyList {
+    let is_locked = |entry: &Entry| entry.active_lock(Point::Evaluation, now).is_some();
+    let is_named = |entry: &Entry| {
+        let name = wanted.name.as_ref();
+        name.is_none_or(|name| name == entry.address().name())
     };
-    for entry in entries {
-        let address = entry.address();
+    let mut entries = snapshot
+        .entries_after(wanted.after.as_ref())
+        .filter(|entry| {
+            let locked = wanted.locked;
+            is_named(entry) && locked.is_none_or(|locked| locked == is_locked(entry))
+        });
+    let mut list = PolicyList::default();
+    for entry in entries.by_ref().take(wanted.limit) {
+        let namespace = entry.address().namespace();
+        let owner = namespace.map_or_else(String::new, |name| format!("{name}/"));
+        let place = format!("{owner}{}", entry.address().path());
+        let modules = &entry.policy.definition().modules;
+        list.result
+            .extend(modules.iter().map(|(file, source)| ListedModule {
+                id: format!("{place}/{file}"),
+                raw: source.clone(),
+            }));
         list.policies.push(ListedPolicy {
-            repository: doors.settings().repository.clone(),
+            locked: is_locked(entry),
+            last_update: snapshot
+                .updated(entry.address())
+                .map_or(0, Timestamp::as_second),
+            ..ListedPolicy::of(entry, wanted, repository)
+        });
+        list.r#continue = Some(place);
+    }
+    if entries.next().is_none() {
+        list.r#continue = None;
+    }
+    list
+}
+
+impl ListedPolicy {
+    fn of(entry: &Entry, wanted: &Wanted, repository: &str) -> Self {
+        let address = entry.address();
+        let definition = entry.policy.definition();
+        let sources = || {
+            let modules = definition.modules.values().map(String::as_str);
+            modules.collect::<Vec<_>>().join(
+                "
+",
+            )
+        };
+        let data = || {
+            let data = &definition.data;
+            serde_json::to_string(data).expect("a document must serialise")
+        };
+        Self {
+            repository: repository.to_owned(),
             group: address.group().to_owned(),
             policy_name: address.name().to_owned(),
             name: address.name().to_owned(),
             version: address.version().to_string(),
             namespace: address.namespace().map(str::to_owned),
             digest: entry.policy.digest(),
-            locked: is_locked(entry),
+            locked: false,
             broken: entry.policy.faults().is_some(),
-        });
-        let owner = address.namespace().map(|namespace| format!("{namespace}/"));
-        let owner = owner.unwrap_or_default();
-        let modules = entry.policy.definition().modules.iter();
-        list.result
-            .extend(modules.map(|(file, source)| ListedModule {
-                id: format!("{owner}{}/{file}", address.path()),
-                raw: source.clone(),
-            }));
+            last_update: 0,
+            rego: wanted.rego.then(sources),
+            data: wanted.data.then(data),
+        }
     }
-    Ok(Json(list))
+}
+
+/// How many policies are listed at the most.
+fn limit(parameters: &Parameters) -> Result<usize, Problem> {
+    let Some(text) = parameters.get("limit") else {
+        return Ok(usize::MAX);
+    };
+    let limit = text.parse().ok().filter(|&limit| limit > 0);
+    limit.ok_or_else(|| Problem::input_invalid("the parameter `limit` is not a number above 0"))
+}
+
+/// The last policy of the list before: `group/name@version`, with its namespace in front.
+fn after(parameters: &Parameters) -> Result<Option<Address>, Problem> {
+    let Some(text) = parameters.get("continue").filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let (scope, path) = match text.split_once('/') {
+        Some((namespace, path)) if path.contains('/') => {
+            (Scope::Namespace(namespace.to_owned()), path)
+        }
+        _ => (Scope::Cluster, text),
+    };
+    let address = path.parse::<Address>().and_then(|address| {
+        let version = address.version().to_string();
+        Address::new(scope, address.group(), address.name(), &version)
+    });
+    address.map(Some).map_err(|_| {
+        Problem::input_invalid("the parameter `continue` is not what a list said")
+            .with_remedy("begin the list anew, without `continue`")
+    })
 }

@@ -170,7 +170,7 @@ pub(super) async fn unlock(
 }
 
 /// Waits for the locks as long as anybody waits for an answer here.
-async fn in_time(answer: BoxFuture<'_, Result<(), LockFault>>) -> Result<(), Problem> {
+pub(super) async fn in_time(answer: BoxFuture<'_, Result<(), LockFault>>) -> Result<(), Problem> {
     let answered = tokio::time::timeout(DEFAULT_TIMEOUT, answer).await;
     let late = || LockFault::Unavailable("the locks did not answer in time".to_owned());
     answered

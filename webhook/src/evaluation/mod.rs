@@ -5,12 +5,15 @@ mod data;
 mod decision;
 mod enforcement;
 mod evaluate;
+mod identifier;
+mod kept;
 mod list;
 mod lock;
 mod place;
 mod probes;
 mod shadows;
 mod site;
+mod validate;
 mod why;
 
 use axum::{Router, http::header::CONTENT_TYPE, routing::get};
@@ -40,6 +43,9 @@ pub(crate) fn documented() -> OpenApiRouter<Doors> {
     let by_address = || {
         OpenApiRouter::new()
             .routes(routes!(evaluate::evaluate))
+            .routes(routes!(evaluate::evaluate_did))
+            .routes(routes!(validate::validate))
+            .routes(routes!(validate::validate_did))
             .routes(routes!(decision::decide))
             .routes(routes!(lock::lock, lock::unlock))
     };
@@ -53,6 +59,7 @@ pub(crate) fn documented() -> OpenApiRouter<Doors> {
             "/namespaces/{namespace}/policy/{group}/{name}/{version}",
             by_address(),
         )
+        .routes(routes!(kept::result))
         .routes(routes!(list::list))
         .routes(routes!(data::get, data::post))
         .routes(routes!(enforcement::enforcement))

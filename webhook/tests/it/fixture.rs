@@ -84,6 +84,7 @@ pub(crate) struct Keeper {
     pub(crate) fault: Mutex<Option<LockFault>>,
     pub(crate) asked: Mutex<Vec<(Option<String>, LockRequest)>>,
     pub(crate) unlocked: Mutex<Vec<Address>>,
+    pub(crate) sealed: Mutex<Vec<Address>>,
     pub(crate) reader_fault: Mutex<Option<ReaderFault>>,
     /// The namespace in which everybody may read; without one, everywhere.
     pub(crate) readable: Mutex<Option<String>>,
@@ -141,6 +142,7 @@ impl Fixture {
         let object = Object {
             key,
             created: Timestamp::UNIX_EPOCH,
+            updated: Timestamp::from_second(1_700_000_000).unwrap(),
             policy,
         };
         self.cache.update(|state| state.apply_policy(object));
@@ -289,6 +291,11 @@ impl LockKeeper for Keeper {
             .lock()
             .unwrap()
             .push((caller.bearer().map(str::to_owned), request));
+        self.answer()
+    }
+
+    fn lock_sealed(&self, address: Address) -> BoxFuture<'_, Result<(), LockFault>> {
+        self.sealed.lock().unwrap().push(address);
         self.answer()
     }
 

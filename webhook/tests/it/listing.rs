@@ -84,10 +84,70 @@ async fn filters(#[case] query: &str, #[case] expected: &[&str]) {
     assert_eq!(list["result"].as_array().unwrap().len(), expected.len());
 }
 
+#[rstest]
+#[case("locked=perhaps")]
+#[case("rego=1")]
+#[case("limit=0")]
+#[case("limit=many")]
+#[case("continue=platform")]
 #[tokio::test]
-async fn refuses_an_unreadable_filter() {
-    let answer = listed().evaluate(get("/v1/policies?locked=perhaps")).await;
+async fn refuses_an_unreadable_filter(#[case] query: &str) {
+    let path = format!("/v1/policies?{query}");
+    let answer = listed().evaluate(get(&path)).await;
     answer.assert_problem(400, "POLICY.INPUT_INVALID");
+}
+
+/// The policies of all pages, with how many there were on each.
+#[rstest]
+#[case("", &[4])]
+#[case("limit=4&", &[4])]
+#[case("limit=3&", &[3, 1])]
+#[case("limit=2&", &[2, 2])]
+#[case("limit=1&", &[1, 1, 1, 1])]
+#[case("limit=1&locked=false&", &[1, 1, 1])]
+#[case("limit=1&locked=true&", &[1])]
+#[case("limit=1&policyName=nothing&", &[0])]
+#[tokio::test]
+async fn lists_in_pages(#[case] query: &str, #[case] expected: &[usize]) {
+    let fixture = listed();
+    let (mut next, mut pages, mut names) = (String::new(), Vec::new(), Vec::new());
+    loop {
+        let path = format!("/v1/policies?{query}continue={next}");
+        let list = fixture.evaluate(get(&path)).await.json();
+        let policies = list["policies"].as_array().unwrap();
+        pages.push(policies.len());
+        names.extend(policies.iter().map(|policy| policy["name"].clone()));
+        let Some(more) = list["continue"].as_str() else {
+            break;
+        };
+        next = more.replace('/', "%2F");
+    }
+    assert_eq!(pages, expected);
+    if expected.iter().sum::<usize>() == 4 {
+        assert_eq!(names, ["broken", "limits", "authz", "authz"]);
+    }
+}
+
+#[tokio::test]
+async fn tells_sources_and_data_where_they_are_wanted() {
+    let mut definition = crate::fixture::define("tasks/authz@1.0", TASKS);
+    definition.data = json!({"table": {"b": 1}}).as_object().cloned().unwrap();
+    let fixture = Fixture::new().with(definition);
+    let list = |query: &'static str| {
+        let fixture = &fixture;
+        async move {
+            fixture
+                .evaluate(get(&format!("/v1/policies{query}")))
+                .await
+                .json()
+        }
+    };
+    let plain = list("?rego=false").await["policies"][0].clone();
+    assert!(plain.get("rego").is_none() && plain.get("data").is_none());
+    assert_eq!(plain["lastUpdate"], 1_700_000_000);
+    let full = list("?rego=true&data=true&dataConfig=true").await["policies"][0].clone();
+    assert_eq!(full["rego"], TASKS);
+    assert_eq!(full["data"], r#"{"table":{"b":1}}"#);
 }
 
 #[tokio::test]
@@ -166,8 +226,8 @@ fn operations_have_names_of_their_own_and_all_parameters() {
             assert_eq!(in_path, path.matches('{').count(), "{path}");
         }
     }
-    // Six operations under each of three prefixes, and nine others.
-    assert_eq!(count, 3 * 6 + 9);
+    // Ten operations under each of three prefixes, and ten others.
+    assert_eq!(count, 3 * 10 + 10);
 }
 
 #[tokio::test]

@@ -21,4 +21,5 @@ mod resources;
 mod server;
 mod shadows;
 mod unread;
+mod validation;
 mod why;

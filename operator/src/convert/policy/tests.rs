@@ -124,6 +124,8 @@ fn every_field_arrives() {
         .admission(full_admission());
     spec.rego_version = RegoVersion::V0;
     spec.parameters_schema = json!({"type": "object"}).as_object().cloned();
+    spec.output_schema = json!({"type": "object"}).as_object().cloned();
+    spec.lock_on_failure = true;
     spec.entrypoint = Some("data.x".to_owned());
     spec.decision = Decision {
         default: Verdict::Allow,
@@ -172,6 +174,10 @@ fn every_field_arrives() {
         data: json!({"table": [1]}).as_object().cloned().unwrap(),
         parameters: json!({"limit": 2}).as_object().cloned().unwrap(),
         parameters_schema: Some(json!({"type": "object"})),
+        output: Some(policies::Output {
+            schema: json!({"type": "object"}),
+            locks: true,
+        }),
         entrypoint: Some("data.x".to_owned()),
         decision: policies::DecisionSettings {
             default: policies::DefaultDecision::Allow,

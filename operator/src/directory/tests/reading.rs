@@ -47,6 +47,7 @@ fn reads_the_layout_and_manifests() {
         ("a/b/1.0/policy_test.rego", "package a.b\ntest_it if {"),
         ("a/b/1.0.1/policy.rego", ALLOWS),
         ("a/b/1.0/data.json", "{\"table\": {\"x\": true}}"),
+        ("a/b/1.0/output-schema.json", "{\"const\": null}"),
         (
             "a/b/1.0/policy.yaml",
             "regoVersion: v1\nlimits: {timeout: 2s}\nnotAfter: null\n",
@@ -75,6 +76,8 @@ fn reads_the_layout_and_manifests() {
         ["more.rego", "policy.rego"]
     );
     assert_eq!(definition.limits.timeout.as_secs(), 2);
+    let schema = definition.output.as_ref().map(|output| &output.schema);
+    assert_eq!(schema, Some(&serde_json::json!({"const": null})));
     assert_eq!(entry.locks.len(), 1);
     assert_eq!(
         started.loader.status().notes,
@@ -140,6 +143,14 @@ fn a_policy_with_wrong_settings_is_broken(#[case] settings: &str, #[case] fault:
 #[case::data_of_another_shape(
     &[("a/b/1.0/policy.rego", ALLOWS), ("a/b/1.0/data.json", "[]")],
     "a/b/1.0: data_invalid: a/b/1.0/data.json: not a JSON object"
+)]
+#[case::schema(
+    &[("a/b/1.0/policy.rego", ALLOWS), ("a/b/1.0/output-schema.json", "[]")],
+    "a/b/1.0: output_schema_invalid: a/b/1.0/output-schema.json: not a JSON object"
+)]
+#[case::schema_that_is_none(
+    &[("a/b/1.0/policy.rego", ALLOWS), ("a/b/1.0/output-schema.json", r#"{"type": 1}"#)],
+    "a/b/1.0: output_schema_invalid: `outputSchema` is not a JSON Schema"
 )]
 #[case::data_that_would_be_read_as_another(
     &[("a/b/1.0/policy.rego", ALLOWS), ("a/b/1.0/data.json", r#"{"a": [12345678901234567890123]}"#)],

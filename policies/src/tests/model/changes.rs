@@ -286,6 +286,7 @@ impl Change {
                 let applied = Object {
                     key: policy_key(object),
                     created: at(created),
+                    updated: at(created),
                     policy: compile(&draft, snapshot),
                 };
                 Ready::Policy(applied, created, Arc::new(Made::new(draft, plain)))
