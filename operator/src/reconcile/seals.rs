@@ -45,7 +45,7 @@ impl Sealer {
             for address in sealed {
                 match self.lock(address).await {
                     Ok(()) => {
-                        tracing::warn!(policy = %address, "locked: a result broke its `outputSchema`")
+                        tracing::warn!(policy = %address, "locked: a result broke its `outputSchema`");
                     }
                     // Another leader was first, or a replica tells of it still.
                     Err(fault) if fault.is_stale() => {}
