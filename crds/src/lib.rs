@@ -22,6 +22,7 @@
 pub mod admission;
 pub mod binding;
 pub mod conditions;
+pub mod data;
 pub mod definitions;
 pub mod exemption;
 pub mod limits;
@@ -43,6 +44,7 @@ pub use binding::{
     PolicyKind,
 };
 pub use conditions::{ConditionType, Finding};
+pub use data::{DataFrom, KeyReference};
 pub use exemption::{
     ClusterExemption, ClusterExemptionSpec, ExemptedObjects, ExemptedPolicy, Exemption,
     ExemptionSpec, ExemptionStatus,

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::admission::Admission;
+use crate::data::DataFrom;
 use crate::{limits, rules, schema};
 
 pub use status::{InPlaceOf, PolicyStatus, Replicas, ShadowExample, ShadowStatus};
@@ -75,6 +76,12 @@ pub struct PolicySpec {
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schemars(schema_with = "schema::free_form")]
     pub data: Map<String, Value>,
+
+    /// Data that comes from elsewhere, and stands beside `data`: at most 16 documents. Whoever pins the
+    /// policy with `sha256` pins where it comes from, and not what it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub data_from: Vec<DataFrom>,
 
     /// Settings that the policy reads as `input.parameters`, so that one source serves many
     /// clusters. Example: `{labels: [team, cost-centre]}`.

@@ -310,6 +310,22 @@ pub(crate) fn parameters_from() -> Value {
     ])
 }
 
+/// Where data comes from.
+pub(crate) fn data_from() -> Value {
+    json!([rule(
+        "has(self.configMap) != has(self.secret)",
+        "data comes from one place: write configMap, or secret",
+    )])
+}
+
+/// Where data stands.
+pub(crate) fn data_path() -> Value {
+    json!([rule(
+        "self.matches('^([^.]+([.][^.]+)*)?$')",
+        "path is keys with dots between them: write it like trusted.issuers",
+    )])
+}
+
 /// The API version of an object.
 pub(crate) fn api_version() -> Value {
     json!([rule(

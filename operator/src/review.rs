@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use portcullis_crds::{Manifest, ManifestError};
 use portcullis_policies::{
-    Bytes, Cache, Conflict, Diagnostic, Diagnostics, Effect, FAULTS_BETWEEN_POLICIES, Limits,
+    Bytes, Cache, Conflict, Diagnostic, Diagnostics, Effect, FAULTS_BETWEEN_OBJECTS, Limits,
     Object, ObjectKey, Snapshot, Timestamp,
 };
 use portcullis_webhook::{ResourceAnswer, ResourceReview, ResourceReviewer};
@@ -111,7 +111,7 @@ impl Reviewer {
             faults.push(past("notAfter", "the policy would never be in force"));
         }
         let snapshot = self.cache.snapshot();
-        let object = draft.compile(&|address| snapshot.policy(address), self.cache.allowance());
+        let object = draft.compile(&*snapshot, self.cache.allowance());
         let found = object
             .policy
             .faults()
@@ -119,7 +119,7 @@ impl Reviewer {
             .flat_map(Diagnostics::iter);
         let (between, own): (Vec<_>, Vec<_>) = found
             .cloned()
-            .partition(|fault| FAULTS_BETWEEN_POLICIES.contains(&fault.code.as_str()));
+            .partition(|fault| FAULTS_BETWEEN_OBJECTS.contains(&fault.code.as_str()));
         faults.extend(own);
         let most = self.cache.allowance().tenant;
         let definition = object.policy.definition();

@@ -32,7 +32,7 @@ pub struct State {
     pub(crate) seals: Seals,
     pub(crate) exemptions: BTreeMap<ObjectKey, Arc<Exemption>>,
     pub(crate) bindings: BTreeMap<ObjectKey, Arc<Binding>>,
-    pub(crate) parameters: BTreeMap<Selection, Selected>,
+    pub(crate) parameters: Arc<BTreeMap<Selection, Selected>>,
     /// Which policies have taken the place of older versions.
     pub(crate) in_place_of: BTreeMap<ObjectKey, InPlaceOf>,
     pub(crate) namespaces: Arc<Namespaces>,
@@ -74,7 +74,7 @@ impl Cache {
             .policies
             .values()
             .map(|object| (object, &object.policy));
-        outdated(policies, &|address| snapshot.policy(address))
+        outdated(policies, &*snapshot)
             .into_iter()
             .map(|(object, _)| object.clone())
             .collect()
@@ -131,12 +131,12 @@ impl State {
 
     /// Notes what is known of the objects of a selection.
     pub fn set_parameters(&mut self, selection: Selection, selected: Selected) {
-        self.parameters.insert(selection, selected);
+        Arc::make_mut(&mut self.parameters).insert(selection, selected);
     }
 
     /// Keeps only the selections for which `keep` holds.
     pub fn retain_parameters(&mut self, mut keep: impl FnMut(&Selection) -> bool) {
-        self.parameters.retain(|selection, _| keep(selection));
+        Arc::make_mut(&mut self.parameters).retain(|selection, _| keep(selection));
     }
 
     /// Notes whether the policy of an object has taken the place of an older version.

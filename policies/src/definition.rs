@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    Address, Diagnostic, Digest, Hosts, Import, Labels, Limits, Match, Owner, Scope, Severity,
-    Version,
+    Address, DataSource, Diagnostic, Digest, Hosts, Import, Labels, Limits, Match, Owner, Scope,
+    Severity, Version,
 };
 
 /// A policy's sources and settings.
@@ -23,6 +23,8 @@ pub struct Definition {
     pub rego_version: RegoVersion,
     /// The root of `data`.
     pub data: Map<String, Json>,
+    /// What of `data` comes from elsewhere.
+    pub data_from: Vec<DataSource>,
     /// What the policy reads as `input.parameters`.
     pub parameters: Map<String, Json>,
     /// A JSON Schema that the parameters satisfy.
@@ -172,6 +174,7 @@ impl Definition {
             modules: BTreeMap::from([("policy.rego".to_owned(), source.to_owned())]),
             rego_version: RegoVersion::default(),
             data: Map::new(),
+            data_from: Vec::new(),
             parameters: Map::new(),
             parameters_schema: None,
             output: None,

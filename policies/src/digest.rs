@@ -12,8 +12,8 @@ use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Action, Admission, DefaultDecision, Definition, LabelSelector, Match, Owner, Requirement,
-    ResourceRule, Window, Workload, imports::Imports, rego::shared,
+    Action, Admission, DataSource, DefaultDecision, Definition, LabelSelector, Match, Owner,
+    Requirement, ResourceRule, Window, Workload, imports::Imports, rego::shared,
 };
 
 /// SHA-256 of a definition; shown as `sha256:` and 64 hexadecimal digits.
@@ -67,6 +67,14 @@ impl Digest {
         settings.extend(output.map(|output| {
             let locks = if output.locks { " that locks" } else { "" };
             format!("output schema{locks}")
+        }));
+        settings.extend(definition.data_from.iter().map(|source| {
+            let DataSource {
+                selection,
+                key,
+                path,
+            } = source;
+            format!("data {selection:?} {key:?} {path:?}")
         }));
         writer.text(&settings.join(", "));
         output
@@ -310,7 +318,8 @@ mod tests {
     use super::*;
     use crate::Output;
     use crate::{
-        ActionAt, Condition, FailurePolicy, Operation, RegoVersion, ResourceScope, Severity,
+        ActionAt, Condition, FailurePolicy, Operation, ParameterKind, RegoVersion, ResourceScope,
+        Selection, Severity, Which,
     };
     use serde_json::json;
 
@@ -386,6 +395,15 @@ mod tests {
             match_expressions: vec![requirement],
             ..LabelSelector::default()
         };
+        let source = |key: &str, path: &str| DataSource {
+            selection: Selection {
+                kind: ParameterKind::config_map(),
+                namespace: None,
+                which: Which::Name("it".to_owned()),
+            },
+            key: key.to_owned(),
+            path: vec![path.to_owned()],
+        };
         let output = |schema, locks| Some(Output { schema, locks });
         let changes: Vec<Change<'_>> = vec![
             Box::new(|_| {}),
@@ -394,6 +412,9 @@ mod tests {
             Box::new(|d| drop(d.modules.insert("more.rego".to_owned(), String::new()))),
             Box::new(|d| d.rego_version = RegoVersion::V0),
             Box::new(|d| drop(d.data.insert("a".to_owned(), json!(null)))),
+            Box::new(|d| d.data_from = vec![source("a", "")]),
+            Box::new(|d| d.data_from = vec![source("b", "")]),
+            Box::new(|d| d.data_from = vec![source("a", "x")]),
             Box::new(|d| drop(d.parameters.insert("a".to_owned(), json!(null)))),
             Box::new(|d| d.parameters_schema = Some(json!({}))),
             Box::new(|d| d.output = output(json!({}), false)),

@@ -5,9 +5,9 @@
 //! policy's digest covers those of its imports, so that a change passes on to importers of importers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
-use crate::{Address, Definition, Diagnostic, Digest, Policy, Scope};
+use crate::{Address, Definition, Diagnostic, Digest, Policy, Scope, Selected, Selection};
 
 /// Most imports of one policy: more are a framework, which belongs into one policy.
 pub const MAX_IMPORTS: usize = 16;
@@ -16,9 +16,14 @@ pub const MAX_IMPORTS: usize = 16;
 /// one compilation takes.
 pub const MAX_IMPORTED: usize = 64;
 
-/// The codes of faults that lie between policies: what is imported is missing, broken, not to be
-/// had or another. They go when the other policy changes.
-pub const FAULTS_BETWEEN_POLICIES: [&str; 4] = [
+/// The codes of faults that lie between objects: what is imported, or what data comes from, is
+/// missing, broken, not to be had or another. They go when the other object changes.
+pub const FAULTS_BETWEEN_OBJECTS: [&str; 9] = [
+    "data_from_awaited",
+    "data_from_conflict",
+    "data_from_invalid",
+    "data_from_missing",
+    "data_from_unread",
     "import_broken",
     "import_changed",
     "import_forbidden",
@@ -34,8 +39,63 @@ pub struct Import {
     pub pin: Option<Digest>,
 }
 
-/// Finds the policy that holds an address.
-pub type Find<'a> = &'a dyn Fn(&Address) -> Option<Arc<Policy>>;
+/// What is around a policy when it is compiled.
+pub trait Lookup {
+    /// The policy that holds an address.
+    fn policy(&self, address: &Address) -> Option<Arc<Policy>>;
+
+    /// What is known of objects that data comes from; `None` where nobody has looked yet.
+    fn selected(&self, selection: &Selection) -> Option<Selected>;
+}
+
+/// Whoever knows what is around a policy.
+pub type Find<'a> = &'a dyn Lookup;
+
+/// Nothing is around it.
+impl Lookup for () {
+    fn policy(&self, _address: &Address) -> Option<Arc<Policy>> {
+        None
+    }
+
+    fn selected(&self, _selection: &Selection) -> Option<Selected> {
+        None
+    }
+}
+
+/// Objects, and no policies.
+impl Lookup for BTreeMap<Selection, Selected> {
+    fn policy(&self, _address: &Address) -> Option<Arc<Policy>> {
+        None
+    }
+
+    fn selected(&self, selection: &Selection) -> Option<Selected> {
+        self.get(selection).cloned()
+    }
+}
+
+/// Policies that a function finds, and objects as others know them.
+pub struct Among<'a, F> {
+    /// Finds the policy that holds an address.
+    pub policies: F,
+    /// Knows the objects.
+    pub objects: Find<'a>,
+}
+
+impl<F> fmt::Debug for Among<'_, F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Among").finish_non_exhaustive()
+    }
+}
+
+impl<F: Fn(&Address) -> Option<Arc<Policy>>> Lookup for Among<'_, F> {
+    fn policy(&self, address: &Address) -> Option<Arc<Policy>> {
+        (self.policies)(address)
+    }
+
+    fn selected(&self, selection: &Selection) -> Option<Selected> {
+        self.objects.selected(selection)
+    }
+}
 
 /// The imports of a policy as they were found when it was compiled.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +110,10 @@ impl Imports {
     pub(crate) fn find(definition: &Definition, find: Find<'_>) -> Self {
         let cyclic = is_cyclic(definition, find);
         // Each policy of a circle would hold an older one of the others, and that one older ones.
-        let look_up = |import: &Import| Some(&import.address).filter(|_| !cyclic).and_then(find);
+        let look_up = |import: &Import| {
+            let address = Some(&import.address).filter(|_| !cyclic);
+            address.and_then(|address| find.policy(address))
+        };
         let imports = definition.imports.iter();
         Self {
             found: imports
@@ -62,7 +125,10 @@ impl Imports {
 
     /// Whether another look would find the same.
     pub(crate) fn are_current(&self, definition: &Definition, find: Find<'_>) -> bool {
-        let state = |policy: &Arc<Policy>| (policy.digest(), policy.faults().is_some());
+        let state = |policy: &Arc<Policy>| {
+            let is_broken = policy.faults().is_some();
+            (policy.digest(), policy.sources().digest(), is_broken)
+        };
         if self.found.is_empty() {
             return true;
         }
@@ -71,7 +137,7 @@ impl Imports {
         }
         self.cyclic
             || self.found.iter().all(|(import, before)| {
-                find(&import.address).as_ref().map(state) == before.as_ref().map(state)
+                find.policy(&import.address).as_ref().map(state) == before.as_ref().map(state)
             })
     }
 
@@ -189,7 +255,7 @@ fn is_cyclic(definition: &Definition, find: Find<'_>) -> bool {
         if seen.contains(&address) {
             continue;
         }
-        if let Some(policy) = find(&address) {
+        if let Some(policy) = find.policy(&address) {
             open.extend(addresses(policy.definition()));
         }
         seen.insert(address);
@@ -212,8 +278,10 @@ pub fn outdated<'a, T>(
     let outdated = policies.filter(|(_, policy)| !policy.is_current(find));
     let is_ready = |policy: &Policy| {
         is_cyclic(policy.definition(), find)
-            || addresses(policy.definition())
-                .all(|address| find(&address).is_none_or(|import| import.is_current(find)))
+            || addresses(policy.definition()).all(|address| {
+                find.policy(&address)
+                    .is_none_or(|import| import.is_current(find))
+            })
     };
     outdated.filter(|(_, policy)| is_ready(policy)).collect()
 }

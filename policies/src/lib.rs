@@ -47,6 +47,7 @@ mod seal;
 pub mod selector;
 pub mod shadow;
 pub mod snapshot;
+pub mod sources;
 pub mod text;
 pub mod versions;
 pub mod workbench;
@@ -75,7 +76,7 @@ pub use exemption::{
     ExemptionReach, Exemptions, Stance,
 };
 pub use hosts::{HostPattern, Hosts};
-pub use imports::{FAULTS_BETWEEN_POLICIES, Find, Import, outdated};
+pub use imports::{Among, FAULTS_BETWEEN_OBJECTS, Find, Import, Lookup, outdated};
 pub use index::{Operation, Owner, Route};
 pub use input::{Headers, Input, Point, Request};
 pub use interest::Interest;
@@ -92,6 +93,7 @@ pub use seal::OUTPUT_SCHEMA_VIOLATION;
 pub use selector::{LabelSelector, Labels, Requirement};
 pub use shadow::Comparison;
 pub use snapshot::{Conflict, Snapshot};
+pub use sources::DataSource;
 pub use versions::InPlaceOf;
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    Address, Allowance, Code, Definition, Diagnostic, Diagnostics, Digest, Document, Hosts, Input,
-    Limits, Message, Point, RegoVersion, Request,
+    Address, Allowance, Code, DataSource, Definition, Diagnostic, Diagnostics, Digest, Document,
+    Hosts, Input, Limits, Message, Point, RegoVersion, Request,
     breaker::{Breakers, Used},
     decision::Judgement,
     gate::Gate,
@@ -19,6 +19,7 @@ use crate::{
     output::{self, Breach, OutputSchema},
     outside::{Nothing, Outside},
     rego::{self, Failure, Powers, builtins::Network, plan::access::Access, value::Value},
+    sources::Sources,
 };
 
 pub use explain::Explained;
@@ -31,6 +32,7 @@ pub struct Policy {
     digest: Digest,
     parameters: Value,
     imports: Imports,
+    sources: Sources,
     outside: Arc<dyn Outside>,
     /// The definition's, as far as the administrator allows.
     limits: Limits,
@@ -50,7 +52,7 @@ pub struct Policy {
 impl Policy {
     /// Compiles a definition that imports nothing, with nothing outside.
     pub fn compile(definition: Definition) -> Self {
-        Self::compile_within(definition, &|_| None, Allowance::default())
+        Self::compile_within(definition, &(), Allowance::default())
     }
 
     /// Compiles a definition, with the policies that it imports and with what an administrator
@@ -61,12 +63,14 @@ impl Policy {
             outside, limits, ..
         } = allowance;
         let imports = Imports::find(&definition, find);
+        let sources = Sources::find(&definition, find);
         let digest = Digest::of(&definition, &imports);
         let (output, settings) = check_settings(&definition, outside.hosts());
         let program = settings
             .and_then(|()| check_imports(&definition, &imports))
             .and_then(|()| check_pin(&definition, digest))
-            .and_then(|()| rego::Program::compile(&definition, &imports.all()));
+            .and_then(|()| check_sources(&sources))
+            .and_then(|()| rego::Program::compile(&sources.fill(&definition), &imports.all()));
         let (gate, program) = with_conditions(&definition, program);
         let mut access = gate.access().clone();
         if let Ok(program) = &program {
@@ -78,6 +82,7 @@ impl Policy {
             output,
             parameters: parameters(&definition.parameters),
             imports,
+            sources,
             outside,
             limits: definition.limits.within(limits),
             memory: Memory::default(),
@@ -98,6 +103,7 @@ impl Policy {
             digest: Digest::of(&definition, &imports),
             parameters: parameters(&definition.parameters),
             imports,
+            sources: Sources::default(),
             outside: Arc::new(Nothing),
             limits: definition.limits,
             memory: Memory::default(),
@@ -149,12 +155,31 @@ impl Policy {
 
     /// Whether the policy would be the same if it was compiled again now.
     pub fn is_current(&self, find: Find<'_>) -> bool {
-        self.imports.are_current(&self.definition, find)
+        self.sources.are_current(&self.definition, find)
+            && self.imports.are_current(&self.definition, find)
     }
 
     /// What the policy imports.
     pub(crate) fn imports(&self) -> &Imports {
         &self.imports
+    }
+
+    /// What the policy takes from elsewhere.
+    pub(crate) fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// Whether what it reads is secret, or what it imports reads.
+    pub fn reads_secrets(&self) -> bool {
+        let imports = self.imports.all();
+        let imports = imports.iter().map(|import| &import.definition);
+        let mut all = std::iter::once(&self.definition).chain(imports);
+        all.any(|definition| definition.data_from.iter().any(DataSource::is_secret))
+    }
+
+    /// All data of the policy, without that of its imports.
+    pub(crate) fn data(&self) -> &Map<String, Json> {
+        self.sources.data(&self.definition)
     }
 
     /// What the policy looks at of a document that is asked about at a door. A broken one looks at
@@ -354,6 +379,12 @@ fn check_imports(definition: &Definition, imports: &Imports) -> Result<(), Diagn
     if let Err(unread) = rego::check_modules(definition) {
         faults.extend(unread.iter().cloned());
     }
+    Diagnostics::collect(faults).map_or(Ok(()), Err)
+}
+
+/// Checks that all data is there.
+fn check_sources(sources: &Sources) -> Result<(), Diagnostics> {
+    let faults = sources.faults().to_vec();
     Diagnostics::collect(faults).map_or(Ok(()), Err)
 }
 

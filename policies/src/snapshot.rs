@@ -12,8 +12,8 @@ use jiff::Timestamp;
 
 use crate::{
     Address, Binding, Bound, Diagnostic, Digest, Effect, Entry, Exemption, Exemptions, Labels,
-    Lock, Message, Object, ObjectKey, Objects, Owner, Panel, Part, Policy, Route, Scope, State,
-    Subject,
+    Lock, Lookup, Message, Object, ObjectKey, Objects, Owner, Panel, Part, Policy, Route, Scope,
+    Selected, Selection, State, Subject,
     binding::{self, Place, Surroundings},
     index::Index,
     matching::Namespaces,
@@ -29,6 +29,7 @@ pub struct Snapshot {
     updated: BTreeMap<Address, Timestamp>,
     sealed: BTreeMap<Address, Timestamp>,
     bindings: BTreeMap<ObjectKey, Arc<Binding>>,
+    parameters: Arc<BTreeMap<Selection, Selected>>,
     awaits_parameters: bool,
     /// The policies as bindings have them asked.
     bound: BTreeMap<ObjectKey, Vec<Arc<Entry>>>,
@@ -78,18 +79,22 @@ pub fn holders<'o>(
     (held, conflicts)
 }
 
+/// What policies are compiled with.
+impl Lookup for Snapshot {
+    fn policy(&self, address: &Address) -> Option<Arc<Policy>> {
+        self.find(address).map(|entry| entry.policy.clone())
+    }
+
+    fn selected(&self, selection: &Selection) -> Option<Selected> {
+        self.parameters.get(selection).cloned()
+    }
+}
+
 /// When each policy was changed last.
 fn times(held: &BTreeMap<&Address, &Object>) -> BTreeMap<Address, Timestamp> {
     let held = held.iter();
     held.map(|(&address, object)| (address.clone(), object.updated))
         .collect()
-}
-
-/// Whether a binding takes parameters of objects that nobody has looked for yet.
-fn awaits_parameters(state: &State) -> bool {
-    let sources = state.bindings.values().filter_map(|it| it.source.as_ref());
-    let mut selections = sources.map(|source| &source.selection);
-    selections.any(|selection| !state.parameters.contains_key(selection))
 }
 
 impl Snapshot {
@@ -187,7 +192,7 @@ impl Snapshot {
             entries,
             sealed: state.seals.times(),
             bindings: state.bindings.clone(),
-            awaits_parameters: awaits_parameters(state),
+            parameters: state.parameters.clone(),
             bound,
             locks: state.locks.values().cloned().collect(),
             exemptions,
@@ -197,6 +202,8 @@ impl Snapshot {
             revision: state.revision,
             ..Self::default()
         };
+        let mut selections = snapshot.selections().into_iter();
+        snapshot.awaits_parameters = selections.any(|it| !state.parameters.contains_key(&it));
         snapshot.index(&state.moved);
         snapshot
     }
@@ -239,11 +246,6 @@ impl Snapshot {
     /// Since when this cache keeps a policy out of evaluation by itself, if it does.
     pub fn sealed_since(&self, address: &Address) -> Option<Timestamp> {
         self.sealed.get(address).copied()
-    }
-
-    /// The policy at an address, for what imports it.
-    pub fn policy(&self, address: &Address) -> Option<Arc<Policy>> {
-        self.find(address).map(|entry| entry.policy.clone())
     }
 
     /// The newest version of a name that is no shadow.
@@ -379,7 +381,17 @@ impl Snapshot {
         self.entries.values().chain(self.bound.values().flatten())
     }
 
-    /// Whether a binding takes parameters of objects that nobody has looked for yet.
+    /// The objects that bindings take parameters of and policies data, each once.
+    pub fn selections(&self) -> BTreeSet<Selection> {
+        let bindings = self.bindings.values();
+        let of_bindings = bindings.filter_map(|it| Some(it.source.as_ref()?.selection.clone()));
+        let entries = self.entries.values();
+        let of_policies = entries.flat_map(|entry| &entry.policy.definition().data_from);
+        let of_policies = of_policies.map(|source| source.selection.clone());
+        of_bindings.chain(of_policies).collect()
+    }
+
+    /// Whether a binding takes parameters, or a policy data, of objects that nobody has looked for yet.
     pub fn awaits_parameters(&self) -> bool {
         self.awaits_parameters
     }

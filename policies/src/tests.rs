@@ -14,6 +14,7 @@ mod points;
 mod seals;
 mod selection;
 mod shadows;
+mod sources;
 mod versions;
 mod workloads;
 

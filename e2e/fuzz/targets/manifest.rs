@@ -33,8 +33,8 @@ fn check_places<'d>(diagnostics: impl IntoIterator<Item = &'d Diagnostic>, text:
 
 fn check_policy(draft: &Draft, text: &str) {
     check_places(draft.faults.iter().flat_map(|faults| faults.iter()), text);
-    let object = draft.clone().compile(&|_| None, Allowance::default());
-    let again = draft.clone().compile(&|_| None, Allowance::default());
+    let object = draft.clone().compile(&(), Allowance::default());
+    let again = draft.clone().compile(&(), Allowance::default());
     assert_eq!(object.key, draft.key);
     assert_eq!(object.policy.digest(), again.policy.digest());
     let faults = object.policy.faults();

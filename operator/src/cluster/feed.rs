@@ -278,7 +278,7 @@ pub(super) async fn compile(compilers: Evaluators, cache: &Cache, draft: Draft) 
     loop {
         let (job, deadline) = (draft.clone(), Instant::now() + COMPILE);
         let (imports, within) = (cache.snapshot(), allowance.clone());
-        let job = move || job.compile(&|address| imports.policy(address), within);
+        let job = move || job.compile(&*imports, within);
         // As of admission: these threads do nothing else, and none is to be kept free for it.
         let compiled = compilers.run_at(Point::Admission, deadline, job);
         match compiled.await {
@@ -322,7 +322,7 @@ fn given_up(mut draft: Draft, fault: Unanswered, allowance: Allowance) -> Object
             .with_remedy("simplify the policy, and report it")
             .into(),
     );
-    draft.compile(&|_| None, allowance)
+    draft.compile(&(), allowance)
 }
 
 impl Change {

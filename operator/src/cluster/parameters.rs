@@ -1,5 +1,5 @@
-//! Objects that bindings take parameters of: each selection is followed for as long as a binding has
-//! it, and nothing else of the kind is read.
+//! Objects that bindings take parameters of, and policies data: each selection is followed for as long
+//! as one of them has it, and nothing else of the kind is read.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,6 +25,7 @@ use tokio::{
 };
 
 use super::{Mirror, News, WAITING_NEWS, Watch, chain, watch::Selectors};
+use crate::convert;
 
 /// The name in the log of all of these watches.
 const SOURCE: &str = "parameters";
@@ -38,7 +39,7 @@ const READ: Duration = Duration::from_secs(10);
 /// Longest wait before that is asked again: a kind that is installed is noticed within it.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// Follows what the bindings of `mirror` select until it is dropped; it never ends by itself.
+/// Follows what the bindings and policies of `mirror` select until it is dropped; it never ends by itself.
 pub(super) async fn follow(client: Client, mirror: Arc<Mirror>) {
     let mut changes = mirror.changes();
     // What is dropped with this set ends.
@@ -47,7 +48,7 @@ pub(super) async fn follow(client: Client, mirror: Arc<Mirror>) {
     let mut refused: BTreeSet<Selection> = BTreeSet::new();
     loop {
         changes.borrow_and_update();
-        let mut wanted = wanted(&mirror);
+        let mut wanted = mirror.cache().snapshot().selections();
         let beyond = wanted
             .iter()
             .nth(MOST)
@@ -64,7 +65,7 @@ pub(super) async fn follow(client: Client, mirror: Arc<Mirror>) {
             publish(&mirror, |state| {
                 state.retain_parameters(|own| !gone.contains(own) && !refused.contains(own));
                 for selection in &beyond {
-                    let why = format!("bindings have more than {MOST} selections");
+                    let why = format!("bindings and policies have more than {MOST} selections");
                     state.set_parameters(selection.clone(), Selected::Unread(why));
                 }
             });
@@ -85,13 +86,6 @@ pub(super) async fn follow(client: Client, mirror: Arc<Mirror>) {
         // The sender lives as long as the mirror.
         let _ = changes.changed().await;
     }
-}
-
-/// What bindings select, in a stable order.
-fn wanted(mirror: &Mirror) -> BTreeSet<Selection> {
-    let snapshot = mirror.cache().snapshot();
-    let sources = snapshot.bindings().filter_map(|it| it.source.as_ref());
-    sources.map(|source| source.selection.clone()).collect()
 }
 
 /// One selection that is followed.
@@ -243,21 +237,15 @@ fn labels(selector: &LabelSelector) -> String {
 
 fn parameter(kind: &ParameterKind, object: DynamicObject) -> Parameter {
     let content = match object.data {
-        Json::Object(mut fields) => {
-            fields.remove("status");
-            fields
-        }
+        Json::Object(fields) => fields,
         _ => Map::new(),
     };
-    Parameter {
-        key: ParameterKey {
-            kind: kind.clone(),
-            namespace: object.metadata.namespace,
-            name: object.metadata.name.unwrap_or_default(),
-        },
-        labels: object.metadata.labels.unwrap_or_default(),
-        content,
-    }
+    let key = ParameterKey {
+        kind: kind.clone(),
+        namespace: object.metadata.namespace,
+        name: object.metadata.name.unwrap_or_default(),
+    };
+    convert::parameter(key, object.metadata.labels.unwrap_or_default(), content)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod binding;
 mod exemption;
 mod lock;
 mod policy;
+mod secret;
 mod settings;
 mod versions;
 
@@ -23,6 +24,7 @@ pub use binding::BindingDraft;
 pub use exemption::ExemptionDraft;
 pub use lock::{LockDraft, LockObject, lock_name, lock_object};
 pub use policy::{Draft, kind};
+pub use secret::parameter;
 pub(crate) use settings::group_and_version;
 pub use settings::label_selector;
 pub(crate) use versions::{in_place_of, in_place_of_object};

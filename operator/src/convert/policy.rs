@@ -96,6 +96,7 @@ impl Draft {
             modules: spec.modules.clone(),
             rego_version: settings::rego_version(spec.rego_version),
             data: spec.data.clone(),
+            data_from: settings::data_from(spec, scope, &mut faults),
             parameters: spec.parameters.clone(),
             parameters_schema: spec.parameters_schema.clone().map(Json::Object),
             output: settings::output(spec, &mut faults),

@@ -4,11 +4,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as ApiSelector
 
 use portcullis_crds::{self as crds, PolicySpec};
 use portcullis_policies::{
-    Action, ActionAt, Address, Admission, Condition, DecisionSettings, DefaultDecision, Diagnostic,
-    Diagnostics, Digest, FailurePolicy, HostPattern, Hosts, Import, LabelSelector, Limits, Match,
-    Operation, Output, RegoVersion, Requirement, ResourceRule, ResourceScope, Scope, Severity,
-    Timestamp, Version, Window, Workload, address::AddressError, digest::DigestError,
-    matching::workload::TemplatePathError,
+    Action, ActionAt, Address, Admission, Condition, DataSource, DecisionSettings, DefaultDecision,
+    Diagnostic, Diagnostics, Digest, FailurePolicy, HostPattern, Hosts, Import, LabelSelector,
+    Limits, Match, Operation, Output, ParameterKind, RegoVersion, Requirement, ResourceRule,
+    ResourceScope, Scope, Selection, Severity, Timestamp, Version, Which, Window, Workload,
+    address::AddressError, digest::DigestError, matching::workload::TemplatePathError,
 };
 use serde_json::Value as Json;
 
@@ -78,6 +78,57 @@ pub(super) fn supersedes(text: Option<&str>, faults: &mut Vec<Diagnostic>) -> Op
             None
         }
     }
+}
+
+/// Where data comes from.
+pub(super) fn data_from(
+    spec: &PolicySpec,
+    scope: &Scope,
+    faults: &mut Vec<Diagnostic>,
+) -> Vec<DataSource> {
+    let sources = spec.data_from.iter().enumerate();
+    let sources = sources.filter_map(|(at, source)| {
+        let read = data_source(source, scope);
+        let noted = read.map_err(|(text, remedy)| {
+            let text = format!("`dataFrom[{at}]`: {text}");
+            faults.push(Diagnostic::new("data_source_invalid", text).with_remedy(remedy));
+        });
+        noted.ok()
+    });
+    sources.collect()
+}
+
+fn data_source(
+    source: &crds::DataFrom,
+    scope: &Scope,
+) -> Result<DataSource, (&'static str, &'static str)> {
+    let (kind, reference) = match (&source.config_map, &source.secret) {
+        (Some(reference), None) => (ParameterKind::config_map(), reference),
+        (None, Some(reference)) => (ParameterKind::secret(), reference),
+        _ => return Err(("data comes from one place", "set `configMap`, or `secret`")),
+    };
+    let namespace = match (scope, &reference.namespace) {
+        (Scope::Cluster, Some(namespace)) => namespace.clone(),
+        (Scope::Cluster, None) => {
+            return Err(("the object's namespace is not said", "set `namespace`"));
+        }
+        (Scope::Namespace(own), None) => own.clone(),
+        (Scope::Namespace(own), Some(namespace)) if own == namespace => own.clone(),
+        (Scope::Namespace(_), Some(_)) => {
+            let text = "a Policy takes data of its own namespace only";
+            return Err((text, "remove `namespace`, or use a ClusterPolicy"));
+        }
+    };
+    let path = source.path.split('.').map(str::to_owned);
+    Ok(DataSource {
+        selection: Selection {
+            kind,
+            namespace: Some(namespace),
+            which: Which::Name(reference.name.clone()),
+        },
+        key: reference.key.clone(),
+        path: path.filter(|_| !source.path.is_empty()).collect(),
+    })
 }
 
 /// What results have to satisfy.

@@ -78,7 +78,7 @@ impl Held {
                 };
                 Self::Policy(HeldPolicy {
                     // What it imports may not have been read yet.
-                    newest: draft.as_ref().clone().compile(&|_| None, allowance.clone()),
+                    newest: draft.as_ref().clone().compile(&(), allowance.clone()),
                     draft,
                     last_good: before.filter(|object| object.policy.faults().is_none()),
                 })

@@ -18,7 +18,7 @@ use std::{
 };
 
 use portcullis_policies::{
-    Address, Allowance, Cache, Diagnostic, Diagnostics, Object, ObjectKey, Policy, Selected,
+    Address, Allowance, Among, Cache, Diagnostic, Diagnostics, Object, ObjectKey, Policy, Selected,
     Selection, State, Timestamp, outdated, snapshot,
 };
 
@@ -226,19 +226,27 @@ impl Loader {
         }
     }
 
-    /// What bindings take parameters of.
+    /// What bindings take parameters of, and policies data.
     fn parameters(&self) -> BTreeMap<Selection, Selected> {
         parameters::select(self.selections(), self.foreign())
     }
 
     fn selections(&self) -> impl Iterator<Item = &Selection> {
-        let held = self.loaded.values().flat_map(|unit| unit.held.values());
-        let bindings = held.filter_map(|held| match held {
+        let held = || self.loaded.values().flat_map(|unit| unit.held.values());
+        let bindings = held().filter_map(|held| match held {
             Held::Binding(binding) => Some([binding.in_force(), binding.newest()]),
             _ => None,
         });
-        let sources = bindings.flatten().filter_map(|it| it.source.as_ref());
-        sources.map(|source| &source.selection)
+        let of_bindings = bindings.flatten().filter_map(|it| it.source.as_ref());
+        let policies = held().filter_map(|held| match held {
+            Held::Policy(policy) => Some([policy.in_force(), &policy.newest]),
+            _ => None,
+        });
+        let policies = policies.flatten().map(|object| object.policy.definition());
+        let of_policies = policies.flat_map(|definition| &definition.data_from);
+        of_bindings
+            .map(|source| &source.selection)
+            .chain(of_policies.map(|source| &source.selection))
     }
 
     /// Objects of other APIs.
@@ -296,8 +304,12 @@ impl Loader {
     fn link(&mut self) -> bool {
         let mut changed = false;
         loop {
+            let objects_elsewhere = self.parameters();
             let holders = self.holders();
-            let find = |address: &Address| holders.get(address).cloned();
+            let find = Among {
+                policies: |address: &Address| holders.get(address).cloned(),
+                objects: &objects_elsewhere,
+            };
             let held = self
                 .loaded
                 .values_mut()

@@ -15,7 +15,9 @@ use super::{
     reading::{Foreign, Item, Reading},
     schema::{self, FieldFault, FieldPath},
 };
-use crate::convert::{BindingDraft, Draft, ExemptionDraft, LockDraft, group_and_version, kind};
+use crate::convert::{
+    self, BindingDraft, Draft, ExemptionDraft, LockDraft, group_and_version, kind,
+};
 
 /// A document in its file.
 pub(super) struct Source<'a> {
@@ -155,17 +157,10 @@ fn parameter(document: Json) -> Option<Parameter> {
         None | Some(Json::Null) => Labels::new(),
         Some(labels) => serde_json::from_value(labels.clone()).ok()?,
     };
-    let Json::Object(mut content) = document else {
-        return None;
-    };
-    for field in ["metadata", "status"] {
-        content.remove(field);
+    match document {
+        Json::Object(content) => Some(convert::parameter(key, labels, content)),
+        _ => None,
     }
-    Some(Parameter {
-        key,
-        labels,
-        content,
-    })
 }
 
 /// The name and the labels of a namespace. Of one that cannot be read the labels are not known, and so

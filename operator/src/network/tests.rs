@@ -93,7 +93,7 @@ async fn a_policy_asks_a_server() {
             object: ObjectKey::new("ClusterPolicy", None, "it"),
             policy: Arc::new(Policy::compile_within(
                 definition,
-                &|_| None,
+                &(),
                 Allowance {
                     outside: Arc::new(network),
                     ..Allowance::default()

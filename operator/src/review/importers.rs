@@ -8,7 +8,9 @@ use std::{
     sync::Arc,
 };
 
-use portcullis_policies::{Address, Cache, Entry, Policy, Snapshot, Timestamp, outdated};
+use portcullis_policies::{
+    Address, Among, Cache, Entry, Lookup as _, Policy, Snapshot, Timestamp, outdated,
+};
 
 use crate::convert::Draft;
 
@@ -41,9 +43,13 @@ fn broken(changes: Changes, snapshot: &Snapshot, cache: &Cache) -> (Vec<Address>
     let mut now = changes;
     let (mut broken, mut tried) = (Vec::new(), 0);
     loop {
-        let find = |address: &Address| match now.get(address) {
+        let policies = |address: &Address| match now.get(address) {
             Some(policy) => policy.clone(),
             None => snapshot.policy(address),
+        };
+        let find = Among {
+            policies,
+            objects: snapshot,
         };
         let importers = snapshot.entries().filter(|entry| {
             let mut imports = entry.policy.definition().imports.iter();

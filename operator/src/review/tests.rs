@@ -31,7 +31,7 @@ fn cluster(policies: &[Json]) -> Reviewer {
         };
         let snapshot = cache.snapshot();
         let draft = Draft::try_from(object.as_ref()).unwrap();
-        let object = draft.compile(&|address| snapshot.policy(address), cache.allowance());
+        let object = draft.compile(&*snapshot, cache.allowance());
         cache.update(|state: &mut State| state.apply_policy(object));
     }
     Reviewer { cache, clock: now }

@@ -28,8 +28,8 @@ pub struct ParameterKey {
     pub name: String,
 }
 
-/// What such an object says.
-#[derive(Clone, Debug, PartialEq)]
+/// What such an object says. It may be secret, and is not shown.
+#[derive(Clone, PartialEq)]
 pub struct Parameter {
     /// The object.
     pub key: ParameterKey,
@@ -91,6 +91,12 @@ pub enum NotFound {
     Allow,
 }
 
+impl fmt::Debug for Parameter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} …", self.key)
+    }
+}
+
 /// `ConfigMap platform/limits`, `Limits web`
 impl fmt::Display for ParameterKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -103,6 +109,14 @@ impl fmt::Display for ParameterKey {
 }
 
 impl ParameterKind {
+    /// `Secret`s, of which data can be taken and parameters cannot.
+    pub fn secret() -> Self {
+        Self {
+            kind: "Secret".to_owned(),
+            ..Self::config_map()
+        }
+    }
+
     /// `ConfigMap`s.
     pub fn config_map() -> Self {
         Self {

@@ -114,7 +114,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::{MAX_RULES, MAX_TEXT, MAX_VALUES};
-    use crate::{Address, Definition, Import, Policy, rego::Program};
+    use crate::{Address, Among, Definition, Import, Policy, rego::Program};
 
     fn definition(modules: &[&str]) -> Definition {
         let mut definition = Definition::new("a/b@1".parse().unwrap(), modules[0]);
@@ -191,7 +191,10 @@ mod tests {
         importer.imports.push(Import { address, pin: None });
         let policy = Policy::compile_within(
             importer,
-            &|_| Some(imported.clone()),
+            &Among {
+                policies: |_: &Address| Some(imported.clone()),
+                objects: &(),
+            },
             crate::Allowance::default(),
         );
         let faults = policy.faults().expect("too much");

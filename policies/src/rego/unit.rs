@@ -104,7 +104,7 @@ impl Unit {
             let file = self.sources.add(name, text);
             self.add(file, version, owner.clone())?;
         }
-        for (key, value) in &definition.data {
+        for (key, value) in policy.data() {
             if self.data.contains_key(key) {
                 let text = format!("{owner} has a value at `data.{key}` too");
                 faults.push(

@@ -45,11 +45,8 @@ fn link(cache: &Cache) -> Vec<String> {
             let definition = before.policy.definition().clone();
             compiled.push(definition.address.name().to_owned());
             assert!(compiled.len() < 100, "it never ends: {compiled:?}");
-            let policy = Policy::compile_within(
-                definition,
-                &|address| snapshot.policy(address),
-                crate::Allowance::default(),
-            );
+            let policy =
+                Policy::compile_within(definition, &*snapshot, crate::Allowance::default());
             let policy = Arc::new(policy);
             cache.update(|state| state.apply_policy(Object { policy, ..before }));
         }
@@ -378,7 +375,14 @@ fn who_may_import_whom(
     gate.imports[0].address = roles.address.clone();
     gate.address = address(importer, "gate");
     let roles = Arc::new(Policy::compile(roles));
-    let gate = Policy::compile_within(gate, &|_| Some(roles.clone()), crate::Allowance::default());
+    let gate = Policy::compile_within(
+        gate,
+        &Among {
+            policies: |_: &Address| Some(roles.clone()),
+            objects: &(),
+        },
+        crate::Allowance::default(),
+    );
     let faults = gate.faults().map(ToString::to_string).unwrap_or_default();
     assert!(
         faults.starts_with(says) && faults.is_empty() == says.is_empty(),

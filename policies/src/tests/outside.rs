@@ -106,11 +106,7 @@ fn allowing(outside: Arc<dyn Outside>) -> Allowance {
 fn entry(definition: Definition, outside: Arc<dyn Outside>) -> Entry {
     Entry {
         object: ObjectKey::new("ClusterPolicy", None, "it"),
-        policy: Arc::new(Policy::compile_within(
-            definition,
-            &|_| None,
-            allowing(outside),
-        )),
+        policy: Arc::new(Policy::compile_within(definition, &(), allowing(outside))),
         locks: Vec::new(),
         imported_locks: Vec::new(),
         exemptions: Arc::default(),
@@ -150,6 +146,6 @@ fn sent(outside: &Arc<Script>, options: &Json) -> Result<Json, String> {
 }
 
 fn faults(definition: Definition) -> String {
-    let policy = Policy::compile_within(definition, &|_| None, allowing(Script::ok("1")));
+    let policy = Policy::compile_within(definition, &(), allowing(Script::ok("1")));
     policy.faults().map(ToString::to_string).unwrap_or_default()
 }

@@ -50,6 +50,11 @@ fn one(
     }
     let policy = decided.policy.upgrade();
     let policy = policy.ok_or("the policy has changed since, or is gone")?;
+    if policy.reads_secrets() {
+        return Err(
+            "the policy reads data of a Secret, which an explanation would show".to_owned(),
+        );
+    }
     let binding = decided.binding.as_ref().map(|binding| {
         let binding = binding.upgrade();
         binding.ok_or("what binds the policy has changed since, or is gone")

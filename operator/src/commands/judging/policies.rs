@@ -80,12 +80,11 @@ fn read_files(paths: &[String], cache: &Cache) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tells the cache what its bindings take parameters of.
+/// Tells the cache what its bindings take parameters of, and its policies data.
 fn parametrise(cache: &Cache, foreign: &[Foreign]) {
     let snapshot = cache.snapshot();
-    let sources = snapshot.bindings().filter_map(|it| it.source.as_ref());
-    let selections = sources.map(|source| &source.selection);
-    let selected = select_parameters(selections, foreign.iter());
+    let selections = snapshot.selections();
+    let selected = select_parameters(selections.iter(), foreign.iter());
     cache.update(|state| {
         for (selection, selected) in selected {
             state.set_parameters(selection, selected);
@@ -142,7 +141,7 @@ fn file(path: &Path, cache: &Cache) -> anyhow::Result<Vec<Foreign>> {
 fn put(item: Item, state: &mut State, allowance: &Allowance) {
     match item {
         // What it imports may not have been read yet.
-        Item::Policy(draft) => state.apply_policy(draft.compile(&|_| None, allowance.clone())),
+        Item::Policy(draft) => state.apply_policy(draft.compile(&(), allowance.clone())),
         Item::Binding(draft) => state.apply_binding(Arc::new(draft.compile())),
         Item::Lock(draft) => {
             if let Some(lock) = draft.lock {
@@ -166,9 +165,7 @@ fn link(cache: &Cache) {
             return;
         }
         let snapshot = cache.snapshot();
-        let compile = |object: &Object| {
-            Draft::of(object).compile(&|address| snapshot.policy(address), cache.allowance())
-        };
+        let compile = |object: &Object| Draft::of(object).compile(&*snapshot, cache.allowance());
         let compiled: Vec<Object> = outdated.iter().map(compile).collect();
         cache.update(|state| {
             for object in compiled {

@@ -116,6 +116,45 @@ fn expected_admission() -> policies::Admission {
     }
 }
 
+fn data_from() -> Vec<crds::DataFrom> {
+    let reference = crds::KeyReference {
+        namespace: None,
+        name: "issuers".to_owned(),
+        key: "it.json".to_owned(),
+    };
+    vec![crds::DataFrom {
+        path: "trusted.issuers".to_owned(),
+        config_map: Some(reference),
+        secret: None,
+    }]
+}
+
+/// Of a policy of the namespace `team-a`.
+fn expected_data_from() -> Vec<policies::DataSource> {
+    vec![policies::DataSource {
+        selection: policies::Selection {
+            kind: policies::ParameterKind::config_map(),
+            namespace: Some("team-a".to_owned()),
+            which: policies::Which::Name("issuers".to_owned()),
+        },
+        key: "it.json".to_owned(),
+        path: vec!["trusted".to_owned(), "issuers".to_owned()],
+    }]
+}
+
+/// A policy of a namespace reads nothing of another one.
+#[test]
+fn data_is_of_the_policys_own_namespace() {
+    let mut spec = spec();
+    spec.data_from = data_from();
+    let reference = spec.data_from[0].config_map.as_mut().unwrap();
+    reference.namespace = Some("team-b".to_owned());
+    let draft = Draft::try_from(&crds::Policy::in_namespace("team-a", "it", spec)).unwrap();
+    assert_eq!(draft.definition.data_from, []);
+    let faults = draft.faults.unwrap().to_string();
+    assert!(faults.contains("its own namespace only"), "{faults}");
+}
+
 #[test]
 fn every_field_arrives() {
     let mut spec = spec()
@@ -123,6 +162,7 @@ fn every_field_arrives() {
         .parameter("limit", json!(2))
         .admission(full_admission());
     spec.rego_version = RegoVersion::V0;
+    spec.data_from = data_from();
     spec.parameters_schema = json!({"type": "object"}).as_object().cloned();
     spec.output_schema = json!({"type": "object"}).as_object().cloned();
     spec.lock_on_failure = true;
@@ -172,6 +212,7 @@ fn every_field_arrives() {
         modules: [("p.rego".to_owned(), "package platform.labels".to_owned())].into(),
         rego_version: Rego::V0,
         data: json!({"table": [1]}).as_object().cloned().unwrap(),
+        data_from: expected_data_from(),
         parameters: json!({"limit": 2}).as_object().cloned().unwrap(),
         parameters_schema: Some(json!({"type": "object"})),
         output: Some(policies::Output {
@@ -264,7 +305,7 @@ fn what_cannot_be_read_breaks_the_policy(#[case] change: fn(&mut PolicySpec), #[
     let mut spec = spec();
     spec.not_before = Some("2999-01-01T00:00:00Z".to_owned());
     change(&mut spec);
-    let object = draft(spec).compile(&|_| None, policies::Allowance::default());
+    let object = draft(spec).compile(&(), policies::Allowance::default());
     let faults = object.policy.faults().expect("the policy must be broken");
     assert_eq!(
         faults

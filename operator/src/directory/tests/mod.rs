@@ -1,6 +1,7 @@
 //! Directories as people and accidents make them.
 
 mod bindings;
+mod data;
 mod exemptions;
 mod hostile;
 mod locks;

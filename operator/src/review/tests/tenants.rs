@@ -36,7 +36,7 @@ fn tenants_reviewer() -> Reviewer {
         panic!("the fixture must be a policy")
     };
     let draft = Draft::try_from(object.as_ref()).unwrap();
-    let object = draft.compile(&|_| None, cache.allowance());
+    let object = draft.compile(&(), cache.allowance());
     cache.update(|state| state.apply_policy(object));
     Reviewer { cache, clock: now }
 }

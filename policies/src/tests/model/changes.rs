@@ -253,10 +253,9 @@ pub(super) fn compile(draft: &Draft, snapshot: &Snapshot) -> Arc<Policy> {
         },
         ..Definition::new(draft.address.clone(), &format!("package {package}\n{body}"))
     };
-    let find = |address: &Address| snapshot.policy(address);
     Arc::new(Policy::compile_within(
         definition,
-        &find,
+        snapshot,
         Allowance::default(),
     ))
 }

@@ -1,0 +1,178 @@
+//! Policies that take data from elsewhere.
+
+use rstest::rstest;
+
+use super::*;
+
+const READS: &str = "package a.b\nallow if data.roles.admin == input.user";
+
+fn selection(kind: ParameterKind) -> Selection {
+    Selection {
+        kind,
+        namespace: Some("team".to_owned()),
+        which: Which::Name("roles".to_owned()),
+    }
+}
+
+fn sourced(name: &str, source: &str, kind: ParameterKind) -> Definition {
+    Definition {
+        data_from: vec![DataSource {
+            selection: selection(kind),
+            key: "it".to_owned(),
+            path: vec!["roles".to_owned()],
+        }],
+        ..Definition::new(format!("a/{name}@1").parse().unwrap(), source)
+    }
+}
+
+fn known(text: &str) -> Selected {
+    let kind = ParameterKind::config_map();
+    let parameter = Parameter {
+        key: ParameterKey {
+            kind,
+            namespace: Some("team".to_owned()),
+            name: "roles".to_owned(),
+        },
+        labels: Labels::new(),
+        content: json!({"data": {"it": text}}).as_object().cloned().unwrap(),
+    };
+    Selected::Known(vec![Arc::new(parameter)])
+}
+
+/// Compiles again what is outdated, until nothing is.
+fn link(cache: &Cache) {
+    for _ in 0..10 {
+        let outdated = cache.outdated();
+        if outdated.is_empty() {
+            return;
+        }
+        let snapshot = cache.snapshot();
+        for before in outdated {
+            let definition = before.policy.definition().clone();
+            let policy = Policy::compile_within(definition, &*snapshot, cache.allowance());
+            let policy = Arc::new(policy);
+            cache.update(|state| state.apply_policy(Object { policy, ..before }));
+        }
+    }
+    panic!("it never ends");
+}
+
+fn tell(cache: &Cache, selected: Selected) {
+    let selection = selection(ParameterKind::config_map());
+    cache.update(|state| state.set_parameters(selection, selected));
+    link(cache);
+}
+
+fn decided(cache: &Cache, address: &str) -> (Outcome, String) {
+    let snapshot = cache.snapshot();
+    let entry = snapshot.find(&address.parse().unwrap()).unwrap();
+    let input = Input::Evaluation(Some(Document::from(&json!({"user": "ann"}))));
+    let decision = entry.decide(&input, &request());
+    let message = decision.messages.first();
+    (
+        decision.outcome,
+        message.map_or_else(String::new, |it| it.message.clone()),
+    )
+}
+
+#[test]
+fn data_is_what_is_known_now() {
+    let definition = sourced("b", READS, ParameterKind::config_map());
+    let cache = cache([object("it", 0, definition)], []);
+    let digest = || {
+        cache
+            .snapshot()
+            .find(&"a/b@1".parse().unwrap())
+            .unwrap()
+            .policy
+            .digest()
+    };
+    let first = digest();
+    assert!(cache.snapshot().awaits_parameters());
+    let (outcome, message) = decided(&cache, "a/b@1");
+    assert_eq!(outcome, Outcome::Error);
+    assert!(message.contains("nobody has looked for yet"), "{message}");
+    tell(&cache, known(r#"{"admin": "ann"}"#));
+    assert!(!cache.snapshot().awaits_parameters());
+    assert_eq!(decided(&cache, "a/b@1").0, Outcome::Allowed);
+    tell(&cache, known(r#"{"admin": "bob"}"#));
+    assert_eq!(decided(&cache, "a/b@1").0, Outcome::Denied);
+    for (selected, says) in [
+        (Selected::Known(Vec::new()), "which is not there"),
+        (
+            Selected::Unread("no right".to_owned()),
+            "cannot be read: no right",
+        ),
+        (known("{"), "is no document"),
+    ] {
+        tell(&cache, selected);
+        let (outcome, message) = decided(&cache, "a/b@1");
+        assert_eq!(outcome, Outcome::Error);
+        assert!(message.contains(says), "{message}");
+    }
+    assert_eq!(
+        digest(),
+        first,
+        "it says where data comes from, and not what it is"
+    );
+}
+
+#[test]
+fn who_imports_it_reads_the_same() {
+    let import = Import {
+        address: "a/b@1".parse().unwrap(),
+        pin: None,
+    };
+    let importer = Definition {
+        imports: vec![import],
+        ..Definition::new(
+            "a/c@1".parse().unwrap(),
+            "package a.c\nallow if data.a.b.allow",
+        )
+    };
+    let definition = sourced("b", READS, ParameterKind::config_map());
+    let cache = cache([object("b", 0, definition), object("c", 0, importer)], []);
+    link(&cache);
+    for (admin, expected) in [("ann", Outcome::Allowed), ("bob", Outcome::Denied)] {
+        tell(&cache, known(&format!("{{\"admin\": \"{admin}\"}}")));
+        assert_eq!(decided(&cache, "a/c@1").0, expected);
+    }
+}
+
+/// A younger object with the same address is looked after when it is its turn.
+#[test]
+fn who_waits_for_an_address_is_not_awaited() {
+    let definition = sourced("b", READS, ParameterKind::config_map());
+    let cache = cache(
+        [
+            object("old", 0, policy(READS)),
+            object("new", 1, definition),
+        ],
+        [],
+    );
+    assert!(!cache.snapshot().awaits_parameters());
+    let key = ObjectKey::new("ClusterPolicy", None, "old");
+    cache.update(|state| state.delete_policy(&key));
+    assert!(cache.snapshot().awaits_parameters());
+}
+
+#[rstest]
+#[case(ParameterKind::config_map(), false)]
+#[case(ParameterKind::secret(), true)]
+fn who_reads_a_secret_is_known(#[case] kind: ParameterKind, #[case] expected: bool) {
+    let secret = Arc::new(Policy::compile(sourced("b", READS, kind)));
+    assert_eq!(secret.reads_secrets(), expected);
+    let importer = Definition {
+        imports: vec![Import {
+            address: "a/b@1".parse().unwrap(),
+            pin: None,
+        }],
+        ..Definition::new("a/c@1".parse().unwrap(), "package a.c\nallow := true")
+    };
+    let find = Among {
+        policies: |_: &Address| Some(secret.clone()),
+        objects: &(),
+    };
+    let importer = Policy::compile_within(importer, &find, Allowance::default());
+    assert_eq!(importer.reads_secrets(), expected);
+}
