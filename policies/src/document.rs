@@ -51,17 +51,27 @@ impl Document {
         is_given.then(|| Self(value.clone()))
     }
 
+    /// The same with a member more, or another one in its place; what has no members stays as it is.
+    #[must_use]
+    pub fn with(mut self, name: &str, member: Self) -> Self {
+        if let Ok(members) = self.0.as_object_mut() {
+            members.insert(Value::from(name), member.0);
+        }
+        self
+    }
+
     /// The same as JSON has it: sets are arrays in OPA's order, and keys are texts.
     #[must_use]
     pub fn as_json(&self) -> Self {
         Self(plain(&self.0).unwrap_or_else(|| self.0.clone()))
     }
 
-    /// Whether it has at most so many bytes of texts, with sixteen for each of its values; what has
-    /// more is not looked at to its end. What is shared within it counts each time, as it is written.
-    pub fn is_within(&self, bytes: usize) -> bool {
-        let mut left = bytes;
-        is_within(&self.0, &mut left)
+    /// The bytes of its texts, with sixteen for each of its values, if these are `limit` at most; what
+    /// has more is not looked at to its end. What is shared within it counts each time, as it is
+    /// written.
+    pub fn weight(&self, limit: usize) -> Option<usize> {
+        let mut left = limit;
+        is_within(&self.0, &mut left).then(|| limit - left)
     }
 
     /// What keys lead to.
@@ -159,19 +169,6 @@ fn is_within(value: &Value, left: &mut usize) -> bool {
             .all(|(key, member)| is_within(key, left) && is_within(member, left)),
         _ => value::elements(value)
             .is_none_or(|elements| elements.iter().all(|element| is_within(element, left))),
-    }
-}
-
-/// From members; of one name, the last counts.
-impl<K: Into<String>> FromIterator<(K, Document)> for Document {
-    fn from_iter<I: IntoIterator<Item = (K, Self)>>(members: I) -> Self {
-        let mut object = Value::new_object();
-        if let Ok(own) = object.as_object_mut() {
-            for (name, member) in members {
-                own.insert(Value::from(name.into()), member.0);
-            }
-        }
-        Self(object)
     }
 }
 
@@ -333,7 +330,8 @@ mod tests {
     #[case(r#"{"abcd": [1, 2]}"#, 84, true)]
     #[case(r#"{"abcd": [1, 2]}"#, 83, false)]
     fn documents_are_weighed(#[case] text: &str, #[case] bytes: usize, #[case] expected: bool) {
-        assert_eq!(Document::read(text).unwrap().is_within(bytes), expected);
+        let weight = Document::read(text).unwrap().weight(bytes);
+        assert_eq!(weight, expected.then_some(bytes));
     }
 
     #[rstest]

@@ -222,6 +222,18 @@ fn unquoted(value: &Value, hidden: &[String]) -> Value {
     }
 }
 
+/// Whether it is written like a Secret of the API server, whatever it is a part of.
+fn is_secret_object(value: &Value) -> bool {
+    let Value::Object(members) = value else {
+        return false;
+    };
+    let is = |name: &str, expected: &str| {
+        let member = members.get(&Value::from(name));
+        member.is_some_and(|member| member.as_string().is_ok_and(|text| **text == *expected))
+    };
+    is("kind", "Secret") && is("apiVersion", "v1")
+}
+
 fn is_credential_header(name: &str) -> bool {
     let plain = plain(name);
     CREDENTIAL_HEADERS.iter().any(|part| plain.contains(part))
@@ -230,12 +242,12 @@ fn is_credential_header(name: &str) -> bool {
 /// Whether a text is a credential by what it looks like: what stands in the header `Authorization`, or
 /// a signed token (RFC 7515: three parts, the first of which begins with `{"` in base64url).
 fn is_credential(text: &str) -> bool {
-    let is_scheme = |scheme: &&str| {
+    let is_scheme = |scheme: &str| {
         let head = text.get(..scheme.len());
         head.is_some_and(|head| head.eq_ignore_ascii_case(scheme)) && text.len() > scheme.len()
     };
     let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    SCHEMES.iter().any(|scheme| is_scheme(&scheme))
+    SCHEMES.iter().any(|scheme| is_scheme(scheme))
         || (text.starts_with("eyJ") && text.split('.').count() == 3 && text.chars().all(is_base64))
 }
 
@@ -293,19 +305,33 @@ impl Hider {
     /// The request without the values of the Secrets in it.
     fn secret(&self, request: &Value) -> Option<Value> {
         change_members(request, &|name, object| match name {
-            "object" | "oldObject" => change_members(object, &|name, member| match name {
-                _ if SECRET_FIELDS.contains(&name) => self.hide(member),
-                "metadata" => change_members(member, &|name, annotations| {
-                    (name == "annotations").then(|| self.hide(annotations))?
-                }),
-                _ => None,
+            "object" | "oldObject" => self.hide_secret(object),
+            _ => None,
+        })
+    }
+
+    /// A Secret without its values.
+    fn hide_secret(&self, secret: &Value) -> Option<Value> {
+        change_members(secret, &|name, member| match name {
+            _ if SECRET_FIELDS.contains(&name) => self.hide(member),
+            "metadata" => change_members(member, &|name, annotations| {
+                (name == "annotations").then(|| self.hide(annotations))?
             }),
             _ => None,
         })
     }
 
-    /// The value without those of the fields that `is_hidden` names.
+    /// The value without those of the fields that `is_hidden` names, and of Secrets wherever they are.
     fn redact(&self, value: &Value, is_hidden: &dyn Fn(&str) -> bool) -> Option<Value> {
+        if is_secret_object(value) {
+            let kept = self.hide_secret(value);
+            let rest = self.redact_members(kept.as_ref().unwrap_or(value), is_hidden);
+            return rest.or(kept);
+        }
+        self.redact_members(value, is_hidden)
+    }
+
+    fn redact_members(&self, value: &Value, is_hidden: &dyn Fn(&str) -> bool) -> Option<Value> {
         match value::elements(value) {
             Some(elements) => change_elements(elements, &|element| self.redact(element, is_hidden)),
             None => change_members(value, &|name, member| {
@@ -327,7 +353,16 @@ impl Hider {
         if let Some(elements) = value::elements(value) {
             return change_elements(elements, &|element| self.credentials(element, redaction));
         }
-        change_members(value, &|name, member| {
+        if is_secret_object(value) {
+            let kept = self.hide_secret(value);
+            let rest = self.credentials_of(kept.as_ref().unwrap_or(value), redaction);
+            return rest.or(kept);
+        }
+        self.credentials_of(value, redaction)
+    }
+
+    fn credentials_of(&self, object: &Value, redaction: &Redaction) -> Option<Value> {
+        change_members(object, &|name, member| {
             let plain = plain(name);
             if redaction.names(name) || CREDENTIALS.contains(&plain.as_str()) {
                 self.hide(member)

@@ -72,6 +72,10 @@ fn services_lose_their_credentials(#[case] body: &str, #[case] expected: Option<
     r#"{"a":"eyJhbGciOi.e30.sig-_","b":"eyJ.b"}"#,
     r#"{"a":"REDACTED","b":"eyJ.b"}"#
 )]
+#[case::secret(
+    r#"{"items":[{"apiVersion":"v1","kind":"Secret","data":{"a":"x"},"metadata":{"annotations":{"b":"x"},"name":"c"}}]}"#,
+    r#"{"items":[{"apiVersion":"v1","data":{"a":"REDACTED"},"kind":"Secret","metadata":{"annotations":{"b":"REDACTED"},"name":"c"}}]}"#
+)]
 #[case::alone(r#""eyJhbGciOi.e30.sig""#, r#""REDACTED""#)]
 fn credentials_are_known_by_where_they_stand_and_by_their_looks(
     #[case] body: &str,
@@ -193,4 +197,16 @@ proptest! {
         prop_assert_eq!(redacted.is_none(), keys.is_empty());
         prop_assert!(redacted.is_none_or(|redacted| !text(&redacted).contains("s3cret")));
     }
+}
+
+#[test]
+fn a_secret_within_another_object_loses_its_values() {
+    let input = Input::Admission(document(
+        r#"{"object":{"kind":"Template","objects":[{"apiVersion":"v1","kind":"Secret","stringData":{"a":"x"}}]}}"#,
+    ));
+    let redacted = Redaction::default().apply(&input, false).unwrap();
+    assert_eq!(
+        text(&redacted),
+        r#"{"object":{"kind":"Template","objects":[{"apiVersion":"v1","kind":"Secret","stringData":{"a":"REDACTED"}}]}}"#
+    );
 }
