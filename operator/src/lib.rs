@@ -17,6 +17,7 @@
 //! | [`cluster`] | the source of `portcullis webhook`: watches |
 //! | [`reconcile`], [`leader`] | what the one leading operator writes |
 //! | [`review`] | judges our own resources when they are applied |
+//! | [`decision_log`] | where decisions are logged |
 //! | [`https`] | asks one URL, with bounds |
 //! | [`network`] | what policies reach, as far as the administrator allows |
 
@@ -24,6 +25,7 @@ pub mod cli;
 pub mod cluster;
 pub mod commands;
 pub mod convert;
+pub mod decision_log;
 pub mod directory;
 mod files;
 pub mod https;

@@ -166,6 +166,15 @@ pub struct Window {
 }
 
 impl Definition {
+    /// The path of what is evaluated, as OPA's API has it: `services/authorization`.
+    pub fn path(&self) -> String {
+        let package = || self.address.package();
+        let name = self.entrypoint.clone().unwrap_or_else(package);
+        name.strip_prefix("data.")
+            .unwrap_or(&name)
+            .replace('.', "/")
+    }
+
     /// A definition of one module, `policy.rego`, with every setting at its default.
     pub fn new(address: Address, source: &str) -> Self {
         Self {

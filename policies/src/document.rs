@@ -51,6 +51,29 @@ impl Document {
         is_given.then(|| Self(value.clone()))
     }
 
+    /// The same with a member more, or another one in its place; what has no members stays as it is.
+    #[must_use]
+    pub fn with(mut self, name: &str, member: Self) -> Self {
+        if let Ok(members) = self.0.as_object_mut() {
+            members.insert(Value::from(name), member.0);
+        }
+        self
+    }
+
+    /// The same as JSON has it: sets are arrays in OPA's order, and keys are texts.
+    #[must_use]
+    pub fn as_json(&self) -> Self {
+        Self(plain(&self.0).unwrap_or_else(|| self.0.clone()))
+    }
+
+    /// The bytes of its texts, with sixteen for each of its values, if these are `limit` at most; what
+    /// has more is not looked at to its end. What is shared within it counts each time, as it is
+    /// written.
+    pub fn weight(&self, limit: usize) -> Option<usize> {
+        let mut left = limit;
+        is_within(&self.0, &mut left).then(|| limit - left)
+    }
+
     /// What keys lead to.
     pub(crate) fn part(&self, keys: &[&str]) -> Option<&Value> {
         keys.iter().try_fold(&self.0, |value, key| match value {
@@ -86,6 +109,73 @@ impl Document {
 
     pub(crate) fn value(&self) -> &Value {
         &self.0
+    }
+}
+
+/// What JSON has in the place of a value; `None` where that is the value.
+fn plain(value: &Value) -> Option<Value> {
+    let kept = |plain: Option<Value>, value: &Value| plain.unwrap_or_else(|| value.clone());
+    match value {
+        Value::Set(set) => {
+            let members = order::members(set).map(|member| kept(plain(member), member));
+            Some(Value::from(members.collect::<Vec<_>>()))
+        }
+        Value::Object(object) => {
+            let members: Vec<_> = object
+                .iter()
+                .map(|(key, member)| (key, member, plain(member)))
+                .collect();
+            let is_plain = |(key, _, plain): &(&Value, &Value, Option<Value>)| {
+                matches!(key, Value::String(_)) && plain.is_none()
+            };
+            if members.iter().all(is_plain) {
+                return None;
+            }
+            let mut copy = Value::new_object();
+            let own = copy.as_object_mut().ok()?;
+            for (key, member, plain) in members {
+                own.insert(Value::from(json::key_text(key)), kept(plain, member));
+            }
+            Some(copy)
+        }
+        _ => {
+            let elements = value::elements(value)?;
+            let plain: Vec<_> = elements.iter().map(plain).collect();
+            if plain.iter().all(Option::is_none) {
+                return None;
+            }
+            let both = plain.into_iter().zip(elements);
+            let all = both.map(|(plain, element)| kept(plain, element));
+            Some(Value::from(all.collect::<Vec<_>>()))
+        }
+    }
+}
+
+fn is_within(value: &Value, left: &mut usize) -> bool {
+    /// What a value without a text takes, roughly: a number, or what stands around members.
+    const VALUE: usize = 16;
+    let text = match value {
+        Value::String(text) => text.len(),
+        _ => 0,
+    };
+    let Some(rest) = left.checked_sub(VALUE + text) else {
+        return false;
+    };
+    *left = rest;
+    match value {
+        Value::Set(set) => set.iter().all(|member| is_within(member, left)),
+        Value::Object(object) => object
+            .iter()
+            .all(|(key, member)| is_within(key, left) && is_within(member, left)),
+        _ => value::elements(value)
+            .is_none_or(|elements| elements.iter().all(|element| is_within(element, left))),
+    }
+}
+
+/// A text.
+impl From<&str> for Document {
+    fn from(text: &str) -> Self {
+        Self(Value::from(text))
     }
 }
 
@@ -214,6 +304,34 @@ mod tests {
         ]);
         let text = serde_json::to_string(&Document::new(object.into())).unwrap();
         assert_eq!(text, r#"{"10":[1,2],"[1,2]":"x"}"#);
+    }
+
+    #[test]
+    fn what_json_does_not_have_is_made_of_what_it_has() {
+        let set = Value::from(std::collections::BTreeSet::from([
+            Value::from(2_i64),
+            Value::from(1_i64),
+        ]));
+        let object = std::collections::BTreeMap::from([
+            (Value::from(10_i64), set.clone()),
+            (Value::from("x"), Value::from(vec![set, Value::Null])),
+        ]);
+        let document = Document::new(object.into());
+        let read = Document::read(r#"{"10":[1,2],"x":[[1,2],null]}"#).unwrap();
+        assert_eq!(document.as_json(), read);
+        assert_eq!(read.as_json(), read);
+    }
+
+    #[rstest]
+    #[case("1", 16, true)]
+    #[case("1", 15, false)]
+    #[case(r#""abcd""#, 20, true)]
+    #[case(r#""abcd""#, 19, false)]
+    #[case(r#"{"abcd": [1, 2]}"#, 84, true)]
+    #[case(r#"{"abcd": [1, 2]}"#, 83, false)]
+    fn documents_are_weighed(#[case] text: &str, #[case] bytes: usize, #[case] expected: bool) {
+        let weight = Document::read(text).unwrap().weight(bytes);
+        assert_eq!(weight, expected.then_some(bytes));
     }
 
     #[rstest]

@@ -7,7 +7,7 @@
 use std::{cell::RefCell, fmt};
 
 use crate::{
-    Document, Headers, Input,
+    Document, Headers, Input, masking,
     rego::{
         builtins,
         value::{self, Value},
@@ -57,6 +57,20 @@ const CREDENTIAL_HEADERS: [&str; 9] = [
     "session",
     "token",
 ];
+
+/// Names of objects that hold headers by their names, in what services ask about.
+const HEADERS: [&str; 4] = [
+    "headers",
+    "httpheaders",
+    "requestheaders",
+    "responseheaders",
+];
+
+/// Schemes of the header `Authorization`, whatever a field that holds them is called.
+const SCHEMES: [&str; 2] = ["bearer ", "basic "];
+
+/// Paths of replaced values that are told of one document; of more, these.
+const MAX_PATHS: usize = 128;
 
 /// The fields of a Secret whose values are not kept.
 const SECRET_FIELDS: [&str; 2] = ["data", "stringData"];
@@ -110,9 +124,7 @@ impl Redaction {
                 Input::Admission(Document::new(secret.or(named)?))
             }
             Input::Evaluation(body) => {
-                let is_hidden =
-                    |name: &str| self.names(name) || CREDENTIALS.contains(&plain(name).as_str());
-                let kept = hider.redact(body.as_ref()?.value(), &is_hidden)?;
+                let kept = hider.credentials(body.as_ref()?.value(), self)?;
                 Input::Evaluation(Some(Document::new(kept)))
             }
         };
@@ -121,10 +133,7 @@ impl Redaction {
 
     /// The headers as they may be kept; `None` where nothing in them is to be replaced.
     pub fn apply_to_headers(&self, headers: &Headers) -> Option<Redacted<Headers>> {
-        let is_hidden = |name: &str| {
-            let plain = plain(name);
-            self.names(name) || CREDENTIAL_HEADERS.iter().any(|part| plain.contains(part))
-        };
+        let is_hidden = |name: &str| self.names(name) || is_credential_header(name);
         let (kept, values) = headers.replace(is_hidden, REDACTED)?;
         let hider = Hider::default();
         // A token stands behind its scheme.
@@ -144,6 +153,102 @@ impl<T> Redacted<T> {
     pub fn hidden(&self) -> &[String] {
         &self.hidden
     }
+
+    /// A document of the policy without the texts that were replaced: each text, number and name of it
+    /// as [`without`] leaves a sentence.
+    pub fn clean(&self, document: &Document) -> Document {
+        Document::new(unquoted(document.value(), &self.hidden))
+    }
+}
+
+/// The paths of the values in `kept` in whose place the placeholder stands, and not in `original`, as
+/// masks are told: `/input/token`. The first [`MAX_PATHS`] of them.
+pub fn replaced(root: &str, original: &Document, kept: &Document) -> Vec<String> {
+    let mut paths = Vec::new();
+    note_replaced(root, original.value(), kept.value(), &mut paths);
+    paths
+}
+
+fn note_replaced(path: &str, original: &Value, kept: &Value, paths: &mut Vec<String>) {
+    if paths.len() >= MAX_PATHS || value::is_identical(original, kept) {
+        return;
+    }
+    match (original, kept) {
+        (Value::Object(original), Value::Object(kept)) => {
+            for (key, member) in kept.iter() {
+                if let (Ok(name), Some(before)) = (key.as_string(), original.get(key)) {
+                    let path = format!("{path}/{}", masking::escaped(name));
+                    note_replaced(&path, before, member, paths);
+                }
+            }
+        }
+        _ => match (value::elements(original), value::elements(kept)) {
+            (Some(original), Some(kept)) => {
+                for (index, (before, element)) in original.iter().zip(kept).enumerate() {
+                    note_replaced(&format!("{path}/{index}"), before, element, paths);
+                }
+            }
+            _ if original != kept => paths.push(path.to_owned()),
+            _ => {}
+        },
+    }
+}
+
+/// The value with each text, number and name without what is hidden.
+fn unquoted(value: &Value, hidden: &[String]) -> Value {
+    match value {
+        Value::String(text) => Value::from(without(text, hidden)),
+        Value::Object(object) => {
+            let mut copy = Value::new_object();
+            if let Ok(members) = copy.as_object_mut() {
+                for (key, member) in object.iter() {
+                    members.insert(unquoted(key, hidden), unquoted(member, hidden));
+                }
+            }
+            copy
+        }
+        Value::Set(set) => {
+            let members = set.iter().map(|member| unquoted(member, hidden));
+            Value::from(members.collect::<std::collections::BTreeSet<_>>())
+        }
+        _ => match (value::elements(value), value::number::text(value)) {
+            (Some(elements), _) => {
+                let elements = elements.iter().map(|element| unquoted(element, hidden));
+                Value::from(elements.collect::<Vec<_>>())
+            }
+            (None, Some(number)) if without(&number, hidden) != number => Value::from(REDACTED),
+            _ => value.clone(),
+        },
+    }
+}
+
+/// Whether it is written like a Secret of the API server, whatever it is a part of.
+fn is_secret_object(value: &Value) -> bool {
+    let Value::Object(members) = value else {
+        return false;
+    };
+    let is = |name: &str, expected: &str| {
+        let member = members.get(&Value::from(name));
+        member.is_some_and(|member| member.as_string().is_ok_and(|text| **text == *expected))
+    };
+    is("kind", "Secret") && is("apiVersion", "v1")
+}
+
+fn is_credential_header(name: &str) -> bool {
+    let plain = plain(name);
+    CREDENTIAL_HEADERS.iter().any(|part| plain.contains(part))
+}
+
+/// Whether a text is a credential by what it looks like: what stands in the header `Authorization`, or
+/// a signed token (RFC 7515: three parts, the first of which begins with `{"` in base64url).
+fn is_credential(text: &str) -> bool {
+    let is_scheme = |scheme: &str| {
+        let head = text.get(..scheme.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(scheme)) && text.len() > scheme.len()
+    };
+    let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    SCHEMES.iter().any(|scheme| is_scheme(scheme))
+        || (text.starts_with("eyJ") && text.split('.').count() == 3 && text.chars().all(is_base64))
 }
 
 /// Shows no secret.
@@ -200,19 +305,33 @@ impl Hider {
     /// The request without the values of the Secrets in it.
     fn secret(&self, request: &Value) -> Option<Value> {
         change_members(request, &|name, object| match name {
-            "object" | "oldObject" => change_members(object, &|name, member| match name {
-                _ if SECRET_FIELDS.contains(&name) => self.hide(member),
-                "metadata" => change_members(member, &|name, annotations| {
-                    (name == "annotations").then(|| self.hide(annotations))?
-                }),
-                _ => None,
+            "object" | "oldObject" => self.hide_secret(object),
+            _ => None,
+        })
+    }
+
+    /// A Secret without its values.
+    fn hide_secret(&self, secret: &Value) -> Option<Value> {
+        change_members(secret, &|name, member| match name {
+            _ if SECRET_FIELDS.contains(&name) => self.hide(member),
+            "metadata" => change_members(member, &|name, annotations| {
+                (name == "annotations").then(|| self.hide(annotations))?
             }),
             _ => None,
         })
     }
 
-    /// The value without those of the fields that `is_hidden` names.
+    /// The value without those of the fields that `is_hidden` names, and of Secrets wherever they are.
     fn redact(&self, value: &Value, is_hidden: &dyn Fn(&str) -> bool) -> Option<Value> {
+        if is_secret_object(value) {
+            let kept = self.hide_secret(value);
+            let rest = self.redact_members(kept.as_ref().unwrap_or(value), is_hidden);
+            return rest.or(kept);
+        }
+        self.redact_members(value, is_hidden)
+    }
+
+    fn redact_members(&self, value: &Value, is_hidden: &dyn Fn(&str) -> bool) -> Option<Value> {
         match value::elements(value) {
             Some(elements) => change_elements(elements, &|element| self.redact(element, is_hidden)),
             None => change_members(value, &|name, member| {
@@ -223,6 +342,40 @@ impl Hider {
                 }
             }),
         }
+    }
+
+    /// What a service asks about, without the values of fields that are called like a credential, of
+    /// headers that are, and of texts that look like one.
+    fn credentials(&self, value: &Value, redaction: &Redaction) -> Option<Value> {
+        if let Value::String(text) = value {
+            return is_credential(text).then(|| self.placeholder(value));
+        }
+        if let Some(elements) = value::elements(value) {
+            return change_elements(elements, &|element| self.credentials(element, redaction));
+        }
+        if is_secret_object(value) {
+            let kept = self.hide_secret(value);
+            let rest = self.credentials_of(kept.as_ref().unwrap_or(value), redaction);
+            return rest.or(kept);
+        }
+        self.credentials_of(value, redaction)
+    }
+
+    fn credentials_of(&self, object: &Value, redaction: &Redaction) -> Option<Value> {
+        change_members(object, &|name, member| {
+            let plain = plain(name);
+            if redaction.names(name) || CREDENTIALS.contains(&plain.as_str()) {
+                self.hide(member)
+            } else if HEADERS.contains(&plain.as_str()) {
+                let kept = change_members(member, &|name, header| {
+                    is_credential_header(name).then(|| self.hide(header))?
+                });
+                let rest = self.credentials(kept.as_ref().unwrap_or(member), redaction);
+                rest.or(kept)
+            } else {
+                self.credentials(member, redaction)
+            }
+        })
     }
 
     /// The value with the placeholder in the place of each text, number and boolean. What is there,
@@ -242,6 +395,12 @@ impl Hider {
         if let Value::String(text) = value {
             self.note(text);
             self.note(&builtins::read_base64(text).unwrap_or_default());
+            // A token stands behind its scheme.
+            if let Some((_, token)) = text.split_once(' ').filter(|_| is_credential(text)) {
+                self.note(token);
+            }
+        } else if let Some(number) = value::number::text(value) {
+            self.note(&number);
         }
         Value::from(REDACTED)
     }
@@ -291,150 +450,4 @@ fn change_elements(elements: &[Value], change: &dyn Fn(&Value) -> Option<Value>)
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use rstest::rstest;
-
-    use super::*;
-
-    fn document(json: &str) -> Document {
-        Document::read(json).unwrap()
-    }
-
-    fn text(redacted: &Redacted<Input>) -> String {
-        match &redacted.kept {
-            Input::Admission(request) => request.to_string(),
-            Input::Evaluation(body) => body.as_ref().unwrap().to_string(),
-        }
-    }
-
-    #[rstest]
-    #[case::data(
-        r#"{"object":{"data":{"a":"s3cret"},"kind":"Secret"}}"#,
-        Some(r#"{"object":{"data":{"a":"REDACTED"},"kind":"Secret"}}"#)
-    )]
-    #[case::text(
-        r#"{"oldObject":{"stringData":{"a":"s3cret","b":null}}}"#,
-        Some(r#"{"oldObject":{"stringData":{"a":"REDACTED","b":null}}}"#)
-    )]
-    #[case::of_another_type(
-        r#"{"object":{"data":"s3cret"},"oldObject":null}"#,
-        Some(r#"{"object":{"data":"REDACTED"},"oldObject":null}"#)
-    )]
-    #[case::applied(r#"{"object":{"metadata":{"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"s3cret"},"name":"a"}}}"#, Some(r#"{"object":{"metadata":{"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"REDACTED"},"name":"a"}}}"#))]
-    #[case::nested(
-        r#"{"object":{"data":{"a":[1,{"b":true}]}}}"#,
-        Some(r#"{"object":{"data":{"a":["REDACTED",{"b":"REDACTED"}]}}}"#)
-    )]
-    #[case::nothing(r#"{"object":{"data":{},"metadata":{"labels":{"a":"b"}}}}"#, None)]
-    #[case::elsewhere(r#"{"userInfo":{"data":"a"},"object":null}"#, None)]
-    fn secrets_lose_their_values(#[case] request: &str, #[case] expected: Option<&str>) {
-        let input = Input::Admission(document(request));
-        let redacted = Redaction::default().apply(&input, true);
-        assert_eq!(redacted.as_ref().map(text).as_deref(), expected);
-        assert_eq!(Redaction::default().apply(&input, false), None);
-    }
-
-    #[rstest]
-    #[case::body(
-        r#"{"Access_Token":"s3cret","a":[{"password":"s3cret"}],"b":1}"#,
-        Some(r#"{"Access_Token":"REDACTED","a":[{"password":"REDACTED"}],"b":1}"#)
-    )]
-    #[case::document(
-        r#"{"token":{"sub":"s3cret"}}"#,
-        Some(r#"{"token":{"sub":"REDACTED"}}"#)
-    )]
-    #[case::none(r#"{"tokenizer":"a","passwords":2}"#, None)]
-    fn services_lose_their_credentials(#[case] body: &str, #[case] expected: Option<&str>) {
-        let input = Input::Evaluation(Some(document(body)));
-        let redacted = Redaction::default().apply(&input, false);
-        assert_eq!(redacted.as_ref().map(text).as_deref(), expected);
-    }
-
-    #[test]
-    fn an_administrator_names_more() {
-        let redaction = Redaction::of(["encrypted-data", ""]);
-        let input = Input::Admission(document(
-            r#"{"object":{"spec":{"encryptedData":{"a":"x"}}}}"#,
-        ));
-        assert_eq!(
-            redaction.apply(&input, false).as_ref().map(text).as_deref(),
-            Some(r#"{"object":{"spec":{"encryptedData":{"a":"REDACTED"}}}}"#)
-        );
-        let both = Input::Admission(document(
-            r#"{"object":{"data":{"a":"x"},"encryptedData":1}}"#,
-        ));
-        assert_eq!(
-            redaction.apply(&both, true).as_ref().map(text).as_deref(),
-            Some(r#"{"object":{"data":{"a":"REDACTED"},"encryptedData":"REDACTED"}}"#)
-        );
-    }
-
-    #[test]
-    fn headers_lose_their_credentials() {
-        let headers = Headers::new([
-            ("authorization", "Bearer s3cret"),
-            ("x-api-key", "s3cret"),
-            ("x-location", "here"),
-        ]);
-        let redacted = Redaction::default().apply_to_headers(&headers).unwrap();
-        assert_eq!(redacted.kept.get("Authorization"), REDACTED);
-        assert_eq!(redacted.kept.get("X-Api-Key"), REDACTED);
-        assert_eq!(redacted.kept.get("X-Location"), "here");
-        assert_eq!(redacted.hidden(), ["Bearer", "s3cret", "s3cret"]);
-        let plain = Headers::new([("x-location", "here")]);
-        assert_eq!(Redaction::default().apply_to_headers(&plain), None);
-    }
-
-    #[rstest]
-    #[case("the password s3cret is weak", &["s3cret"], "the password REDACTED is weak")]
-    #[case("the password s3cret is weak", &["czNjcmV0"], "the password REDACTED is weak")]
-    #[case("found czNjcmV0", &["czNjcmV0"], "found REDACTED")]
-    #[case("two lines", &["two\nlines"], "REDACTED")]
-    #[case("a is no password", &["a"], "a is no password")]
-    #[case("found xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…", &["xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"], "REDACTED")]
-    #[case("nothing", &[], "nothing")]
-    fn a_sentence_quotes_nothing_that_is_hidden(
-        #[case] sentence: &str,
-        #[case] hidden: &[&str],
-        #[case] expected: &str,
-    ) {
-        let hider = Hider::default();
-        for text in hidden {
-            hider.hide(&Value::from(*text));
-        }
-        assert_eq!(without(sentence, hider.redacted(()).hidden()), expected);
-    }
-
-    #[test]
-    fn of_too_many_values_no_sentence_is_kept() {
-        let members: Vec<String> = (0..1_000)
-            .map(|n| format!("\"k{n}\":\"value{n}\""))
-            .collect();
-        let request = format!(r#"{{"object":{{"data":{{{}}}}}}}"#, members.join(","));
-        let input = Input::Admission(document(&request));
-        let redacted = Redaction::default().apply(&input, true).unwrap();
-        assert_eq!(redacted.hidden().len(), MAX_QUOTED + 1);
-        assert_eq!(without("value999 is weak", redacted.hidden()), REDACTED);
-    }
-
-    proptest! {
-        /// Whatever stands in the data of a Secret, no text of it is left.
-        #[test]
-        fn no_value_is_left(keys in proptest::collection::vec("[a-z]{1,3}", 0..4), depth in 0_usize..4) {
-            let mut data = format!("\"{}\"", "s3cret");
-            for _ in 0..depth {
-                data = format!("[{data},{{\"k\":{data}}}]");
-            }
-            let members: Vec<String> = keys.iter().map(|key| format!("\"{key}\":{data}")).collect();
-            let data = members.join(",");
-            let request = format!(
-                r#"{{"object":{{"data":{{{data}}}}},"oldObject":{{"stringData":{{{data}}},"metadata":{{"annotations":{{{data}}}}}}}}}"#
-            );
-            let input = Input::Admission(document(&request));
-            let redacted = Redaction::default().apply(&input, true);
-            prop_assert_eq!(redacted.is_none(), keys.is_empty());
-            prop_assert!(redacted.is_none_or(|redacted| !text(&redacted).contains("s3cret")));
-        }
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axum::body::Bytes;
 use portcullis_policies::{Cache, Decision, Entry, Input, Interest, Panel, Point, Snapshot};
 
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     ResourceReviewer, Unanswered,
     admission::Bench,
     body::Room,
-    decision_log::{self, About},
+    decision_log::{self, About, DecisionLog, Taken},
     evaluators::Health,
     journal::{Journal, Note},
     metrics::Metrics,
@@ -40,6 +41,8 @@ pub struct DoorSettings {
     pub readers: Arc<dyn DecisionReaders>,
     /// How many decisions are remembered.
     pub journal: JournalSettings,
+    /// Where decisions are logged, if they are.
+    pub decision_log: Option<DecisionLog>,
     /// Judges our own resources, where the API server asks.
     pub resources: Option<Arc<dyn ResourceReviewer>>,
     /// The certificate, whose end is measured; `None` where connections are plain.
@@ -62,6 +65,25 @@ struct Shared {
     bench: Option<Arc<Bench>>,
     shadows: Shadows,
     results: Results,
+}
+
+/// What comes of a question.
+struct Answered {
+    decisions: Vec<Decision>,
+    /// What is to be remembered, if that was looked for already.
+    note: Option<Note>,
+    /// What is to be logged, likewise.
+    taken: Option<Taken>,
+}
+
+impl Answered {
+    fn of(decisions: impl Iterator<Item = Decision>) -> Self {
+        Self {
+            decisions: decisions.collect(),
+            note: None,
+            taken: None,
+        }
+    }
 }
 
 impl Doors {
@@ -167,7 +189,12 @@ impl Doors {
         self.0.settings.readiness.age(Instant::now())
     }
 
-    /// Asks a panel about the document that `read` reads, in one job on an evaluator's thread.
+    /// Where decisions are logged, if they are.
+    pub(crate) fn decision_log(&self) -> Option<&DecisionLog> {
+        self.0.settings.decision_log.as_ref()
+    }
+
+    /// Asks a panel about the document that `read` reads of `text`, in one job on an evaluator's thread.
     /// Answers one decision for each judge, in their order. A document that cannot be read is a
     /// problem of who sent it, but not at admission: where a failure is to be ignored, the API
     /// server would let it pass, past a lock as well.
@@ -177,21 +204,31 @@ impl Doors {
         about: &About,
         snapshot: &Snapshot,
         panel: Panel,
+        text: Option<Bytes>,
         read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
     ) -> Result<Vec<Decision>, Problem> {
         let entries = panel.judges.clone();
-        let answered = self.evaluate(question, panel, about.is_secret, read).await;
-        let (decisions, note) = match answered {
-            Ok(Ok(answer)) => answer,
+        let log = self.decision_log();
+        // Nobody else looks at it.
+        let text = text.filter(|_| log.is_some());
+        let answered = self
+            .evaluate(question, panel, about.is_secret, text.clone(), read)
+            .await;
+        let Answered {
+            decisions,
+            note,
+            taken,
+        } = match answered {
+            Ok(Ok(answered)) => answered,
             Ok(Err(problem)) if question.point == Point::Admission => {
                 let unreadable = |entry: &Arc<Entry>| question.unreadable(entry, &problem.detail);
-                (entries.iter().map(unreadable).collect(), None)
+                Answered::of(entries.iter().map(unreadable))
             }
             Ok(Err(problem)) => return Err(problem.of(&question.id)),
             Err(why) => {
                 self.0.metrics.count_unanswered(question.point, why);
                 let unanswered = |entry: &Arc<Entry>| question.unanswered(entry, why);
-                (entries.iter().map(unanswered).collect(), None)
+                Answered::of(entries.iter().map(unanswered))
             }
         };
         let journal = &self.0.journal;
@@ -200,12 +237,19 @@ impl Doors {
         if let Some(note) = note {
             journal.remember(about, note);
         }
+        if let Some(log) = log {
+            let taken = taken
+                .unwrap_or_else(|| log.take(&entries, &decisions, text.as_ref(), Duration::ZERO));
+            log.record(question, about, taken);
+        }
         let told = entries.iter().zip(&decisions);
         for (entry, decision) in told.filter(|(_, decision)| decision.is_concerned()) {
             self.0
                 .metrics
                 .count_decision(snapshot, question.point, entry, decision);
-            decision_log::record(question.point, about, entry, decision);
+            if log.is_none() {
+                decision_log::tell(question.point, about, entry, decision);
+            }
         }
         self.0
             .metrics
@@ -218,8 +262,9 @@ impl Doors {
         question: &Question,
         panel: Panel,
         is_secret: bool,
+        text: Option<Bytes>,
         read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
-    ) -> Result<Result<(Vec<Decision>, Option<Note>), Problem>, Unanswered> {
+    ) -> Result<Result<Answered, Problem>, Unanswered> {
         let asked = question.clone();
         let at = Arc::new(AtomicUsize::new(0));
         let (asking, names) = (at.clone(), panel.clone());
@@ -228,8 +273,11 @@ impl Doors {
             entry.map_or_else(String::new, |entry| entry.address().to_string())
         };
         let journal = self.0.journal.clone();
+        let log = self.decision_log().cloned();
         let job = move || {
+            let begin = log.as_ref().map(|_| Instant::now());
             let input = read(&panel.interest(asked.point))?;
+            let reading = begin.map_or(Duration::ZERO, |begin| begin.elapsed());
             let decide = |entry: &Entry| {
                 let place = panel
                     .entries()
@@ -240,7 +288,12 @@ impl Doors {
             let decisions = panel.decide(&asked.as_it_was(), decide);
             let judges = &panel.judges;
             let note = journal.note(&asked, judges, &decisions, Some(&input), is_secret);
-            Ok((decisions, note))
+            let taken = log.map(|log| log.take(judges, &decisions, text.as_ref(), reading));
+            Ok(Answered {
+                decisions,
+                note,
+                taken,
+            })
         };
         self.0
             .settings

@@ -44,11 +44,15 @@ mod shadows;
 mod shutdown;
 mod status;
 mod validity;
+mod whence;
 
 pub use admin::admin_router;
 pub use admission::{admission_router, judge};
 pub use caller::Caller;
 pub use certificate::{Certificate, CertificateFault};
+pub use decision_log::{
+    DecisionLog, DecisionLogSettings, DecisionSink, Feed, LogEntry, Loss, SinkCounts, Waited,
+};
 pub use doors::{DoorSettings, Doors};
 pub use evaluation::evaluation_router;
 pub use evaluators::{Evaluators, STACK_BYTES, Unanswered};

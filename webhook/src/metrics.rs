@@ -1,5 +1,7 @@
 //! What Prometheus reads. Every label's values are few: those of policies that are in force.
 
+mod log;
+
 use std::{
     collections::BTreeMap,
     fmt,
@@ -136,7 +138,11 @@ impl Collector for Scrape {
         self.encode_durations(&mut encoder)?;
         self.encode_policies(&mut encoder)?;
         self.encode_shadows(&mut encoder)?;
-        self.encode_process(&mut encoder)
+        self.encode_process(&mut encoder)?;
+        match self.0.decision_log() {
+            Some(decisions) => log::encode(decisions, &mut encoder),
+            None => Ok(()),
+        }
     }
 }
 

@@ -9,7 +9,9 @@ use portcullis_policies::{
     Decision, Entry, Headers, Input, Labels, Point, Request, Timestamp, Tool,
 };
 
-use crate::{Unanswered, deadline::deadline, evaluators::Lane, identity::decision_id};
+use crate::{
+    Unanswered, deadline::deadline, evaluators::Lane, identity::decision_id, whence::Whence,
+};
 
 /// Time of all policies of a namespace together, for one request, with what they wait: eight of them
 /// that use up the default limit, and well below the ten seconds that the API server waits for a
@@ -29,6 +31,8 @@ pub(crate) struct Question {
     headers: Arc<Headers>,
     namespace: Option<Arc<Labels>>,
     tool: Option<Tool>,
+    /// Where it comes from.
+    pub(crate) whence: Whence,
 }
 
 impl Question {
@@ -50,12 +54,18 @@ impl Question {
             headers: Arc::new(headers),
             namespace: None,
             tool: None,
+            whence: Whence::default(),
         }
     }
 
     /// The same with a name that its caller gave it.
     pub(crate) fn named(self, id: Arc<str>) -> Self {
         Self { id, ..self }
+    }
+
+    /// The same, that came from there.
+    pub(crate) fn from(self, whence: Whence) -> Self {
+        Self { whence, ..self }
     }
 
     /// The same of somebody who asks by a policy's address, at whatever point.

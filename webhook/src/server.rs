@@ -1,6 +1,6 @@
 //! Serves a router on a listener: plain or TLS 1.3, every wait bounded, with an end in phases.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -27,6 +27,7 @@ use crate::{
     body::Room,
     connections::{Connections, IDLE, Place},
     exchange::{self, Asking},
+    whence::Whence,
 };
 
 /// Connections at a time. The API server keeps 25 idle ones for each host and opens more under
@@ -111,6 +112,7 @@ async fn serve_at_most(
         while connections.try_join_next().is_some() {}
         let visit = Visit {
             place,
+            peer,
             router: router.clone(),
             answers: answers.clone(),
             shutdown: shutdown.clone(),
@@ -143,6 +145,7 @@ fn acceptor(certificate: Arc<Certificate>) -> Result<TlsAcceptor, rustls::Error>
 /// One connection, from its beginning to its end.
 struct Visit {
     place: Arc<Place>,
+    peer: SocketAddr,
     router: Router,
     answers: Room,
     shutdown: Shutdown,
@@ -223,11 +226,12 @@ impl Visit {
     + use<> {
         let Self {
             place,
+            peer,
             router,
             answers,
             shutdown,
         } = self;
-        let (place, router) = (place.clone(), router.clone());
+        let (place, peer, router) = (place.clone(), *peer, router.clone());
         let (answers, shutdown) = (answers.clone(), shutdown.clone());
         hyper::service::service_fn(move |request: Request<Incoming>| {
             let under_way = place.begin();
@@ -235,7 +239,8 @@ impl Visit {
             let shutdown = shutdown.clone();
             async move {
                 let version = request.version();
-                let request = request.map(|body| Body::new(Asking::new(body, &under_way)));
+                let mut request = request.map(|body| Body::new(Asking::new(body, &under_way)));
+                request.extensions_mut().insert(Whence::next_of(peer));
                 let response = router.oneshot(request).await?;
                 let mut response = exchange::answer(response, under_way, &answers);
                 if version != Version::HTTP_2 && shutdown.phase() > Phase::Running {
@@ -338,6 +343,7 @@ mod tests {
         let (_trigger, shutdown) = Shutdown::new();
         let visit = Visit {
             place: Connections::new(1).enter(Ipv4Addr::LOCALHOST.into()).await,
+            peer: (Ipv4Addr::LOCALHOST, 1).into(),
             router: Router::new().route("/", get(async || "x".repeat(1 << 20))),
             answers: Room::for_answers(),
             shutdown,

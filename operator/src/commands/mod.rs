@@ -3,6 +3,7 @@
 pub mod allowance;
 pub mod audit;
 pub mod check;
+pub mod decision_log;
 pub mod eval;
 pub mod journal;
 mod judging;

@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 
 use super::{
     allowance::AllowanceArguments,
+    decision_log::{self, DecisionLogArguments},
     journal::JournalArguments,
     process::{bind, told_to_stop},
 };
@@ -96,6 +97,10 @@ pub struct ServerArguments {
     /// What is remembered.
     #[command(flatten)]
     pub journal: JournalArguments,
+
+    /// What is logged.
+    #[command(flatten)]
+    pub decision_log: DecisionLogArguments,
 }
 
 const EXAMPLES: &str = "\
@@ -130,6 +135,7 @@ pub(super) struct Plan {
     pub threads: Option<u16>,
     pub allowance: AllowanceArguments,
     pub journal: JournalArguments,
+    pub decision_log: DecisionLogArguments,
     /// Whether admission reviews are answered, too.
     pub admission: bool,
 }
@@ -191,6 +197,7 @@ impl Plan {
             threads: server.threads,
             allowance: server.allowance,
             journal: server.journal,
+            decision_log: server.decision_log,
             admission: true,
         })
     }
@@ -222,6 +229,7 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         tokio::spawn(follow_certificate(files, certificate.clone(), || {}));
         certificate
     });
+    let decision_log = plan.decision_log.start(&cache, &plan.journal.redact)?;
     let gate = Arc::new(LockGate::new(locks, cache.clone(), plan.access));
     let doors = Doors::new(DoorSettings {
         cache: cache.clone(),
@@ -234,6 +242,7 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         locks: gate.clone(),
         readers: gate,
         journal: plan.journal.into(),
+        decision_log: decision_log.clone(),
         resources: None,
         certificate: certificate.clone(),
         repository: plan.repository,
@@ -268,7 +277,9 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         // Nobody reads it; who asks is answered all the same.
         tracing::warn!(%error, "failed to print what is served");
     }
-    wait(servers, &mut source, trigger, &readiness).await
+    let ended = wait(servers, &mut source, trigger, &readiness).await;
+    decision_log::close(decision_log).await;
+    ended
 }
 
 /// Waits until it is told to stop or a server ends, then ends the servers gracefully.

@@ -9,6 +9,7 @@ use portcullis_webhook::{
 use tokio::task::JoinSet;
 
 use super::{
+    decision_log,
     process::{bind, run_until_told},
     serve::{Plan, ServerArguments, serve_directory},
 };
@@ -69,6 +70,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
                 threads: server.threads,
                 allowance: server.allowance,
                 journal: server.journal,
+                decision_log: server.decision_log,
                 admission: false,
             };
             serve_directory(plan).await
@@ -93,6 +95,7 @@ async fn follow_cluster(listen: SocketAddr, server: ServerArguments) -> anyhow::
     let readiness = Readiness::new(cluster::SOURCES);
     let mirror = Mirror::new(cache.clone(), readiness.clone());
     let threads = server.threads.map(usize::from);
+    let decision_log = server.decision_log.start(&cache, &server.journal.redact)?;
     let doors = Doors::new(DoorSettings {
         cache,
         evaluators: threads.map_or_else(Evaluators::for_this_machine, Evaluators::new),
@@ -100,6 +103,7 @@ async fn follow_cluster(listen: SocketAddr, server: ServerArguments) -> anyhow::
         locks: Arc::new(ClusterLocks::new(config.clone(), mirror.clone())),
         readers: Arc::new(ClusterReaders::new(config)),
         journal: server.journal.into(),
+        decision_log: decision_log.clone(),
         resources: None,
         certificate: None,
         repository: server.repository,
@@ -124,5 +128,7 @@ async fn follow_cluster(listen: SocketAddr, server: ServerArguments) -> anyhow::
     sources.spawn(cluster::follow(client, mirror, extent));
     tracing::info!(evaluation = %listen, "the sidecar answers as soon as the cluster is read");
     // The workload ended before its sidecar is told to, so there is no grace to wait for.
-    run_until_told(servers, sources, trigger, &readiness, Duration::ZERO).await
+    let ended = run_until_told(servers, sources, trigger, &readiness, Duration::ZERO).await;
+    decision_log::close(decision_log).await;
+    ended
 }

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::{
     allowance::AllowanceArguments,
+    decision_log::{self, DecisionLogArguments},
     journal::JournalArguments,
     process::{bind, run_until_told},
 };
@@ -57,6 +58,10 @@ pub struct Arguments {
     /// What is remembered.
     #[command(flatten)]
     pub journal: JournalArguments,
+
+    /// What is logged.
+    #[command(flatten)]
+    pub decision_log: DecisionLogArguments,
 }
 
 /// Answers until it is told to stop.
@@ -72,6 +77,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mirror = Mirror::new(cache.clone(), readiness.clone());
     let certificate = Certificate::empty();
     let threads = arguments.threads.map(usize::from);
+    let redact = &arguments.journal.redact;
+    let decision_log = arguments.decision_log.start(&cache, redact)?;
     let doors = Doors::new(DoorSettings {
         cache: cache.clone(),
         evaluators: threads.map_or_else(Evaluators::for_this_machine, Evaluators::new),
@@ -79,6 +86,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         locks: Arc::new(ClusterLocks::new(config.clone(), mirror.clone())),
         readers: Arc::new(ClusterReaders::new(config)),
         journal: arguments.journal.into(),
+        decision_log: decision_log.clone(),
         resources: Some(Arc::new(Reviewer::new(cache))),
         certificate: Some(certificate.clone()),
         repository: arguments.repository,
@@ -120,5 +128,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         "the webhook answers as soon as the cluster is read"
     );
 
-    run_until_told(servers, sources, trigger, &readiness, GRACE).await
+    let ended = run_until_told(servers, sources, trigger, &readiness, GRACE).await;
+    decision_log::close(decision_log).await;
+    ended
 }

@@ -35,9 +35,30 @@ use rustls::ClientConfig;
 use tokio::{runtime::Handle, time::timeout};
 
 use redirect::Redirects;
-use target::Target;
+pub(crate) use target::Target;
+pub(crate) use tls::system;
 
 type Result<T> = std::result::Result<T, OutsideFault>;
+
+/// Sends a request to the host that it names, wherever that is, within its time: of the administrator's
+/// own settings, not of policies. Redirects are not followed.
+pub(crate) async fn ask_anybody(
+    request: &HttpRequest,
+    system: &Arc<ClientConfig>,
+) -> Result<HttpResponse> {
+    let tls = match &request.authorities {
+        None => system.clone(),
+        Some(pem) => tls::trusting(pem, request.trusts_system)?,
+    };
+    let hop = exchange::Hop::of(request)?;
+    let late = || OutsideFault::Network("there was no answer in time".to_owned());
+    let asked = async {
+        let addresses = resolve(hop.target.bare_host(), hop.target.port).await?;
+        exchange::ask(&hop, &addresses, &tls).await
+    };
+    let answered = timeout(request.time, asked).await;
+    answered.unwrap_or_else(|_| Err(late()))
+}
 
 /// The network, as far as an administrator allows.
 pub struct Network {

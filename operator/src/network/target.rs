@@ -7,7 +7,7 @@ use super::Result;
 
 /// What a URL says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Target {
+pub(crate) struct Target {
     pub(super) tls: bool,
     /// In lower case; an IPv6 address in brackets.
     pub(super) host: String,
@@ -19,7 +19,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn parse(url: &str) -> Result<Self> {
+    pub(crate) fn parse(url: &str) -> Result<Self> {
         let invalid = |why: &str| OutsideFault::Invalid(format!("`{url}` is no URL: {why}"));
         // What follows is for who reads the document, and not for the server.
         let (sent, _) = url.split_once('#').unwrap_or((url, ""));
@@ -63,8 +63,15 @@ impl Target {
         self.host.trim_start_matches('[').trim_end_matches(']')
     }
 
+    /// Whether nobody else can read what is sent: with TLS, or to this machine.
+    pub(crate) fn is_private(&self) -> bool {
+        let is_loopback = |address: std::net::IpAddr| address.is_loopback();
+        let address = self.bare_host().parse().ok();
+        self.tls || self.host == "localhost" || address.is_some_and(is_loopback)
+    }
+
     /// The URL without what is not sent.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
         format!("{scheme}://{}{}", self.authority, self.path)
     }

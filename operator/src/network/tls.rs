@@ -11,7 +11,7 @@ use rustls::{
 use super::Result;
 
 /// A client that trusts the system's authorities, and nobody where nobody is asked.
-pub(super) fn system(nobody: bool) -> Arc<ClientConfig> {
+pub(crate) fn system(nobody: bool) -> Arc<ClientConfig> {
     let roots = if nobody {
         RootCertStore::empty()
     } else {
@@ -51,7 +51,7 @@ fn system_roots() -> RootCertStore {
         let errors: Vec<String> = errors.collect();
         tracing::warn!(
             errors = errors.join("; "),
-            "no authorities are known here, so policies reach no host with `https`"
+            "no authorities are known here, so no host is reached with `https`"
         );
     }
     roots

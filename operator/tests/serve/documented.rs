@@ -1,4 +1,4 @@
-//! What docs/serve.md, docs/api.md and docs/why.md show is what happens: their commands are run as they stand
+//! What docs/serve.md, docs/api.md, docs/why.md and docs/decision-log.md show is what happens: their commands are run as they stand
 //! there, one after the other, and what they print is compared with what they are said to print.
 
 use std::{ffi::OsStr, path::Path};
@@ -73,6 +73,39 @@ fn asking_why_is_what_is_shown() {
         let expected = expected.trim_end();
         assert!(
             is_like(&printed, expected),
+            "{command}\n{printed}\nis not\n{expected}"
+        );
+    }
+}
+
+#[test]
+fn the_decision_log_is_what_is_shown() {
+    let root = TempDir::new().unwrap();
+    let mut server: Option<Server> = None;
+    let examples = examples(&document("decision-log.md"));
+    assert!(examples.len() >= 9, "the document must have examples");
+    for Example { command, expected } in examples {
+        if command.starts_with("portcullis serve ") {
+            if let Some(server) = server.take() {
+                assert!(server.stop().success());
+            }
+            let at = |path: &str| root.path().join(path).display().to_string();
+            let words = command.split(' ').skip(1);
+            let words: Vec<String> = words
+                .map(|word| match word.strip_prefix("file:") {
+                    Some(path) => format!("file:{}", at(path)),
+                    None if word == "policies" => at(word),
+                    None => word.to_owned(),
+                })
+                .collect();
+            let words: Vec<&OsStr> = words.iter().map(OsStr::new).collect();
+            server = Some(Server::start(&words, root.path()));
+            continue;
+        }
+        let printed = shell(root.path(), &command, server.as_ref());
+        let (printed, expected) = (printed.trim_end(), expected.trim_end());
+        assert!(
+            is_like(printed, expected),
             "{command}\n{printed}\nis not\n{expected}"
         );
     }

@@ -6,12 +6,15 @@
     reason = "a panic fails the test and says where"
 )]
 
+mod decision_log;
 #[path = "../shared/document.rs"]
 mod document;
 mod documented;
 mod endings;
 mod help;
+mod opa_log;
 mod process;
+mod receiver;
 mod refusals;
 mod reload;
 mod tls;

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead, BufReader, Read as _, Write as _},
     net::TcpStream,
     path::Path,
     process::{Child, Command, ExitStatus, Output, Stdio},
@@ -27,6 +27,7 @@ pub(crate) struct Server {
     /// `127.0.0.1:12346`
     pub(crate) admin: String,
     log: Receiver<String>,
+    lines: Receiver<String>,
 }
 
 /// An answer over HTTP.
@@ -62,14 +63,7 @@ impl Server {
             .spawn()
             .expect("the binary must start");
         let stderr = child.stderr.take().expect("it was piped");
-        let (sender, log) = mpsc::channel();
-        std::thread::spawn(move || {
-            let lines = BufReader::new(stderr).lines().map_while(Result::ok);
-            // The test may have ended meanwhile.
-            lines
-                .take_while(|line| sender.send(line.clone()).is_ok())
-                .for_each(drop);
-        });
+        let log = lines_of(BufReader::new(stderr));
         let mut stdout = BufReader::new(child.stdout.take().expect("it was piped"));
         let mut printed = String::new();
         let mut url = |name: &str| {
@@ -95,7 +89,14 @@ impl Server {
             evaluation,
             admin,
             log,
+            lines: lines_of(stdout),
         }
+    }
+
+    /// What it prints next.
+    pub(crate) fn next_line(&self) -> String {
+        let line = self.lines.recv_timeout(PATIENCE);
+        line.expect("it must print a line")
     }
 
     /// Asks the evaluation API.
@@ -140,6 +141,19 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The lines that are read, as they come.
+fn lines_of(reader: impl BufRead + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        let lines = reader.lines().map_while(Result::ok);
+        // The test may have ended meanwhile.
+        lines
+            .take_while(|line| sender.send(line.clone()).is_ok())
+            .for_each(drop);
+    });
+    lines
 }
 
 /// One request on a connection of its own.

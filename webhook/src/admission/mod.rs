@@ -30,10 +30,12 @@ use crate::{
     Doors,
     body::MAX_REVIEW,
     deadline::{DEFAULT_TIMEOUT, parse_duration},
+    decision_log::About,
     parameters::Parameters,
     problem::Problem,
     question::Question,
     routes,
+    whence::Whence,
 };
 pub use judge::judge;
 pub(crate) use resources::Bench;
@@ -55,6 +57,7 @@ async fn admit(
     path: Result<Path<(String, String)>, PathRejection>,
     method: Method,
     uri: Uri,
+    whence: Whence,
     parameters: Parameters,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -63,14 +66,19 @@ async fn admit(
     let Some(route) = path.and_then(|Path((owner, failure))| route_of(owner, failure)) else {
         return Err(routes::unknown(method, uri).await);
     };
-    let question = Question::new(Point::Admission, Headers::default(), timeout(&parameters)?);
+    let question =
+        Question::new(Point::Admission, Headers::default(), timeout(&parameters)?).from(whence);
     let review = doors
         .review_room()
         .read(body, MAX_REVIEW, question.deadline)
         .await
         .and_then(Review::read)
         .map_err(|problem| problem.of(&question.id))?;
-    let about = review.about();
+    let about = About {
+        path: uri.path().trim_start_matches('/').to_owned(),
+        is_review: true,
+        ..review.about()
+    };
     let uid = review.uid().to_owned();
     let snapshot = doors
         .snapshot()
@@ -95,9 +103,14 @@ async fn admit(
         return Ok(Json(answer::allowed(&uid)).into_response());
     }
     let mut decisions = doors
-        .ask(&question, &about, &snapshot, panel, move |interest| {
-            review.input(interest)
-        })
+        .ask(
+            &question,
+            &about,
+            &snapshot,
+            panel,
+            Some(review.request()),
+            move |interest| review.input(interest),
+        )
         .await?;
     compare(&decisions);
     // A condition said so, of those that the rules and the selectors had selected.

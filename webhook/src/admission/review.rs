@@ -3,6 +3,7 @@
 
 use std::{ops::Range, sync::Arc};
 
+use axum::body::Bytes;
 use portcullis_policies::{
     Input, Interest, Labels, Objects as Labelled, Operation, Snapshot, Subject, text::clean,
 };
@@ -214,12 +215,18 @@ impl Review {
             uid: clean(&self.head.uid),
             namespace: self.namespace().map(clean),
             is_secret: self.is_secret(),
+            ..About::default()
         }
     }
 
     /// Whether the objects are Secrets.
     pub(crate) fn is_secret(&self) -> bool {
         self.head.resource.resource == "secrets"
+    }
+
+    /// The text of the request.
+    pub(crate) fn request(&self) -> Bytes {
+        self.body.bytes.slice(self.request.clone())
     }
 
     /// The request, as policies read it; work of the processor.

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{body::Body, http::HeaderMap};
+use axum::{
+    body::{Body, Bytes},
+    http::HeaderMap,
+};
 use portcullis_policies::{
     Decision, Document, Entry, Headers, Input, Interest, Panel, Point, Snapshot, text::clean,
 };
@@ -18,6 +21,7 @@ use crate::{
     decision_log::About,
     problem::Problem,
     question::Question,
+    whence::Asker,
 };
 
 /// The header in which a caller says how long it waits, as the API server does in its call.
@@ -35,12 +39,15 @@ pub(super) struct TimeoutHeader {
 }
 
 /// A question of somebody who may name it, and who waits as long as a header says, or else as long as the API server does.
-pub(super) fn question(point: Point, headers: &HeaderMap) -> Result<Question, Problem> {
+pub(super) fn question(point: Point, asker: &Asker) -> Result<Question, Problem> {
+    let headers: &HeaderMap = asker;
     let texts = headers
         .iter()
         .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
     let timeout = timeout(headers)?.unwrap_or(DEFAULT_TIMEOUT);
-    let question = Question::new(point, Headers::new(texts), timeout).by_address();
+    let question = Question::new(point, Headers::new(texts), timeout)
+        .by_address()
+        .from(asker.whence().clone());
     Ok(
         match identifier::of(headers)?.filter(|_| point == Point::Evaluation) {
             Some(id) => question.named(id),
@@ -90,33 +97,50 @@ pub(super) async fn about_body(
             let question = &question.clone().in_namespace(namespace);
             let mut about = about_policy(&entry);
             about.is_secret = review.is_secret();
-            ask(doors, question, &about, snapshot, panel, move |interest| {
-                review.input(interest)
-            })
+            let text = Some(review.request());
+            ask(
+                doors,
+                question,
+                &about,
+                snapshot,
+                panel,
+                text,
+                move |interest| review.input(interest),
+            )
             .await
         }
         Point::Evaluation => {
+            let text = Some(held.bytes.clone());
             let read = move |interest: &Interest<'_>| {
                 read_document(&held, interest).map(Input::Evaluation)
             };
-            about(doors, question, snapshot, vec![entry], read).await
+            about(doors, question, snapshot, vec![entry], &[], text, read).await
         }
     }
 }
 
-/// Asks a policy, or several parts of it, about what `read` reads on the evaluator's thread.
+/// Asks a policy, or several parts of it, about what `read` reads of `text` on the evaluator's thread.
+/// What the caller wants of its document is `within` it.
 pub(super) async fn about(
     doors: &Doors,
     question: &Question,
     snapshot: &Snapshot,
     parts: Vec<Arc<Entry>>,
+    within: &[String],
+    text: Option<Bytes>,
     read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
 ) -> Result<Decision, Problem> {
-    let about = parts
+    let mut about = parts
         .first()
         .map(|entry| about_policy(entry))
         .unwrap_or_default();
-    ask(doors, question, &about, snapshot, Panel::of(parts), read).await
+    for part in within {
+        about.path.push('/');
+        about.path.push_str(part);
+    }
+    about.within = within.to_vec();
+    let panel = Panel::of(parts);
+    ask(doors, question, &about, snapshot, panel, text, read).await
 }
 
 /// What is known of a request of anybody: a review that comes here says of its user and its object what
@@ -124,6 +148,7 @@ pub(super) async fn about(
 fn about_policy(entry: &Entry) -> About {
     About {
         namespace: entry.address().namespace().map(str::to_owned),
+        path: entry.policy.definition().path(),
         ..About::default()
     }
 }
@@ -134,9 +159,12 @@ async fn ask(
     about: &About,
     snapshot: &Snapshot,
     panel: Panel,
+    text: Option<Bytes>,
     read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
 ) -> Result<Decision, Problem> {
-    let decisions = doors.ask(question, about, snapshot, panel, read).await?;
+    let decisions = doors
+        .ask(question, about, snapshot, panel, text, read)
+        .await?;
     Ok(decisions
         .into_iter()
         .reduce(Decision::join)

@@ -9,9 +9,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json,
-    body::Body,
+    body::{Body, Bytes},
     extract::{FromRequestParts, Path, State},
-    http::{HeaderMap, request::Parts},
+    http::request::Parts,
 };
 use portcullis_policies::{
     Address, Document, Entry, Input, Interest, Point, Scope, Snapshot, Timestamp, text::clean,
@@ -30,6 +30,7 @@ use crate::{
     parameters::Parameters,
     problem::{Problem, ProblemDocument},
     question::Question,
+    whence::Asker,
 };
 
 /// An answer in OPA's shape.
@@ -122,12 +123,14 @@ pub(super) async fn get(
     State(doors): State<Doors>,
     Asked(path): Asked,
     parameters: Parameters,
-    headers: HeaderMap,
+    asker: Asker,
 ) -> Result<Json<DataAnswer>, Problem> {
-    let question = ask::question(Point::Evaluation, &headers)?;
+    let question = ask::question(Point::Evaluation, &asker)?;
     let snapshot = doors.snapshot()?;
     let query = Query::new(&snapshot, &path, &parameters, question.now());
     let text = parameters.get("input").map(str::to_owned);
+    let logged = doors.decision_log().and_then(|_| text.clone());
+    let logged = logged.map(Bytes::from);
     let read = move |interest: &Interest<'_>| match text {
         None => Ok(Input::Evaluation(None)),
         Some(text) => {
@@ -135,7 +138,7 @@ pub(super) async fn get(
         }
     };
     query
-        .answer(&doors, &question, &snapshot, read)
+        .answer(&doors, &question, &snapshot, logged, read)
         .await
         .map(Json)
 }
@@ -186,10 +189,10 @@ pub(super) async fn post(
     State(doors): State<Doors>,
     Asked(path): Asked,
     parameters: Parameters,
-    headers: HeaderMap,
+    asker: Asker,
     body: Body,
 ) -> Result<Json<DataAnswer>, Problem> {
-    let question = ask::question(Point::Evaluation, &headers)?;
+    let question = ask::question(Point::Evaluation, &asker)?;
     let snapshot = doors.snapshot()?;
     let query = Query::new(&snapshot, &path, &parameters, question.now());
     let held = doors
@@ -199,8 +202,9 @@ pub(super) async fn post(
         .map_err(|problem| problem.of(&question.id))?;
     let request = DataRequest::read(held).map_err(|problem| problem.of(&question.id))?;
     let warning = request.warning();
+    let logged = doors.decision_log().and_then(|_| request.text());
     let answer = query
-        .answer(&doors, &question, &snapshot, move |interest| {
+        .answer(&doors, &question, &snapshot, logged, move |interest| {
             request.input(interest)
         })
         .await?;
@@ -248,6 +252,13 @@ impl DataRequest {
         self.lacks_input.then_some(INPUT_MISSING)
     }
 
+    /// The text of the input, if there is one.
+    fn text(&self) -> Option<Bytes> {
+        let members = Self::members(&self.held).ok().filter(|_| self.has_input)?;
+        let input = members.get("input")?;
+        Some(self.held.bytes.slice_ref(input.get().as_bytes()))
+    }
+
     /// Work of the processor.
     fn input(&self, interest: &Interest<'_>) -> Result<Input, Problem> {
         if !self.has_input {
@@ -285,12 +296,22 @@ impl Query {
         doors: &Doors,
         question: &Question,
         snapshot: &Snapshot,
+        text: Option<Bytes>,
         read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
     ) -> Result<DataAnswer, Problem> {
         let result = match self.entry {
             None => None,
             Some(entry) => {
-                let decision = ask::about(doors, question, snapshot, vec![entry], read).await?;
+                let decision = ask::about(
+                    doors,
+                    question,
+                    snapshot,
+                    vec![entry],
+                    &self.rest,
+                    text,
+                    read,
+                )
+                .await?;
                 result_of(&decision)?.and_then(|document| document.at(&self.rest))
             }
         };

@@ -4,7 +4,6 @@ use axum::{
     Json,
     body::Body,
     extract::State,
-    http::HeaderMap,
     response::{IntoResponse as _, Response},
 };
 use portcullis_policies::{Code, Point};
@@ -15,6 +14,7 @@ use crate::{
     openapi::DecisionDocument,
     parameters::Parameters,
     problem::{Problem, ProblemDocument},
+    whence::Asker,
 };
 
 /// Decides
@@ -62,7 +62,7 @@ pub(super) async fn decide(
     State(doors): State<Doors>,
     place: Place,
     parameters: Parameters,
-    headers: HeaderMap,
+    asker: Asker,
     body: Body,
 ) -> Result<Response, Problem> {
     let point = match parameters.get("point") {
@@ -73,7 +73,7 @@ pub(super) async fn decide(
             return Err(Problem::input_invalid(detail));
         }
     };
-    let question = ask::question(point, &headers)?;
+    let question = ask::question(point, &asker)?;
     let snapshot = doors.snapshot()?;
     let entry = place.find(&snapshot)?;
     let decision = ask::about_body(&doors, &question, &snapshot, entry, body).await?;

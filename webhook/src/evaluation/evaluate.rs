@@ -20,6 +20,7 @@ use super::{ask, kept, place::Place};
 use crate::{
     Doors,
     problem::{Problem, ProblemDocument},
+    whence::Asker,
 };
 
 /// Evaluates a policy
@@ -86,10 +87,10 @@ use crate::{
 pub(super) async fn evaluate(
     State(doors): State<Doors>,
     place: Place,
-    headers: HeaderMap,
+    asker: Asker,
     body: Body,
 ) -> Result<Response, Problem> {
-    let evaluation = Evaluation::of(&doors, &place, &headers, body).await?;
+    let evaluation = Evaluation::of(&doors, &place, &asker, body).await?;
     Ok(evaluation.answer(&doors))
 }
 
@@ -112,10 +113,10 @@ pub(super) async fn evaluate(
 pub(super) async fn evaluate_did(
     state: State<Doors>,
     place: Place,
-    headers: HeaderMap,
+    asker: Asker,
     body: Body,
 ) -> Result<Response, Problem> {
-    evaluate(state, place, headers, body).await
+    evaluate(state, place, asker, body).await
 }
 
 /// An evaluation that has a result.
@@ -133,11 +134,11 @@ impl Evaluation {
     pub(super) async fn of(
         doors: &Doors,
         place: &Place,
-        headers: &HeaderMap,
+        asker: &Asker,
         body: Body,
     ) -> Result<Self, Problem> {
-        let question = ask::question(Point::Evaluation, headers)?;
-        let ttl = kept::wanted(headers)?;
+        let question = ask::question(Point::Evaluation, asker)?;
+        let ttl = kept::wanted(asker)?;
         let snapshot = doors.snapshot()?;
         let entry = place.find(&snapshot)?;
         if ttl.is_some() {

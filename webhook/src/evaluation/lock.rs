@@ -17,6 +17,7 @@ use crate::{
     body::Held,
     deadline::DEFAULT_TIMEOUT,
     problem::{Problem, ProblemDocument},
+    whence::Asker,
 };
 
 /// Longest body: a reason of a thousand characters, escaped, and a time.
@@ -86,12 +87,12 @@ pub(super) async fn lock(
     State(doors): State<Doors>,
     place: Place,
     uri: Uri,
-    headers: HeaderMap,
+    asker: Asker,
     body: Body,
 ) -> Result<Json<LockState>, Problem> {
-    site::refuse_others(&uri, &headers, doors.settings().locks.is_open())?;
+    site::refuse_others(&uri, &asker, doors.settings().locks.is_open())?;
     place.find(&*doors.snapshot()?)?;
-    let question = ask::question(portcullis_policies::Point::Evaluation, &headers)?;
+    let question = ask::question(portcullis_policies::Point::Evaluation, &asker)?;
     let held = doors
         .input_room()
         .read(body, MAX_LOCK, question.deadline)
@@ -110,7 +111,7 @@ pub(super) async fn lock(
         expires_at,
     };
     let locks = &doors.settings().locks;
-    in_time(locks.lock(Caller::of(&headers), request)).await?;
+    in_time(locks.lock(Caller::of(&asker), request)).await?;
     Ok(Json(LockState {
         policy: place.0,
         locked: true,

@@ -1,11 +1,6 @@
 //! `…/validation`: the result, if it satisfies the policy's schema.
 
-use axum::{
-    body::Body,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{body::Body, extract::State, http::StatusCode, response::Response};
 use portcullis_policies::{Address, Breach, Code, Timestamp};
 
 use super::{ask, evaluate::Evaluation, kept, lock, place::Place};
@@ -13,6 +8,7 @@ use crate::{
     Doors, Unanswered,
     evaluators::Lane,
     problem::{Problem, ProblemDocument},
+    whence::Asker,
 };
 
 /// The code of a policy that has no schema to validate with.
@@ -64,7 +60,7 @@ const NO_SCHEMA: &str = "POLICY.NO_OUTPUT_SCHEMA";
 pub(super) async fn validate(
     State(doors): State<Doors>,
     place: Place,
-    headers: HeaderMap,
+    asker: Asker,
     body: Body,
 ) -> Result<Response, Problem> {
     let snapshot = doors.snapshot()?;
@@ -73,7 +69,7 @@ pub(super) async fn validate(
         return Err(Problem::new(StatusCode::BAD_REQUEST, NO_SCHEMA, detail)
             .with_remedy("set `outputSchema` in the policy, or ask for `…/evaluation`"));
     }
-    let evaluation = Evaluation::of(&doors, &place, &headers, body).await?;
+    let evaluation = Evaluation::of(&doors, &place, &asker, body).await?;
     let found = check(&doors, &evaluation).await;
     let (breaches, sealed) = found.map_err(|problem| problem.of(&evaluation.decision.id))?;
     if sealed {
@@ -104,10 +100,10 @@ pub(super) async fn validate(
 pub(super) async fn validate_did(
     state: State<Doors>,
     place: Place,
-    headers: HeaderMap,
+    asker: Asker,
     body: Body,
 ) -> Result<Response, Problem> {
-    validate(state, place, headers, body).await
+    validate(state, place, asker, body).await
 }
 
 /// Where the result breaks the schema, and whether the policy was sealed for it, all in one job: no

@@ -19,8 +19,8 @@ use portcullis_policies::{
     Timestamp,
 };
 use portcullis_webhook::{
-    Caller, DecisionReaders, DoorSettings, Doors, Evaluators, JournalSettings, LockFault,
-    LockKeeper, LockRequest, ReaderFault, Readiness, ResourceAnswer, ResourceReview,
+    Caller, DecisionLog, DecisionReaders, DoorSettings, Doors, Evaluators, JournalSettings,
+    LockFault, LockKeeper, LockRequest, ReaderFault, Readiness, ResourceAnswer, ResourceReview,
     ResourceReviewer, admin_router, admission_router, evaluation_router,
 };
 use serde_json::{Value as Json, json};
@@ -64,6 +64,7 @@ pub(crate) struct Fixture {
     pub(crate) readiness: Readiness,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) journal: JournalSettings,
+    pub(crate) decision_log: Option<DecisionLog>,
     pub(crate) reviewer: Option<Arc<Reviewer>>,
     pub(crate) doors: std::sync::OnceLock<Doors>,
 }
@@ -110,6 +111,7 @@ impl Fixture {
             readiness,
             keeper: Arc::new(Keeper::default()),
             journal: JournalSettings::default(),
+            decision_log: None,
             reviewer: Some(Arc::new(Reviewer::default())),
             doors: std::sync::OnceLock::new(),
         }
@@ -208,6 +210,7 @@ impl Fixture {
                 locks: self.keeper.clone(),
                 readers: self.keeper.clone(),
                 journal: self.journal.clone(),
+                decision_log: self.decision_log.clone(),
                 resources: self
                     .reviewer
                     .clone()

@@ -16,6 +16,7 @@ mod evaluation;
 mod fixture;
 mod listing;
 mod locks;
+mod notices;
 mod overload;
 mod resources;
 mod server;

@@ -1,0 +1,126 @@
+//! The rules of the log: what `data.system.log` of the policy `system/log` says of an entry.
+//!
+//! As in OPA, `mask` is a set of masks, and an entry is not logged where `drop` is `true`. Rules that
+//! are there and do not answer hide everything: the policy is broken, locked or not in force, it is too
+//! late, or says something that is no mask.
+
+use std::{sync::Arc, time::Duration};
+
+use portcullis_policies::{
+    Cache, Document, Entry, Headers, Input, Masks, Outcome, Request, Scope, Snapshot, Timestamp,
+};
+
+/// The address of the policy, without its version; one of the cluster.
+const GROUP: &str = "system";
+const NAME: &str = "log";
+
+/// Time for the rules of one entry: some hundred times what they take, and so short that the recorder
+/// follows where each entry uses it up for a while.
+const TIME: Duration = Duration::from_millis(100);
+
+/// What the rules say of an entry.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// It is not logged.
+    Drop,
+    /// It is logged, behind these masks.
+    Mask(Masks),
+    /// It is not known what is to be hidden; a sentence says why.
+    Unknown(String),
+}
+
+/// Asks the rules that are in force.
+pub(super) struct Rules {
+    cache: Arc<Cache>,
+    /// Whether there have to be some.
+    are_required: bool,
+    /// The versions of the policy, at a revision of the cache.
+    versions: Option<(u64, Vec<Arc<Entry>>)>,
+}
+
+impl Rules {
+    pub(super) fn new(cache: Arc<Cache>, are_required: bool) -> Self {
+        Self {
+            cache,
+            are_required,
+            versions: None,
+        }
+    }
+
+    /// What the rules say of an entry; `event` makes its document, where there are rules.
+    pub(super) fn ask(&mut self, id: &Arc<str>, event: impl FnOnce() -> Document) -> Said {
+        let now = Timestamp::now();
+        let Some(entry) = self.find(now) else {
+            return if self.are_required {
+                Said::Unknown(format!("there is no policy `{GROUP}/{NAME}`"))
+            } else {
+                Said::Mask(Masks::default())
+            };
+        };
+        let request = Request {
+            id: id.clone(),
+            now,
+            headers: Arc::new(Headers::default()),
+            budget: TIME,
+            namespace: None,
+            tool: None,
+        };
+        let decision = entry.decide(&Input::Evaluation(Some(event())), &request);
+        let is_answer = match decision.outcome {
+            Outcome::Allowed | Outcome::Denied | Outcome::Skipped => true,
+            // The document is no decision, which nobody has asked for.
+            Outcome::Error => decision.result.is_some(),
+            Outcome::Locked
+            | Outcome::Bypassed
+            | Outcome::Exempted
+            | Outcome::NotInForce
+            | Outcome::Unmatched => false,
+        };
+        if !is_answer {
+            // A message can quote what is to be hidden; a code cannot.
+            let why = decision.code();
+            let why = why.map_or(decision.outcome.as_str(), |code| code.as_str());
+            return Said::Unknown(format!(
+                "the policy {} gave no answer: {why}",
+                decision.policy
+            ));
+        }
+        read(decision.result.as_ref())
+            .unwrap_or_else(|why| Said::Unknown(format!("`mask` of {}: {why}", decision.policy)))
+    }
+
+    fn find(&mut self, now: Timestamp) -> Option<Arc<Entry>> {
+        let snapshot = self.cache.snapshot();
+        let revision = snapshot.revision();
+        if self.versions.as_ref().is_none_or(|(of, _)| *of != revision) {
+            self.versions = Some((revision, versions(&snapshot)));
+        }
+        let (_, versions) = self.versions.as_ref()?;
+        let newest = versions.iter().max_by_key(|entry| {
+            let is_in_force = entry.policy.definition().window.contains(now);
+            let is_judging = entry.superseded_by.is_none();
+            (is_in_force, is_judging, entry.address().version())
+        });
+        newest.cloned()
+    }
+}
+
+fn versions(snapshot: &Snapshot) -> Vec<Arc<Entry>> {
+    let is_it = |entry: &&Arc<Entry>| {
+        let address = entry.address();
+        let is_named = address.group() == GROUP && address.name() == NAME;
+        *address.scope() == Scope::Cluster && is_named && !entry.is_shadow()
+    };
+    snapshot.entries().filter(is_it).cloned().collect()
+}
+
+fn read(document: Option<&Document>) -> Result<Said, String> {
+    let member = |name: &str| document?.at(&[name.to_owned()]);
+    if member("drop").and_then(|drops| drops.as_bool()) == Some(true) {
+        return Ok(Said::Drop);
+    }
+    let masks = member("mask")
+        .map(|masks| Masks::read(&masks))
+        .transpose()?;
+    Ok(Said::Mask(masks.unwrap_or_default()))
+}
