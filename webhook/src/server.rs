@@ -23,7 +23,8 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 use crate::{
-    Certificate, Phase, Shutdown,
+    Certificate, ClientAuthorities, Phase, Shutdown,
+    access::Peer,
     body::Room,
     connections::{Connections, IDLE, Place},
     exchange::{self, Asking},
@@ -55,6 +56,8 @@ pub enum Transport {
     Plain,
     /// TLS 1.3 with this certificate, HTTP/1.1 or HTTP/2.
     Tls(Arc<Certificate>),
+    /// The same, where a client may show a certificate that one of these authorities has signed.
+    MutualTls(Arc<Certificate>, Arc<ClientAuthorities>),
 }
 
 /// Why a server cannot be started.
@@ -85,7 +88,10 @@ async fn serve_at_most(
 ) -> Result<(), ServeFault> {
     let acceptor = match transport {
         Transport::Plain => None,
-        Transport::Tls(certificate) => Some(acceptor(certificate).map_err(ServeFault::Tls)?),
+        Transport::Tls(certificate) => Some(acceptor(certificate, None).map_err(ServeFault::Tls)?),
+        Transport::MutualTls(certificate, clients) => {
+            Some(acceptor(certificate, Some(clients)).map_err(ServeFault::Tls)?)
+        }
     };
     let (places, answers) = (Connections::new(limit), Room::for_answers());
     let mut connections = JoinSet::new();
@@ -111,6 +117,7 @@ async fn serve_at_most(
         while connections.try_join_next().is_some() {}
         let visit = Visit {
             place,
+            peer: Peer::new(peer.ip()),
             router: router.clone(),
             answers: answers.clone(),
             shutdown: shutdown.clone(),
@@ -130,12 +137,18 @@ async fn serve_at_most(
     Ok(())
 }
 
-fn acceptor(certificate: Arc<Certificate>) -> Result<TlsAcceptor, rustls::Error> {
+fn acceptor(
+    certificate: Arc<Certificate>,
+    clients: Option<Arc<ClientAuthorities>>,
+) -> Result<TlsAcceptor, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_no_client_auth()
-        .with_cert_resolver(certificate);
+    let builder = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])?;
+    let builder = match clients {
+        Some(clients) => builder.with_client_cert_verifier(clients),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(certificate);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
@@ -143,6 +156,7 @@ fn acceptor(certificate: Arc<Certificate>) -> Result<TlsAcceptor, rustls::Error>
 /// One connection, from its beginning to its end.
 struct Visit {
     place: Arc<Place>,
+    peer: Peer,
     router: Router,
     answers: Room,
     shutdown: Shutdown,
@@ -160,6 +174,10 @@ impl Visit {
             () = self.place.overstayed() => return,
             () = self.shutdown.reached(Phase::Closing) => return,
         };
+        if let Ok(stream) = &accepted {
+            let certificates = stream.get_ref().1.peer_certificates();
+            self.peer = self.peer.with_certificates(certificates);
+        }
         match accepted {
             Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
                 self.converse_http2(stream).await;
@@ -223,18 +241,20 @@ impl Visit {
     + use<> {
         let Self {
             place,
+            peer,
             router,
             answers,
             shutdown,
         } = self;
-        let (place, router) = (place.clone(), router.clone());
+        let (place, peer, router) = (place.clone(), peer.clone(), router.clone());
         let (answers, shutdown) = (answers.clone(), shutdown.clone());
-        hyper::service::service_fn(move |request: Request<Incoming>| {
+        hyper::service::service_fn(move |mut request: Request<Incoming>| {
             let under_way = place.begin();
             let (router, answers) = (router.clone(), answers.clone());
-            let shutdown = shutdown.clone();
+            let (peer, shutdown) = (peer.clone(), shutdown.clone());
             async move {
                 let version = request.version();
+                request.extensions_mut().insert(peer);
                 let request = request.map(|body| Body::new(Asking::new(body, &under_way)));
                 let response = router.oneshot(request).await?;
                 let mut response = exchange::answer(response, under_way, &answers);
@@ -338,6 +358,7 @@ mod tests {
         let (_trigger, shutdown) = Shutdown::new();
         let visit = Visit {
             place: Connections::new(1).enter(Ipv4Addr::LOCALHOST.into()).await,
+            peer: Peer::new(Ipv4Addr::LOCALHOST.into()),
             router: Router::new().route("/", get(async || "x".repeat(1 << 20))),
             answers: Room::for_answers(),
             shutdown,
