@@ -1,6 +1,6 @@
 //! Serves a router on a listener: plain or TLS 1.3, every wait bounded, with an end in phases.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -11,7 +11,7 @@ use axum::{
 use hyper::{body::Incoming, server::conn::http1, server::conn::http2, service::Service};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::graceful::GracefulConnection,
+    server::{conn::auto, graceful::GracefulConnection},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -45,6 +45,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// kilobytes at most.
 const MAX_BUFFER: usize = 64 << 10;
 
+/// The same over HTTP/2, as it counts them: each with 32 bytes beside its name and its value.
+const MAX_HEADERS: u32 = 64 << 10;
+
 /// Requests at a time on one connection of HTTP/2: what one connection should be able to queue
 /// without keeping others out.
 const MAX_STREAMS: u32 = 100;
@@ -52,7 +55,8 @@ const MAX_STREAMS: u32 = 100;
 /// How a connection is protected.
 #[derive(Clone, Debug)]
 pub enum Transport {
-    /// Not at all, and HTTP/1.1 only: for loopback and the administrator's port.
+    /// Not at all, HTTP/1.1 or, for a client that knows it beforehand, HTTP/2: for loopback and the
+    /// administrator's port.
     Plain,
     /// TLS 1.3 with this certificate, HTTP/1.1 or HTTP/2.
     Tls(Arc<Certificate>),
@@ -167,7 +171,7 @@ impl Visit {
         // An answer is small and whole; waiting for more to send with it only makes it late.
         let _ = stream.set_nodelay(true);
         let Some(acceptor) = acceptor else {
-            return self.converse_http1(stream).await;
+            return self.converse_either(stream).await;
         };
         let accepted = tokio::select! {
             accepted = acceptor.accept(stream) => accepted,
@@ -187,6 +191,24 @@ impl Visit {
         }
     }
 
+    /// A client says by its first bytes which of the two it speaks (RFC 9113, section 3.3).
+    async fn converse_either<S: AsyncRead + AsyncWrite + Unpin + 'static>(self, stream: S) {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(IDLE)
+            .max_buf_size(MAX_BUFFER);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(IDLE)
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEADERS);
+        let connection = builder.serve_connection(TokioIo::new(stream), self.service());
+        self.converse(connection.into_owned(), Phase::Closing).await;
+    }
+
     async fn converse_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(self, stream: S) {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -203,6 +225,7 @@ impl Visit {
             .timer(TokioTimer::new())
             .keep_alive_interval(IDLE)
             .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEADERS)
             .serve_connection(TokioIo::new(stream), self.service());
         // HTTP/2 says which request was the last one taken, so nothing can cross.
         self.converse(connection, Phase::Draining).await;
@@ -210,9 +233,9 @@ impl Visit {
 
     /// Answers until the client ends, the connection has to leave, or the server is in the phase
     /// `last`.
-    async fn converse(
+    async fn converse<E: fmt::Display>(
         mut self,
-        connection: impl GracefulConnection<Error = hyper::Error>,
+        connection: impl GracefulConnection<Error = E>,
         last: Phase,
     ) {
         let mut connection = std::pin::pin!(connection);
@@ -269,7 +292,7 @@ impl Visit {
     }
 }
 
-fn tell(ended: hyper::Result<()>) {
+fn tell(ended: Result<(), impl fmt::Display>) {
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");
     }
@@ -363,7 +386,7 @@ mod tests {
             answers: Room::for_answers(),
             shutdown,
         };
-        visit.converse_http1(stream).await;
+        visit.converse_either(stream).await;
         let mut answer = Vec::new();
         client.read_to_end(&mut answer).await.unwrap();
         assert!(answer.starts_with(b"HTTP/1.1 200 OK") && answer.len() <= 1024);

@@ -15,6 +15,7 @@ mod data;
 mod decision_log;
 mod evaluation;
 mod fixture;
+mod listeners;
 mod listing;
 mod locks;
 mod overload;
