@@ -18,9 +18,11 @@
 //! | [`reconcile`], [`leader`] | what the one leading operator writes |
 //! | [`review`] | judges our own resources when they are applied |
 //! | [`decision_log`] | where decisions are logged |
+//! | [`access`] | those who know callers of the evaluation API |
 //! | [`https`] | asks one URL, with bounds |
 //! | [`network`] | what policies reach, as far as the administrator allows |
 
+pub mod access;
 pub mod cli;
 pub mod cluster;
 pub mod commands;

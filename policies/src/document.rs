@@ -30,6 +30,12 @@ impl Document {
         builtins::read_yaml(text).map(Self)
     }
 
+    /// A certificate in DER, as OPA's policies read one (`crypto.x509.parse_certificates`); `None` where
+    /// the bytes are none.
+    pub fn of_certificate(der: &[u8]) -> Option<Self> {
+        builtins::read_certificate(der).map(Self)
+    }
+
     /// What a path of keys, indices and members leads to.
     pub fn at(&self, path: &[String]) -> Option<Self> {
         let found = path.iter().try_fold(&self.0, |value, part| match value {

@@ -13,6 +13,7 @@
 //! without a deadline. The exceptions are the lock endpoints and `/decisions/…`, which hand the
 //! caller's bearer token to the [`LockKeeper`] and to the [`DecisionReaders`].
 
+mod access;
 mod admin;
 mod admission;
 mod body;
@@ -46,6 +47,10 @@ mod status;
 mod validity;
 mod whence;
 
+pub use access::{
+    Access, AccessFault, Action, Authenticator, AuthorityFault, CertificateReader,
+    ClientAuthorities, Identified, Identity, Method, NameFault, Rate, Verdict,
+};
 pub use admin::admin_router;
 pub use admission::{admission_router, judge};
 pub use caller::Caller;

@@ -22,6 +22,7 @@ use prometheus_client::{
 
 use crate::{
     Doors, Unanswered,
+    access::Refusals,
     decision_log::{action_of, point_name},
 };
 
@@ -34,6 +35,7 @@ const SECONDS: [f64; 12] = [
 #[derive(Debug)]
 pub(crate) struct Metrics {
     counters: Mutex<Counters>,
+    refusals: Refusals,
     admission: Histogram,
     evaluation: Histogram,
 }
@@ -93,6 +95,11 @@ impl Metrics {
             .or_default() += 1;
     }
 
+    /// Counts the requests that were not let in.
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
     /// Notes how long a request took, all of its policies together.
     pub(crate) fn observe(&self, point: Point, duration: Duration) {
         let histogram = match point {
@@ -113,6 +120,7 @@ impl Default for Metrics {
         let histogram = || Histogram::new(SECONDS);
         Self {
             counters: Mutex::default(),
+            refusals: Refusals::default(),
             admission: histogram(),
             evaluation: histogram(),
         }
@@ -171,6 +179,12 @@ impl Scrape {
                 &[("point", *point), ("reason", *reason)],
                 *count,
             )?;
+        }
+        let help = "Requests of the evaluation API that were not let in";
+        let name = "portcullis_requests_refused";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (reason, count) in self.0.metrics().refusals().counts() {
+            encode_count(&mut metric, &[("reason", reason)], count)?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Serves a router on a listener: plain or TLS 1.3, every wait bounded, with an end in phases.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -11,7 +11,7 @@ use axum::{
 use hyper::{body::Incoming, server::conn::http1, server::conn::http2, service::Service};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::graceful::GracefulConnection,
+    server::{conn::auto, graceful::GracefulConnection},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -23,7 +23,8 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 use crate::{
-    Certificate, Phase, Shutdown,
+    Certificate, ClientAuthorities, Phase, Shutdown,
+    access::Peer,
     body::Room,
     connections::{Connections, IDLE, Place},
     exchange::{self, Asking},
@@ -45,6 +46,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// kilobytes at most.
 const MAX_BUFFER: usize = 64 << 10;
 
+/// The same over HTTP/2, as it counts them: each with 32 bytes beside its name and its value.
+const MAX_HEADERS: u32 = 64 << 10;
+
 /// Requests at a time on one connection of HTTP/2: what one connection should be able to queue
 /// without keeping others out.
 const MAX_STREAMS: u32 = 100;
@@ -52,10 +56,13 @@ const MAX_STREAMS: u32 = 100;
 /// How a connection is protected.
 #[derive(Clone, Debug)]
 pub enum Transport {
-    /// Not at all, and HTTP/1.1 only: for loopback and the administrator's port.
+    /// Not at all, HTTP/1.1 or, for a client that knows it beforehand, HTTP/2: for loopback and the
+    /// administrator's port.
     Plain,
     /// TLS 1.3 with this certificate, HTTP/1.1 or HTTP/2.
     Tls(Arc<Certificate>),
+    /// The same, where a client may show a certificate that one of these authorities has signed.
+    MutualTls(Arc<Certificate>, Arc<ClientAuthorities>),
 }
 
 /// Why a server cannot be started.
@@ -86,7 +93,10 @@ async fn serve_at_most(
 ) -> Result<(), ServeFault> {
     let acceptor = match transport {
         Transport::Plain => None,
-        Transport::Tls(certificate) => Some(acceptor(certificate).map_err(ServeFault::Tls)?),
+        Transport::Tls(certificate) => Some(acceptor(certificate, None).map_err(ServeFault::Tls)?),
+        Transport::MutualTls(certificate, clients) => {
+            Some(acceptor(certificate, Some(clients)).map_err(ServeFault::Tls)?)
+        }
     };
     let (places, answers) = (Connections::new(limit), Room::for_answers());
     let mut connections = JoinSet::new();
@@ -112,7 +122,8 @@ async fn serve_at_most(
         while connections.try_join_next().is_some() {}
         let visit = Visit {
             place,
-            peer,
+            address: peer,
+            peer: Peer::new(peer.ip()),
             router: router.clone(),
             answers: answers.clone(),
             shutdown: shutdown.clone(),
@@ -132,12 +143,18 @@ async fn serve_at_most(
     Ok(())
 }
 
-fn acceptor(certificate: Arc<Certificate>) -> Result<TlsAcceptor, rustls::Error> {
+fn acceptor(
+    certificate: Arc<Certificate>,
+    clients: Option<Arc<ClientAuthorities>>,
+) -> Result<TlsAcceptor, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_no_client_auth()
-        .with_cert_resolver(certificate);
+    let builder = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])?;
+    let builder = match clients {
+        Some(clients) => builder.with_client_cert_verifier(clients),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(certificate);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
@@ -145,7 +162,8 @@ fn acceptor(certificate: Arc<Certificate>) -> Result<TlsAcceptor, rustls::Error>
 /// One connection, from its beginning to its end.
 struct Visit {
     place: Arc<Place>,
-    peer: SocketAddr,
+    address: SocketAddr,
+    peer: Peer,
     router: Router,
     answers: Room,
     shutdown: Shutdown,
@@ -156,13 +174,17 @@ impl Visit {
         // An answer is small and whole; waiting for more to send with it only makes it late.
         let _ = stream.set_nodelay(true);
         let Some(acceptor) = acceptor else {
-            return self.converse_http1(stream).await;
+            return self.converse_either(stream).await;
         };
         let accepted = tokio::select! {
             accepted = acceptor.accept(stream) => accepted,
             () = self.place.overstayed() => return,
             () = self.shutdown.reached(Phase::Closing) => return,
         };
+        if let Ok(stream) = &accepted {
+            let certificates = stream.get_ref().1.peer_certificates();
+            self.peer = self.peer.with_certificates(certificates);
+        }
         match accepted {
             Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
                 self.converse_http2(stream).await;
@@ -170,6 +192,24 @@ impl Visit {
             Ok(stream) => self.converse_http1(stream).await,
             Err(error) => tracing::debug!(%error, "handshake failed"),
         }
+    }
+
+    /// A client says by its first bytes which of the two it speaks (RFC 9113, section 3.3).
+    async fn converse_either<S: AsyncRead + AsyncWrite + Unpin + 'static>(self, stream: S) {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(IDLE)
+            .max_buf_size(MAX_BUFFER);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(IDLE)
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEADERS);
+        let connection = builder.serve_connection(TokioIo::new(stream), self.service());
+        self.converse(connection.into_owned(), Phase::Closing).await;
     }
 
     async fn converse_http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(self, stream: S) {
@@ -188,6 +228,7 @@ impl Visit {
             .timer(TokioTimer::new())
             .keep_alive_interval(IDLE)
             .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEADERS)
             .serve_connection(TokioIo::new(stream), self.service());
         // HTTP/2 says which request was the last one taken, so nothing can cross.
         self.converse(connection, Phase::Draining).await;
@@ -195,9 +236,9 @@ impl Visit {
 
     /// Answers until the client ends, the connection has to leave, or the server is in the phase
     /// `last`.
-    async fn converse(
+    async fn converse<E: fmt::Display>(
         mut self,
-        connection: impl GracefulConnection<Error = hyper::Error>,
+        connection: impl GracefulConnection<Error = E>,
         last: Phase,
     ) {
         let mut connection = std::pin::pin!(connection);
@@ -226,21 +267,24 @@ impl Visit {
     + use<> {
         let Self {
             place,
+            address,
             peer,
             router,
             answers,
             shutdown,
         } = self;
-        let (place, peer, router) = (place.clone(), *peer, router.clone());
+        let (place, peer, router) = (place.clone(), peer.clone(), router.clone());
+        let address = *address;
         let (answers, shutdown) = (answers.clone(), shutdown.clone());
-        hyper::service::service_fn(move |request: Request<Incoming>| {
+        hyper::service::service_fn(move |mut request: Request<Incoming>| {
             let under_way = place.begin();
             let (router, answers) = (router.clone(), answers.clone());
-            let shutdown = shutdown.clone();
+            let (peer, shutdown) = (peer.clone(), shutdown.clone());
             async move {
                 let version = request.version();
-                let mut request = request.map(|body| Body::new(Asking::new(body, &under_way)));
-                request.extensions_mut().insert(Whence::next_of(peer));
+                request.extensions_mut().insert(peer);
+                request.extensions_mut().insert(Whence::next_of(address));
+                let request = request.map(|body| Body::new(Asking::new(body, &under_way)));
                 let response = router.oneshot(request).await?;
                 let mut response = exchange::answer(response, under_way, &answers);
                 if version != Version::HTTP_2 && shutdown.phase() > Phase::Running {
@@ -254,7 +298,7 @@ impl Visit {
     }
 }
 
-fn tell(ended: hyper::Result<()>) {
+fn tell(ended: Result<(), impl fmt::Display>) {
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");
     }
@@ -343,12 +387,13 @@ mod tests {
         let (_trigger, shutdown) = Shutdown::new();
         let visit = Visit {
             place: Connections::new(1).enter(Ipv4Addr::LOCALHOST.into()).await,
-            peer: (Ipv4Addr::LOCALHOST, 1).into(),
+            address: (Ipv4Addr::LOCALHOST, 1).into(),
+            peer: Peer::new(Ipv4Addr::LOCALHOST.into()),
             router: Router::new().route("/", get(async || "x".repeat(1 << 20))),
             answers: Room::for_answers(),
             shutdown,
         };
-        visit.converse_http1(stream).await;
+        visit.converse_either(stream).await;
         let mut answer = Vec::new();
         client.read_to_end(&mut answer).await.unwrap();
         assert!(answer.starts_with(b"HTTP/1.1 200 OK") && answer.len() <= 1024);

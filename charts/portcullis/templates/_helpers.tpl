@@ -174,3 +174,94 @@ priorityClassName: {{ . }}
   verbs: [list, watch]
 {{- end }}
 {{- end -}}
+
+{{/* Who may ask the evaluation API: the environment of what answers it. What does not fit together is
+refused here, and not by a Pod that does not start. */}}
+{{- define "portcullis.evaluationEnvironment" -}}
+{{- $own := .Values.evaluation -}}
+{{- if has "none" $own.auth -}}
+{{- if gt (len $own.auth) 1 -}}
+{{- fail "evaluation.auth: `none` stands alone" -}}
+{{- end -}}
+{{- if not $own.allowAnonymous -}}
+{{- fail "evaluation.auth: [none] lets every Pod ask: set evaluation.allowAnonymous=true as well, or choose token, jwt or mtls" -}}
+{{- end -}}
+{{- end -}}
+- name: PORTCULLIS_AUTH
+  value: {{ join "," $own.auth | quote }}
+{{- if $own.allowAnonymous }}
+- name: PORTCULLIS_ALLOW_ANONYMOUS
+  value: "true"
+{{- end }}
+{{- with $own.tokenAudiences }}
+- name: PORTCULLIS_AUTH_TOKEN_AUDIENCES
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- if has "jwt" $own.auth }}
+{{- if not (and $own.jwt.issuer $own.jwt.audiences (or $own.jwt.keysUrl $own.jwt.keysSecret)) -}}
+{{- fail "evaluation.auth: jwt needs evaluation.jwt.issuer, evaluation.jwt.audiences, and evaluation.jwt.keysUrl or evaluation.jwt.keysSecret" -}}
+{{- end }}
+- name: PORTCULLIS_JWT_KEYS
+  value: {{ ternary $own.jwt.keysUrl "/jwt/jwks.json" (ne $own.jwt.keysUrl "") | quote }}
+{{- if and $own.jwt.keysUrl $own.jwt.caSecret }}
+- name: PORTCULLIS_JWT_KEYS_CA
+  value: /jwt-ca/ca.crt
+{{- end }}
+- name: PORTCULLIS_JWT_ISSUER
+  value: {{ $own.jwt.issuer | quote }}
+- name: PORTCULLIS_JWT_AUDIENCES
+  value: {{ join "," $own.jwt.audiences | quote }}
+- name: PORTCULLIS_JWT_ALGORITHMS
+  value: {{ join "," $own.jwt.algorithms | quote }}
+- name: PORTCULLIS_JWT_NAME_CLAIM
+  value: {{ $own.jwt.nameClaim | quote }}
+- name: PORTCULLIS_JWT_GROUPS_CLAIM
+  value: {{ $own.jwt.groupsClaim | quote }}
+{{- end }}
+{{- if has "mtls" $own.auth }}
+- name: PORTCULLIS_MTLS_CA
+  value: /clients/ca.crt
+{{- with $own.mtls.names }}
+- name: PORTCULLIS_MTLS_NAMES
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- end }}
+{{- with $own.authorization }}
+- name: PORTCULLIS_AUTHORIZATION
+  value: {{ . | quote }}
+{{- end }}
+{{- if $own.rateLimit }}
+- name: PORTCULLIS_RATE_LIMIT
+  value: {{ $own.rateLimit | int | quote }}
+{{- if $own.rateBurst }}
+- name: PORTCULLIS_RATE_BURST
+  value: {{ $own.rateBurst | int | quote }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* The Secrets that this reads, as a list of objects: the volume's name, the Secret's, and the key. */}}
+{{- define "portcullis.evaluationSecrets" -}}
+{{- $own := .Values.evaluation -}}
+{{- $secrets := list -}}
+{{- if has "jwt" $own.auth -}}
+{{- if not $own.jwt.keysUrl -}}
+{{- $secrets = append $secrets (dict "volume" "jwt" "secret" $own.jwt.keysSecret "key" "jwks.json") -}}
+{{- else if $own.jwt.caSecret -}}
+{{- $secrets = append $secrets (dict "volume" "jwt-ca" "secret" $own.jwt.caSecret "key" "ca.crt") -}}
+{{- end -}}
+{{- end -}}
+{{- if has "mtls" $own.auth -}}
+{{- $secret := required "evaluation.auth: mtls needs evaluation.mtls.caSecret" $own.mtls.caSecret -}}
+{{- $secrets = append $secrets (dict "volume" "clients" "secret" $secret "key" "ca.crt") -}}
+{{- end -}}
+{{- $secrets | toJson -}}
+{{- end -}}
+
+{{/* The port of the issuer's keys; empty where they are not at a URL. */}}
+{{- define "portcullis.jwtPort" -}}
+{{- if and (has "jwt" .Values.evaluation.auth) .Values.evaluation.jwt.keysUrl -}}
+{{- $host := (urlParse .Values.evaluation.jwt.keysUrl).host -}}
+{{- regexFind ":[0-9]+$" $host | trimPrefix ":" | default "443" -}}
+{{- end -}}
+{{- end -}}

@@ -1,5 +1,6 @@
 //! The subcommands, one room each: its arguments, what is usable of them, and what it does.
 
+pub mod access;
 pub mod allowance;
 pub mod audit;
 pub mod check;

@@ -20,6 +20,7 @@ use portcullis_webhook::{
 use tokio::task::JoinSet;
 
 use super::{
+    access::{AccessArguments, Guards, Surroundings},
     allowance::AllowanceArguments,
     decision_log::{self, DecisionLogArguments},
     journal::JournalArguments,
@@ -101,6 +102,10 @@ pub struct ServerArguments {
     /// What is logged.
     #[command(flatten)]
     pub decision_log: DecisionLogArguments,
+
+    /// Who may ask.
+    #[command(flatten)]
+    pub access: AccessArguments,
 }
 
 const EXAMPLES: &str = "\
@@ -109,7 +114,7 @@ Examples:
   portcullis serve ./policies
   portcullis serve ./policies --listen 127.0.0.1:9000 --admin 127.0.0.1:9001
   portcullis serve ./policies --listen 0.0.0.0:8181 --tls-cert tls.crt --tls-key tls.key \\
-      --lock-token-file token
+      --auth token --auth-token-file tokens --lock-token-file token
 
 Then, with the policies that come with portcullis:
   curl -s http://127.0.0.1:8181/v1/policies
@@ -127,7 +132,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
 pub(super) struct Plan {
     pub tree: Tree,
     pub locks: PathBuf,
+    /// Who may lock and read decisions.
     pub access: Access,
+    /// Who may ask.
+    pub guards: Guards,
     pub listen: Vec<SocketAddr>,
     pub certificate: Option<(CertificateFiles, Arc<Certificate>)>,
     pub admin: SocketAddr,
@@ -169,6 +177,12 @@ impl Plan {
                  `--tls-key`, or `--insecure` if something in front of it does"
             );
         }
+        let surroundings = Surroundings {
+            listen: &listen,
+            has_tls: certificate.is_some(),
+            in_cluster: false,
+        };
+        let guards = server.access.plan(&surroundings)?.open(None)?;
         let access = match lock_token_file {
             Some(path) => Access::Token(read_token(&path)?),
             None if exposed.is_some() => Access::Closed,
@@ -190,6 +204,7 @@ impl Plan {
             tree,
             locks,
             access,
+            guards,
             listen,
             certificate,
             admin: server.admin,
@@ -248,6 +263,11 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         repository: plan.repository,
     });
 
+    let mut guards = plan.guards;
+    for follow in guards.followers.drain(..) {
+        // What breaks is told in the log, and what is in use stays.
+        tokio::spawn(follow);
+    }
     let (trigger, shutdown) = Shutdown::new();
     let mut servers = JoinSet::new();
     let mut urls = Vec::new();
@@ -258,8 +278,9 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
             "http"
         };
         urls.push(format!("evaluation: {scheme}://{}", listener.local_addr()?));
-        let transport = certificate.clone().map_or(Transport::Plain, Transport::Tls);
-        let mut router = evaluation_router(doors.clone());
+        let transport = guards.transport(certificate.clone());
+        let access = guards.access.clone();
+        let mut router = access.guard(&doors, evaluation_router(doors.clone()));
         if plan.admission {
             // Only one of two routers that become one may say what an unknown route answers.
             router = router.merge(admission_router(doors.clone()).reset_fallback());
@@ -441,8 +462,8 @@ mod tests {
     #[rstest]
     #[case(&["d"], &Access::Open)]
     #[case(&["d", "--listen", "[::1]:1"], &Access::Open)]
-    #[case(&["d", "--listen", "127.0.0.1:1", "--listen", "0.0.0.0:1", "--insecure"], &Access::Closed)]
-    #[case(&["d", "--listen", "[::]:1", "--insecure"], &Access::Closed)]
+    #[case(&["d", "--listen", "127.0.0.1:1", "--listen", "0.0.0.0:1", "--insecure", "--allow-anonymous"], &Access::Closed)]
+    #[case(&["d", "--listen", "[::]:1", "--insecure", "--allow-anonymous"], &Access::Closed)]
     fn who_may_lock(#[case] arguments: &[&str], #[case] expected: &Access) {
         assert_eq!(plan(arguments).unwrap().access, *expected);
     }
@@ -452,7 +473,8 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let path = file.path().to_str().unwrap();
         std::fs::write(path, "0123456789abcdef\n").unwrap();
-        for more in [&[][..], &["--listen", "0.0.0.0:1", "--insecure"]] {
+        let exposed = ["--listen", "0.0.0.0:1", "--insecure", "--allow-anonymous"];
+        for more in [&[][..], &exposed] {
             let plan = plan(&[&["d", "--lock-token-file", path], more].concat()).unwrap();
             assert_eq!(plan.access, Access::Token("0123456789abcdef".to_owned()));
         }
@@ -464,6 +486,13 @@ mod tests {
     fn an_address_that_others_reach_needs_tls() {
         assert!(plan(&["d", "--listen", "0.0.0.0:1"]).is_err());
         assert!(plan(&["d", "--listen", "127.0.0.1:1", "--listen", "192.0.2.1:1"]).is_err());
+        let fault = plan(&["d", "--listen", "0.0.0.0:1", "--insecure"])
+            .err()
+            .unwrap();
+        assert!(
+            fault.to_string().contains("`--auth none` asks nobody"),
+            "{fault}"
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ use portcullis_webhook::{
 use tokio::task::JoinSet;
 
 use super::{
+    access::Surroundings,
     decision_log,
     process::{bind, run_until_told},
     serve::{Plan, ServerArguments, serve_directory},
@@ -53,8 +54,14 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         listen,
         server,
     } = arguments;
+    let surroundings = Surroundings {
+        listen: &[listen],
+        has_tls: false,
+        in_cluster: policies.is_none(),
+    };
     match policies {
         Some(root) => {
+            let guards = server.access.plan(&surroundings)?.open(None)?;
             let locks = server.locks.unwrap_or_else(|| root.join("locks"));
             let plan = Plan {
                 tree: Tree::Disk {
@@ -63,6 +70,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
                 },
                 locks,
                 access: Access::Open,
+                guards,
                 listen: vec![listen],
                 certificate: None,
                 admin: server.admin,
@@ -75,21 +83,27 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
             };
             serve_directory(plan).await
         }
-        None => follow_cluster(listen, server).await,
+        None => follow_cluster(listen, server, &surroundings).await,
     }
 }
 
 /// Follows the cluster with the Pod's own service account. Locks are made and removed in the
 /// cluster, with the caller's own token.
-async fn follow_cluster(listen: SocketAddr, server: ServerArguments) -> anyhow::Result<()> {
+async fn follow_cluster(
+    listen: SocketAddr,
+    server: ServerArguments,
+    surroundings: &Surroundings<'_>,
+) -> anyhow::Result<()> {
     anyhow::ensure!(
         server.locks.is_none(),
         "`--locks` belongs to `--policies`: a sidecar that follows the cluster keeps no locks"
     );
+    let access = server.access.plan(surroundings)?;
     // The addresses are taken first: a port that is in use is told at once.
     let evaluation = bind(listen).await?;
     let admin = bind(server.admin).await?;
     let (config, client) = cluster::connect().await?;
+    let guards = access.open(Some(&client))?;
     let extent = Extent::Namespace(config.default_namespace.clone());
     let cache = server.allowance.cache();
     let readiness = Readiness::new(cluster::SOURCES);
@@ -112,6 +126,7 @@ async fn follow_cluster(listen: SocketAddr, server: ServerArguments) -> anyhow::
     let (trigger, shutdown) = Shutdown::new();
     let mut servers = JoinSet::new();
     let router = evaluation_router(doors.clone());
+    let router = guards.access.guard(&doors, router);
     servers.spawn(serve(
         evaluation,
         router,
@@ -126,6 +141,9 @@ async fn follow_cluster(listen: SocketAddr, server: ServerArguments) -> anyhow::
     ));
     let mut sources = JoinSet::new();
     sources.spawn(cluster::follow(client, mirror, extent));
+    for follow in guards.followers {
+        sources.spawn(follow);
+    }
     tracing::info!(evaluation = %listen, "the sidecar answers as soon as the cluster is read");
     // The workload ended before its sidecar is told to, so there is no grace to wait for.
     let ended = run_until_told(servers, sources, trigger, &readiness, Duration::ZERO).await;

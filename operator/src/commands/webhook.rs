@@ -9,6 +9,7 @@ use portcullis_webhook::{
 use tokio::task::JoinSet;
 
 use super::{
+    access::{AccessArguments, Surroundings},
     allowance::AllowanceArguments,
     decision_log::{self, DecisionLogArguments},
     journal::JournalArguments,
@@ -62,15 +63,25 @@ pub struct Arguments {
     /// What is logged.
     #[command(flatten)]
     pub decision_log: DecisionLogArguments,
+
+    /// Who may ask.
+    #[command(flatten)]
+    pub access: AccessArguments,
 }
 
 /// Answers until it is told to stop.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let access = arguments.access.plan(&Surroundings {
+        listen: &[arguments.evaluation],
+        has_tls: true,
+        in_cluster: true,
+    })?;
     // The addresses are taken first: a port that is in use is told at once.
     let admission = bind(arguments.admission).await?;
     let evaluation = bind(arguments.evaluation).await?;
     let admin = bind(arguments.admin).await?;
     let (config, client) = cluster::connect().await?;
+    let guards = access.open(Some(&client))?;
 
     let cache = arguments.allowance.cache();
     let readiness = Readiness::new(cluster::SOURCES.into_iter().chain([cluster::CERTIFICATE]));
@@ -94,17 +105,19 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
     let (trigger, shutdown) = Shutdown::new();
     let tls = Transport::Tls(certificate.clone());
+    let evaluated = guards.transport(Some(certificate.clone()));
     let mut servers = JoinSet::new();
     servers.spawn(serve(
         admission,
         admission_router(doors.clone()),
-        tls.clone(),
+        tls,
         shutdown.clone(),
     ));
+    let router = evaluation_router(doors.clone());
     servers.spawn(serve(
         evaluation,
-        evaluation_router(doors.clone()),
-        tls,
+        guards.access.guard(&doors, router),
+        evaluated,
         shutdown.clone(),
     ));
     servers.spawn(serve(
@@ -115,6 +128,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     ));
     let mut sources = JoinSet::new();
     sources.spawn(cluster::follow(client, mirror, Extent::Cluster));
+    for follow in guards.followers {
+        sources.spawn(follow);
+    }
     let synced = readiness.clone();
     sources.spawn(cluster::follow_certificate(
         CertificateFiles::mounted(&arguments.tls_dir),

@@ -91,7 +91,8 @@ impl Network {
         self.reactor.block_on(run)
     }
 
-    async fn fetch(&self, request: &HttpRequest, hosts: &Hosts) -> Result<HttpResponse> {
+    /// Asks a server that is on both lists, until whoever waits gives up.
+    pub(crate) async fn fetch(&self, request: &HttpRequest, hosts: &Hosts) -> Result<HttpResponse> {
         let tls = match &request.authorities {
             None => self.system.clone(),
             Some(pem) => tls::trusting(pem, request.trusts_system)?,

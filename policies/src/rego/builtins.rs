@@ -51,6 +51,7 @@ mod tests;
 use std::sync::LazyLock;
 
 pub(crate) use bytes::read_base64;
+pub(crate) use crypto::read_certificate;
 pub(crate) use glob::glob_match;
 pub use outside::Network;
 pub use refused::Refusal;

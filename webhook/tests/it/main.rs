@@ -7,6 +7,7 @@
     reason = "a test ends where it cannot go on, and its cases are made for it"
 )]
 
+mod access;
 mod admin;
 mod admission;
 mod agreement;
@@ -14,6 +15,7 @@ mod data;
 mod decision_log;
 mod evaluation;
 mod fixture;
+mod listeners;
 mod listing;
 mod locks;
 mod notices;

@@ -163,7 +163,7 @@ struct Asked {
 
 impl Asked {
     async fn ask(&self, address: SocketAddr) -> Result<Holdings, CensusFault> {
-        let report: Report = self.get("/v1/enforcement", address, None).await?;
+        let report: Report = self.get("/v1/enforcement", address).await?;
         let mut holdings = report.held();
         let mut policies = holdings.policies.values();
         if policies.any(|held| held.shadow.as_ref().is_some_and(ShadowCounts::differs)) {
@@ -179,26 +179,26 @@ impl Asked {
         Ok(holdings)
     }
 
-    /// Who made which requests is not told to everybody.
+    /// Who made which requests.
     async fn examples(&self, address: SocketAddr) -> Result<Examples, CensusFault> {
-        let pass = self.pass.as_deref().unwrap_or_default();
-        let mut header = HeaderValue::from_str(&format!("Bearer {pass}"))
-            .expect("a pass is made of hexadecimal digits");
-        header.set_sensitive(true);
-        self.get("/v1/shadows", address, Some(&header)).await
+        self.get("/v1/shadows", address).await
     }
 
+    /// Asks with the pass: what replicas tell the operator is not for everybody.
     async fn get<T: DeserializeOwned>(
         &self,
         path: &str,
         address: SocketAddr,
-        authorization: Option<&HeaderValue>,
     ) -> Result<T, CensusFault> {
+        let pass = self.pass.as_deref().unwrap_or_default();
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {pass}"))
+            .expect("a pass is made of hexadecimal digits");
+        authorization.set_sensitive(true);
         let url = format!("{}{path}", self.url);
         let question = https::Question {
             url: &url,
             authority: self.trusted.as_ref().map(|pem| pem.as_bytes()),
-            authorization,
+            authorization: Some(&authorization),
             patience: https::PATIENCE,
             limit: ANSWER,
         };

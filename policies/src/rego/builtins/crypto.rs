@@ -45,8 +45,23 @@ use md5::{Digest as _, Md5};
 pub(super) use certificate::Certificate;
 
 use self::{purpose::Purpose, show::certificate as shown};
-use super::{Context, Fault, Function, Result, bytes, refused, string, wrong_type};
-use crate::rego::value::Value;
+use super::{Context, Fault, Function, Result, Surroundings, bytes, refused, string, wrong_type};
+use crate::rego::{
+    execute::{Budget, Limits},
+    value::Value,
+};
+
+/// A certificate in DER, as `crypto.x509.parse_certificates` shows it, with the limits of an evaluation.
+pub(crate) fn read_certificate(der: &[u8]) -> Option<Value> {
+    let mut surroundings = Surroundings::new(0, None, 0);
+    let mut budget = Budget::new(Limits::default());
+    let mut context = Context {
+        surroundings: &mut surroundings,
+        budget: &mut budget,
+    };
+    let certificate = Certificate::read(&mut context, der).ok()?;
+    shown(&certificate, true).ok()
+}
 
 pub(super) const FUNCTIONS: &[(&str, u8, Function)] = &[
     ("crypto.hmac.equal", 2, |context, operands| {
