@@ -42,6 +42,7 @@ fn request() -> Request {
         budget: Duration::from_secs(5),
         namespace: None,
         tool: None,
+        strict: false,
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) struct Question {
     headers: Arc<Headers>,
     namespace: Option<Arc<Labels>>,
     tool: Option<Tool>,
+    strict: bool,
 }
 
 impl Question {
@@ -50,6 +51,7 @@ impl Question {
             headers: Arc::new(headers),
             namespace: None,
             tool: None,
+            strict: false,
         }
     }
 
@@ -83,6 +85,11 @@ impl Question {
     pub(crate) fn asked_by(self, tool: Tool) -> Self {
         let tool = Some(tool);
         Self { tool, ..self }
+    }
+
+    /// The same, where a builtin function's error is one of the evaluation.
+    pub(crate) fn strictly(self, strict: bool) -> Self {
+        Self { strict, ..self }
     }
 
     /// The time of the request.
@@ -126,6 +133,11 @@ impl Question {
         entry.without_evaluation(self.point, &self.as_it_was())
     }
 
+    /// The request as policies are told of it, with the time that is left.
+    pub(crate) fn request_until_deadline(&self) -> Request {
+        self.request(self.deadline.saturating_duration_since(Instant::now()))
+    }
+
     /// The request as policies were told of it, with no time left.
     pub(crate) fn as_it_was(&self) -> Request {
         self.request(Duration::ZERO)
@@ -139,6 +151,7 @@ impl Question {
             budget,
             namespace: self.namespace.clone(),
             tool: self.tool,
+            strict: self.strict,
         }
     }
 }

@@ -27,7 +27,7 @@ const TIMEOUT: &str = "x-request-timeout";
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "it describes what `question` reads")]
-pub(super) struct TimeoutHeader {
+pub(crate) struct TimeoutHeader {
     /// How long you wait: the answer comes a second before, or within half of less than two seconds.
     /// Ten seconds where it is not said, and thirty at most.
     #[param(rename = "x-request-timeout", example = "2s")]
@@ -35,7 +35,7 @@ pub(super) struct TimeoutHeader {
 }
 
 /// A question of somebody who may name it, and who waits as long as a header says, or else as long as the API server does.
-pub(super) fn question(point: Point, headers: &HeaderMap) -> Result<Question, Problem> {
+pub(crate) fn question(point: Point, headers: &HeaderMap) -> Result<Question, Problem> {
     let texts = headers
         .iter()
         .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
@@ -105,7 +105,7 @@ pub(super) async fn about_body(
 }
 
 /// Asks a policy, or several parts of it, about what `read` reads on the evaluator's thread.
-pub(super) async fn about(
+pub(crate) async fn about(
     doors: &Doors,
     question: &Question,
     snapshot: &Snapshot,
@@ -154,7 +154,7 @@ fn read_document(held: &Held, interest: &Interest<'_>) -> Result<Option<Document
 }
 
 /// What is looked at of a document of JSON; `what` says where it stands.
-pub(super) fn read_json(
+pub(crate) fn read_json(
     text: &str,
     interest: &Interest<'_>,
     what: &str,
