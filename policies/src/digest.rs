@@ -330,6 +330,22 @@ mod tests {
         Digest::of(definition, &Imports::default())
     }
 
+    fn source(key: &str, path: &str) -> DataSource {
+        DataSource {
+            selection: Selection {
+                kind: ParameterKind::config_map(),
+                namespace: None,
+                which: Which::Name("it".to_owned()),
+            },
+            key: key.to_owned(),
+            path: vec![path.to_owned()],
+        }
+    }
+
+    fn output(schema: Json, locks: bool) -> Option<Output> {
+        Some(Output { schema, locks })
+    }
+
     fn definition() -> Definition {
         Definition::new("a/b@1".parse().unwrap(), "package a.b")
     }
@@ -395,16 +411,6 @@ mod tests {
             match_expressions: vec![requirement],
             ..LabelSelector::default()
         };
-        let source = |key: &str, path: &str| DataSource {
-            selection: Selection {
-                kind: ParameterKind::config_map(),
-                namespace: None,
-                which: Which::Name("it".to_owned()),
-            },
-            key: key.to_owned(),
-            path: vec![path.to_owned()],
-        };
-        let output = |schema, locks| Some(Output { schema, locks });
         let changes: Vec<Change<'_>> = vec![
             Box::new(|_| {}),
             Box::new(|d| d.address = "a/b@1.0".parse().unwrap()),

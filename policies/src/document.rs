@@ -1,6 +1,6 @@
 //! JSON documents: what is judged, and what a policy answers.
 
-use std::{cmp::Ordering, fmt};
+use std::{cmp::Ordering, collections::BTreeMap, fmt};
 
 use serde::{
     Serialize, Serializer,
@@ -9,6 +9,7 @@ use serde::{
 use serde_json::{Value as Json, value::RawValue};
 
 use crate::rego::{
+    self,
     ast::WILDCARD,
     builtins,
     value::{self, Value, json, number, order},
@@ -37,11 +38,14 @@ impl Document {
     }
 
     /// What a path of keys, indices and members leads to.
-    pub fn at(&self, path: &[String]) -> Option<Self> {
-        let found = path.iter().try_fold(&self.0, |value, part| match value {
-            Value::Object(object) => object.get(&Value::from(part.as_str())),
-            Value::Set(set) => set.get(&Value::from(part.as_str())),
-            _ => value::elements(value)?.get(part.parse::<usize>().ok()?),
+    pub fn at(&self, path: &[Step]) -> Option<Self> {
+        let found = path.iter().try_fold(&self.0, |value, step| match value {
+            Value::Object(object) => object.get(&step.key()),
+            Value::Set(set) => set.get(&step.key()),
+            _ => match step {
+                Step::Number(index) => value::elements(value)?.get(usize::try_from(*index).ok()?),
+                Step::Name(_) => None,
+            },
         });
         found.cloned().map(Self)
     }
@@ -80,7 +84,31 @@ impl Document {
         is_within(&self.0, &mut left).then(|| limit - left)
     }
 
+    /// An object of documents.
+    pub fn object(members: impl IntoIterator<Item = (String, Self)>) -> Self {
+        let members = members.into_iter();
+        let members: BTreeMap<Value, Value> = members
+            .map(|(name, member)| (Value::from(name), member.0))
+            .collect();
+        Self(members.into())
+    }
+
+    /// The greatest weight of what a policy gives.
+    pub const MAX_WEIGHT: usize = rego::MAX_WEIGHT;
+
+    /// How large it is when it is written: members of all collections and bytes of all texts, what is
+    /// shared each time. `None` if that is more than [`Self::MAX_WEIGHT`], or if it is too deep, so that
+    /// it is not to be written.
+    pub fn written(&self) -> Option<usize> {
+        rego::weight(&self.0)
+    }
+
     /// What keys lead to.
+    pub fn member(&self, keys: &[&str]) -> Option<Self> {
+        self.part(keys).cloned().map(Self)
+    }
+
+    /// The same, within this document.
     pub(crate) fn part(&self, keys: &[&str]) -> Option<&Value> {
         keys.iter().try_fold(&self.0, |value, key| match value {
             Value::Object(object) => object.get(&Value::from(*key)),
@@ -153,6 +181,43 @@ fn plain(value: &Value) -> Option<Value> {
             let both = plain.into_iter().zip(elements);
             let all = both.map(|(plain, element)| kept(plain, element));
             Some(Value::from(all.collect::<Vec<_>>()))
+        }
+    }
+}
+
+/// As it stands in a path, without what would have to be escaped there.
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => formatter.write_str(name),
+            Self::Number(number) => write!(formatter, "{number}"),
+        }
+    }
+}
+
+/// One step of a path into a document. As in OPA, what is written as a whole number is one, and no
+/// name: it leads to an element, or to what is under a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A key, or a member of a set.
+    Name(String),
+    /// An index, or a key or member that is a number.
+    Number(i64),
+}
+
+impl Step {
+    /// Bytes that it takes.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Name(name) => name.len(),
+            Self::Number(_) => size_of::<i64>(),
+        }
+    }
+
+    fn key(&self) -> Value {
+        match self {
+            Self::Name(name) => Value::from(name.as_str()),
+            Self::Number(number) => Value::from(*number),
         }
     }
 }
@@ -341,14 +406,48 @@ mod tests {
     }
 
     #[rstest]
-    #[case(&["a", "1"], Some("3"))]
-    #[case(&["a", "2"], None)]
-    #[case(&["a", "x"], None)]
-    #[case(&["b"], None)]
-    #[case(&[], Some(r#"{"a":[2,3]}"#))]
-    fn paths_lead_to_parts(#[case] path: &[&str], #[case] expected: Option<&str>) {
-        let path: Vec<String> = path.iter().map(|&part| part.to_owned()).collect();
-        let found = Document::read(r#"{"a": [2, 3]}"#).unwrap().at(&path);
+    #[case(&[name("a"), Step::Number(1)], Some("3"))]
+    #[case(&[name("a"), Step::Number(2)], None)]
+    #[case(&[name("a"), Step::Number(-1)], None)]
+    #[case(&[name("a"), name("1")], None)]
+    #[case(&[name("a"), name("x")], None)]
+    #[case(&[name("b")], None)]
+    #[case(&[name("1")], Some("4"))]
+    #[case(&[Step::Number(1)], None)]
+    #[case(&[], Some(r#"{"1":4,"a":[2,3]}"#))]
+    fn paths_lead_to_parts(#[case] path: &[Step], #[case] expected: Option<&str>) {
+        let found = Document::read(r#"{"a": [2, 3], "1": 4}"#).unwrap().at(path);
         assert_eq!(found.map(|found| found.to_string()).as_deref(), expected);
+    }
+
+    fn name(name: &str) -> Step {
+        Step::Name(name.to_owned())
+    }
+
+    #[test]
+    fn numbers_lead_to_what_is_under_numbers() {
+        let set = std::collections::BTreeSet::from([Value::from(7_i64), Value::from("8")]);
+        let object = BTreeMap::from([(Value::from(1_i64), Value::from(set))]);
+        let document = Document::new(object.into());
+        let found = |member: Step| document.at(&[Step::Number(1), member]);
+        assert_eq!(found(Step::Number(7)), Some(Document::new(7_i64.into())));
+        assert_eq!(found(Step::Number(8)), None);
+        assert_eq!(found(name("8")), Some(Document::new("8".into())));
+    }
+
+    #[test]
+    fn documents_are_put_together() {
+        let member = |text: &str| Document::read(text).unwrap();
+        let object = Document::object([
+            ("b".to_owned(), member("[1]")),
+            ("a".to_owned(), member("{}")),
+        ]);
+        assert_eq!(object.to_string(), r#"{"a":{},"b":[1]}"#);
+        assert_eq!(object.written(), Some(8));
+        let mut deep = member("1");
+        for _ in 0..129 {
+            deep = Document::object([("a".to_owned(), deep)]);
+        }
+        assert_eq!(deep.written(), None);
     }
 }

@@ -51,6 +51,17 @@ pub enum Part {
 }
 
 impl Entry {
+    /// Which of the versions of a name is meant where none is named: the greatest.
+    pub(crate) fn precedence(&self, now: Timestamp) -> impl Ord + '_ {
+        let is_in_force = self.policy.definition().window.contains(now);
+        let is_shadow = self.is_shadow();
+        (
+            is_in_force && !is_shadow,
+            !is_shadow,
+            self.address().version(),
+        )
+    }
+
     /// Where the policy is found.
     pub fn address(&self) -> &Address {
         self.policy.address()
@@ -301,7 +312,7 @@ impl Entry {
             return exempted(note);
         }
         if let Verdict::Failed(message) = asked.verdict {
-            return Judgement::error(message);
+            return Judgement::error(*message);
         }
         let request = &Request {
             budget: exempt.left,

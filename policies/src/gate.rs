@@ -60,7 +60,7 @@ impl Gate {
             return judged(Verdict::Judged, request.budget);
         }
         if let Err(rest) = self.breaker.may_run(request.now) {
-            return judged(Verdict::Failed(rest.message()), request.budget);
+            return judged(Verdict::Failed(Box::new(rest.message())), request.budget);
         }
         let own = limits.timeout;
         let limits = Limits {

@@ -46,6 +46,8 @@ pub struct Request {
     pub namespace: Option<Arc<Labels>>,
     /// What asks in the API server's place, if something does.
     pub tool: Option<Tool>,
+    /// Whether a builtin function's error is one of the evaluation, instead of undefined.
+    pub strict: bool,
 }
 
 impl Input {

@@ -26,6 +26,11 @@ impl<'a> Interest<'a> {
         Self(all)
     }
 
+    /// All of any document.
+    pub fn whole() -> Self {
+        Self(Cow::Owned(Access::All))
+    }
+
     /// Reads JSON. What nobody looks at is left out, or is another value of its type; it has to be
     /// JSON all the same. The error is a sentence.
     pub fn read(&self, text: &[u8]) -> Result<Document, String> {

@@ -26,6 +26,7 @@ pub mod document;
 pub mod entry;
 pub mod exemption;
 mod gate;
+pub mod go_json;
 pub mod hosts;
 pub mod imports;
 pub mod index;
@@ -70,7 +71,7 @@ pub use definition::{
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Location};
 pub use digest::Digest;
-pub use document::Document;
+pub use document::{Document, Step};
 pub use entry::{Entry, Part};
 pub use exemption::{
     ExemptedObjects, ExemptedPolicies, Exemption, ExemptionDefinition, ExemptionNote,

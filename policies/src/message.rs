@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::{
-    Code, Document,
+    Code, Diagnostic, Document,
     rego::{
         execute::{MAX_SHOWN, shown},
         value::Value,
@@ -58,6 +58,9 @@ pub struct Message {
     /// What the policy adds for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<Document>,
+    /// The error of the evaluation, where it ended with one: its code is OPA's, its text cleaned.
+    #[serde(skip)]
+    pub error: Option<Box<Diagnostic>>,
 }
 
 impl Severity {
@@ -102,6 +105,7 @@ impl Message {
             found: None,
             wanted: None,
             details: None,
+            error: None,
         }
     }
 
@@ -109,6 +113,16 @@ impl Message {
     #[must_use]
     pub fn with_remedy(mut self, remedy: &str) -> Self {
         self.remedy = Some(text::clean(remedy));
+        self
+    }
+
+    /// The same message of an evaluation that ended with an error.
+    #[must_use]
+    pub(crate) fn of_error(mut self, error: &Diagnostic) -> Self {
+        self.error = Some(Box::new(Diagnostic {
+            message: text::clean(&error.message),
+            ..error.clone()
+        }));
         self
     }
 

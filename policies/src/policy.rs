@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::{
     Address, Allowance, Code, DataSource, Definition, Diagnostic, Diagnostics, Digest, Document,
-    Hosts, Input, Limits, Message, Point, RegoVersion, Request,
+    Hosts, Input, Limits, Message, Point, RegoVersion, Request, Step,
     breaker::{Breakers, Used},
     decision::Judgement,
     gate::Gate,
@@ -151,6 +151,20 @@ impl Policy {
     /// [`Code::Timeout`] or [`Code::MemoryExceeded`].
     pub fn exhausts(&self) -> Option<Code> {
         self.breakers.exhausted().or_else(|| self.gate.exhausts())
+    }
+
+    /// Whether the policy's document has a rule at a path, or below it: so what is undefined there
+    /// could be defined for another input.
+    pub fn defines(&self, path: &[Step]) -> bool {
+        let Ok(program) = &self.program else {
+            return false;
+        };
+        match (path.first(), &program.rules().defined) {
+            (Some(Step::Name(name)), Some(names)) => names.contains(name),
+            (_, Some(_)) => false,
+            // The entrypoint is one rule.
+            (_, None) => true,
+        }
     }
 
     /// Whether the policy would be the same if it was compiled again now.

@@ -260,6 +260,56 @@ impl Snapshot {
             .max_by_key(|entry| entry.address().version())
     }
 
+    /// What a name without a version means: the newest version that is in force and no shadow. Where
+    /// there is none, the newest that is no shadow, which says why it is not in force, or else the
+    /// newest.
+    pub fn find_in_force(
+        &self,
+        scope: &Scope,
+        group: &str,
+        name: &str,
+        now: Timestamp,
+    ) -> Option<&Arc<Entry>> {
+        // The first of all versions.
+        let first = Address::new(scope.clone(), group, name, "0").ok()?;
+        let is_it = |address: &Address| {
+            address.group() == group && address.name() == name && address.scope() == scope
+        };
+        self.entries
+            .range(first..)
+            .take_while(|(address, _)| is_it(address))
+            .map(|(_, entry)| entry)
+            .max_by_key(|entry| entry.precedence(now))
+    }
+
+    /// The same of every name of a scope, or of a group in it, in the order of their addresses.
+    pub fn all_in_force(
+        &self,
+        scope: &Scope,
+        group: Option<&str>,
+        now: Timestamp,
+    ) -> Vec<&Arc<Entry>> {
+        let mut all: Vec<&Arc<Entry>> = Vec::new();
+        for entry in self.entries.values() {
+            let address = entry.address();
+            if address.scope() != scope || group.is_some_and(|group| group != address.group()) {
+                continue;
+            }
+            match all.last_mut() {
+                Some(last)
+                    if (last.address().group(), last.address().name())
+                        == (address.group(), address.name()) =>
+                {
+                    if entry.precedence(now) >= last.precedence(now) {
+                        *last = entry;
+                    }
+                }
+                _ => all.push(entry),
+            }
+        }
+        all
+    }
+
     /// The policies that judge a request at admission: the cluster's, then those of the request's
     /// own namespace. `objects` is called at most once, and only where a selector needs it.
     pub fn select(

@@ -43,6 +43,7 @@ fn request() -> Request {
         budget: Duration::from_secs(5),
         namespace: None,
         tool: None,
+        strict: false,
     }
 }
 

@@ -77,6 +77,16 @@ impl Room {
         self.0.clone().try_acquire_many_owned(units).ok()
     }
 
+    /// Takes room for a text that was made of a body, if there is any.
+    pub(crate) fn hold(&self, bytes: Vec<u8>) -> Result<Held, Problem> {
+        let mut place = None;
+        self.grow(&mut place, bytes.len())?;
+        Ok(Held {
+            bytes: bytes.into(),
+            _place: place,
+        })
+    }
+
     /// Reads a body of at most `limit` bytes until `deadline`. Room is taken as bytes come, so
     /// that a caller who sends none takes none.
     pub(crate) async fn read(
@@ -139,7 +149,7 @@ impl Room {
     }
 }
 
-fn too_large(limit: usize) -> Problem {
+pub(crate) fn too_large(limit: usize) -> Problem {
     let detail = format!("the body is larger than {} MiB", limit >> 20);
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,

@@ -13,7 +13,7 @@ use axum::body::Bytes;
 use portcullis_policies::{Cache, Decision, Entry, Input, Interest, Panel, Point, Snapshot};
 
 use crate::{
-    Certificate, DecisionReaders, Evaluators, JournalSettings, LockKeeper, Readiness,
+    Certificate, DecisionPath, DecisionReaders, Evaluators, JournalSettings, LockKeeper, Readiness,
     ResourceReviewer, Unanswered,
     admission::Bench,
     body::Room,
@@ -49,6 +49,8 @@ pub struct DoorSettings {
     pub certificate: Option<Arc<Certificate>>,
     /// The repository's name in paths and lists.
     pub repository: String,
+    /// The path of the document that `POST /` answers, as OPA's `default_decision`.
+    pub default_decision: DecisionPath,
 }
 
 /// What all doors share. Cheap to clone.

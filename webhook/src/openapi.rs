@@ -202,12 +202,7 @@ fn complete(path: &str, item: &mut PathItem) {
     for (method, operation) in operations {
         let Some(operation) = operation else { continue };
         let name = operation.operation_id.take().unwrap_or_default();
-        let suffix = if name == method {
-            "_data".to_owned()
-        } else {
-            format!("_{name}")
-        };
-        operation.operation_id = Some(format!("{prefix}{method}{suffix}"));
+        operation.operation_id = Some(format!("{prefix}{method}_{name}"));
         add_parameters(path, operation);
         add_problem(operation);
     }
@@ -246,6 +241,8 @@ fn describe(parameter: &str) -> Option<&'static str> {
         "id" => {
             Some("The id at the end of a refusal, in the `ETag`, in logs and audit annotations")
         }
+        "module" => Some("The policy's address and the file's name"),
+        "rule" => Some("The rule's name"),
         "path" => Some("Group, name, and a path in the document, with slashes between them"),
         _ => None,
     }

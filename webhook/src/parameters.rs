@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{FromRequestParts, Query},
-    http::request::Parts,
+    http::{Uri, request::Parts},
 };
 
 use crate::problem::Problem;
@@ -12,10 +12,24 @@ use crate::problem::Problem;
 pub(crate) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
+    pub(crate) fn of(uri: &Uri) -> Result<Self, Problem> {
+        let Query(parameters) = Query::try_from_uri(uri)
+            .map_err(|_| Problem::input_invalid("the query cannot be read"))?;
+        Ok(Self(parameters))
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
             .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a parameter.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl DoubleEndedIterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |(key, _)| key == name)
             .map(|(_, value)| value.as_str())
     }
 
@@ -36,8 +50,6 @@ impl<S: Sync> FromRequestParts<S> for Parameters {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let Query(parameters) = Query::try_from_uri(&parts.uri)
-            .map_err(|_| Problem::input_invalid("the query cannot be read"))?;
-        Ok(Self(parameters))
+        Self::of(&parts.uri)
     }
 }

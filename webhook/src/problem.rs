@@ -132,6 +132,13 @@ impl Problem {
         .with_remedy("try again; if it stays so, run more replicas")
     }
 
+    /// What was to be done for the request ended unexpectedly.
+    pub(crate) fn failed(detail: impl Into<String>) -> Self {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Self::new(status, Code::EvaluationFailed.as_str(), detail)
+            .with_remedy("see the log of the server, and report what it says")
+    }
+
     /// This replica does not know yet which policies there are.
     pub(crate) fn not_read_yet() -> Self {
         Self::not_ready("this replica has not read its policies yet")

@@ -33,6 +33,7 @@ pub(crate) struct Question {
     tool: Option<Tool>,
     /// Where it comes from.
     pub(crate) whence: Whence,
+    strict: bool,
 }
 
 impl Question {
@@ -55,6 +56,7 @@ impl Question {
             namespace: None,
             tool: None,
             whence: Whence::default(),
+            strict: false,
         }
     }
 
@@ -93,6 +95,11 @@ impl Question {
     pub(crate) fn asked_by(self, tool: Tool) -> Self {
         let tool = Some(tool);
         Self { tool, ..self }
+    }
+
+    /// The same, where a builtin function's error is one of the evaluation.
+    pub(crate) fn strictly(self, strict: bool) -> Self {
+        Self { strict, ..self }
     }
 
     /// The time of the request.
@@ -136,6 +143,11 @@ impl Question {
         entry.without_evaluation(self.point, &self.as_it_was())
     }
 
+    /// The request as policies are told of it, with the time that is left.
+    pub(crate) fn request_until_deadline(&self) -> Request {
+        self.request(self.deadline.saturating_duration_since(Instant::now()))
+    }
+
     /// The request as policies were told of it, with no time left.
     pub(crate) fn as_it_was(&self) -> Request {
         self.request(Duration::ZERO)
@@ -149,6 +161,7 @@ impl Question {
             budget,
             namespace: self.namespace.clone(),
             tool: self.tool,
+            strict: self.strict,
         }
     }
 }

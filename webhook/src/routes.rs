@@ -6,7 +6,7 @@ use axum::{
 };
 use portcullis_policies::text::clean;
 
-use crate::problem::Problem;
+use crate::{opa, problem::Problem};
 
 /// The code of a route that does not exist.
 const UNKNOWN_ROUTE: &str = "REQUEST.UNKNOWN_ROUTE";
@@ -29,7 +29,11 @@ pub(crate) async fn unknown(method: Method, uri: Uri) -> Problem {
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    if let Some((reason, remedy)) = opa::refuse_write(&method, uri.path()) {
+        return Problem::new(status, METHOD_NOT_ALLOWED, reason).with_remedy(remedy);
+    }
     let detail = format!("{} cannot be asked with {method}", clean(uri.path()));
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, METHOD_NOT_ALLOWED, detail)
+    Problem::new(status, METHOD_NOT_ALLOWED, detail)
         .with_remedy("use a method that the header `Allow` names")
 }

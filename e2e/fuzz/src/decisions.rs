@@ -37,6 +37,7 @@ pub fn request(headers: Headers) -> Request {
         budget: Duration::from_secs(60),
         namespace: None,
         tool: None,
+        strict: false,
     }
 }
 

@@ -14,8 +14,8 @@ use std::{
 use anyhow::Context as _;
 use portcullis_policies::{Cache, Timestamp};
 use portcullis_webhook::{
-    Certificate, DoorSettings, Doors, Evaluators, Readiness, ServeFault, Shutdown, Transport,
-    Trigger, admin_router, admission_router, evaluation_router, serve,
+    Certificate, DecisionPath, DoorSettings, Doors, Evaluators, Readiness, ServeFault, Shutdown,
+    Transport, Trigger, admin_router, admission_router, evaluation_router, serve,
 };
 use tokio::task::JoinSet;
 
@@ -87,6 +87,10 @@ pub struct ServerArguments {
     #[arg(long, default_value = "policies")]
     pub repository: String,
 
+    /// The path of the document that `POST /` answers, as OPA's `default_decision`.
+    #[arg(long, value_name = "PATH", default_value_t = DecisionPath::default())]
+    pub default_decision: DecisionPath,
+
     /// Threads that evaluate [default: one a processor, and at least 4].
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
@@ -140,6 +144,7 @@ pub(super) struct Plan {
     pub certificate: Option<(CertificateFiles, Arc<Certificate>)>,
     pub admin: SocketAddr,
     pub repository: String,
+    pub default_decision: DecisionPath,
     pub threads: Option<u16>,
     pub allowance: AllowanceArguments,
     pub journal: JournalArguments,
@@ -209,6 +214,7 @@ impl Plan {
             certificate,
             admin: server.admin,
             repository: server.repository,
+            default_decision: server.default_decision,
             threads: server.threads,
             allowance: server.allowance,
             journal: server.journal,
@@ -261,6 +267,7 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         resources: None,
         certificate: certificate.clone(),
         repository: plan.repository,
+        default_decision: plan.default_decision,
     });
 
     let mut guards = plan.guards;

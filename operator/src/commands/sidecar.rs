@@ -75,6 +75,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
                 certificate: None,
                 admin: server.admin,
                 repository: server.repository,
+                default_decision: server.default_decision,
                 threads: server.threads,
                 allowance: server.allowance,
                 journal: server.journal,
@@ -121,6 +122,7 @@ async fn follow_cluster(
         resources: None,
         certificate: None,
         repository: server.repository,
+        default_decision: server.default_decision,
     });
 
     let (trigger, shutdown) = Shutdown::new();

@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use portcullis_webhook::{
-    Certificate, DoorSettings, Doors, Evaluators, Readiness, Shutdown, Transport, admin_router,
-    admission_router, evaluation_router, serve,
+    Certificate, DecisionPath, DoorSettings, Doors, Evaluators, Readiness, Shutdown, Transport,
+    admin_router, admission_router, evaluation_router, serve,
 };
 use tokio::task::JoinSet;
 
@@ -47,6 +47,10 @@ pub struct Arguments {
     /// The repository's name in paths: `/policy/<repository>/<group>/<name>/<version>/…`.
     #[arg(long, default_value = "policies", env = "PORTCULLIS_REPOSITORY")]
     pub repository: String,
+
+    /// The path of the document that `POST /` answers, as OPA's `default_decision`.
+    #[arg(long, value_name = "PATH", default_value_t = DecisionPath::default(), env = "PORTCULLIS_DEFAULT_DECISION")]
+    pub default_decision: DecisionPath,
 
     /// Threads that evaluate [default: one a processor, and at least 4].
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -101,6 +105,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         resources: Some(Arc::new(Reviewer::new(cache))),
         certificate: Some(certificate.clone()),
         repository: arguments.repository,
+        default_decision: arguments.default_decision,
     });
 
     let (trigger, shutdown) = Shutdown::new();

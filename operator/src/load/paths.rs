@@ -7,7 +7,7 @@ use std::{
 };
 
 use portcullis_policies::{
-    Document, RegoVersion,
+    Document, RegoVersion, Step,
     workbench::{Overlap, Source},
 };
 
@@ -225,7 +225,8 @@ impl Walk<'_> {
                 let other = match &overlap {
                     Overlap::At(at) => self.documents.iter().find(|(_, place, document)| {
                         let below = at.strip_prefix(&place[..]);
-                        below.is_some_and(|below| document.at(below).is_some())
+                        let below = below.map(|below| below.iter().cloned().map(Step::Name));
+                        below.is_some_and(|below| document.at(&below.collect::<Vec<_>>()).is_some())
                             || place.starts_with(at)
                     }),
                     Overlap::NoObject => None,

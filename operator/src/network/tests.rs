@@ -113,6 +113,7 @@ async fn a_policy_asks_a_server() {
             budget: PATIENCE,
             namespace: None,
             tool: None,
+            strict: false,
         };
         entry.decide(&Input::Evaluation(Some(Document::from(&input))), &request)
     })

@@ -1,6 +1,5 @@
 //! What commands print for people and for programs.
 
-mod json;
 mod table;
 mod time;
 mod xml;
@@ -10,7 +9,7 @@ use std::fmt::Write as _;
 use portcullis_policies::{Diagnostic, text::is_hostile, workbench::QUERY};
 use serde::Serialize;
 
-pub(crate) use json::{compact, pretty};
+pub(crate) use portcullis_policies::go_json::{compact, pretty};
 pub(crate) use table::Table;
 pub(crate) use time::time;
 pub(crate) use xml::{element as xml_element, text as xml_text};

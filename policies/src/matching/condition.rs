@@ -75,7 +75,7 @@ pub(crate) enum Verdict {
     /// One does not: the policy has nothing to do with it.
     Unmatched,
     /// One could not be evaluated, and none of the others is false.
-    Failed(Message),
+    Failed(Box<Message>),
 }
 
 impl Conditions {
@@ -169,14 +169,14 @@ impl Conditions {
                     });
                 }
                 Err(Fault::Ended(ended)) => {
-                    return Verdict::Failed(failure.unwrap_or_else(|| {
+                    return Verdict::Failed(Box::new(failure.unwrap_or_else(|| {
                         message(name, ended.code, &ended.text)
                             .with_remedy("make the condition cheaper, or decide in Rego")
-                    }));
+                    })));
                 }
             }
         }
-        failure.map_or(verdict, Verdict::Failed)
+        failure.map_or(verdict, |message| Verdict::Failed(Box::new(message)))
     }
 }
 

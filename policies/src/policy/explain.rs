@@ -7,7 +7,7 @@ use crate::{
     memory::{Memory, Recall},
     normalise::{self, Reading},
     rego::Powers,
-    workbench::Explanation,
+    workbench::{Explanation, Kept},
 };
 
 /// What an evaluation shows that is looked on.
@@ -25,13 +25,14 @@ impl Policy {
     /// and the policy. Looking on takes time, so the limit is `request.budget`, whatever the policy's
     /// own is; nothing outside is asked, and nothing is remembered. Of several templates the first is
     /// shown that is denied, or the first. A broken policy cannot be evaluated; the error is a sentence
-    /// that says why.
+    /// that says why. `kept` says which rules are shown.
     pub fn explain(
         &self,
         input: &Input,
         binding: Option<&Bound>,
         part: Part,
         request: &Request,
+        kept: Kept,
     ) -> Result<Explained, String> {
         let admission = match binding {
             Some(bound) => Some(&bound.binding.admission),
@@ -40,7 +41,7 @@ impl Policy {
         let (Part::Templates, Input::Admission(document), Some(admission)) =
             (part, input, admission)
         else {
-            return self.explain_one(input, binding, request);
+            return self.explain_one(input, binding, request, kept);
         };
         let pods = workload::expand(&admission.matches, document.value())?;
         let each = Request {
@@ -50,7 +51,7 @@ impl Policy {
         let mut first = None;
         for pod in pods {
             let input = Input::Admission(Document::new(pod.request));
-            let explained = self.explain_one(&input, binding, &each)?;
+            let explained = self.explain_one(&input, binding, &each, kept)?;
             if explained.outcome == Outcome::Denied {
                 return Ok(explained);
             }
@@ -64,6 +65,7 @@ impl Policy {
         input: &Input,
         binding: Option<&Bound>,
         request: &Request,
+        kept: Kept,
     ) -> Result<Explained, String> {
         let program = self
             .program
@@ -81,7 +83,7 @@ impl Policy {
         };
         let parameters = binding.map_or(&self.parameters, Bound::parameters);
         let document = input.document(parameters);
-        let (found, explanation) = program.explain(document, request, limits, powers);
+        let (found, explanation) = program.explain(document, request, limits, powers, kept);
         let reading = Reading {
             point: input.point(),
             rules: program.rules(),
@@ -126,6 +128,7 @@ now := time.now_ns()
             budget,
             namespace: None,
             tool: None,
+            strict: false,
         }
     }
 
@@ -146,6 +149,7 @@ now := time.now_ns()
             None,
             Part::Object,
             &request(SECOND),
+            Kept::All,
         );
         let Explained {
             outcome,
@@ -166,7 +170,7 @@ now := time.now_ns()
         let input = Input::Admission(Document::read(r#"{"a": true}"#).unwrap());
         let policy = policy(&format!("package a.b\n{rules}"));
         let explained = policy
-            .explain(&input, None, Part::Object, &request(SECOND))
+            .explain(&input, None, Part::Object, &request(SECOND), Kept::All)
             .unwrap();
         let decisive = explained.explanation.decisive();
         let names: Vec<&str> = decisive.rules.iter().map(|tried| &*tried.rule).collect();
@@ -190,9 +194,13 @@ now := time.now_ns()
         };
         let (input, request) = (input("{}"), request(SECOND));
         let decision = entry.decide(&input, &request);
-        let drawn = decision.result.unwrap().at(&["draws".to_owned()]).unwrap();
+        let drawn = decision
+            .result
+            .unwrap()
+            .at(&[crate::Step::Name("draws".to_owned())])
+            .unwrap();
         let text = policy
-            .explain(&input, None, Part::Object, &request)
+            .explain(&input, None, Part::Object, &request, Kept::All)
             .unwrap()
             .explanation
             .to_string();
@@ -241,7 +249,7 @@ now := time.now_ns()
                      "object": {{"steps": {steps}}}}}"#
             );
             let input = Input::Admission(Document::read(&document).unwrap());
-            policy.explain(&input, None, Part::Templates, &request(SECOND))
+            policy.explain(&input, None, Part::Templates, &request(SECOND), Kept::All)
         };
         let explained = explain(r#"[{"spec": {"image": "a:1"}}, {"spec": {"image": "b:latest"}}]"#);
         let explained = explained.unwrap();
@@ -258,7 +266,13 @@ now := time.now_ns()
     fn a_broken_policy_says_why() {
         let broken = policy("package a.b\ndeny if {");
         let fault = broken
-            .explain(&input("{}"), None, Part::Object, &request(SECOND))
+            .explain(
+                &input("{}"),
+                None,
+                Part::Object,
+                &request(SECOND),
+                Kept::All,
+            )
             .unwrap_err();
         assert!(fault.starts_with("the policy is broken: "), "{fault}");
     }
@@ -274,6 +288,7 @@ now := time.now_ns()
                 None,
                 Part::Object,
                 &request(Duration::from_millis(1)),
+                Kept::All,
             )
             .unwrap();
         assert_eq!(explained.outcome, Outcome::Error);

@@ -4,7 +4,7 @@ use super::value::{self, Value};
 
 /// Most members of all collections, and bytes of all texts, that an evaluation may give back: the
 /// largest input has four million bytes.
-const MAX_WEIGHT: usize = 8 << 20;
+pub(crate) const MAX_WEIGHT: usize = 8 << 20;
 
 /// Deepest value that an evaluation may give back: what `serde_json` reads as well. It is written
 /// recursively, on threads with small stacks.
@@ -12,14 +12,19 @@ const MAX_DEPTH: usize = 128;
 
 /// Whether a document is small enough to be handed on. Values are shared, so that a small one in
 /// memory may be without end when it is written: what is shared counts each time.
-pub(super) fn is_bounded(document: &Value) -> bool {
+pub(crate) fn is_bounded(document: &Value) -> bool {
+    weight(document).is_some()
+}
+
+/// Members of all collections and bytes of all texts, if it is small enough to be handed on.
+pub(crate) fn weight(document: &Value) -> Option<usize> {
     let mut open = vec![(document, 0)];
     let mut weight = 0_usize;
     while let Some((value, depth)) = open.pop() {
         weight += 1;
         let members = value::count(value).unwrap_or_default();
         if weight + open.len() + members > MAX_WEIGHT || depth > MAX_DEPTH {
-            return false;
+            return None;
         }
         let below = |member| (member, depth + 1);
         match value {
@@ -36,5 +41,5 @@ pub(super) fn is_bounded(document: &Value) -> bool {
             _ => {}
         }
     }
-    weight <= MAX_WEIGHT
+    (weight <= MAX_WEIGHT).then_some(weight)
 }

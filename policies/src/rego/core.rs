@@ -65,7 +65,9 @@ impl Variable {
 
     /// As it is shown to users.
     pub fn shown(&self) -> &str {
-        if self.is_named() { &self.name } else { "_" }
+        // What the value of a condition is asked by is no name of a variable.
+        let is_written = self.is_named() && !self.name.starts_with('=');
+        if is_written { &self.name } else { "_" }
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     builtins::{Network, Refusal, Surroundings, Withheld},
     compile::{Options, compile},
     entrypoint::Entrypoint,
-    execute::{self, Error, ErrorKind, Explainer, Explanation, Question},
+    execute::{self, Error, ErrorKind, Explainer, Explanation, Kept, Question},
     plan::{access::Access, ir::Plan},
     resolve,
     source::Sources,
@@ -24,8 +24,8 @@ use super::{
     value::Value,
 };
 use crate::{
-    Code, Definition, Diagnostics, Document, Limits, Message, Point, Policy, RegoVersion, Request,
-    allowance::Bytes, memory::Recall, normalise::Rules,
+    Code, Definition, Diagnostic, Diagnostics, Document, Limits, Message, Point, Policy,
+    RegoVersion, Request, allowance::Bytes, memory::Recall, normalise::Rules,
 };
 
 /// From a request's name to the seed of its random numbers: the same within a request, and when it is
@@ -69,8 +69,8 @@ pub(crate) enum Failure {
     #[error("the result is too large")]
     Large,
     /// The policy contradicted itself, or a builtin failed.
-    #[error("{0}")]
-    Failed(String),
+    #[error("{}", .0.in_one_line())]
+    Failed(Box<Diagnostic>),
     /// The executor panicked.
     #[error("the evaluation failed unexpectedly")]
     Panicked,
@@ -123,9 +123,10 @@ impl Program {
         request: &Request,
         limits: Limits,
         powers: Powers<'_>,
+        kept: Kept,
     ) -> (Result<Value, Failure>, Explanation) {
         let question = self.question(input, request, limits, powers);
-        let mut explainer = Explainer::default();
+        let mut explainer = Explainer::new(kept);
         let evaluate = || {
             let entry = &self.plan.entries[0];
             execute::observe(&self.plan, entry, question, &mut explainer)
@@ -141,10 +142,8 @@ impl Program {
         limits: Limits,
         powers: Powers<'q>,
     ) -> Question<'q> {
-        // A caller may give two requests one id; nobody gives them one time.
-        let seed = SEEDS.hash_one((&request.id, request.now));
         let now = request.now.as_nanosecond();
-        let mut surroundings = Surroundings::new(now, Some(&request.headers), seed);
+        let mut surroundings = Surroundings::new(now, Some(&request.headers), seed(request));
         surroundings.network = powers.network;
         surroundings.recall = powers.recall;
         Question {
@@ -158,7 +157,7 @@ impl Program {
                 memory: limits.memory,
                 ..execute::Limits::default()
             },
-            strict: false,
+            strict: request.strict,
         }
     }
 
@@ -187,10 +186,11 @@ impl Program {
             ErrorKind::Digits | ErrorKind::Steps(_) | ErrorKind::Depth(_) => {
                 Failure::Exhausted(error.to_string())
             }
-            _ => Failure::Failed(match error.span {
-                Some(span) => format!("{}: {error}", self.sources.location(span)),
-                None => error.to_string(),
-            }),
+            _ => {
+                let mut fault = Diagnostic::new(error.kind.code(), error.to_string());
+                fault.location = error.span.map(|span| self.sources.location(span));
+                Failure::Failed(Box::new(fault))
+            }
         }
     }
 }
@@ -215,8 +215,18 @@ impl Failure {
                 "evaluate the policy with this input, and mend the rule that fails",
             ),
         };
-        Message::new(code, &self.to_string()).with_remedy(remedy)
+        let message = Message::new(code, &self.to_string()).with_remedy(remedy);
+        match self {
+            Self::Failed(fault) => message.of_error(fault),
+            _ => message,
+        }
     }
+}
+
+/// The seed of a request's random numbers.
+pub(crate) fn seed(request: &Request) -> u64 {
+    // A caller may give two requests one id; nobody gives them one time.
+    SEEDS.hash_one((&request.id, request.now))
 }
 
 fn compile_here(definition: &Definition, imports: &[Arc<Policy>]) -> Result<Program, Diagnostics> {

@@ -21,6 +21,7 @@ fn request() -> Request {
         budget: Duration::from_secs(10),
         namespace: None,
         tool: None,
+        strict: false,
     }
 }
 

@@ -124,6 +124,7 @@ fn decided(entry: &Entry, input: &Json) -> Decision {
         budget: Duration::from_secs(5),
         namespace: None,
         tool: None,
+        strict: false,
     };
     entry.decide(&Input::Evaluation(Some(Document::from(input))), &request)
 }

@@ -26,6 +26,49 @@ fn taken(version: &str, since: i64) -> InPlaceOf {
     }
 }
 
+/// What a name means for who names no version.
+#[test]
+fn a_name_means_the_newest_in_force_that_is_no_shadow() {
+    let named = |address: &str, change: &dyn Fn(&mut Definition)| {
+        let mut definition = Definition::new(address.parse().unwrap(), ALLOWING);
+        definition.modules = [("policy.rego".to_owned(), "package x".to_owned())].into();
+        change(&mut definition);
+        (definition, None)
+    };
+    let is_shadow = |definition: &mut Definition| definition.shadow = true;
+    let is_later = |definition: &mut Definition| definition.window.not_before = Some(at(1_000));
+    let usual = |_: &mut Definition| {};
+    let cache = with(vec![
+        named("a/b@1.9", &usual),
+        named("a/b@1.10", &usual),
+        named("a/b@2.0", &is_shadow),
+        named("a/b@3.0", &is_later),
+        named("a/bc@1", &is_later),
+        named("a/bc@0.5", &is_later),
+        named("a/c@1", &is_shadow),
+        named("ab/b@7", &usual),
+    ]);
+    let snapshot = cache.snapshot();
+    let shown = |entry: &Arc<Entry>| entry.address().to_string();
+    let find = |group, name| {
+        let found = snapshot.find_in_force(&Scope::Cluster, group, name, at(10));
+        found.map(shown)
+    };
+    assert_eq!(find("a", "b").as_deref(), Some("a/b@1.10"));
+    assert_eq!(find("a", "bc").as_deref(), Some("a/bc@1"));
+    assert_eq!(find("a", "c").as_deref(), Some("a/c@1"));
+    assert_eq!(find("a", "d"), None);
+    assert_eq!(find("A", "b"), None);
+    let all = |group, now| -> Vec<String> {
+        let found = snapshot.all_in_force(&Scope::Cluster, group, at(now));
+        found.into_iter().map(shown).collect()
+    };
+    assert_eq!(all(None, 10), ["a/b@1.10", "a/bc@1", "a/c@1", "ab/b@7"]);
+    assert_eq!(all(Some("a"), 2_000), ["a/b@3.0", "a/bc@1", "a/c@1"]);
+    let owned = Scope::Namespace("team".to_owned());
+    assert!(snapshot.all_in_force(&owned, None, at(10)).is_empty());
+}
+
 /// The policies in the order in which they were created, each with the place that it took.
 fn with(policies: Vec<(Definition, Option<InPlaceOf>)>) -> Cache {
     let cache = Cache::new();

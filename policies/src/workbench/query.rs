@@ -178,16 +178,6 @@ impl Asked {
     }
 
     fn solution(&self, found: &Value, order: &[Span], sources: &Sources) -> Solution {
-        let mut bindings = BTreeMap::new();
-        if let Value::Object(object) = found {
-            for (name, value) in object.iter() {
-                if let Value::String(name) = name
-                    && !name.starts_with('=')
-                {
-                    bindings.insert(name.to_string(), Document::new(value.clone()));
-                }
-            }
-        }
         let expression = |span: &Span| {
             let place = self.body.iter().position(|expr| expr.span == *span)?;
             let key = Value::from(value_name(place));
@@ -201,10 +191,25 @@ impl Asked {
             })
         };
         Solution {
-            bindings,
+            bindings: bindings(found),
             expressions: order.iter().filter_map(expression).collect(),
         }
     }
+}
+
+/// The variables of what a query found.
+pub(super) fn bindings(found: &Value) -> BTreeMap<String, Document> {
+    let mut bindings = BTreeMap::new();
+    if let Value::Object(object) = found {
+        for (name, value) in object.iter() {
+            if let Value::String(name) = name
+                && !name.starts_with('=')
+            {
+                bindings.insert(name.to_string(), Document::new(value.clone()));
+            }
+        }
+    }
+    bindings
 }
 
 /// A module of nothing but a package and imports, in which a query stands.

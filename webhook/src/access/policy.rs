@@ -131,10 +131,7 @@ fn permits(decision: &Decision) -> Result<(), Refusal> {
         };
         return Err(Refusal::by_policy(Some(&detail)));
     };
-    let member = |path: &[&str]| {
-        let path: Vec<String> = path.iter().map(|&part| part.to_owned()).collect();
-        result.at(&path)
-    };
+    let member = |path: &[&str]| result.member(path);
     let allow = member(&["allow"]);
     let says = |document: Option<Document>| document.and_then(|it| it.as_bool()) == Some(true);
     if says(allow.clone())

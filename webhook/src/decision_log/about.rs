@@ -1,5 +1,7 @@
 //! Who asks about what.
 
+use portcullis_policies::Step;
+
 /// Who asks about what, as far as the door knows. Printable and bounded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct About {
@@ -19,14 +21,14 @@ pub(crate) struct About {
     /// Whether that is the API server's door, at which several policies judge.
     pub(crate) is_review: bool,
     /// Where in the entrypoint's document it is, else.
-    pub(crate) within: Vec<String>,
+    pub(crate) within: Vec<Step>,
 }
 
 impl About {
     /// Bytes of its texts.
     pub(crate) fn bytes(&self) -> usize {
         let namespace = self.namespace.as_ref().map_or(0, String::len);
-        let within: usize = self.within.iter().map(String::len).sum();
+        let within: usize = self.within.iter().map(Step::size).sum();
         let texts = [&self.user, &self.resource, &self.uid, &self.path];
         texts.iter().map(|text| text.len()).sum::<usize>() + namespace + within
     }

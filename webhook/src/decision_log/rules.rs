@@ -64,6 +64,7 @@ impl Rules {
             budget: TIME,
             namespace: None,
             tool: None,
+            strict: false,
         };
         let decision = entry.decide(&Input::Evaluation(Some(event())), &request);
         let is_answer = match decision.outcome {
@@ -115,7 +116,7 @@ fn versions(snapshot: &Snapshot) -> Vec<Arc<Entry>> {
 }
 
 fn read(document: Option<&Document>) -> Result<Said, String> {
-    let member = |name: &str| document?.at(&[name.to_owned()]);
+    let member = |name: &str| document?.member(&[name]);
     if member("drop").and_then(|drops| drops.as_bool()) == Some(true) {
         return Ok(Said::Drop);
     }

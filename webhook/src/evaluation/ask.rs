@@ -7,7 +7,7 @@ use axum::{
     http::HeaderMap,
 };
 use portcullis_policies::{
-    Decision, Document, Entry, Headers, Input, Interest, Panel, Point, Snapshot, text::clean,
+    Decision, Document, Entry, Headers, Input, Interest, Panel, Point, Snapshot, Step, text::clean,
 };
 
 use utoipa::IntoParams;
@@ -31,7 +31,7 @@ const TIMEOUT: &str = "x-request-timeout";
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "it describes what `question` reads")]
-pub(super) struct TimeoutHeader {
+pub(crate) struct TimeoutHeader {
     /// How long you wait: the answer comes a second before, or within half of less than two seconds.
     /// Ten seconds where it is not said, and thirty at most.
     #[param(rename = "x-request-timeout", example = "2s")]
@@ -39,7 +39,7 @@ pub(super) struct TimeoutHeader {
 }
 
 /// A question of somebody who may name it, and who waits as long as a header says, or else as long as the API server does.
-pub(super) fn question(point: Point, asker: &Asker) -> Result<Question, Problem> {
+pub(crate) fn question(point: Point, asker: &Asker) -> Result<Question, Problem> {
     let headers: &HeaderMap = asker;
     let texts = headers
         .iter()
@@ -121,12 +121,12 @@ pub(super) async fn about_body(
 
 /// Asks a policy, or several parts of it, about what `read` reads of `text` on the evaluator's thread.
 /// What the caller wants of its document is `within` it.
-pub(super) async fn about(
+pub(crate) async fn about(
     doors: &Doors,
     question: &Question,
     snapshot: &Snapshot,
     parts: Vec<Arc<Entry>>,
-    within: &[String],
+    within: &[Step],
     text: Option<Bytes>,
     read: impl FnOnce(&Interest<'_>) -> Result<Input, Problem> + Send + 'static,
 ) -> Result<Decision, Problem> {
@@ -136,7 +136,7 @@ pub(super) async fn about(
         .unwrap_or_default();
     for part in within {
         about.path.push('/');
-        about.path.push_str(part);
+        about.path.push_str(&part.to_string());
     }
     about.within = within.to_vec();
     let panel = Panel::of(parts);
@@ -182,7 +182,7 @@ fn read_document(held: &Held, interest: &Interest<'_>) -> Result<Option<Document
 }
 
 /// What is looked at of a document of JSON; `what` says where it stands.
-pub(super) fn read_json(
+pub(crate) fn read_json(
     text: &str,
     interest: &Interest<'_>,
     what: &str,

@@ -179,7 +179,7 @@ impl Evaluation {
 
 /// The document of a policy that was evaluated, `None` where it is undefined. A document that is
 /// no decision is one all the same for who asked for the document.
-pub(super) fn result_of(decision: &Decision) -> Result<Option<Document>, Problem> {
+pub(crate) fn result_of(decision: &Decision) -> Result<Option<Document>, Problem> {
     let was_evaluated = match decision.outcome {
         Outcome::Allowed | Outcome::Denied | Outcome::Skipped => true,
         Outcome::Error => decision.result.is_some(),

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Doors,
+    opa::module_id,
     parameters::Parameters,
     problem::{Problem, ProblemDocument},
 };
@@ -163,7 +164,7 @@ fn page(snapshot: &Snapshot, wanted: &Wanted, now: Timestamp, repository: &str) 
         let modules = &entry.policy.definition().modules;
         list.result
             .extend(modules.iter().map(|(file, source)| ListedModule {
-                id: format!("{place}/{file}"),
+                id: module_id(entry.address(), file),
                 raw: source.clone(),
             }));
         list.policies.push(ListedPolicy {

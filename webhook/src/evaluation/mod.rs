@@ -1,10 +1,9 @@
 //! The evaluation API: policies by their address, for whoever asks.
 
-mod ask;
-mod data;
+pub(crate) mod ask;
 mod decision;
 mod enforcement;
-mod evaluate;
+pub(crate) mod evaluate;
 mod identifier;
 mod kept;
 mod list;
@@ -20,7 +19,7 @@ use axum::{Router, http::header::CONTENT_TYPE, routing::get};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::{Doors, openapi, routes};
+use crate::{Doors, opa, openapi, routes};
 
 /// The evaluation API with its documents: `/policy/…`, `/namespaces/…`, `/v1/…`, `/health`,
 /// `/liveness`, `/readiness`, `/openapi.json` and `/swagger-ui/`.
@@ -35,7 +34,8 @@ pub fn evaluation_router(doors: Doors) -> Router {
             get(move || async move { (json, document) }),
         )
         .merge(swagger);
-    routes::with_problems(router).with_state(doors)
+    let router = routes::with_problems(router);
+    opa::compressing(router, &doors).with_state(doors)
 }
 
 /// The routes with their documentation.
@@ -61,11 +61,10 @@ pub(crate) fn documented() -> OpenApiRouter<Doors> {
         )
         .routes(routes!(kept::result))
         .routes(routes!(list::list))
-        .routes(routes!(data::get, data::post))
         .routes(routes!(enforcement::enforcement))
         .routes(routes!(shadows::shadows))
         .routes(routes!(why::why))
-        .routes(routes!(probes::health))
         .routes(routes!(probes::liveness))
         .routes(routes!(probes::readiness))
+        .merge(opa::documented())
 }

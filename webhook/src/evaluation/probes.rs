@@ -1,8 +1,7 @@
-//! Whether this service is there, as OPA's clients and those of the TSA policy service ask.
+//! Whether this service is there, as clients of the TSA policy service ask.
 
 use axum::{Json, extract::State};
 use serde::Serialize;
-use serde_json::{Map, Value as Json_};
 use utoipa::ToSchema;
 
 use crate::{
@@ -21,26 +20,6 @@ pub(super) struct Health {
     status: &'static str,
     /// The service's version.
     version: &'static str,
-}
-
-/// Tells whether this replica may be asked, as OPA does
-#[utoipa::path(
-    get,
-    path = "/health",
-    tag = "probes",
-    responses(
-        (status = 200, description = "It may", body = serde_json::Value),
-        (
-            status = 503,
-            description = "It may not, and why",
-            content_type = "application/problem+json",
-            body = ProblemDocument
-        ),
-    )
-)]
-pub(super) async fn health(State(doors): State<Doors>) -> Result<Json<Json_>, Problem> {
-    refuse_unready(&doors)?;
-    Ok(Json(Json_::Object(Map::new())))
 }
 
 /// Tells that this replica is alive

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use portcullis_policies::{Document, Explained, Input, Outcome, Point, Request};
+use portcullis_policies::{Document, Explained, Input, Outcome, Point, Request, workbench::Kept};
 
 use super::{Decided, KeptInput, Record};
 
@@ -68,7 +68,7 @@ fn one(
         budget: EACH,
         ..record.note.request.clone()
     };
-    policy.explain(input, binding.as_deref(), decided.part, &request)
+    policy.explain(input, binding.as_deref(), decided.part, &request, Kept::All)
 }
 
 /// The input as it was kept.

@@ -154,6 +154,7 @@ impl Note {
                 budget: std::time::Duration::ZERO,
                 namespace: None,
                 tool: None,
+                strict: false,
             },
             point: Point::Admission,
             input: KeptInput::Unread,

@@ -66,6 +66,7 @@ pub(crate) struct Fixture {
     pub(crate) journal: JournalSettings,
     pub(crate) decision_log: Option<DecisionLog>,
     pub(crate) reviewer: Option<Arc<Reviewer>>,
+    pub(crate) default_decision: &'static str,
     pub(crate) doors: std::sync::OnceLock<Doors>,
 }
 
@@ -113,6 +114,7 @@ impl Fixture {
             journal: JournalSettings::default(),
             decision_log: None,
             reviewer: Some(Arc::new(Reviewer::default())),
+            default_decision: "/system/main",
             doors: std::sync::OnceLock::new(),
         }
     }
@@ -217,6 +219,7 @@ impl Fixture {
                     .map(|it| it as Arc<dyn ResourceReviewer>),
                 certificate: None,
                 repository: "policies".to_owned(),
+                default_decision: self.default_decision.parse().unwrap(),
             })
         };
         self.doors.get_or_init(make).clone()
@@ -231,6 +234,14 @@ impl Fixture {
     /// Asks the evaluation API.
     pub(crate) async fn evaluate(&self, request: Request<Body>) -> Answer {
         send(evaluation_router(self.doors()), request).await
+    }
+
+    /// Asks the evaluation API, whose answer need not be a text.
+    pub(crate) async fn ask_bytes(&self, request: Request<Body>) -> (HeaderMap, Vec<u8>) {
+        let router = evaluation_router(self.doors());
+        let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        (parts.headers, bytes.to_vec())
     }
 
     /// Asks the administrator's port.

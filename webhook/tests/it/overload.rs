@@ -146,7 +146,7 @@ async fn a_caller_says_how_long_it_waits() {
         assert!(begin.elapsed() >= Duration::from_millis(10));
         for unreadable in ["", "soon", "-1s", "0s", "10"] {
             let answer = fixture.evaluate(asked(path, unreadable)).await;
-            answer.assert_problem(400, "POLICY.INPUT_INVALID");
+            assert_eq!(answer.status, 400, "{}", answer.text);
             assert!(answer.text.contains("x-request-timeout"), "{}", answer.text);
         }
     }

@@ -50,6 +50,7 @@ fn says(mirror: &Mirror, name: &str) -> Vec<String> {
         budget: std::time::Duration::from_secs(5),
         namespace: None,
         tool: None,
+        strict: false,
     };
     let input = Input::Admission(Document::default());
     let decided = snapshot.bound_by(&key).iter().map(|entry| {

@@ -47,6 +47,7 @@ impl Started {
             budget: std::time::Duration::from_secs(5),
             namespace: None,
             tool: None,
+            strict: false,
         };
         let decided = selected.into_iter().map(|entry| {
             let decision = entry.decide(&input, &request);

@@ -45,6 +45,7 @@ fn said(started: &Started) -> String {
         budget: std::time::Duration::from_secs(5),
         namespace: None,
         tool: None,
+        strict: false,
     };
     let decision = entry.decide(&portcullis_policies::Input::Evaluation(None), &request);
     decision.messages[0].message.clone()

@@ -63,6 +63,7 @@ fn judged(started: &Started) -> Outcome {
         budget: std::time::Duration::from_secs(5),
         namespace: None,
         tool: None,
+        strict: false,
     };
     let snapshot = started.cache.snapshot();
     let entry = snapshot.entries().next().unwrap();

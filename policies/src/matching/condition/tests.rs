@@ -21,6 +21,7 @@ fn request(labels: Option<&[(&str, &str)]>) -> Request {
         budget: Duration::from_secs(5),
         namespace: labels,
         tool: None,
+        strict: false,
     }
 }
 

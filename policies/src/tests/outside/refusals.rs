@@ -94,6 +94,7 @@ fn a_question_as_at_admission_reaches_nothing() {
             budget: Duration::from_secs(5),
             namespace: None,
             tool: None,
+            strict: false,
         };
         assert_eq!(entry.decide(&review, &request).outcome, Outcome::Error);
         assert_eq!(outside.asked(), []);

@@ -6,14 +6,14 @@ use serde::Serialize;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
 /// Over several lines, with a line break at the end.
-pub(crate) fn pretty(value: &impl Serialize) -> serde_json::Result<String> {
+pub fn pretty(value: &impl Serialize) -> serde_json::Result<String> {
     let mut text = write(value, PrettyFormatter::with_indent(b"  "))?;
     text.push('\n');
     Ok(text)
 }
 
 /// On one line, without any space.
-pub(crate) fn compact(value: &impl Serialize) -> serde_json::Result<String> {
+pub fn compact(value: &impl Serialize) -> serde_json::Result<String> {
     write(value, CompactFormatter)
 }
 
