@@ -12,8 +12,8 @@ use std::{
 use portcullis_policies::{Cache, Decision, Entry, Input, Interest, Panel, Point, Snapshot};
 
 use crate::{
-    Certificate, DecisionReaders, Evaluators, JournalSettings, LockKeeper, Readiness,
-    ResourceReviewer, Unanswered,
+    ArchiveKeeper, Certificate, DecisionReaders, Evaluators, JournalSettings, LockKeeper,
+    Readiness, ResourceReviewer, Unanswered,
     admission::Bench,
     body::Room,
     decision_log::{self, About},
@@ -36,6 +36,8 @@ pub struct DoorSettings {
     pub readiness: Readiness,
     /// Makes and removes locks.
     pub locks: Arc<dyn LockKeeper>,
+    /// Makes archives of policies, and takes them in.
+    pub archives: Arc<dyn ArchiveKeeper>,
     /// Knows who may read decisions.
     pub readers: Arc<dyn DecisionReaders>,
     /// How many decisions are remembered.

@@ -10,11 +10,13 @@
 //!
 //! A request takes no lock of the cache, makes no network call and looks nothing up: it loads the
 //! published snapshot and evaluates on a thread of [`Evaluators`], never on the reactor and never
-//! without a deadline. The exceptions are the lock endpoints and `/decisions/…`, which hand the
-//! caller's bearer token to the [`LockKeeper`] and to the [`DecisionReaders`].
+//! without a deadline. The exceptions are the lock endpoints, `/decisions/…` and `/v1/policy/import`,
+//! which hand the caller's bearer token to the [`LockKeeper`], to the [`DecisionReaders`] and to the
+//! [`ArchiveKeeper`].
 
 mod admin;
 mod admission;
+mod archive;
 mod body;
 mod caller;
 mod certificate;
@@ -47,6 +49,10 @@ mod validity;
 
 pub use admin::admin_router;
 pub use admission::{admission_router, judge};
+pub use archive::{
+    ArchiveFault, ArchiveKeeper, Exported, ImportAction, ImportRequest, Imported, NoArchives,
+    VerifyingKey,
+};
 pub use caller::Caller;
 pub use certificate::{Certificate, CertificateFault};
 pub use doors::{DoorSettings, Doors};

@@ -25,10 +25,11 @@ use super::{
     process::{bind, told_to_stop},
 };
 use crate::{
+    archive::{ArchiveArguments, Clerk},
     cluster::{CertificateFiles, follow_certificate},
     directory::{
-        self, Access, Listener, LockGate, LockStore, Source, Status, Tree, policy_table, printable,
-        problem_table,
+        self, Access, DirectoryArchives, Listener, LockGate, LockStore, Source, Status, Tree,
+        policy_table, printable, problem_table,
     },
 };
 
@@ -63,6 +64,10 @@ pub struct Arguments {
     /// are open on loopback, and closed on every other address.
     #[arg(long, value_name = "FILE")]
     pub lock_token_file: Option<PathBuf>,
+
+    /// What is exported and imported.
+    #[command(flatten)]
+    pub archives: ArchiveArguments,
 
     /// What all servers of a directory share.
     #[command(flatten)]
@@ -130,6 +135,8 @@ pub(super) struct Plan {
     pub threads: Option<u16>,
     pub allowance: AllowanceArguments,
     pub journal: JournalArguments,
+    /// What is exported and imported.
+    pub archives: ArchiveArguments,
     /// Whether admission reviews are answered, too.
     pub admission: bool,
 }
@@ -144,6 +151,7 @@ impl Plan {
             tls_key,
             insecure,
             lock_token_file,
+            archives,
         } = arguments;
         let exposed = listen.iter().find(|address| !address.ip().is_loopback());
         let certificate = match tls_cert.zip(tls_key) {
@@ -191,6 +199,7 @@ impl Plan {
             threads: server.threads,
             allowance: server.allowance,
             journal: server.journal,
+            archives,
             admission: true,
         })
     }
@@ -201,6 +210,7 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
     let cache = plan.allowance.cache();
     let readiness = Readiness::new([directory::SOURCE]);
     let locks = Arc::new(LockStore::open(plan.locks)?);
+    let clerk = Arc::new(clerk(plan.archives, &plan.repository)?);
     // The addresses are taken first: a port that is in use is told at once.
     let mut listeners = Vec::new();
     for address in &plan.listen {
@@ -210,7 +220,7 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
 
     let listener = Box::new(Teller::default());
     let started = Source::start(
-        plan.tree,
+        plan.tree.clone(),
         cache.clone(),
         locks.clone(),
         readiness.clone(),
@@ -222,6 +232,8 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         tokio::spawn(follow_certificate(files, certificate.clone(), || {}));
         certificate
     });
+    tokio::spawn(clerk.keyring().clone().follow());
+    let archives = DirectoryArchives::new(clerk, cache.clone(), plan.access.clone(), &plan.tree);
     let gate = Arc::new(LockGate::new(locks, cache.clone(), plan.access));
     let doors = Doors::new(DoorSettings {
         cache: cache.clone(),
@@ -232,6 +244,7 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
             }),
         readiness: readiness.clone(),
         locks: gate.clone(),
+        archives: Arc::new(archives),
         readers: gate,
         journal: plan.journal.into(),
         resources: None,
@@ -382,6 +395,15 @@ fn read_certificate(files: &CertificateFiles) -> anyhow::Result<Arc<Certificate>
         .install(&read(chain)?, &read(key)?)
         .with_context(|| format!("cannot use `{}` with `{}`", chain.display(), key.display()))?;
     Ok(certificate)
+}
+
+/// A key that cannot be used is told at once, and not when somebody asks for an archive.
+fn clerk(arguments: ArchiveArguments, repository: &str) -> anyhow::Result<Clerk> {
+    let clerk = arguments.clerk(repository);
+    match clerk.keyring().look().into_iter().next() {
+        Some(fault) => Err(fault.into()),
+        None => Ok(clerk),
+    }
 }
 
 fn read_token(path: &PathBuf) -> anyhow::Result<String> {

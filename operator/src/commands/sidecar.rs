@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use portcullis_webhook::{
-    DoorSettings, Doors, Evaluators, Readiness, Shutdown, Transport, admin_router,
+    DoorSettings, Doors, Evaluators, NoArchives, Readiness, Shutdown, Transport, admin_router,
     evaluation_router, serve,
 };
 use tokio::task::JoinSet;
@@ -13,6 +13,7 @@ use super::{
     serve::{Plan, ServerArguments, serve_directory},
 };
 use crate::{
+    archive::ArchiveArguments,
     cluster::{self, ClusterLocks, ClusterReaders, Extent, Mirror},
     directory::{Access, Tree},
 };
@@ -69,6 +70,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
                 threads: server.threads,
                 allowance: server.allowance,
                 journal: server.journal,
+                archives: ArchiveArguments::default(),
                 admission: false,
             };
             serve_directory(plan).await
@@ -98,6 +100,7 @@ async fn follow_cluster(listen: SocketAddr, server: ServerArguments) -> anyhow::
         evaluators: threads.map_or_else(Evaluators::for_this_machine, Evaluators::new),
         readiness: readiness.clone(),
         locks: Arc::new(ClusterLocks::new(config.clone(), mirror.clone())),
+        archives: Arc::new(NoArchives),
         readers: Arc::new(ClusterReaders::new(config)),
         journal: server.journal.into(),
         resources: None,

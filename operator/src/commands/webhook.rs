@@ -14,7 +14,10 @@ use super::{
     process::{bind, run_until_told},
 };
 use crate::{
-    cluster::{self, CertificateFiles, ClusterLocks, ClusterReaders, Extent, Mirror},
+    archive::ArchiveArguments,
+    cluster::{
+        self, CertificateFiles, ClusterArchives, ClusterLocks, ClusterReaders, Extent, Mirror,
+    },
     review::Reviewer,
 };
 
@@ -54,6 +57,10 @@ pub struct Arguments {
     #[command(flatten)]
     pub allowance: AllowanceArguments,
 
+    /// What is exported and imported.
+    #[command(flatten)]
+    pub archives: ArchiveArguments,
+
     /// What is remembered.
     #[command(flatten)]
     pub journal: JournalArguments,
@@ -72,11 +79,15 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mirror = Mirror::new(cache.clone(), readiness.clone());
     let certificate = Certificate::empty();
     let threads = arguments.threads.map(usize::from);
+    let clerk = Arc::new(arguments.archives.clerk(&arguments.repository));
+    // A key that cannot be used is told in the log, for admission needs none.
+    tokio::spawn(clerk.keyring().clone().follow());
     let doors = Doors::new(DoorSettings {
         cache: cache.clone(),
         evaluators: threads.map_or_else(Evaluators::for_this_machine, Evaluators::new),
         readiness: readiness.clone(),
         locks: Arc::new(ClusterLocks::new(config.clone(), mirror.clone())),
+        archives: Arc::new(ClusterArchives::new(clerk, config.clone(), mirror.clone())),
         readers: Arc::new(ClusterReaders::new(config)),
         journal: arguments.journal.into(),
         resources: Some(Arc::new(Reviewer::new(cache))),

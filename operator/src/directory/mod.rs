@@ -16,6 +16,7 @@
 //! longer be read, a directory that is suddenly empty. The faults are told, and nothing that was in
 //! force is lost.
 
+mod archives;
 pub mod document;
 mod gate;
 mod held;
@@ -30,7 +31,9 @@ mod schema;
 mod source;
 mod tree;
 
+pub use archives::DirectoryArchives;
 pub use gate::{Access, LockGate};
+pub(crate) use layout::read_policy;
 pub use loader::{Loader, Status};
 pub use locks::{LockStore, LockStoreFault};
 pub(crate) use manifest::namespace;

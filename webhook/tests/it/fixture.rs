@@ -26,6 +26,8 @@ use portcullis_webhook::{
 use serde_json::{Value as Json, json};
 use tower::ServiceExt as _;
 
+use crate::archives::Archives;
+
 /// Denies Pods whose containers have no limits, and warns of the tag `latest`.
 pub(crate) const LIMITS: &str = r#"
 package platform.limits
@@ -63,6 +65,7 @@ pub(crate) struct Fixture {
     pub(crate) evaluators: Evaluators,
     pub(crate) readiness: Readiness,
     pub(crate) keeper: Arc<Keeper>,
+    pub(crate) archives: Arc<Archives>,
     pub(crate) journal: JournalSettings,
     pub(crate) reviewer: Option<Arc<Reviewer>>,
     pub(crate) doors: std::sync::OnceLock<Doors>,
@@ -109,6 +112,7 @@ impl Fixture {
             evaluators: Evaluators::new(2),
             readiness,
             keeper: Arc::new(Keeper::default()),
+            archives: Arc::default(),
             journal: JournalSettings::default(),
             reviewer: Some(Arc::new(Reviewer::default())),
             doors: std::sync::OnceLock::new(),
@@ -206,6 +210,7 @@ impl Fixture {
                 evaluators: self.evaluators.clone(),
                 readiness: self.readiness.clone(),
                 locks: self.keeper.clone(),
+                archives: self.archives.clone(),
                 readers: self.keeper.clone(),
                 journal: self.journal.clone(),
                 resources: self

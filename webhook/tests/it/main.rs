@@ -10,6 +10,7 @@
 mod admin;
 mod admission;
 mod agreement;
+mod archives;
 mod data;
 mod decision_log;
 mod evaluation;
