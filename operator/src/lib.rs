@@ -18,6 +18,7 @@
 //! | [`cluster`] | the source of `portcullis webhook`: watches |
 //! | [`reconcile`], [`leader`] | what the one leading operator writes |
 //! | [`review`] | judges our own resources when they are applied |
+//! | `subscriptions` | tells others that a policy changed |
 //! | [`https`] | asks one URL, with bounds |
 //! | [`network`] | what policies reach, as far as the administrator allows |
 
@@ -35,3 +36,4 @@ pub mod network;
 mod presentation;
 pub mod reconcile;
 pub mod review;
+mod subscriptions;

@@ -13,7 +13,7 @@ use portcullis_policies::{Cache, Decision, Entry, Input, Interest, Panel, Point,
 
 use crate::{
     ArchiveKeeper, Certificate, DecisionReaders, Evaluators, JournalSettings, LockKeeper,
-    Readiness, ResourceReviewer, Unanswered,
+    Readiness, ResourceReviewer, SubscriptionKeeper, Unanswered,
     admission::Bench,
     body::Room,
     decision_log::{self, About},
@@ -38,6 +38,8 @@ pub struct DoorSettings {
     pub locks: Arc<dyn LockKeeper>,
     /// Makes archives of policies, and takes them in.
     pub archives: Arc<dyn ArchiveKeeper>,
+    /// Keeps who is told of policies' changes.
+    pub subscriptions: Arc<dyn SubscriptionKeeper>,
     /// Knows who may read decisions.
     pub readers: Arc<dyn DecisionReaders>,
     /// How many decisions are remembered.

@@ -10,9 +10,9 @@
 //!
 //! A request takes no lock of the cache, makes no network call and looks nothing up: it loads the
 //! published snapshot and evaluates on a thread of [`Evaluators`], never on the reactor and never
-//! without a deadline. The exceptions are the lock endpoints, `/decisions/…` and `/v1/policy/import`,
-//! which hand the caller's bearer token to the [`LockKeeper`], to the [`DecisionReaders`] and to the
-//! [`ArchiveKeeper`].
+//! without a deadline. The exceptions are the lock endpoints, `/decisions/…`, `/v1/policy/import`
+//! and `…/notifychange`, which hand the caller's bearer token to the [`LockKeeper`], to the
+//! [`DecisionReaders`], to the [`ArchiveKeeper`] and to the [`SubscriptionKeeper`].
 
 mod admin;
 mod admission;
@@ -45,6 +45,7 @@ mod server;
 mod shadows;
 mod shutdown;
 mod status;
+mod subscriptions;
 mod validity;
 
 pub use admin::admin_router;
@@ -68,3 +69,6 @@ pub use resources::{ResourceAnswer, ResourceReview, ResourceReviewer};
 pub use server::{ServeFault, Transport, serve};
 pub use shutdown::{Phase, Shutdown, Trigger};
 pub use status::{MetricsWriter, status_router};
+pub use subscriptions::{
+    NewSubscription, NoSubscriptions, Subscribed, SubscriptionFault, SubscriptionKeeper,
+};

@@ -20,6 +20,8 @@ use crate::{
     cluster::chain,
     convert::{self, Draft, kind},
     directory::{Item, read_policy},
+    network::{HostRule, Network},
+    subscriptions::Courier,
 };
 
 /// Archives that are made, or read and compiled, at once: each takes some tens of megabytes.
@@ -60,6 +62,18 @@ pub struct ArchiveArguments {
         hide_env_values = true
     )]
     pub external_url: String,
+
+    /// Hosts at which subscribers are told of policies' changes: `api.example.com`, `*.example.com`,
+    /// with a port or with all, and `*` for whatever is on public addresses. Hosts on private addresses
+    /// have to be named themselves. None by default; it needs `--export-key`, which signs the events.
+    #[arg(
+        long,
+        value_name = "HOST",
+        value_delimiter = ',',
+        env = "PORTCULLIS_NOTIFY_HOSTS",
+        hide_env_values = true
+    )]
+    pub notify_hosts: Vec<HostRule>,
 }
 
 /// Makes and verifies archives.
@@ -87,12 +101,19 @@ pub(crate) struct Candidate {
 }
 
 impl ArchiveArguments {
+    /// Who tells subscribers, with the keys of a clerk, on the reactor that this is called on.
+    pub(crate) fn courier(&self, clerk: &Clerk) -> Courier {
+        let network = Network::reaching(self.notify_hosts.iter().cloned());
+        let keyring = clerk.keyring.clone();
+        Courier::new(network, keyring, &clerk.external_url, &clerk.repository)
+    }
+
     /// A clerk for a server that gives policies this repository's name. Its keys are read by
     /// [`Keyring::look`].
-    pub fn clerk(self, repository: &str) -> Clerk {
+    pub fn clerk(&self, repository: &str) -> Clerk {
         let keyring = Keyring::new(KeyFiles {
-            export: self.export_key,
-            import: self.import_keys,
+            export: self.export_key.clone(),
+            import: self.import_keys.clone(),
         });
         Clerk {
             keyring: Arc::new(keyring),

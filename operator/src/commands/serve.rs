@@ -28,9 +28,10 @@ use crate::{
     archive::{ArchiveArguments, Clerk},
     cluster::{CertificateFiles, follow_certificate},
     directory::{
-        self, Access, DirectoryArchives, Listener, LockGate, LockStore, Source, Status, Tree,
-        policy_table, printable, problem_table,
+        self, Access, DirectoryArchives, DirectorySubscriptions, Listener, LockGate, LockStore,
+        Source, Status, SubscriptionDesk, Tree, policy_table, printable, problem_table,
     },
+    subscriptions::Dispatcher,
 };
 
 /// Arguments of `portcullis serve`.
@@ -210,7 +211,15 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
     let cache = plan.allowance.cache();
     let readiness = Readiness::new([directory::SOURCE]);
     let locks = Arc::new(LockStore::open(plan.locks)?);
-    let clerk = Arc::new(clerk(plan.archives, &plan.repository)?);
+    let clerk = Arc::new(clerk(&plan.archives, &plan.repository)?);
+    let courier = Arc::new(plan.archives.courier(&clerk));
+    let subscriptions = DirectorySubscriptions::open(
+        locks.folder(),
+        cache.clone(),
+        plan.access.clone(),
+        courier.clone(),
+    );
+    let desk = SubscriptionDesk(Arc::new(subscriptions?));
     // The addresses are taken first: a port that is in use is told at once.
     let mut listeners = Vec::new();
     for address in &plan.listen {
@@ -233,6 +242,8 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         certificate
     });
     tokio::spawn(clerk.keyring().clone().follow());
+    // What changed while nobody was here is told, too: everything has been read by now.
+    tokio::spawn(Dispatcher::new(desk.clone(), courier, cache.clone()).run(None));
     let archives = DirectoryArchives::new(clerk, cache.clone(), plan.access.clone(), &plan.tree);
     let gate = Arc::new(LockGate::new(locks, cache.clone(), plan.access));
     let doors = Doors::new(DoorSettings {
@@ -245,6 +256,7 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         readiness: readiness.clone(),
         locks: gate.clone(),
         archives: Arc::new(archives),
+        subscriptions: Arc::new(desk.clone()),
         readers: gate,
         journal: plan.journal.into(),
         resources: None,
@@ -398,7 +410,7 @@ fn read_certificate(files: &CertificateFiles) -> anyhow::Result<Arc<Certificate>
 }
 
 /// A key that cannot be used is told at once, and not when somebody asks for an archive.
-fn clerk(arguments: ArchiveArguments, repository: &str) -> anyhow::Result<Clerk> {
+fn clerk(arguments: &ArchiveArguments, repository: &str) -> anyhow::Result<Clerk> {
     let clerk = arguments.clerk(repository);
     match clerk.keyring().look().into_iter().next() {
         Some(fault) => Err(fault.into()),

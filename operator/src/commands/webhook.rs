@@ -88,6 +88,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         readiness: readiness.clone(),
         locks: Arc::new(ClusterLocks::new(config.clone(), mirror.clone())),
         archives: Arc::new(ClusterArchives::new(clerk, config.clone(), mirror.clone())),
+        subscriptions: Arc::new(portcullis_webhook::NoSubscriptions),
         readers: Arc::new(ClusterReaders::new(config)),
         journal: arguments.journal.into(),
         resources: Some(Arc::new(Reviewer::new(cache))),

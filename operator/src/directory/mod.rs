@@ -29,6 +29,7 @@ mod reading;
 mod report;
 mod schema;
 mod source;
+mod subscriptions;
 mod tree;
 
 pub use archives::DirectoryArchives;
@@ -42,6 +43,7 @@ pub(crate) use parameters::select as select_parameters;
 pub use reading::{Foreign, Item, Reading};
 pub use report::{Meanwhile, Problem, Row, policy_table, printable, problem_table};
 pub use source::{Listener, SOURCE, Source, SourceFault};
+pub use subscriptions::{DirectorySubscriptions, SubscriptionDesk, SubscriptionFileFault};
 pub use tree::{Tree, TreeFault};
 
 #[cfg(test)]

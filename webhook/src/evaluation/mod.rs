@@ -20,7 +20,7 @@ use axum::{Router, http::header::CONTENT_TYPE, routing::get};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::{Doors, archive, openapi, routes};
+use crate::{Doors, archive, openapi, routes, subscriptions};
 
 /// The evaluation API with its documents: `/policy/…`, `/namespaces/…`, `/v1/…`, `/health`,
 /// `/liveness`, `/readiness`, `/openapi.json` and `/swagger-ui/`.
@@ -49,6 +49,7 @@ pub(crate) fn documented() -> OpenApiRouter<Doors> {
             .routes(routes!(decision::decide))
             .routes(routes!(lock::lock, lock::unlock))
             .merge(archive::by_address())
+            .merge(subscriptions::by_address())
     };
     OpenApiRouter::with_openapi(openapi::head())
         .nest("/policy/{group}/{name}/{version}", by_address())

@@ -26,7 +26,7 @@ use portcullis_webhook::{
 use serde_json::{Value as Json, json};
 use tower::ServiceExt as _;
 
-use crate::archives::Archives;
+use crate::{archives::Archives, subscriptions::Subscriptions};
 
 /// Denies Pods whose containers have no limits, and warns of the tag `latest`.
 pub(crate) const LIMITS: &str = r#"
@@ -66,6 +66,7 @@ pub(crate) struct Fixture {
     pub(crate) readiness: Readiness,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) archives: Arc<Archives>,
+    pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) journal: JournalSettings,
     pub(crate) reviewer: Option<Arc<Reviewer>>,
     pub(crate) doors: std::sync::OnceLock<Doors>,
@@ -113,6 +114,7 @@ impl Fixture {
             readiness,
             keeper: Arc::new(Keeper::default()),
             archives: Arc::default(),
+            subscriptions: Arc::default(),
             journal: JournalSettings::default(),
             reviewer: Some(Arc::new(Reviewer::default())),
             doors: std::sync::OnceLock::new(),
@@ -211,6 +213,7 @@ impl Fixture {
                 readiness: self.readiness.clone(),
                 locks: self.keeper.clone(),
                 archives: self.archives.clone(),
+                subscriptions: self.subscriptions.clone(),
                 readers: self.keeper.clone(),
                 journal: self.journal.clone(),
                 resources: self

@@ -21,6 +21,7 @@ mod overload;
 mod resources;
 mod server;
 mod shadows;
+mod subscriptions;
 mod unread;
 mod validation;
 mod why;

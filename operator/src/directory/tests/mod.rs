@@ -7,6 +7,7 @@ mod hostile;
 mod locks;
 mod reading;
 mod reload;
+mod subscriptions;
 mod versions;
 
 use std::{fs, path::Path, sync::Arc};
