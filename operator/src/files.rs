@@ -1,8 +1,8 @@
 //! Files within bounds.
 
 use std::{
-    fs::File,
-    io::{self, Read},
+    fs::{self, File},
+    io::{self, Read, Write as _},
     path::Path,
 };
 
@@ -31,4 +31,19 @@ pub(crate) fn read_at_most(from: impl Read, bound: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("larger than {} MiB", bound >> 20)));
     }
     Ok(bytes)
+}
+
+/// Writes a file so that it is whole or as it was, whatever ends meanwhile, and survives the end of the
+/// machine.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::ErrorKind::InvalidFilename.into());
+    };
+    // A hidden name is not read; it is the same each time, so that a crash leaves one at most.
+    let temporary = folder.join(format!(".{}.new", name.display()));
+    let mut file = File::create(&temporary)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    File::open(folder)?.sync_all()
 }

@@ -11,6 +11,7 @@
 //! |---|---|
 //! | [`cli`], [`commands`] | the command line: what was typed, then what is usable |
 //! | [`convert`] | objects of the API become policies and locks; nowhere else |
+//! | [`archive`] | policies as signed archives: what is exported, and what is taken in |
 //! | [`load`], `files` | policies and data from files, directories and bundles, within bounds |
 //! | [`directory`] | the source of `portcullis serve`: files, their changes, and locks on disk |
 //! | `presentation` | what commands print: JSON as OPA writes it, tables |
@@ -19,10 +20,12 @@
 //! | [`review`] | judges our own resources when they are applied |
 //! | [`decision_log`] | where decisions are logged |
 //! | [`access`] | those who know callers of the evaluation API |
+//! | `subscriptions` | tells others that a policy changed |
 //! | [`https`] | asks one URL, with bounds |
 //! | [`network`] | what policies reach, as far as the administrator allows |
 
 pub mod access;
+pub mod archive;
 pub mod cli;
 pub mod cluster;
 pub mod commands;
@@ -37,3 +40,4 @@ pub mod network;
 mod presentation;
 pub mod reconcile;
 pub mod review;
+mod subscriptions;

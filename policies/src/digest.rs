@@ -342,8 +342,8 @@ mod tests {
         }
     }
 
-    fn output(schema: Json, locks: bool) -> Option<Output> {
-        Some(Output { schema, locks })
+    fn output(schema: Json, locks: bool) -> Output {
+        Output { schema, locks }
     }
 
     fn definition() -> Definition {
@@ -423,9 +423,9 @@ mod tests {
             Box::new(|d| d.data_from = vec![source("a", "x")]),
             Box::new(|d| drop(d.parameters.insert("a".to_owned(), json!(null)))),
             Box::new(|d| d.parameters_schema = Some(json!({}))),
-            Box::new(|d| d.output = output(json!({}), false)),
-            Box::new(|d| d.output = output(json!({}), true)),
-            Box::new(|d| d.output = output(json!({"type": "object"}), false)),
+            Box::new(|d| d.output = Some(output(json!({}), false))),
+            Box::new(|d| d.output = Some(output(json!({}), true))),
+            Box::new(|d| d.output = Some(output(json!({"type": "object"}), false))),
             Box::new(|d| d.entrypoint = Some("data.a.b.allow".to_owned())),
             Box::new(|d| d.decision.default = DefaultDecision::Allow),
             Box::new(|d| d.decision.fail_on = Severity::High),

@@ -13,8 +13,8 @@ use axum::body::Bytes;
 use portcullis_policies::{Cache, Decision, Entry, Input, Interest, Panel, Point, Snapshot};
 
 use crate::{
-    Certificate, DecisionPath, DecisionReaders, Evaluators, JournalSettings, LockKeeper, Readiness,
-    ResourceReviewer, Unanswered,
+    ArchiveKeeper, Certificate, DecisionPath, DecisionReaders, Evaluators, JournalSettings,
+    LockKeeper, Readiness, ResourceReviewer, SubscriptionKeeper, Unanswered,
     admission::Bench,
     body::Room,
     decision_log::{self, About, DecisionLog, Taken},
@@ -37,6 +37,10 @@ pub struct DoorSettings {
     pub readiness: Readiness,
     /// Makes and removes locks.
     pub locks: Arc<dyn LockKeeper>,
+    /// Makes archives of policies, and takes them in.
+    pub archives: Arc<dyn ArchiveKeeper>,
+    /// Keeps who is told of policies' changes.
+    pub subscriptions: Arc<dyn SubscriptionKeeper>,
     /// Knows who may read decisions.
     pub readers: Arc<dyn DecisionReaders>,
     /// How many decisions are remembered.

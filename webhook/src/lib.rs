@@ -10,12 +10,14 @@
 //!
 //! A request takes no lock of the cache, makes no network call and looks nothing up: it loads the
 //! published snapshot and evaluates on a thread of [`Evaluators`], never on the reactor and never
-//! without a deadline. The exceptions are the lock endpoints and `/decisions/…`, which hand the
-//! caller's bearer token to the [`LockKeeper`] and to the [`DecisionReaders`].
+//! without a deadline. The exceptions are the lock endpoints, `/decisions/…`, `/v1/policy/import`
+//! and `…/notifychange`, which hand the caller's bearer token to the [`LockKeeper`], to the
+//! [`DecisionReaders`], to the [`ArchiveKeeper`] and to the [`SubscriptionKeeper`].
 
 mod access;
 mod admin;
 mod admission;
+mod archive;
 mod body;
 mod caller;
 mod certificate;
@@ -45,6 +47,7 @@ mod server;
 mod shadows;
 mod shutdown;
 mod status;
+mod subscriptions;
 mod validity;
 mod whence;
 
@@ -54,6 +57,10 @@ pub use access::{
 };
 pub use admin::admin_router;
 pub use admission::{admission_router, judge};
+pub use archive::{
+    ArchiveFault, ArchiveKeeper, Exported, ImportAction, ImportRequest, Imported, NoArchives,
+    VerifyingKey,
+};
 pub use caller::Caller;
 pub use certificate::{Certificate, CertificateFault};
 pub use decision_log::{
@@ -73,3 +80,6 @@ pub use resources::{ResourceAnswer, ResourceReview, ResourceReviewer};
 pub use server::{ServeFault, Transport, serve};
 pub use shutdown::{Phase, Shutdown, Trigger};
 pub use status::{MetricsWriter, status_router};
+pub use subscriptions::{
+    NewSubscription, NoSubscriptions, Subscribed, SubscriptionFault, SubscriptionKeeper,
+};

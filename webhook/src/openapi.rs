@@ -28,6 +28,8 @@ use crate::{evaluation, problem::ProblemDocument};
         (name = "evaluation", description = "Ask a policy"),
         (name = "locks", description = "Take a policy out of evaluation, and back"),
         (name = "policies", description = "What is there"),
+        (name = "archives", description = "Policies that go from one installation to another"),
+        (name = "subscriptions", description = "Who is told of a policy's changes"),
         (name = "decisions", description = "Why something was decided"),
         (name = "opa", description = "What OPA's clients speak"),
         (name = "probes", description = "Whether this replica is there"),

@@ -88,6 +88,63 @@ app.kubernetes.io/part-of: portcullis
   value: {{ .Values.log.format | quote }}
 {{- end -}}
 
+{{/* Where the keys of archives are. */}}
+{{- define "portcullis.archiveEnvironment" -}}
+{{- with .Values.archives.exportKeySecret }}
+- name: PORTCULLIS_EXPORT_KEY
+  value: /export-key/key.pem
+{{- end }}
+{{- with .Values.archives.importKeys }}
+- name: PORTCULLIS_IMPORT_KEYS
+  value: {{ include "portcullis.importKeys" . | quote }}
+{{- end }}
+{{- with .Values.archives.externalUrl }}
+- name: PORTCULLIS_EXTERNAL_URL
+  value: {{ . | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* Each file of keys behind what they may sign. */}}
+{{- define "portcullis.importKeys" -}}
+{{- $files := list -}}
+{{- range $position, $signer := . -}}
+{{- $files = append $files (printf "%s=/import-keys/%d" (join "," $signer.addresses) $position) -}}
+{{- end -}}
+{{- join ";" $files -}}
+{{- end -}}
+
+{{/* The keys, mounted: the one that signs is in a Secret, those that verify are no secret. */}}
+{{- define "portcullis.archiveMounts" -}}
+{{- if .Values.archives.exportKeySecret }}
+- name: export-key
+  mountPath: /export-key
+  readOnly: true
+{{- end }}
+{{- if .Values.archives.importKeys }}
+- name: import-keys
+  mountPath: /import-keys
+  readOnly: true
+{{- end }}
+{{- end -}}
+
+{{- define "portcullis.archiveVolumes" -}}
+{{- with .Values.archives.exportKeySecret }}
+# A Secret that is missing keeps no Pod from starting: admission needs none.
+- name: export-key
+  secret:
+    secretName: {{ . | quote }}
+    defaultMode: 0440
+    optional: true
+    items:
+      - {key: {{ $.Values.archives.exportKeyEntry | quote }}, path: key.pem}
+{{- end }}
+{{- if .Values.archives.importKeys }}
+- name: import-keys
+  configMap:
+    name: {{ include "portcullis.fullname" . }}-import-keys
+{{- end }}
+{{- end -}}
+
 {{/* Every Pod of ours meets the "restricted" Pod security standard. */}}
 {{- define "portcullis.podSecurityContext" -}}
 runAsNonRoot: true

@@ -1,6 +1,6 @@
 //! A mocked API server: a handful of objects by their paths, and everything that was heard.
 //!
-//! It knows `get`, `create`, `update` and merge patches at a resource version, applied statuses and
+//! It knows `get`, `create`, `update` and merge patches at a resource version, what is applied, and
 //! deletions. A list is an object like any other; a watch hears the lines that were prepared for it
 //! once, and then nothing.
 
@@ -162,7 +162,9 @@ impl ApiServer {
             return None;
         }
         state.heard.push(heard.clone());
-        let (status, answer) = state.serve(&heard);
+        let content_type = parts.headers.get(hyper::header::CONTENT_TYPE);
+        let is_applied = content_type.is_some_and(|kind| kind == "application/apply-patch+yaml");
+        let (status, answer) = state.serve(&heard, is_applied);
         let response = Response::builder().status(status);
         respond.send_response(
             response
@@ -181,7 +183,7 @@ impl State {
         object
     }
 
-    fn serve(&mut self, heard: &Heard) -> (StatusCode, Json) {
+    fn serve(&mut self, heard: &Heard, is_applied: bool) -> (StatusCode, Json) {
         let Heard { method, path, body } = heard;
         if let Some(code) = self.refusals.get(&format!("{method} {path}")) {
             return status(*code);
@@ -196,6 +198,9 @@ impl State {
         }
         let own = path.strip_suffix("/status").unwrap_or(path);
         let Some(current) = self.objects.get(own).cloned() else {
+            if is_applied && own == path {
+                return (StatusCode::CREATED, self.put(own, body.clone()));
+            }
             return status(StatusCode::NOT_FOUND);
         };
         let expected = &body["metadata"]["resourceVersion"];

@@ -15,6 +15,7 @@
 
 #[cfg(test)]
 pub(crate) mod api_server;
+mod archives;
 mod certificate;
 mod connect;
 mod feed;
@@ -38,6 +39,7 @@ use portcullis_crds as crds;
 use portcullis_webhook::Evaluators;
 use tokio::sync::mpsc;
 
+pub use archives::ClusterArchives;
 pub use certificate::{CertificateFiles, SOURCE as CERTIFICATE, follow_certificate};
 pub use connect::{ConnectFault, connect};
 pub use locks::ClusterLocks;

@@ -27,11 +27,13 @@ use super::{
     process::{bind, told_to_stop},
 };
 use crate::{
+    archive::{ArchiveArguments, Clerk},
     cluster::{CertificateFiles, follow_certificate},
     directory::{
-        self, Access, Listener, LockGate, LockStore, Source, Status, Tree, policy_table, printable,
-        problem_table,
+        self, Access, DirectoryArchives, DirectorySubscriptions, Listener, LockGate, LockStore,
+        Source, Status, SubscriptionDesk, Tree, policy_table, printable, problem_table,
     },
+    subscriptions::Dispatcher,
 };
 
 /// Arguments of `portcullis serve`.
@@ -65,6 +67,10 @@ pub struct Arguments {
     /// are open on loopback, and closed on every other address.
     #[arg(long, value_name = "FILE")]
     pub lock_token_file: Option<PathBuf>,
+
+    /// What is exported and imported.
+    #[command(flatten)]
+    pub archives: ArchiveArguments,
 
     /// What all servers of a directory share.
     #[command(flatten)]
@@ -149,6 +155,8 @@ pub(super) struct Plan {
     pub allowance: AllowanceArguments,
     pub journal: JournalArguments,
     pub decision_log: DecisionLogArguments,
+    /// What is exported and imported.
+    pub archives: ArchiveArguments,
     /// Whether admission reviews are answered, too.
     pub admission: bool,
 }
@@ -163,6 +171,7 @@ impl Plan {
             tls_key,
             insecure,
             lock_token_file,
+            archives,
         } = arguments;
         let exposed = listen.iter().find(|address| !address.ip().is_loopback());
         let certificate = match tls_cert.zip(tls_key) {
@@ -219,6 +228,7 @@ impl Plan {
             allowance: server.allowance,
             journal: server.journal,
             decision_log: server.decision_log,
+            archives,
             admission: true,
         })
     }
@@ -229,6 +239,15 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
     let cache = plan.allowance.cache();
     let readiness = Readiness::new([directory::SOURCE]);
     let locks = Arc::new(LockStore::open(plan.locks)?);
+    let clerk = Arc::new(clerk(&plan.archives, &plan.repository)?);
+    let courier = Arc::new(plan.archives.courier(&clerk));
+    let subscriptions = DirectorySubscriptions::open(
+        locks.folder(),
+        cache.clone(),
+        plan.access.clone(),
+        courier.clone(),
+    );
+    let desk = SubscriptionDesk(Arc::new(subscriptions?));
     // The addresses are taken first: a port that is in use is told at once.
     let mut listeners = Vec::new();
     for address in &plan.listen {
@@ -238,7 +257,7 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
 
     let listener = Box::new(Teller::default());
     let started = Source::start(
-        plan.tree,
+        plan.tree.clone(),
         cache.clone(),
         locks.clone(),
         readiness.clone(),
@@ -251,6 +270,10 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         certificate
     });
     let decision_log = plan.decision_log.start(&cache, &plan.journal.redact)?;
+    tokio::spawn(clerk.keyring().clone().follow());
+    // What changed while nobody was here is told, too: everything has been read by now.
+    tokio::spawn(Dispatcher::new(desk.clone(), courier, cache.clone()).run(None));
+    let archives = DirectoryArchives::new(clerk, cache.clone(), plan.access.clone(), &plan.tree);
     let gate = Arc::new(LockGate::new(locks, cache.clone(), plan.access));
     let doors = Doors::new(DoorSettings {
         cache: cache.clone(),
@@ -261,6 +284,8 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
             }),
         readiness: readiness.clone(),
         locks: gate.clone(),
+        archives: Arc::new(archives),
+        subscriptions: Arc::new(desk.clone()),
         readers: gate,
         journal: plan.journal.into(),
         decision_log: decision_log.clone(),
@@ -421,6 +446,15 @@ fn read_certificate(files: &CertificateFiles) -> anyhow::Result<Arc<Certificate>
         .install(&read(chain)?, &read(key)?)
         .with_context(|| format!("cannot use `{}` with `{}`", chain.display(), key.display()))?;
     Ok(certificate)
+}
+
+/// A key that cannot be used is told at once, and not when somebody asks for an archive.
+fn clerk(arguments: &ArchiveArguments, repository: &str) -> anyhow::Result<Clerk> {
+    let clerk = arguments.clerk(repository);
+    match clerk.keyring().look().into_iter().next() {
+        Some(fault) => Err(fault.into()),
+        None => Ok(clerk),
+    }
 }
 
 fn read_token(path: &PathBuf) -> anyhow::Result<String> {

@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use portcullis_webhook::{
-    DoorSettings, Doors, Evaluators, Readiness, Shutdown, Transport, admin_router,
-    evaluation_router, serve,
+    DoorSettings, Doors, Evaluators, NoArchives, NoSubscriptions, Readiness, Shutdown, Transport,
+    admin_router, evaluation_router, serve,
 };
 use tokio::task::JoinSet;
 
@@ -15,6 +15,7 @@ use super::{
     serve::{Plan, ServerArguments, serve_directory},
 };
 use crate::{
+    archive::ArchiveArguments,
     cluster::{self, ClusterLocks, ClusterReaders, Extent, Mirror},
     directory::{Access, Tree},
 };
@@ -80,6 +81,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
                 allowance: server.allowance,
                 journal: server.journal,
                 decision_log: server.decision_log,
+                archives: ArchiveArguments::default(),
                 admission: false,
             };
             serve_directory(plan).await
@@ -116,6 +118,8 @@ async fn follow_cluster(
         evaluators: threads.map_or_else(Evaluators::for_this_machine, Evaluators::new),
         readiness: readiness.clone(),
         locks: Arc::new(ClusterLocks::new(config.clone(), mirror.clone())),
+        archives: Arc::new(NoArchives),
+        subscriptions: Arc::new(NoSubscriptions),
         readers: Arc::new(ClusterReaders::new(config)),
         journal: server.journal.into(),
         decision_log: decision_log.clone(),

@@ -16,7 +16,10 @@ use super::{
     process::{bind, run_until_told},
 };
 use crate::{
-    cluster::{self, CertificateFiles, ClusterLocks, ClusterReaders, Extent, Mirror},
+    archive::ArchiveArguments,
+    cluster::{
+        self, CertificateFiles, ClusterArchives, ClusterLocks, ClusterReaders, Extent, Mirror,
+    },
     review::Reviewer,
 };
 
@@ -60,6 +63,10 @@ pub struct Arguments {
     #[command(flatten)]
     pub allowance: AllowanceArguments,
 
+    /// What is exported and imported.
+    #[command(flatten)]
+    pub archives: ArchiveArguments,
+
     /// What is remembered.
     #[command(flatten)]
     pub journal: JournalArguments,
@@ -94,11 +101,16 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let threads = arguments.threads.map(usize::from);
     let redact = &arguments.journal.redact;
     let decision_log = arguments.decision_log.start(&cache, redact)?;
+    let clerk = Arc::new(arguments.archives.clerk(&arguments.repository));
+    // A key that cannot be used is told in the log, for admission needs none.
+    tokio::spawn(clerk.keyring().clone().follow());
     let doors = Doors::new(DoorSettings {
         cache: cache.clone(),
         evaluators: threads.map_or_else(Evaluators::for_this_machine, Evaluators::new),
         readiness: readiness.clone(),
         locks: Arc::new(ClusterLocks::new(config.clone(), mirror.clone())),
+        archives: Arc::new(ClusterArchives::new(clerk, config.clone(), mirror.clone())),
+        subscriptions: Arc::new(portcullis_webhook::NoSubscriptions),
         readers: Arc::new(ClusterReaders::new(config)),
         journal: arguments.journal.into(),
         decision_log: decision_log.clone(),

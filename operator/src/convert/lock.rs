@@ -158,11 +158,16 @@ fn named(reference: &PolicyReference) -> Result<Target, Diagnostics> {
 /// assert_eq!(lock_name(&address), "http-platform.required-labels.1.0");
 /// ```
 pub fn lock_name(address: &Address) -> String {
+    object_name("http", address)
+}
+
+/// The name of an object that is made for a policy.
+pub(crate) fn object_name(prefix: &str, address: &Address) -> String {
     let hyphen = address.group().ends_with('_') || address.name().ends_with('_');
-    let (prefix, end) = if hyphen { ("httpx", "x") } else { ("http", "") };
+    let (mark, end) = if hyphen { ("x", "x") } else { ("", "") };
     let part = |text: &str| text.replace('_', "-") + end;
     let (group, name) = (part(address.group()), part(address.name()));
-    format!("{prefix}-{group}.{name}.{}", address.version())
+    format!("{prefix}{mark}-{group}.{name}.{}", address.version())
 }
 
 /// The object that the HTTP endpoints make for a policy.

@@ -18,13 +18,16 @@ mod lock;
 mod policy;
 mod secret;
 mod settings;
+mod spec;
 mod versions;
 
 pub use binding::BindingDraft;
 pub use exemption::ExemptionDraft;
+pub(crate) use lock::object_name;
 pub use lock::{LockDraft, LockObject, lock_name, lock_object};
 pub use policy::{Draft, kind};
 pub use secret::parameter;
 pub(crate) use settings::group_and_version;
 pub use settings::label_selector;
+pub(crate) use spec::spec;
 pub(crate) use versions::{in_place_of, in_place_of_object};

@@ -32,6 +32,25 @@ pub enum Access {
     Closed,
 }
 
+impl Access {
+    /// Whether a caller may change something.
+    pub(super) fn admit(&self, caller: &Caller) -> Result<(), LockFault> {
+        match (self, caller.bearer()) {
+            (Self::Open, _) => Ok(()),
+            (Self::Token(_), None) => Err(LockFault::Unauthenticated),
+            (Self::Token(expected), Some(given)) if same(expected, given) => Ok(()),
+            (Self::Token(_), Some(_)) => Err(LockFault::Forbidden(
+                "the bearer token is not the one of this server".to_owned(),
+            )),
+            (Self::Closed, _) => Err(LockFault::Forbidden(
+                "this server can be reached from other machines, so whatever changes something is \
+                 closed; start it with `--lock-token-file`"
+                    .to_owned(),
+            )),
+        }
+    }
+}
+
 impl LockGate {
     /// A way to the store for who has `access`.
     pub fn new(store: Arc<LockStore>, cache: Arc<Cache>, access: Access) -> Self {
@@ -39,22 +58,6 @@ impl LockGate {
             store,
             cache,
             access,
-        }
-    }
-
-    fn admit(&self, caller: &Caller) -> Result<(), LockFault> {
-        match (&self.access, caller.bearer()) {
-            (Access::Open, _) => Ok(()),
-            (Access::Token(_), None) => Err(LockFault::Unauthenticated),
-            (Access::Token(expected), Some(given)) if same(expected, given) => Ok(()),
-            (Access::Token(_), Some(_)) => {
-                Err(LockFault::Forbidden("the bearer token is not the one of this server".to_owned()))
-            }
-            (Access::Closed, _) => Err(LockFault::Forbidden(
-                "this server can be reached from other machines, so its lock endpoints are closed; \
-                 start it with `--lock-token-file`"
-                    .to_owned(),
-            )),
         }
     }
 
@@ -87,7 +90,7 @@ impl LockKeeper for LockGate {
     }
 
     fn lock(&self, caller: Caller, request: LockRequest) -> BoxFuture<'_, Result<(), LockFault>> {
-        let admitted = self.admit(&caller);
+        let admitted = self.access.admit(&caller);
         self.run(admitted, move |store, cache| {
             store.lock(cache, &request, Timestamp::now())
         })
@@ -109,7 +112,7 @@ impl LockKeeper for LockGate {
     }
 
     fn unlock(&self, caller: Caller, address: Address) -> BoxFuture<'_, Result<(), LockFault>> {
-        let admitted = self.admit(&caller);
+        let admitted = self.access.admit(&caller);
         self.run(admitted, move |store, cache| {
             store.unlock(cache, &address, Timestamp::now())
         })
@@ -127,7 +130,7 @@ impl DecisionReaders for LockGate {
         caller: Caller,
         _namespace: Option<String>,
     ) -> BoxFuture<'_, Result<bool, ReaderFault>> {
-        let answer = match self.admit(&caller) {
+        let answer = match self.access.admit(&caller) {
             Ok(()) => Ok(true),
             Err(LockFault::Unauthenticated) => Err(ReaderFault::Unauthenticated),
             Err(_) => Ok(false),

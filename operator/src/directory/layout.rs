@@ -124,7 +124,8 @@ fn is_module(path: &str) -> bool {
     is_rego(path) && !path.ends_with("_test.rego")
 }
 
-fn read_policy(folder: &str, texts: &BTreeMap<&str, String>) -> Reading {
+/// Reads the policy of a folder from its files, by their paths.
+pub(crate) fn read_policy(folder: &str, texts: &BTreeMap<&str, String>) -> Reading {
     let mut reading = Reading::default();
     let mut faults = Vec::new();
     let mut modules = Map::new();

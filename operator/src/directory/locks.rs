@@ -8,7 +8,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
-    io::{self, Write as _},
+    io,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -24,7 +24,10 @@ use super::{
     report::{Meanwhile, Problem},
     tree::Stamp,
 };
-use crate::convert::{self, LockObject};
+use crate::{
+    convert::{self, LockObject},
+    files::replace,
+};
 
 /// Most files in the folder: a lock of each policy of a tree that is as large as it may be.
 const MAX_FILES: usize = 20_000;
@@ -227,14 +230,9 @@ impl LockStore {
     /// Writes a file so that it is whole or absent, whatever ends meanwhile.
     fn write(&self, name: &str, text: &str) -> io::Result<Stamp> {
         fs::create_dir_all(&self.folder)?;
-        // A hidden name is not read; it is the same each time, so that a crash leaves one at most.
-        let temporary = self.folder.join(format!(".{name}.new"));
-        let mut file = File::create(&temporary)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&temporary, self.folder.join(name))?;
-        self.sync_folder()?;
-        Ok(Stamp::of(&fs::metadata(self.folder.join(name))?))
+        let path = self.folder.join(name);
+        replace(&path, text.as_bytes())?;
+        Ok(Stamp::of(&fs::metadata(path)?))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {

@@ -16,6 +16,7 @@
 //! longer be read, a directory that is suddenly empty. The faults are told, and nothing that was in
 //! force is lost.
 
+mod archives;
 pub mod document;
 mod gate;
 mod held;
@@ -28,9 +29,12 @@ mod reading;
 mod report;
 mod schema;
 mod source;
+mod subscriptions;
 mod tree;
 
+pub use archives::DirectoryArchives;
 pub use gate::{Access, LockGate};
+pub(crate) use layout::read_policy;
 pub use loader::{Loader, Status};
 pub use locks::{LockStore, LockStoreFault};
 pub(crate) use manifest::namespace;
@@ -39,6 +43,7 @@ pub(crate) use parameters::select as select_parameters;
 pub use reading::{Foreign, Item, Reading};
 pub use report::{Meanwhile, Problem, Row, policy_table, printable, problem_table};
 pub use source::{Listener, SOURCE, Source, SourceFault};
+pub use subscriptions::{DirectorySubscriptions, SubscriptionDesk, SubscriptionFileFault};
 pub use tree::{Tree, TreeFault};
 
 #[cfg(test)]

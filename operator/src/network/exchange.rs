@@ -14,7 +14,7 @@ use hyper::{
     },
 };
 use hyper_util::rt::TokioIo;
-use portcullis_policies::outside::{HttpRequest, HttpResponse, MAX_BODY, OutsideFault};
+use portcullis_policies::outside::{HttpRequest, HttpResponse, OutsideFault};
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -36,11 +36,13 @@ pub(super) struct Hop {
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// Bytes that are read of the answer's body.
+    pub(super) limit: usize,
 }
 
 impl Hop {
     /// The first one.
-    pub(super) fn of(request: &HttpRequest) -> Result<Self> {
+    pub(super) fn of(request: &HttpRequest, limit: usize) -> Result<Self> {
         let invalid = |message: String| OutsideFault::Invalid(message);
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| invalid(format!("invalid method \"{}\"", request.method)))?;
@@ -68,6 +70,7 @@ impl Hop {
             method,
             headers,
             body: Bytes::from(request.body.clone()),
+            limit,
         })
     }
 }
@@ -128,22 +131,22 @@ async fn exchange(
     request
         .headers_mut()
         .insert(CONNECTION, HeaderValue::from_static("close"));
-    let answer = async { read(sender.send_request(request).await?).await };
+    let answer = async { read(sender.send_request(request).await?, hop.limit).await };
     answered(answer, connection).await
 }
 
-async fn read(response: Response<Incoming>) -> std::result::Result<HttpResponse, Fault> {
+async fn read(
+    response: Response<Incoming>,
+    limit: usize,
+) -> std::result::Result<HttpResponse, Fault> {
     let (parts, body) = response.into_parts();
-    let body = Limited::new(body, MAX_BODY)
-        .collect()
-        .await
-        .map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() {
-                Fault::Refused(format!("the answer has more than {MAX_BODY} bytes"))
-            } else {
-                Fault::Failed(error)
-            }
-        })?;
+    let body = Limited::new(body, limit).collect().await.map_err(|error| {
+        if error.is::<http_body_util::LengthLimitError>() {
+            Fault::Refused(format!("the answer has more than {limit} bytes"))
+        } else {
+            Fault::Failed(error)
+        }
+    })?;
     let mut headers = Vec::new();
     for (name, value) in &parts.headers {
         // They are about the connection and not about the answer; Go leaves them out, too.

@@ -13,6 +13,7 @@
 
 mod address;
 mod exchange;
+mod reach;
 mod redirect;
 mod target;
 #[cfg(test)]
@@ -29,7 +30,7 @@ use std::{
 
 use portcullis_policies::{
     Hosts, Outside,
-    outside::{HttpRequest, HttpResponse, OutsideFault},
+    outside::{HttpRequest, HttpResponse, MAX_BODY, OutsideFault},
 };
 use rustls::ClientConfig;
 use tokio::{runtime::Handle, time::timeout};
@@ -39,6 +40,10 @@ pub(crate) use target::Target;
 pub(crate) use tls::system;
 
 type Result<T> = std::result::Result<T, OutsideFault>;
+
+pub use reach::HostRule;
+#[cfg(test)]
+pub(crate) use reach::reaching;
 
 /// Sends a request to the host that it names, wherever that is, within its time: of the administrator's
 /// own settings, not of policies. Redirects are not followed.
@@ -50,7 +55,7 @@ pub(crate) async fn ask_anybody(
         None => system.clone(),
         Some(pem) => tls::trusting(pem, request.trusts_system)?,
     };
-    let hop = exchange::Hop::of(request)?;
+    let hop = exchange::Hop::of(request, MAX_BODY)?;
     let late = || OutsideFault::Network("there was no answer in time".to_owned());
     let asked = async {
         let addresses = resolve(hop.target.bare_host(), hop.target.port).await?;
@@ -63,6 +68,8 @@ pub(crate) async fn ask_anybody(
 /// The network, as far as an administrator allows.
 pub struct Network {
     hosts: Hosts,
+    /// Hosts that are not on the list are reached as well, where they are on public addresses.
+    any_public: bool,
     /// Moves the bytes, while the evaluation's own thread waits.
     reactor: Handle,
     /// Trusts the system's authorities.
@@ -74,6 +81,7 @@ impl Network {
     pub fn new(hosts: Hosts) -> Self {
         Self {
             system: tls::system(hosts.is_empty()),
+            any_public: false,
             hosts,
             reactor: Handle::current(),
         }
@@ -92,12 +100,17 @@ impl Network {
     }
 
     /// Asks a server that is on both lists, until whoever waits gives up.
-    pub(crate) async fn fetch(&self, request: &HttpRequest, hosts: &Hosts) -> Result<HttpResponse> {
+    pub(crate) async fn fetch(
+        &self,
+        request: &HttpRequest,
+        hosts: Option<&Hosts>,
+        limit: usize,
+    ) -> Result<HttpResponse> {
         let tls = match &request.authorities {
             None => self.system.clone(),
             Some(pem) => tls::trusting(pem, request.trusts_system)?,
         };
-        let mut hop = exchange::Hop::of(request)?;
+        let mut hop = exchange::Hop::of(request, limit)?;
         let mut redirects = Redirects::default();
         loop {
             let addresses = self.addresses(&hop.target, hosts).await?;
@@ -113,22 +126,22 @@ impl Network {
     }
 
     /// The addresses of a server that may be asked.
-    async fn addresses(&self, target: &Target, hosts: &Hosts) -> Result<Vec<SocketAddr>> {
+    async fn addresses(&self, target: &Target, hosts: Option<&Hosts>) -> Result<Vec<SocketAddr>> {
         self.check(&target.host, Some(target.port), hosts)?;
         let found = resolve(target.bare_host(), target.port).await?;
         self.check_addresses(&target.host, Some(target.port), &found)?;
         Ok(found)
     }
 
-    /// Both lists name the host.
-    fn check(&self, host: &str, port: Option<u16>, hosts: &Hosts) -> Result<()> {
+    /// Both lists name the host; without a policy, the administrator's does.
+    fn check(&self, host: &str, port: Option<u16>, hosts: Option<&Hosts>) -> Result<()> {
         let shown = || port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let refuse =
             |who: &str| OutsideFault::Refused(format!("{who} does not allow `{}`", shown()));
-        if !self.hosts.allow(host, port) {
+        if !self.any_public && !self.hosts.allow(host, port) {
             return Err(refuse("the administrator"));
         }
-        if !hosts.allow(host, port) {
+        if hosts.is_some_and(|hosts| !hosts.allow(host, port)) {
             return Err(refuse("the policy's `network.hosts`"));
         }
         Ok(())
@@ -154,12 +167,13 @@ impl Outside for Network {
     }
 
     fn send(&self, request: &HttpRequest, hosts: &Hosts) -> Result<HttpResponse> {
-        self.run(&request.url, request.time, self.fetch(request, hosts))
+        let fetch = self.fetch(request, Some(hosts), MAX_BODY);
+        self.run(&request.url, request.time, fetch)
     }
 
     fn lookup(&self, name: &str, hosts: &Hosts, time: Duration) -> Result<BTreeSet<String>> {
         let lookup = async {
-            self.check(name, None, hosts)?;
+            self.check(name, None, Some(hosts))?;
             let found = resolve(name, 0).await?;
             self.check_addresses(name, None, &found)?;
             // An IPv4 address within IPv6 is the IPv4 address, as Go writes it.

@@ -96,6 +96,7 @@ impl Redirects {
             method,
             headers,
             body,
+            limit: hop.limit,
         }))
     }
 }

@@ -1,4 +1,4 @@
-//! What docs/serve.md, docs/api.md, docs/why.md and docs/decision-log.md show is what happens: their commands are run as they stand
+//! What docs/serve.md, docs/api.md, docs/exchange.md, docs/why.md and docs/decision-log.md show is what happens: their commands are run as they stand
 //! there, one after the other, and what they print is compared with what they are said to print.
 
 use std::{ffi::OsStr, path::Path};
@@ -57,6 +57,39 @@ fn the_evaluation_api_is_what_is_shown() {
         let expected = expected.trim_end();
         assert!(
             is_like(&printed, expected),
+            "{command}\n{printed}\nis not\n{expected}"
+        );
+    }
+}
+
+#[test]
+fn handing_policies_on_is_what_is_shown() {
+    let root = TempDir::new().unwrap();
+    let mut server: Option<Server> = None;
+    let examples = examples(&document("exchange.md"));
+    assert!(examples.len() > 15, "the document must have examples");
+    for Example { command, expected } in examples {
+        if let Some(arguments) = command.strip_prefix("portcullis ") {
+            if let Some(server) = server.take() {
+                assert!(server.stop().success());
+            }
+            let arguments: Vec<&OsStr> = arguments
+                .split(' ')
+                .map(|argument| OsStr::new(argument.trim_matches('\'')))
+                .collect();
+            let started = Server::start(&arguments, root.path());
+            let printed = as_documented(&started.printed, &started);
+            assert_eq!(printed, expected.trim_end(), "{command}");
+            server = Some(started);
+            continue;
+        }
+        let printed = shell(root.path(), &command, server.as_ref()).replace('\r', "");
+        let printed = server
+            .as_ref()
+            .map_or(printed.clone(), |server| as_documented(&printed, server));
+        let (printed, expected) = (printed.trim_end(), expected.trim_end());
+        assert!(
+            is_like(printed, expected),
             "{command}\n{printed}\nis not\n{expected}"
         );
     }

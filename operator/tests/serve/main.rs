@@ -12,6 +12,7 @@ mod document;
 mod documented;
 mod endings;
 mod help;
+mod notify;
 mod opa_log;
 mod process;
 mod receiver;

@@ -52,11 +52,12 @@ impl Server {
         Self::start(&[OsStr::new("serve"), directory.as_os_str()], directory)
     }
 
-    /// Starts a server on ports that are free. What it keeps without a directory goes to `home`.
+    /// Starts a server in `home` on ports that are free. What it keeps without a directory goes there.
     pub(crate) fn start(arguments: &[&OsStr], home: &Path) -> Self {
         let mut child = Command::new(PORTCULLIS)
             .args(arguments)
             .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .current_dir(home)
             .env("XDG_STATE_HOME", home)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

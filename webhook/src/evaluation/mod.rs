@@ -8,10 +8,10 @@ mod identifier;
 mod kept;
 mod list;
 mod lock;
-mod place;
+pub(crate) mod place;
 mod probes;
 mod shadows;
-mod site;
+pub(crate) mod site;
 mod validate;
 mod why;
 
@@ -19,7 +19,7 @@ use axum::{Router, http::header::CONTENT_TYPE, routing::get};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::{Doors, opa, openapi, routes};
+use crate::{Doors, archive, opa, openapi, routes, subscriptions};
 
 /// The evaluation API with its documents: `/policy/…`, `/namespaces/…`, `/v1/…`, `/health`,
 /// `/liveness`, `/readiness`, `/openapi.json` and `/swagger-ui/`.
@@ -48,6 +48,8 @@ pub(crate) fn documented() -> OpenApiRouter<Doors> {
             .routes(routes!(validate::validate_did))
             .routes(routes!(decision::decide))
             .routes(routes!(lock::lock, lock::unlock))
+            .merge(archive::by_address())
+            .merge(subscriptions::by_address())
     };
     OpenApiRouter::with_openapi(openapi::head())
         .nest("/policy/{group}/{name}/{version}", by_address())
@@ -60,6 +62,7 @@ pub(crate) fn documented() -> OpenApiRouter<Doors> {
             by_address(),
         )
         .routes(routes!(kept::result))
+        .merge(archive::routes())
         .routes(routes!(list::list))
         .routes(routes!(enforcement::enforcement))
         .routes(routes!(shadows::shadows))

@@ -12,11 +12,11 @@ use crate::{Doors, problem::Problem};
 
 /// The address in `/policy/{group}/{name}/{version}/…`, with a repository or a namespace in front.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place(pub(super) Address);
+pub(crate) struct Place(pub(crate) Address);
 
 impl Place {
     /// The policy in a snapshot.
-    pub(super) fn find(&self, snapshot: &Snapshot) -> Result<Arc<Entry>, Problem> {
+    pub(crate) fn find(&self, snapshot: &Snapshot) -> Result<Arc<Entry>, Problem> {
         let found = snapshot.find(&self.0).cloned();
         found.ok_or_else(|| Problem::policy_not_found(format!("there is no policy {}", self.0)))
     }

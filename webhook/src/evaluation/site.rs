@@ -16,7 +16,7 @@ use crate::problem::Problem;
 
 /// Refuses a request from a page of another site. Where whoever comes may do it, it must have been
 /// asked for by a name of loopback as well.
-pub(super) fn refuse_others(uri: &Uri, headers: &HeaderMap, is_open: bool) -> Result<(), Problem> {
+pub(crate) fn refuse_others(uri: &Uri, headers: &HeaderMap, is_open: bool) -> Result<(), Problem> {
     // HTTP/2 has the name in the URI.
     let host = uri.authority().cloned().or_else(|| {
         let host = headers.get(HOST)?.to_str().ok()?;

@@ -26,6 +26,8 @@ use portcullis_webhook::{
 use serde_json::{Value as Json, json};
 use tower::ServiceExt as _;
 
+use crate::{archives::Archives, subscriptions::Subscriptions};
+
 /// Denies Pods whose containers have no limits, and warns of the tag `latest`.
 pub(crate) const LIMITS: &str = r#"
 package platform.limits
@@ -63,6 +65,8 @@ pub(crate) struct Fixture {
     pub(crate) evaluators: Evaluators,
     pub(crate) readiness: Readiness,
     pub(crate) keeper: Arc<Keeper>,
+    pub(crate) archives: Arc<Archives>,
+    pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) journal: JournalSettings,
     pub(crate) decision_log: Option<DecisionLog>,
     pub(crate) reviewer: Option<Arc<Reviewer>>,
@@ -111,6 +115,8 @@ impl Fixture {
             evaluators: Evaluators::new(2),
             readiness,
             keeper: Arc::new(Keeper::default()),
+            archives: Arc::default(),
+            subscriptions: Arc::default(),
             journal: JournalSettings::default(),
             decision_log: None,
             reviewer: Some(Arc::new(Reviewer::default())),
@@ -210,6 +216,8 @@ impl Fixture {
                 evaluators: self.evaluators.clone(),
                 readiness: self.readiness.clone(),
                 locks: self.keeper.clone(),
+                archives: self.archives.clone(),
+                subscriptions: self.subscriptions.clone(),
                 readers: self.keeper.clone(),
                 journal: self.journal.clone(),
                 decision_log: self.decision_log.clone(),

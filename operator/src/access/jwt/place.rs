@@ -10,7 +10,7 @@ use arc_swap::ArcSwapOption;
 use futures::future::{BoxFuture, FutureExt as _};
 use portcullis_policies::{
     HostPattern,
-    outside::{HttpRequest, OutsideFault},
+    outside::{HttpRequest, MAX_BODY, OutsideFault},
 };
 use portcullis_webhook::AccessFault;
 use tokio::{
@@ -198,7 +198,10 @@ impl Source {
             time: PATIENCE,
         };
         let hosts = [self.host.clone()].into_iter().collect();
-        let asked = tokio::time::timeout(PATIENCE, self.network.fetch(&request, &hosts));
+        let asked = tokio::time::timeout(
+            PATIENCE,
+            self.network.fetch(&request, Some(&hosts), MAX_BODY),
+        );
         let late = || OutsideFault::Network("it does not answer in time".to_owned());
         let answer = asked.await.unwrap_or_else(|_| Err(late()));
         let answer = answer.map_err(|fault| KeyPlaceFault::Ask(self.url.clone(), fault))?;

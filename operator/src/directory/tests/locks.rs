@@ -326,7 +326,6 @@ async fn who_may_lock() {
         let Started {
             root, cache, locks, ..
         } = started();
-        let cache = Arc::new(cache);
         let gate = LockGate::new(Arc::new(locks), cache.clone(), access.clone());
         let needs_none = expected && caller.bearer().is_none();
         assert_eq!(gate.is_open(), needs_none, "{access:?}");

@@ -1,5 +1,6 @@
 //! Directories as people and accidents make them.
 
+mod archives;
 mod bindings;
 mod data;
 mod exemptions;
@@ -7,9 +8,10 @@ mod hostile;
 mod locks;
 mod reading;
 mod reload;
+mod subscriptions;
 mod versions;
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use portcullis_policies::{Cache, Snapshot};
 use tempfile::TempDir;
@@ -48,12 +50,12 @@ pub(super) fn tree(root: &Path) -> Tree {
 pub(super) struct Started {
     pub root: TempDir,
     pub loader: Loader,
-    pub cache: Cache,
+    pub cache: Arc<Cache>,
     pub locks: LockStore,
 }
 
 pub(super) fn start(root: TempDir) -> Result<Started, SourceFault> {
-    let cache = Cache::new();
+    let cache = Arc::new(Cache::new());
     let loader = Loader::start(tree(root.path()), cache.allowance(), &|_, _| {})?;
     let locks = LockStore::open(root.path().join("locks")).unwrap();
     loader.publish(&cache, &locks);
