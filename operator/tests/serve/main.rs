@@ -6,6 +6,7 @@
     reason = "a panic fails the test and says where"
 )]
 
+mod crowd;
 #[path = "../shared/document.rs"]
 mod document;
 mod documented;
