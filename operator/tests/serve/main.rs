@@ -6,12 +6,15 @@
     reason = "a panic fails the test and says where"
 )]
 
+mod authentication;
 mod crowd;
 #[path = "../shared/document.rs"]
 mod document;
 mod documented;
 mod endings;
 mod help;
+#[path = "../../src/access/jwt/tests/issuer.rs"]
+mod issuer;
 mod process;
 mod refusals;
 mod reload;
