@@ -25,6 +25,7 @@
 //! `make e2e` brings a cluster up and runs the tests; `E2E_KUBECONFIG` names another one. Without a
 //! cluster every test fails and says what is missing.
 
+pub mod accounts;
 pub mod admissions;
 pub mod cluster;
 pub mod console;

@@ -7,10 +7,13 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::Api;
 use serde_json::{Value, json};
 
-use crate::{Stage, installation, programs, samples, until, waiting::MINUTE};
+use crate::{Stage, accounts, installation, programs, samples, until, waiting::MINUTE};
 
 /// Where the certificate of our authority lies in a toolbox.
 const CA: &str = "/trust/ca.crt";
+
+/// The header with a token.
+const AUTHORIZATION: &str = "Authorization";
 
 /// Seconds for one HTTP request: an evaluation is given at most ten.
 const SECONDS: &str = "15";
@@ -24,6 +27,8 @@ pub struct Toolbox<'a> {
     stage: &'a Stage,
     pod: String,
     container: String,
+    /// With it one may ask policies.
+    token: Option<String>,
 }
 
 /// The answer to an HTTP request.
@@ -43,10 +48,12 @@ pub struct Ask {
     headers: BTreeMap<String, String>,
     body: Option<String>,
     ca: Option<String>,
+    is_anonymous: bool,
 }
 
 impl<'a> Toolbox<'a> {
-    /// Starts a Pod that does nothing by itself, with our authority's certificate in it.
+    /// Starts a Pod that does nothing by itself, with our authority's certificate in it. Its service
+    /// account may ask policies.
     pub async fn start(stage: &'a Stage, name: &str) -> Result<Self> {
         let certificate = json!({
             "apiVersion": "v1",
@@ -59,7 +66,11 @@ impl<'a> Toolbox<'a> {
         pod["spec"]["containers"][0]["volumeMounts"] =
             json!([{"name": "trust", "mountPath": "/trust"}]);
         stage.apply(&[certificate, pod]).await?;
-        Self::of(stage, name, "web").await
+        let toolbox = Self::of(stage, name, "web").await?;
+        let account = accounts::user(stage, "default");
+        stage.may(&account, &["portcullis-evaluator"]).await?;
+        let token = Some(accounts::token_of(stage, "default", &[]).await?);
+        Ok(Self { token, ..toolbox })
     }
 
     /// A container of a Pod, when all of its containers are ready.
@@ -80,12 +91,23 @@ impl<'a> Toolbox<'a> {
             stage,
             pod: pod.to_owned(),
             container: container.to_owned(),
+            token: None,
         })
+    }
+
+    /// The same with the toolbox's own token, if it asks policies over the Service and says nothing of
+    /// who asks.
+    fn signed(&self, ask: &Ask) -> Ask {
+        let says_who = ask.is_anonymous || ask.headers.contains_key(AUTHORIZATION);
+        match &self.token {
+            Some(token) if !says_who && ask.ca.is_some() => ask.clone().with_token(token),
+            _ => ask.clone(),
+        }
     }
 
     /// Asks, from inside this container.
     pub async fn ask(&self, ask: &Ask) -> Result<Answer> {
-        let arguments = ask.arguments();
+        let arguments = self.signed(ask).arguments();
         let mut command = vec![
             "exec",
             "--namespace",
@@ -149,7 +171,14 @@ impl Ask {
     #[must_use]
     pub fn with_token(mut self, token: &str) -> Self {
         self.headers
-            .insert("Authorization".to_owned(), format!("Bearer {token}"));
+            .insert(AUTHORIZATION.to_owned(), format!("Bearer {token}"));
+        self
+    }
+
+    /// The same without any token.
+    #[must_use]
+    pub fn anonymously(mut self) -> Self {
+        self.is_anonymous = true;
         self
     }
 

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use portcullis_crds::{ClusterLock, ClusterLockSpec, LockSpec, PolicyReference};
 use portcullis_e2e::{
-    Admission, MINUTE, Stage, installation, manifests, on_stage,
+    Admission, MINUTE, Stage, accounts, installation, manifests, on_stage,
     replicas::{self, Component},
     samples,
     toolbox::{Answer, Ask, Toolbox},
@@ -127,14 +127,14 @@ async fn locks_over_http_are_made_with_the_callers_rights() -> Result<()> {
     on_stage(async |stage| {
         let toolbox = Toolbox::start(stage, "toolbox").await?;
         first_policy(stage).await?;
-        let stranger = token(stage, "stranger", None).await?;
-        let keeper = token(stage, "keeper", Some("portcullis-policy-admin")).await?;
+        let stranger = accounts::token(stage, "stranger", &[]).await?;
+        let keeper = accounts::token(stage, "keeper", &["portcullis-policy-admin"]).await?;
         let lock = Ask::post(&url("/lock"), &json!({"reason": "by hand"})).over_tls();
         let unlock = Ask::delete(&url("/lock")).over_tls();
 
         let cases = [
-            ("nobody locks", lock.clone(), 401),
-            ("nobody unlocks", unlock.clone(), 401),
+            ("nobody locks", lock.clone().anonymously(), 401),
+            ("nobody unlocks", unlock.clone().anonymously(), 401),
             ("a stranger locks", lock.clone().with_token(&stranger), 403),
             (
                 "no token at all locks",
@@ -209,34 +209,4 @@ async fn evaluates(toolbox: &Toolbox<'_>) -> Result<()> {
     let result = evaluate(toolbox).await?.json(200)?;
     ensure!(result["deny"][0]["code"] == "LABELS.MISSING", "{result}");
     Ok(())
-}
-
-/// A token of a new service account, which may do what a `ClusterRole` says.
-async fn token(stage: &Stage, name: &str, role: Option<&str>) -> Result<String> {
-    let namespace = stage.namespace();
-    let account = json!({
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": {"name": name, "namespace": namespace},
-    });
-    let binding = role.map(|role| {
-        json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": format!("{namespace}-{name}")},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
-        })
-    });
-    let objects: Vec<Value> = std::iter::once(account).chain(binding).collect();
-    stage.apply(&objects).await?;
-    let token = ["create", "token", name, "--namespace", namespace];
-    Ok(stage
-        .cluster()
-        .kubectl(&token)
-        .await?
-        .succeeded()?
-        .stdout
-        .trim()
-        .to_owned())
 }

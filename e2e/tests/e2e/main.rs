@@ -4,6 +4,7 @@
 mod actions;
 mod admission;
 mod audit;
+mod authentication;
 mod bindings;
 mod bypass;
 mod chart;

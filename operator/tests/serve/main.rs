@@ -7,6 +7,8 @@
 )]
 
 mod decision_log;
+mod authentication;
+mod crowd;
 #[path = "../shared/document.rs"]
 mod document;
 mod documented;
@@ -14,6 +16,8 @@ mod endings;
 mod help;
 mod notify;
 mod opa_log;
+#[path = "../../src/access/jwt/tests/issuer.rs"]
+mod issuer;
 mod process;
 mod receiver;
 mod refusals;

@@ -140,6 +140,37 @@ impl KeyPlace {
     }
 }
 
+/// Asks again and again, and says in the log what changes about it.
+async fn keep<A>(held: &Held, url: &str, fetch: impl Fn() -> A)
+where
+    A: Future<Output = Result<(), KeyPlaceFault>>,
+{
+    let (mut is_first, mut said) = (true, None);
+    loop {
+        match fetch().await {
+            Ok(()) if is_first || said.is_some() => {
+                tracing::info!(url, "the issuer's keys are read");
+                (is_first, said) = (false, None);
+            }
+            Ok(()) => {}
+            Err(fault) => {
+                let fault = chain(&fault);
+                if said.as_ref() != Some(&fault) {
+                    tracing::warn!(fault, "the issuer's keys cannot be read");
+                }
+                said = Some(fault);
+            }
+        }
+        sleep(SOONEST).await;
+        if said.is_none() {
+            tokio::select! {
+                () = sleep(PERIOD) => {}
+                () = held.missed.notified() => {}
+            }
+        }
+    }
+}
+
 /// A server that has keys.
 struct Source {
     url: String,
@@ -160,30 +191,13 @@ impl Source {
     }
 
     async fn follow(self, held: Arc<Held>) {
-        let (mut is_first, mut said) = (true, None);
-        loop {
-            match self.fetch(&held).await {
-                Ok(()) if is_first || said.is_some() => {
-                    tracing::info!(url = self.url, "the issuer's keys are read");
-                    (is_first, said) = (false, None);
-                }
-                Ok(()) => {}
-                Err(fault) => {
-                    let fault = chain(&fault);
-                    if said.as_ref() != Some(&fault) {
-                        tracing::warn!(fault, "the issuer's keys cannot be read");
-                    }
-                    said = Some(fault);
-                }
-            }
-            sleep(SOONEST).await;
-            if said.is_none() {
-                tokio::select! {
-                    () = sleep(PERIOD) => {}
-                    () = held.missed.notified() => {}
-                }
-            }
-        }
+        let url = self.url.clone();
+        let (source, into) = (Arc::new(self), held.clone());
+        let fetch = move || {
+            let (source, into) = (source.clone(), into.clone());
+            async move { source.fetch(&into).await }
+        };
+        keep(&held, &url, fetch).await;
     }
 
     async fn fetch(&self, held: &Held) -> Result<(), KeyPlaceFault> {
@@ -225,4 +239,124 @@ fn host_of(url: &str) -> Option<HostPattern> {
     let (host, port) = (url.host_str()?, url.port_or_known_default()?);
     let host = format!("{host}:{port}").parse().ok();
     host.filter(|_| may_be_asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use rstest::rstest;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    const KEYS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
+    /// Asks a server that answers `answer`, of a set that was read before.
+    async fn fetch(answer: String) -> (Arc<Held>, Result<(), KeyPlaceFault>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/keys", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            // One who has heard enough leaves.
+            let _ = stream.write_all(answer.as_bytes()).await;
+            String::from_utf8(head).unwrap()
+        });
+        let held = Held::new(true);
+        held.install(KEYS.as_bytes()).unwrap();
+        let source = Source::new(url, None).unwrap();
+        let fetched = source.fetch(&held).await;
+        assert!(server.await.unwrap().starts_with("GET /keys HTTP/1.1\r\n"));
+        (held, fetched)
+    }
+
+    fn answer(status: &str, body: &str) -> String {
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    }
+
+    #[tokio::test]
+    async fn keys_of_a_server_are_taken_over() {
+        let before = KeySet::read(KEYS.as_bytes()).unwrap().0.len();
+        let two = KEYS.replace("[{", "[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"},{");
+        let (held, fetched) = fetch(answer("200 OK", &two)).await;
+        fetched.unwrap();
+        assert_eq!(held.current().unwrap().0.len(), before + 1);
+    }
+
+    #[rstest]
+    #[case(answer("500 Internal Server Error", KEYS))]
+    #[case(answer("404 Not Found", KEYS))]
+    #[case("HTTP/1.1 302 Found\r\nlocation: https://evil.example/\r\ncontent-length: 0\r\n\r\n".to_owned())]
+    #[case(answer("200 OK", ""))]
+    #[case(answer("200 OK", "{\"keys\":[]}"))]
+    #[case(answer("200 OK", &format!("{KEYS}{}", " ".repeat(2 << 20))))]
+    #[case("220 mail.example ESMTP\r\n\r\n".to_owned())]
+    #[tokio::test]
+    async fn what_is_no_set_of_keys_changes_nothing(#[case] answer: String) {
+        let (held, fetched) = fetch(answer).await;
+        assert!(fetched.is_err());
+        assert_eq!(held.current().unwrap().0.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_good_keys_are_kept_for_a_day() {
+        let held = Held::new(true);
+        assert!(held.current().is_err(), "there were none yet");
+        held.install(KEYS.as_bytes()).unwrap();
+        tokio::time::advance(OLDEST).await;
+        assert!(held.install(b"{}").is_err());
+        assert!(held.current().is_ok());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(held.current().is_err());
+        let file = Held::new(false);
+        file.install(KEYS.as_bytes()).unwrap();
+        tokio::time::advance(2 * OLDEST).await;
+        assert!(file.current().is_ok(), "a file does not age");
+    }
+
+    /// How often an issuer is asked in an hour.
+    async fn asked_in_an_hour(fails: bool, misses: bool) -> u64 {
+        let (held, asked) = (Held::new(true), Cell::new(0));
+        let fetch = || {
+            asked.set(asked.get() + 1);
+            let answer = if fails {
+                Err(KeyPlaceFault::Url("x".to_owned()))
+            } else {
+                Ok(())
+            };
+            std::future::ready(answer)
+        };
+        let missing = async {
+            loop {
+                sleep(Duration::from_secs(1)).await;
+                if misses {
+                    held.refresh();
+                }
+            }
+        };
+        tokio::select! {
+            () = keep(&held, "x", fetch) => {}
+            () = missing => {}
+            () = sleep(Duration::from_hours(1)) => {}
+        }
+        asked.get()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_issuer_is_asked_again_and_not_too_often() {
+        assert_eq!(asked_in_an_hour(false, false).await, 11);
+        assert_eq!(asked_in_an_hour(true, false).await, 120);
+        let often = asked_in_an_hour(false, true).await;
+        assert!((100..=120).contains(&often), "{often}");
+    }
 }
