@@ -18,6 +18,7 @@ mod fixture;
 mod listeners;
 mod listing;
 mod locks;
+mod metrics;
 mod notices;
 mod opa;
 mod overload;
