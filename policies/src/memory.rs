@@ -87,6 +87,11 @@ struct Entry {
     used: u64,
 }
 
+/// Bytes that all policies of this process remember.
+pub fn remembered() -> usize {
+    ROOM.taken.load(Ordering::Relaxed)
+}
+
 /// What one evaluation read and sets.
 #[derive(Debug)]
 pub struct Recall<'m> {

@@ -249,17 +249,15 @@ impl Doors {
             log.record(question, about, taken);
         }
         let told = entries.iter().zip(&decisions);
-        for (entry, decision) in told.filter(|(_, decision)| decision.is_concerned()) {
-            self.0
-                .metrics
-                .count_decision(snapshot, question.point, entry, decision);
-            if log.is_none() {
+        let told = told.filter(|(_, decision)| decision.is_concerned());
+        let metrics = &self.0.metrics;
+        metrics.count_decisions(snapshot, question.point, told.clone());
+        if log.is_none() {
+            for (entry, decision) in told {
                 decision_log::tell(question.point, about, entry, decision);
             }
         }
-        self.0
-            .metrics
-            .observe(question.point, question.begin.elapsed());
+        metrics.observe(question.point, question.begin.elapsed());
         Ok(decisions)
     }
 

@@ -1,15 +1,17 @@
 //! What Prometheus reads. Every label's values are few: those of policies that are in force.
 
 mod log;
+mod policies;
+mod series;
 
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use portcullis_policies::{Address, Decision, Entry, Point, Snapshot, Timestamp};
+use portcullis_policies::{Decision, Entry, Point, Snapshot};
 use prometheus_client::{
     collector::Collector,
     encoding::{
@@ -20,11 +22,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{
-    Doors, Unanswered,
-    access::Refusals,
-    decision_log::{action_of, point_name},
-};
+use crate::{Doors, Unanswered, access::Refusals, decision_log::point_name};
+use series::Series;
 
 /// Upper bounds in seconds, from a small policy on a quiet machine to what the API server waits.
 const SECONDS: [f64; 12] = [
@@ -42,43 +41,24 @@ pub(crate) struct Metrics {
 
 #[derive(Debug, Default)]
 struct Counters {
-    decisions: BTreeMap<DecisionKey, u64>,
-    /// The state of the cache whose policies `decisions` is limited to.
-    revision: u64,
+    series: Series,
     unanswered: BTreeMap<(&'static str, &'static str), u64>,
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct DecisionKey {
-    policy: Address,
-    point: &'static str,
-    action: &'static str,
-    outcome: &'static str,
-}
-
 impl Metrics {
-    /// Counts a decision. Policies that are gone leave the counters with the next change.
-    pub(crate) fn count_decision(
+    /// Counts the decisions about a request. Policies that are gone leave the series with the next
+    /// change.
+    pub(crate) fn count_decisions<'d>(
         &self,
         snapshot: &Snapshot,
         point: Point,
-        entry: &Entry,
-        decision: &Decision,
+        decided: impl Iterator<Item = (&'d Arc<Entry>, &'d Decision)>,
     ) {
-        let key = DecisionKey {
-            policy: entry.address().clone(),
-            point: point_name(point),
-            action: action_of(point, entry),
-            outcome: decision.outcome.as_str(),
-        };
         let mut counters = self.lock();
-        if snapshot.revision() > counters.revision {
-            counters.revision = snapshot.revision();
-            counters
-                .decisions
-                .retain(|key, _| snapshot.find(&key.policy).is_some());
+        counters.series.follow(snapshot);
+        for (entry, decision) in decided {
+            counters.series.count(point, entry, decision);
         }
-        *counters.decisions.entry(key).or_default() += 1;
     }
 
     /// Counts a request that found no room or no time.
@@ -144,7 +124,7 @@ impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.encode_counters(&mut encoder)?;
         self.encode_durations(&mut encoder)?;
-        self.encode_policies(&mut encoder)?;
+        policies::encode(&self.0, &mut encoder)?;
         self.encode_shadows(&mut encoder)?;
         self.encode_process(&mut encoder)?;
         match self.0.decision_log() {
@@ -156,20 +136,9 @@ impl Collector for Scrape {
 
 impl Scrape {
     fn encode_counters(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let counters = self.0.metrics().lock();
-        let help = "Decisions, by what the policy made of the request";
-        let mut metric =
-            encoder.encode_descriptor("portcullis_decisions", help, None, MetricType::Counter)?;
-        for (key, count) in &counters.decisions {
-            let labels = [
-                ("point", key.point),
-                ("policy", &key.policy.path()),
-                ("namespace", key.policy.namespace().unwrap_or_default()),
-                ("action", key.action),
-                ("outcome", key.outcome),
-            ];
-            encode_count(&mut metric, &labels, *count)?;
-        }
+        let mut counters = self.0.metrics().lock();
+        counters.series.follow(&self.0.snapshot_so_far());
+        counters.series.encode(encoder)?;
         let help = "Requests that were not evaluated, or not in time";
         let mut metric =
             encoder.encode_descriptor("portcullis_unanswered", help, None, MetricType::Counter)?;
@@ -201,59 +170,6 @@ impl Scrape {
             histogram.encode(metric.encode_family(&[("point", point_name(point))])?)?;
         }
         Ok(())
-    }
-
-    fn encode_policies(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let snapshot = self.0.snapshot_so_far();
-        let count = |holds: &dyn Fn(&Entry) -> bool| {
-            count_of(snapshot.entries().filter(|entry| holds(entry)).count())
-        };
-        let now = Timestamp::now();
-        let is_locked = |entry: &Entry| {
-            [Point::Admission, Point::Evaluation]
-                .into_iter()
-                .any(|point| entry.active_lock(point, now).is_some())
-        };
-        let gauges = [
-            (
-                "portcullis_policies",
-                "Policies, broken ones among them",
-                count(&|_| true),
-            ),
-            (
-                "portcullis_policies_broken",
-                "Policies that cannot be evaluated",
-                count(&|entry| entry.policy.faults().is_some()),
-            ),
-            (
-                "portcullis_policies_locked",
-                "Policies that a lock holds",
-                count(&is_locked),
-            ),
-            (
-                "portcullis_policy_conflicts",
-                "Objects whose address an older one holds",
-                count_of(snapshot.conflicts().len()),
-            ),
-            (
-                "portcullis_locks",
-                "Locks, expired ones among them",
-                count_of(snapshot.locks().len()),
-            ),
-            (
-                "portcullis_exemptions",
-                "Exemptions, expired ones among them",
-                count_of(snapshot.exemptions().len()),
-            ),
-            (
-                "portcullis_snapshot_revision",
-                "Changes of the cache since the start",
-                i64::try_from(snapshot.revision()).unwrap_or(i64::MAX),
-            ),
-        ];
-        gauges
-            .iter()
-            .try_for_each(|(name, help, value)| encode_gauge(encoder, name, help, value))
     }
 
     fn encode_shadows(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -301,6 +217,10 @@ impl Scrape {
         encoder
             .encode_descriptor(name, help, None, MetricType::Counter)?
             .encode_counter::<NoLabelSet, _, u64>(&doors.journal().missed(), None)?;
+        let name = "portcullis_build";
+        let help = "What runs";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Info)?;
+        metric.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
         let ready = i64::from(doors.is_ready().is_ok());
         encode_gauge(
             encoder,

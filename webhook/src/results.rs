@@ -87,6 +87,12 @@ impl Results {
         shelf.by_id.get(id).cloned()
     }
 
+    /// How many are kept, and their bytes; those that have ended among them until somebody asks.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let shelf = self.lock();
+        (shelf.by_id.len(), shelf.bytes)
+    }
+
     /// A writer that panicked left whole results behind.
     fn lock(&self) -> MutexGuard<'_, Shelf> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

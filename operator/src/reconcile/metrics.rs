@@ -150,3 +150,61 @@ impl Metrics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use portcullis_policies::Cache;
+    use portcullis_webhook::Readiness;
+
+    use super::*;
+    use crate::cluster::{self, Mirror};
+
+    /// Names and types in a text in the format of `OpenMetrics`.
+    fn said(text: &str) -> BTreeSet<(String, String)> {
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let names = types.filter_map(|line| line.split_once(' '));
+        let names = names.map(|(name, kind)| {
+            let total = if kind == "counter" { "_total" } else { "" };
+            (
+                format!("{}{total}", name.trim_end_matches("_total")),
+                kind.to_owned(),
+            )
+        });
+        names.collect()
+    }
+
+    /// Names and types in the table of the document.
+    fn documented() -> BTreeSet<(String, String)> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
+        let text = fs::read_to_string(path).unwrap();
+        let (_, text) = text.split_once("## Of the operator\n").unwrap();
+        let text = text.split("\n## ").next().unwrap();
+        let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
+        let rows = rows.map(|row| {
+            let (name, rest) = row.split_once('`').unwrap();
+            let name = name.split('{').next().unwrap_or(name);
+            let kind = rest.split('|').nth(1).unwrap().trim();
+            (name.to_owned(), kind.to_owned())
+        });
+        rows.collect()
+    }
+
+    #[test]
+    fn the_document_lists_what_the_operator_says() {
+        let metrics = Metrics::new();
+        metrics.leads(true);
+        metrics.policies("ready", 1);
+        metrics.failed("status");
+        let mut text = String::new();
+        metrics.write(&mut text);
+        let readiness = Readiness::new(cluster::SOURCES);
+        Mirror::new(Cache::new().into(), readiness).write_metrics(&mut text);
+        let mut all = said(&text);
+        // What every administrator's port says.
+        let age = ("portcullis_view_age_seconds", "gauge");
+        all.insert((age.0.to_owned(), age.1.to_owned()));
+        assert_eq!(all, documented(), "{text}");
+    }
+}

@@ -1,4 +1,5 @@
-//! What docs/serve.md, docs/api.md, docs/exchange.md, docs/why.md and docs/decision-log.md show is what happens: their commands are run as they stand
+//! What docs/serve.md, docs/api.md, docs/exchange.md, docs/why.md, docs/decision-log.md and
+//! docs/metrics.md show is what happens: their commands are run as they stand
 //! there, one after the other, and what they print is compared with what they are said to print.
 
 use std::{ffi::OsStr, path::Path};
@@ -97,9 +98,19 @@ fn handing_policies_on_is_what_is_shown() {
 
 #[test]
 fn asking_why_is_what_is_shown() {
+    asking_is_what_is_shown("why.md");
+}
+
+#[test]
+fn measuring_is_what_is_shown() {
+    asking_is_what_is_shown("metrics.md");
+}
+
+/// The document's commands, asked of a server of the shipped policies.
+fn asking_is_what_is_shown(name: &str) {
     let root = TempDir::new().unwrap();
     let server = Server::start(&[OsStr::new("serve")], root.path());
-    let examples = examples(&document("why.md"));
+    let examples = examples(&document(name));
     assert!(examples.len() >= 2, "the document must have examples");
     for Example { command, expected } in examples {
         let printed = as_documented(&shell(root.path(), &command, Some(&server)), &server);

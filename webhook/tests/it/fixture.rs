@@ -19,9 +19,9 @@ use portcullis_policies::{
     Timestamp,
 };
 use portcullis_webhook::{
-    Caller, DecisionLog, DecisionReaders, DoorSettings, Doors, Evaluators, JournalSettings,
-    LockFault, LockKeeper, LockRequest, ReaderFault, Readiness, ResourceAnswer, ResourceReview,
-    ResourceReviewer, admin_router, admission_router, evaluation_router,
+    Caller, Certificate, DecisionLog, DecisionReaders, DoorSettings, Doors, Evaluators,
+    JournalSettings, LockFault, LockKeeper, LockRequest, ReaderFault, Readiness, ResourceAnswer,
+    ResourceReview, ResourceReviewer, admin_router, admission_router, evaluation_router,
 };
 use serde_json::{Value as Json, json};
 use tower::ServiceExt as _;
@@ -69,6 +69,7 @@ pub(crate) struct Fixture {
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) journal: JournalSettings,
     pub(crate) decision_log: Option<DecisionLog>,
+    pub(crate) certificate: Option<Arc<Certificate>>,
     pub(crate) reviewer: Option<Arc<Reviewer>>,
     pub(crate) default_decision: &'static str,
     pub(crate) doors: std::sync::OnceLock<Doors>,
@@ -119,6 +120,7 @@ impl Fixture {
             subscriptions: Arc::default(),
             journal: JournalSettings::default(),
             decision_log: None,
+            certificate: None,
             reviewer: Some(Arc::new(Reviewer::default())),
             default_decision: "/system/main",
             doors: std::sync::OnceLock::new(),
@@ -225,7 +227,7 @@ impl Fixture {
                     .reviewer
                     .clone()
                     .map(|it| it as Arc<dyn ResourceReviewer>),
-                certificate: None,
+                certificate: self.certificate.clone(),
                 repository: "policies".to_owned(),
                 default_decision: self.default_decision.parse().unwrap(),
             })

@@ -19,6 +19,7 @@ mod fixture;
 mod listeners;
 mod listing;
 mod locks;
+mod metrics;
 mod notices;
 mod opa;
 mod overload;
