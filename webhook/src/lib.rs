@@ -32,6 +32,7 @@ mod journal;
 mod locks;
 mod metrics;
 mod openapi;
+mod outbound;
 mod parameters;
 mod pass;
 mod problem;
@@ -51,8 +52,8 @@ mod validity;
 pub use admin::admin_router;
 pub use admission::{admission_router, judge};
 pub use archive::{
-    ArchiveFault, ArchiveKeeper, Exported, ImportAction, ImportRequest, Imported, NoArchives,
-    VerifyingKey,
+    ArchiveFault, ArchiveKeeper, Exported, ImportAction, ImportRequest, ImportScheduler, Imported,
+    NoArchives, NoSchedules, ScheduledImport, VerifyingKey,
 };
 pub use caller::Caller;
 pub use certificate::{Certificate, CertificateFault};
@@ -62,6 +63,7 @@ pub use evaluators::{Evaluators, STACK_BYTES, Unanswered};
 pub use journal::JournalSettings;
 pub use locks::{LockFault, LockKeeper, LockRequest};
 pub use openapi::openapi;
+pub use outbound::OutboundFault;
 pub use pass::pass_of;
 pub use readers::{DecisionReaders, ReaderFault};
 pub use readiness::Readiness;
@@ -69,6 +71,4 @@ pub use resources::{ResourceAnswer, ResourceReview, ResourceReviewer};
 pub use server::{ServeFault, Transport, serve};
 pub use shutdown::{Phase, Shutdown, Trigger};
 pub use status::{MetricsWriter, status_router};
-pub use subscriptions::{
-    NewSubscription, NoSubscriptions, Subscribed, SubscriptionFault, SubscriptionKeeper,
-};
+pub use subscriptions::{NewSubscription, NoSubscriptions, Subscribed, SubscriptionKeeper};

@@ -10,6 +10,7 @@
 mod document;
 mod documented;
 mod endings;
+mod exchange;
 mod help;
 mod notify;
 mod process;

@@ -19,6 +19,7 @@ mod listing;
 mod locks;
 mod overload;
 mod resources;
+mod schedules;
 mod server;
 mod shadows;
 mod subscriptions;
