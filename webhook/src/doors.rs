@@ -13,8 +13,8 @@ use axum::body::Bytes;
 use portcullis_policies::{Cache, Decision, Entry, Input, Interest, Panel, Point, Snapshot};
 
 use crate::{
-    ArchiveKeeper, Certificate, DecisionPath, DecisionReaders, Evaluators, JournalSettings,
-    LockKeeper, Readiness, ResourceReviewer, SubscriptionKeeper, Unanswered,
+    ArchiveKeeper, Certificate, DecisionPath, DecisionReaders, Evaluators, ImportScheduler,
+    JournalSettings, LockKeeper, Readiness, ResourceReviewer, SubscriptionKeeper, Unanswered,
     admission::Bench,
     body::Room,
     decision_log::{self, About, DecisionLog, Taken},
@@ -39,6 +39,8 @@ pub struct DoorSettings {
     pub locks: Arc<dyn LockKeeper>,
     /// Makes archives of policies, and takes them in.
     pub archives: Arc<dyn ArchiveKeeper>,
+    /// Keeps which archives are fetched.
+    pub schedules: Arc<dyn ImportScheduler>,
     /// Keeps who is told of policies' changes.
     pub subscriptions: Arc<dyn SubscriptionKeeper>,
     /// Knows who may read decisions.

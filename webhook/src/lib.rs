@@ -34,6 +34,7 @@ mod locks;
 mod metrics;
 mod opa;
 mod openapi;
+mod outbound;
 mod parameters;
 mod pass;
 mod problem;
@@ -58,8 +59,8 @@ pub use access::{
 pub use admin::admin_router;
 pub use admission::{admission_router, judge};
 pub use archive::{
-    ArchiveFault, ArchiveKeeper, Exported, ImportAction, ImportRequest, Imported, NoArchives,
-    VerifyingKey,
+    ArchiveFault, ArchiveKeeper, Exported, ImportAction, ImportRequest, ImportScheduler, Imported,
+    NoArchives, NoSchedules, ScheduledImport, VerifyingKey,
 };
 pub use caller::Caller;
 pub use certificate::{Certificate, CertificateFault};
@@ -73,6 +74,7 @@ pub use journal::JournalSettings;
 pub use locks::{LockFault, LockKeeper, LockRequest};
 pub use opa::DecisionPath;
 pub use openapi::openapi;
+pub use outbound::OutboundFault;
 pub use pass::pass_of;
 pub use readers::{DecisionReaders, ReaderFault};
 pub use readiness::Readiness;
@@ -80,6 +82,4 @@ pub use resources::{ResourceAnswer, ResourceReview, ResourceReviewer};
 pub use server::{ServeFault, Transport, serve};
 pub use shutdown::{Phase, Shutdown, Trigger};
 pub use status::{MetricsWriter, status_router};
-pub use subscriptions::{
-    NewSubscription, NoSubscriptions, Subscribed, SubscriptionFault, SubscriptionKeeper,
-};
+pub use subscriptions::{NewSubscription, NoSubscriptions, Subscribed, SubscriptionKeeper};

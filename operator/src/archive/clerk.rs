@@ -14,6 +14,7 @@ use super::{
     keyring::{KeyFiles, Keyring},
     metadata::{Metadata, OwnNote, PolicyNote},
     order::{Mark, Moment},
+    periodic::Fetcher,
     trust::TrustFile,
 };
 use crate::{
@@ -63,6 +64,17 @@ pub struct ArchiveArguments {
     )]
     pub external_url: String,
 
+    /// Hosts from which archives are fetched periodically, written as those of `--notify-hosts`. None by
+    /// default; it needs `--import-keys`.
+    #[arg(
+        long,
+        value_name = "HOST",
+        value_delimiter = ',',
+        env = "PORTCULLIS_IMPORT_HOSTS",
+        hide_env_values = true
+    )]
+    pub import_hosts: Vec<HostRule>,
+
     /// Hosts at which subscribers are told of policies' changes: `api.example.com`, `*.example.com`,
     /// with a port or with all, and `*` for whatever is on public addresses. Hosts on private addresses
     /// have to be named themselves. None by default; it needs `--export-key`, which signs the events.
@@ -106,6 +118,12 @@ impl ArchiveArguments {
         let network = Network::reaching(self.notify_hosts.iter().cloned());
         let keyring = clerk.keyring.clone();
         Courier::new(network, keyring, &clerk.external_url, &clerk.repository)
+    }
+
+    /// Who fetches archives, for a clerk, on the reactor that this is called on.
+    pub(crate) fn fetcher(&self, clerk: &Clerk) -> Fetcher {
+        let network = Network::reaching(self.import_hosts.iter().cloned());
+        Fetcher::new(network, clerk.keyring.clone())
     }
 
     /// A clerk for a server that gives policies this repository's name. Its keys are read by

@@ -21,6 +21,8 @@ mod key;
 mod keyring;
 mod metadata;
 mod order;
+mod periodic;
+mod schedule;
 mod trust;
 mod zip;
 
@@ -30,6 +32,8 @@ pub(crate) use files::{Files, hexadecimal};
 pub use key::{KeyFault, PublicKey, SigningKey};
 pub use keyring::{KeyFileFault, KeyFiles, Keyring};
 pub(crate) use order::{Incumbent, Mark, Moment, Verdict, decide};
+pub(crate) use periodic::{Fetcher, Importer, Shelf};
+pub(crate) use schedule::{MAX_SCHEDULES, Outcome, Schedule};
 pub use trust::{Trust, TrustFile};
 
 #[cfg(test)]

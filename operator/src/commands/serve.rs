@@ -27,11 +27,11 @@ use super::{
     process::{bind, told_to_stop},
 };
 use crate::{
-    archive::{ArchiveArguments, Clerk},
+    archive::{ArchiveArguments, Clerk, Importer},
     cluster::{CertificateFiles, follow_certificate},
     directory::{
-        self, Access, DirectoryArchives, DirectorySubscriptions, Listener, LockGate, LockStore,
-        Source, Status, SubscriptionDesk, Tree, policy_table, printable, problem_table,
+        self, Access, DirectoryArchives, DirectorySchedules, DirectorySubscriptions, Listener,
+        LockGate, LockStore, Source, Status, Tree, policy_table, printable, problem_table,
     },
     subscriptions::Dispatcher,
 };
@@ -241,13 +241,14 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
     let locks = Arc::new(LockStore::open(plan.locks)?);
     let clerk = Arc::new(clerk(&plan.archives, &plan.repository)?);
     let courier = Arc::new(plan.archives.courier(&clerk));
+    let fetcher = Arc::new(plan.archives.fetcher(&clerk));
     let subscriptions = DirectorySubscriptions::open(
         locks.folder(),
         cache.clone(),
         plan.access.clone(),
         courier.clone(),
     );
-    let desk = SubscriptionDesk(Arc::new(subscriptions?));
+    let subscriptions = subscriptions?;
     // The addresses are taken first: a port that is in use is told at once.
     let mut listeners = Vec::new();
     for address in &plan.listen {
@@ -272,8 +273,17 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
     let decision_log = plan.decision_log.start(&cache, &plan.journal.redact)?;
     tokio::spawn(clerk.keyring().clone().follow());
     // What changed while nobody was here is told, too: everything has been read by now.
-    tokio::spawn(Dispatcher::new(desk.clone(), courier, cache.clone()).run(None));
+    tokio::spawn(Dispatcher::new(subscriptions.clone(), courier, cache.clone()).run(None));
     let archives = DirectoryArchives::new(clerk, cache.clone(), plan.access.clone(), &plan.tree);
+    let archives = Arc::new(archives);
+    let schedules = DirectorySchedules::open(
+        locks.folder(),
+        plan.access.clone(),
+        fetcher.clone(),
+        archives.clone(),
+    );
+    let schedules = schedules?;
+    tokio::spawn(Importer::new(schedules.clone(), fetcher, cache.clone()).run(None));
     let gate = Arc::new(LockGate::new(locks, cache.clone(), plan.access));
     let doors = Doors::new(DoorSettings {
         cache: cache.clone(),
@@ -284,8 +294,9 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
             }),
         readiness: readiness.clone(),
         locks: gate.clone(),
-        archives: Arc::new(archives),
-        subscriptions: Arc::new(desk.clone()),
+        archives,
+        schedules: Arc::new(schedules),
+        subscriptions: Arc::new(subscriptions),
         readers: gate,
         journal: plan.journal.into(),
         decision_log: decision_log.clone(),

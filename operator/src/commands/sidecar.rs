@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use portcullis_webhook::{
-    DoorSettings, Doors, Evaluators, NoArchives, NoSubscriptions, Readiness, Shutdown, Transport,
-    admin_router, evaluation_router, serve,
+    DoorSettings, Doors, Evaluators, NoArchives, NoSchedules, NoSubscriptions, Readiness, Shutdown,
+    Transport, admin_router, evaluation_router, serve,
 };
 use tokio::task::JoinSet;
 
@@ -119,6 +119,7 @@ async fn follow_cluster(
         readiness: readiness.clone(),
         locks: Arc::new(ClusterLocks::new(config.clone(), mirror.clone())),
         archives: Arc::new(NoArchives),
+        schedules: Arc::new(NoSchedules),
         subscriptions: Arc::new(NoSubscriptions),
         readers: Arc::new(ClusterReaders::new(config)),
         journal: server.journal.into(),

@@ -110,6 +110,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         readiness: readiness.clone(),
         locks: Arc::new(ClusterLocks::new(config.clone(), mirror.clone())),
         archives: Arc::new(ClusterArchives::new(clerk, config.clone(), mirror.clone())),
+        schedules: Arc::new(portcullis_webhook::NoSchedules),
         subscriptions: Arc::new(portcullis_webhook::NoSubscriptions),
         readers: Arc::new(ClusterReaders::new(config)),
         journal: arguments.journal.into(),

@@ -115,6 +115,20 @@ impl DirectoryArchives {
             LockFault::Unauthenticated => ArchiveFault::Unauthenticated,
             fault => ArchiveFault::Forbidden(fault.to_string()),
         })?;
+        self.take(request).await
+    }
+
+    /// Takes in what was fetched for this server itself.
+    pub(super) async fn take_fetched(&self, archive: Vec<u8>) -> Result<Imported, ArchiveFault> {
+        let request = ImportRequest {
+            archive: archive.into(),
+            namespace: None,
+            replaces: None,
+        };
+        self.take(request).await
+    }
+
+    async fn take(&self, request: ImportRequest) -> Result<Imported, ArchiveFault> {
         if request.namespace.is_some() {
             let text =
                 "a directory's layout holds policies of the cluster: import without `namespace`";

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use futures::{FutureExt as _, future::BoxFuture};
 use portcullis_policies::{Address, Cache, OUTPUT_SCHEMA_VIOLATION, Timestamp};
 use portcullis_webhook::{
-    Caller, DecisionReaders, LockFault, LockKeeper, LockRequest, ReaderFault,
+    Caller, DecisionReaders, LockFault, LockKeeper, LockRequest, OutboundFault, ReaderFault,
 };
 
 use super::locks::LockStore;
@@ -48,6 +48,16 @@ impl Access {
                     .to_owned(),
             )),
         }
+    }
+}
+
+impl Access {
+    /// The same, for what asks others on a caller's behalf.
+    pub(super) fn admit_outbound(&self, caller: &Caller) -> Result<(), OutboundFault> {
+        self.admit(caller).map_err(|fault| match fault {
+            LockFault::Unauthenticated => OutboundFault::Unauthenticated,
+            fault => OutboundFault::Forbidden(fault.to_string()),
+        })
     }
 }
 

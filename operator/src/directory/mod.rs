@@ -20,6 +20,7 @@ mod archives;
 pub mod document;
 mod gate;
 mod held;
+mod kept;
 mod layout;
 mod loader;
 mod locks;
@@ -27,6 +28,7 @@ mod manifest;
 mod parameters;
 mod reading;
 mod report;
+mod schedules;
 mod schema;
 mod source;
 mod subscriptions;
@@ -34,6 +36,7 @@ mod tree;
 
 pub use archives::DirectoryArchives;
 pub use gate::{Access, LockGate};
+pub use kept::KeptListFault;
 pub(crate) use layout::read_policy;
 pub use loader::{Loader, Status};
 pub use locks::{LockStore, LockStoreFault};
@@ -42,8 +45,9 @@ pub use manifest::read as read_manifests;
 pub(crate) use parameters::select as select_parameters;
 pub use reading::{Foreign, Item, Reading};
 pub use report::{Meanwhile, Problem, Row, policy_table, printable, problem_table};
+pub use schedules::DirectorySchedules;
 pub use source::{Listener, SOURCE, Source, SourceFault};
-pub use subscriptions::{DirectorySubscriptions, SubscriptionDesk, SubscriptionFileFault};
+pub use subscriptions::DirectorySubscriptions;
 pub use tree::{Tree, TreeFault};
 
 #[cfg(test)]

@@ -1,63 +1,29 @@
-//! Subscriptions of `serve`: one file in the folder of the locks, with a hidden name, so that nobody
-//! reads it as a lock.
+//! Subscriptions of `serve`, in a file beside the locks.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{path::Path, sync::Arc};
 
 use futures::{FutureExt as _, future::BoxFuture};
-use portcullis_policies::{Address, Cache, Scope, Timestamp};
-use portcullis_webhook::{
-    Caller, LockFault, NewSubscription, Subscribed, SubscriptionFault, SubscriptionKeeper,
-};
-use serde::{Deserialize, Serialize};
+use portcullis_policies::{Address, Cache, Timestamp};
+use portcullis_webhook::{Caller, NewSubscription, OutboundFault, Subscribed, SubscriptionKeeper};
 
-use super::Access;
-use crate::{
-    files::{read_bounded, replace},
-    subscriptions::{
-        Courier, Ledger, MAX_SUBSCRIPTIONS, Progress, Subscription, identify, told_of,
-    },
+use super::{
+    Access,
+    kept::{KeptList, KeptListFault},
+};
+use crate::subscriptions::{
+    Courier, Ledger, MAX_SUBSCRIPTIONS, Progress, Subscription, identify, told_of,
 };
 
 /// The file.
 const FILE: &str = ".subscriptions.json";
 
-/// Subscriptions in a file.
-#[derive(Debug)]
+/// The way of the endpoints, and of whoever tells subscribers. Clones have the same subscriptions.
+#[derive(Clone, Debug)]
 pub struct DirectorySubscriptions {
-    path: PathBuf,
-    held: Mutex<Vec<Subscription>>,
+    list: KeptList<Subscription>,
     cache: Arc<Cache>,
     access: Access,
     courier: Arc<Courier>,
-}
-
-/// Why the subscriptions cannot be read at the start. Without them nobody would be told.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot read the subscriptions in `{}`: mend the file, or remove it to forget them", path.display())]
-pub struct SubscriptionFileFault {
-    path: PathBuf,
-    #[source]
-    source: io::Error,
-}
-
-/// A subscription in the file.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Kept {
-    group: String,
-    name: String,
-    version: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    namespace: Option<String>,
-    subscriber: String,
-    url: String,
-    created: Timestamp,
-    #[serde(default)]
-    progress: Progress,
 }
 
 impl DirectorySubscriptions {
@@ -67,113 +33,64 @@ impl DirectorySubscriptions {
         cache: Arc<Cache>,
         access: Access,
         courier: Arc<Courier>,
-    ) -> Result<Self, SubscriptionFileFault> {
-        let path = folder.join(FILE);
-        let held = read(&path).map_err(|source| SubscriptionFileFault {
-            path: path.clone(),
-            source,
-        })?;
+    ) -> Result<Self, KeptListFault> {
         Ok(Self {
-            path,
-            held: Mutex::new(held),
+            list: KeptList::open(folder, FILE, MAX_SUBSCRIPTIONS)?,
             cache,
             access,
             courier,
         })
     }
 
-    /// Changes what is kept, in the file first, away from the reactor.
-    async fn change<T: Send + 'static>(
-        self: &Arc<Self>,
-        change: impl FnOnce(&mut Vec<Subscription>) -> Result<T, SubscriptionFault> + Send + 'static,
-    ) -> Result<T, SubscriptionFault> {
-        let own = self.clone();
-        let work = move || {
-            let mut held = own.held();
-            let mut changed = held.clone();
-            let value = change(&mut changed)?;
-            if changed != *held {
-                write(&own.path, &changed).map_err(|error| {
-                    let path = own.path.display();
-                    let text = format!(
-                        "the subscription cannot be kept in `{path}`: {error}; start with `--locks` \
-                         and a folder that can be written"
-                    );
-                    SubscriptionFault::Unavailable(text)
-                })?;
-                *held = changed;
-            }
-            Ok(value)
+    async fn add(&self, asked: NewSubscription) -> Result<Subscribed, OutboundFault> {
+        self.courier.check(&asked.url)?;
+        let NewSubscription {
+            address,
+            subscriber,
+            url,
+        } = asked;
+        let now = Timestamp::now();
+        let told = told_of(&self.cache.snapshot(), &address, now);
+        let made = Subscription {
+            id: identify(&address, &subscriber, &url),
+            address,
+            subscriber,
+            url,
+            created: now,
+            progress: Progress {
+                told: Some(told),
+                ..Progress::default()
+            },
         };
-        let done = tokio::task::spawn_blocking(work).await;
-        done.unwrap_or_else(|_| {
-            let text = "the work of the disk ended unexpectedly";
-            Err(SubscriptionFault::Unavailable(text.to_owned()))
-        })
-    }
-
-    fn held(&self) -> MutexGuard<'_, Vec<Subscription>> {
-        // It is replaced as a whole, so a panic leaves a valid state.
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn admit(&self, caller: &Caller) -> Result<(), SubscriptionFault> {
-        self.access.admit(caller).map_err(|fault| match fault {
-            LockFault::Unauthenticated => SubscriptionFault::Unauthenticated,
-            fault => SubscriptionFault::Forbidden(fault.to_string()),
-        })
+        let added = made.clone();
+        let add = move |held: &mut Vec<Subscription>| {
+            if held.iter().any(|own| own.id == added.id) {
+                return Err(OutboundFault::Exists);
+            }
+            if held.len() >= MAX_SUBSCRIPTIONS {
+                return Err(OutboundFault::Full(MAX_SUBSCRIPTIONS));
+            }
+            held.push(added);
+            Ok(())
+        };
+        self.list.change(add).await?;
+        Ok(made.into())
     }
 }
 
-/// The way of the endpoints, and of whoever tells subscribers.
-#[derive(Clone, Debug)]
-pub struct SubscriptionDesk(pub(crate) Arc<DirectorySubscriptions>);
-
-impl SubscriptionKeeper for SubscriptionDesk {
+impl SubscriptionKeeper for DirectorySubscriptions {
     fn is_open(&self) -> bool {
-        self.0.access == Access::Open
+        self.access == Access::Open
     }
 
     fn subscribe(
         &self,
         caller: Caller,
         asked: NewSubscription,
-    ) -> BoxFuture<'_, Result<Subscribed, SubscriptionFault>> {
+    ) -> BoxFuture<'_, Result<Subscribed, OutboundFault>> {
         async move {
-            self.0.admit(&caller)?;
-            self.0.courier.check(&asked.url)?;
-            let NewSubscription {
-                address,
-                subscriber,
-                url,
-            } = asked;
-            let now = Timestamp::now();
-            let id = identify(&address, &subscriber, &url);
-            let told = told_of(&self.0.cache.snapshot(), &address, now);
-            let made = Subscription {
-                id,
-                address,
-                subscriber,
-                url,
-                created: now,
-                progress: Progress {
-                    told: Some(told),
-                    ..Progress::default()
-                },
-            };
-            let added = made.clone();
-            let add = move |held: &mut Vec<Subscription>| {
-                if held.iter().any(|own| own.id == added.id) {
-                    return Err(SubscriptionFault::Exists);
-                }
-                if held.len() >= MAX_SUBSCRIPTIONS {
-                    return Err(SubscriptionFault::Full(MAX_SUBSCRIPTIONS));
-                }
-                held.push(added);
-                Ok(())
-            };
-            self.0.change(add).await?;
-            Ok(made.into())
+            self.access.admit_outbound(&caller)?;
+            self.add(asked).await
         }
         .boxed()
     }
@@ -182,11 +99,11 @@ impl SubscriptionKeeper for SubscriptionDesk {
         &self,
         caller: Caller,
         address: Address,
-    ) -> BoxFuture<'_, Result<Vec<Subscribed>, SubscriptionFault>> {
-        let found = self.0.admit(&caller).map(|()| {
-            let held = self.0.held();
-            let own = held.iter().filter(|own| own.address == address);
-            own.cloned().map(Subscribed::from).collect()
+    ) -> BoxFuture<'_, Result<Vec<Subscribed>, OutboundFault>> {
+        let found = self.access.admit_outbound(&caller).map(|()| {
+            let mut all = self.list.all();
+            all.retain(|own| own.address == address);
+            all.into_iter().map(Subscribed::from).collect()
         });
         async { found }.boxed()
     }
@@ -196,26 +113,26 @@ impl SubscriptionKeeper for SubscriptionDesk {
         caller: Caller,
         address: Address,
         id: String,
-    ) -> BoxFuture<'_, Result<(), SubscriptionFault>> {
+    ) -> BoxFuture<'_, Result<(), OutboundFault>> {
         async move {
-            self.0.admit(&caller)?;
+            self.access.admit_outbound(&caller)?;
             let remove = move |held: &mut Vec<Subscription>| {
                 let before = held.len();
                 held.retain(|own| own.id != id || own.address != address);
                 if held.len() == before {
-                    return Err(SubscriptionFault::NotFound);
+                    return Err(OutboundFault::NotFound("subscription"));
                 }
                 Ok(())
             };
-            self.0.change(remove).await
+            self.list.change(remove).await
         }
         .boxed()
     }
 }
 
-impl Ledger for SubscriptionDesk {
+impl Ledger for DirectorySubscriptions {
     fn all(&self) -> BoxFuture<'_, Result<Vec<Subscription>, String>> {
-        let all = self.0.held().clone();
+        let all = self.list.all();
         async { Ok(all) }.boxed()
     }
 
@@ -232,51 +149,9 @@ impl Ledger for SubscriptionDesk {
                 }
                 Ok(())
             };
-            self.0.change(keep).await.map_err(|fault| fault.to_string())
+            let kept = self.list.change(keep).await;
+            kept.map_err(|fault| fault.to_string())
         }
         .boxed()
     }
-}
-
-fn read(path: &Path) -> io::Result<Vec<Subscription>> {
-    let text = match read_bounded(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        text => text?,
-    };
-    let kept: Vec<Kept> = serde_json::from_slice(&text)?;
-    if kept.len() > MAX_SUBSCRIPTIONS {
-        return Err(io::Error::other(format!("more than {MAX_SUBSCRIPTIONS}")));
-    }
-    let read = |kept: Kept| {
-        let scope = kept.namespace.map_or(Scope::Cluster, Scope::Namespace);
-        let address = Address::new(scope, &kept.group, &kept.name, &kept.version);
-        let address = address.map_err(io::Error::other)?;
-        Ok(Subscription {
-            id: identify(&address, &kept.subscriber, &kept.url),
-            address,
-            subscriber: kept.subscriber,
-            url: kept.url,
-            created: kept.created,
-            progress: kept.progress,
-        })
-    };
-    kept.into_iter().map(read).collect()
-}
-
-fn write(path: &Path, subscriptions: &[Subscription]) -> io::Result<()> {
-    let keep = |own: &Subscription| Kept {
-        group: own.address.group().to_owned(),
-        name: own.address.name().to_owned(),
-        version: own.address.version().to_string(),
-        namespace: own.address.namespace().map(str::to_owned),
-        subscriber: own.subscriber.clone(),
-        url: own.url.clone(),
-        created: own.created,
-        progress: own.progress.clone(),
-    };
-    let kept: Vec<Kept> = subscriptions.iter().map(keep).collect();
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    replace(path, &serde_json::to_vec(&kept)?)
 }

@@ -6,7 +6,7 @@ use portcullis_policies::{
     Timestamp,
     outside::{HttpRequest, OutsideFault},
 };
-use portcullis_webhook::SubscriptionFault;
+use portcullis_webhook::OutboundFault;
 
 use super::{
     event::Event,
@@ -52,8 +52,8 @@ impl Courier {
     }
 
     /// Whether events may be sent to a URL, as far as the URL tells.
-    pub(crate) fn check(&self, url: &str) -> Result<(), SubscriptionFault> {
-        let closed = |why: &str| Err(SubscriptionFault::Closed(why.to_owned()));
+    pub(crate) fn check(&self, url: &str) -> Result<(), OutboundFault> {
+        let closed = |why: &str| Err(OutboundFault::Closed(why.to_owned()));
         if self.is_idle() {
             return closed("nobody is told of changes here: no hosts are allowed");
         }
@@ -61,8 +61,8 @@ impl Courier {
             return closed("nobody is told of changes here: there is no key to sign with");
         }
         self.network.check_url(url).map_err(|fault| match fault {
-            OutsideFault::Refused(why) => SubscriptionFault::HostForbidden(why),
-            fault => SubscriptionFault::Invalid(fault.to_string()),
+            OutsideFault::Refused(why) => OutboundFault::HostForbidden(why),
+            fault => OutboundFault::Invalid(fault.to_string()),
         })
     }
 

@@ -1,12 +1,13 @@
 //! What a subscriber was told, and what there is to tell.
 
 use aws_lc_rs::digest::{Context, SHA256};
-use portcullis_policies::{Address, Point, Snapshot, Timestamp};
+use portcullis_policies::{Address, Point, Scope, Snapshot, Timestamp, address::AddressError};
 use portcullis_webhook::Subscribed;
 use serde::{Deserialize, Serialize};
 
 /// A subscription, and how far it has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Kept", into = "Kept")]
 pub(crate) struct Subscription {
     /// Names it.
     pub(crate) id: String,
@@ -15,6 +16,22 @@ pub(crate) struct Subscription {
     pub(crate) url: String,
     pub(crate) created: Timestamp,
     pub(crate) progress: Progress,
+}
+
+/// A subscription as it is kept in a file: its name follows from the rest.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kept {
+    group: String,
+    name: String,
+    version: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
+    subscriber: String,
+    url: String,
+    created: Timestamp,
+    #[serde(default)]
+    progress: Progress,
 }
 
 /// How far a subscription has come.
@@ -108,6 +125,38 @@ pub(crate) fn identify(address: &Address, subscriber: &str, url: &str) -> String
     }
     // 16 bytes are more than anybody can make two of.
     crate::archive::hexadecimal(&context.finish().as_ref()[..16])
+}
+
+impl TryFrom<Kept> for Subscription {
+    type Error = AddressError;
+
+    fn try_from(kept: Kept) -> Result<Self, AddressError> {
+        let scope = kept.namespace.map_or(Scope::Cluster, Scope::Namespace);
+        let address = Address::new(scope, &kept.group, &kept.name, &kept.version)?;
+        Ok(Self {
+            id: identify(&address, &kept.subscriber, &kept.url),
+            address,
+            subscriber: kept.subscriber,
+            url: kept.url,
+            created: kept.created,
+            progress: kept.progress,
+        })
+    }
+}
+
+impl From<Subscription> for Kept {
+    fn from(own: Subscription) -> Self {
+        Self {
+            group: own.address.group().to_owned(),
+            name: own.address.name().to_owned(),
+            version: own.address.version().to_string(),
+            namespace: own.address.namespace().map(str::to_owned),
+            subscriber: own.subscriber,
+            url: own.url,
+            created: own.created,
+            progress: own.progress,
+        }
+    }
 }
 
 impl From<Subscription> for Subscribed {

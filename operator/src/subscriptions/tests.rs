@@ -11,7 +11,7 @@ use portcullis_policies::{
     Address, Cache, Definition, Effect, Lock, Object, ObjectKey, Points, Policy, Reach, Target,
     Timestamp,
 };
-use portcullis_webhook::SubscriptionFault;
+use portcullis_webhook::OutboundFault;
 use rstest::rstest;
 use serde_json::json;
 
@@ -355,21 +355,21 @@ fn waits_grow_within_bounds(#[case] attempts: u32, #[case] seconds: u64) {
 
 #[rstest]
 #[case(&["*"], "https://example.com/x", None)]
-#[case(&["*"], "http://127.0.0.1/x", Some(SubscriptionFault::HostForbidden(String::new())))]
-#[case(&["*"], "http://169.254.169.254/x", Some(SubscriptionFault::HostForbidden(String::new())))]
-#[case(&["*.example.com"], "https://example.org/x", Some(SubscriptionFault::HostForbidden(String::new())))]
-#[case(&["*"], "example.com", Some(SubscriptionFault::Invalid(String::new())))]
-#[case(&[], "https://example.com/x", Some(SubscriptionFault::Closed(String::new())))]
+#[case(&["*"], "http://127.0.0.1/x", Some(OutboundFault::HostForbidden(String::new())))]
+#[case(&["*"], "http://169.254.169.254/x", Some(OutboundFault::HostForbidden(String::new())))]
+#[case(&["*.example.com"], "https://example.org/x", Some(OutboundFault::HostForbidden(String::new())))]
+#[case(&["*"], "example.com", Some(OutboundFault::Invalid(String::new())))]
+#[case(&[], "https://example.com/x", Some(OutboundFault::Closed(String::new())))]
 #[tokio::test]
 async fn urls_that_are_taken(
     #[case] hosts: &[&str],
     #[case] url: &str,
-    #[case] expected: Option<SubscriptionFault>,
+    #[case] expected: Option<OutboundFault>,
 ) {
     let keys = tempfile::tempdir().unwrap();
     let clerk = clerk(keys.path(), &ed25519_pem(), &[]);
     let courier = Courier::new(reaching(hosts), clerk.keyring().clone(), "", "policies");
-    let kind = |fault: &SubscriptionFault| std::mem::discriminant(fault);
+    let kind = |fault: &OutboundFault| std::mem::discriminant(fault);
     let checked = courier.check(url).err();
     assert_eq!(checked.as_ref().map(kind), expected.as_ref().map(kind));
 }
@@ -380,5 +380,5 @@ async fn without_a_key_nobody_is_told() {
     let clerk = crate::archive::ArchiveArguments::default().clerk("policies");
     let courier = Courier::new(reaching(&["*"]), clerk.keyring().clone(), "", "policies");
     let fault = courier.check("https://example.com/x").unwrap_err();
-    assert!(matches!(fault, SubscriptionFault::Closed(_)), "{fault:?}");
+    assert!(matches!(fault, OutboundFault::Closed(_)), "{fault:?}");
 }

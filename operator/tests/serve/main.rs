@@ -6,18 +6,19 @@
     reason = "a panic fails the test and says where"
 )]
 
-mod decision_log;
 mod authentication;
 mod crowd;
+mod decision_log;
 #[path = "../shared/document.rs"]
 mod document;
 mod documented;
 mod endings;
+mod exchange;
 mod help;
-mod notify;
-mod opa_log;
 #[path = "../../src/access/jwt/tests/issuer.rs"]
 mod issuer;
+mod notify;
+mod opa_log;
 mod process;
 mod receiver;
 mod refusals;

@@ -1,4 +1,5 @@
-//! Policies that go from one installation to another: `…/export`, `…/key` and `/v1/policy/import`.
+//! Policies that go from one installation to another: `…/export`, `…/key`, `/v1/policy/import` and
+//! `/v1/policy/import/config`.
 //!
 //! ```text
 //! export ─▶ Entry of the snapshot ─▶ ArchiveKeeper ─▶ signed archive
@@ -12,6 +13,7 @@ mod export;
 mod import;
 mod keeper;
 mod multipart;
+mod schedule;
 
 use axum::http::StatusCode;
 use portcullis_policies::text::clean;
@@ -21,6 +23,8 @@ pub use keeper::{
     ArchiveFault, ArchiveKeeper, Exported, ImportAction, ImportRequest, Imported, NoArchives,
     VerifyingKey,
 };
+
+pub use schedule::{ImportScheduler, NoSchedules, ScheduledImport};
 
 use crate::{Doors, problem::Problem};
 
@@ -33,7 +37,9 @@ pub(crate) fn by_address() -> OpenApiRouter<Doors> {
 
 /// The routes beside them.
 pub(crate) fn routes() -> OpenApiRouter<Doors> {
-    OpenApiRouter::new().routes(routes!(import::import))
+    OpenApiRouter::new()
+        .routes(routes!(import::import))
+        .routes(routes!(schedule::set, schedule::list, schedule::remove))
 }
 
 /// A fault as callers are told it.

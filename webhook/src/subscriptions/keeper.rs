@@ -3,7 +3,7 @@
 use futures::future::{BoxFuture, FutureExt as _};
 use portcullis_policies::{Address, Timestamp};
 
-use crate::Caller;
+use crate::{Caller, outbound::OutboundFault};
 
 /// Keeps subscriptions: as objects of the cluster with the caller's own rights, or in a file.
 pub trait SubscriptionKeeper: Send + Sync {
@@ -17,14 +17,14 @@ pub trait SubscriptionKeeper: Send + Sync {
         &self,
         caller: Caller,
         asked: NewSubscription,
-    ) -> BoxFuture<'_, Result<Subscribed, SubscriptionFault>>;
+    ) -> BoxFuture<'_, Result<Subscribed, OutboundFault>>;
 
     /// The subscriptions of a policy, which may be gone, in the order in which they were made.
     fn list(
         &self,
         caller: Caller,
         address: Address,
-    ) -> BoxFuture<'_, Result<Vec<Subscribed>, SubscriptionFault>>;
+    ) -> BoxFuture<'_, Result<Vec<Subscribed>, OutboundFault>>;
 
     /// Removes a subscription of a policy, which may be gone.
     fn unsubscribe(
@@ -32,7 +32,7 @@ pub trait SubscriptionKeeper: Send + Sync {
         caller: Caller,
         address: Address,
         id: String,
-    ) -> BoxFuture<'_, Result<(), SubscriptionFault>>;
+    ) -> BoxFuture<'_, Result<(), OutboundFault>>;
 }
 
 /// A subscription that somebody asks for.
@@ -65,45 +65,13 @@ pub struct Subscribed {
     pub failure: Option<String>,
 }
 
-/// Why there is no subscription.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SubscriptionFault {
-    /// The caller does not say who it is.
-    #[error("a bearer token is required")]
-    Unauthenticated,
-    /// The caller may not; with what the API server says.
-    #[error("{0}")]
-    Forbidden(String),
-    /// Nobody is told of anything here; with the reason.
-    #[error("{0}")]
-    Closed(String),
-    /// The administrator does not allow this host.
-    #[error("{0}")]
-    HostForbidden(String),
-    /// It is no URL.
-    #[error("{0}")]
-    Invalid(String),
-    /// The subscriber is told at this URL already.
-    #[error("subscriber already exist")]
-    Exists,
-    /// There are as many as are kept.
-    #[error("there are {0} subscriptions already")]
-    Full(usize),
-    /// There is no such subscription.
-    #[error("the policy has no such subscription")]
-    NotFound,
-    /// The subscriptions cannot be reached; with the reason.
-    #[error("{0}")]
-    Unavailable(String),
-}
-
 /// Where nobody is told of anything: a sidecar, whose policies are somebody else's.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoSubscriptions;
 
-fn closed<T: Send + 'static>() -> BoxFuture<'static, Result<T, SubscriptionFault>> {
+fn closed<T: Send + 'static>() -> BoxFuture<'static, Result<T, OutboundFault>> {
     let why = "this server tells nobody of changes";
-    async { Err(SubscriptionFault::Closed(why.to_owned())) }.boxed()
+    async { Err(OutboundFault::Closed(why.to_owned())) }.boxed()
 }
 
 impl SubscriptionKeeper for NoSubscriptions {
@@ -111,7 +79,7 @@ impl SubscriptionKeeper for NoSubscriptions {
         &self,
         _caller: Caller,
         _asked: NewSubscription,
-    ) -> BoxFuture<'_, Result<Subscribed, SubscriptionFault>> {
+    ) -> BoxFuture<'_, Result<Subscribed, OutboundFault>> {
         closed()
     }
 
@@ -119,7 +87,7 @@ impl SubscriptionKeeper for NoSubscriptions {
         &self,
         _caller: Caller,
         _address: Address,
-    ) -> BoxFuture<'_, Result<Vec<Subscribed>, SubscriptionFault>> {
+    ) -> BoxFuture<'_, Result<Vec<Subscribed>, OutboundFault>> {
         closed()
     }
 
@@ -128,7 +96,7 @@ impl SubscriptionKeeper for NoSubscriptions {
         _caller: Caller,
         _address: Address,
         _id: String,
-    ) -> BoxFuture<'_, Result<(), SubscriptionFault>> {
+    ) -> BoxFuture<'_, Result<(), OutboundFault>> {
         closed()
     }
 }

@@ -19,23 +19,19 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub use keeper::{
-    NewSubscription, NoSubscriptions, Subscribed, SubscriptionFault, SubscriptionKeeper,
-};
+pub use keeper::{NewSubscription, NoSubscriptions, Subscribed, SubscriptionKeeper};
 
 use crate::{
     Caller, Doors,
     deadline::DEFAULT_TIMEOUT,
     evaluation::{place::Place, site},
+    outbound::{self, OutboundFault},
     parameters::Parameters,
     problem::{Problem, ProblemDocument},
 };
 
 /// Longest body: a URL, a name, and room for escapes.
 const MAX_BODY: usize = 16 << 10;
-
-/// Longest URL: what browsers and proxies take, and nobody's webhook needs.
-const MAX_URL: usize = 2048;
 
 /// Lengths of a subscriber's name, in characters: those of the TSA policy service.
 const NAME: std::ops::RangeInclusive<usize> = 3..=100;
@@ -161,11 +157,7 @@ async fn subscribe(
         let detail = "`subscriber` is not a text of 3 to 100 printable characters";
         return Err(Problem::input_invalid(detail));
     }
-    if webhook_url.len() > MAX_URL || clean(&webhook_url).len() != webhook_url.len().min(1_000) {
-        return Err(Problem::input_invalid(
-            "`webhook_url` is too long, or not printable",
-        ));
-    }
+    outbound::check_url("webhook_url", &webhook_url)?;
     let asked = NewSubscription {
         address: place.0,
         subscriber,
@@ -285,62 +277,10 @@ fn told(subscription: Subscribed) -> SubscriptionDocument {
 }
 
 /// Waits as long as anybody waits for an answer here.
-async fn in_time<T>(answer: BoxFuture<'_, Result<T, SubscriptionFault>>) -> Result<T, Problem> {
+async fn in_time<T>(answer: BoxFuture<'_, Result<T, OutboundFault>>) -> Result<T, Problem> {
     let answered = tokio::time::timeout(DEFAULT_TIMEOUT, answer).await;
-    let late =
-        || SubscriptionFault::Unavailable("the subscriptions did not answer in time".to_owned());
+    let late = || OutboundFault::Unavailable("the subscriptions did not answer in time".to_owned());
     answered
         .unwrap_or_else(|_| Err(late()))
-        .map_err(|fault| problem_of(&fault))
-}
-
-fn problem_of(fault: &SubscriptionFault) -> Problem {
-    let detail = clean(&fault.to_string());
-    let (status, code, remedy) = match fault {
-        SubscriptionFault::Unauthenticated => (
-            StatusCode::UNAUTHORIZED,
-            "REQUEST.UNAUTHENTICATED",
-            "send `Authorization: Bearer` with a token",
-        ),
-        SubscriptionFault::Forbidden(_) => {
-            return Problem::new(StatusCode::FORBIDDEN, "REQUEST.FORBIDDEN", detail);
-        }
-        SubscriptionFault::Closed(_) => (
-            StatusCode::FORBIDDEN,
-            "SUBSCRIPTION.CLOSED",
-            "have the administrator allow hosts with `--notify-hosts`, and sign with `--export-key`",
-        ),
-        SubscriptionFault::HostForbidden(_) => (
-            StatusCode::FORBIDDEN,
-            "SUBSCRIPTION.HOST_FORBIDDEN",
-            "have the administrator allow the host with `--notify-hosts`, by its own name if it is on a \
-             private address",
-        ),
-        SubscriptionFault::Invalid(_) => (
-            StatusCode::BAD_REQUEST,
-            "POLICY.INPUT_INVALID",
-            "send a URL such as https://example.com/policy-changed",
-        ),
-        SubscriptionFault::Exists => (
-            StatusCode::CONFLICT,
-            "SUBSCRIPTION.EXISTS",
-            "nothing is left to do: this subscriber is told at this URL",
-        ),
-        SubscriptionFault::Full(_) => (
-            StatusCode::CONFLICT,
-            "SUBSCRIPTION.FULL",
-            "remove subscriptions that nobody needs",
-        ),
-        SubscriptionFault::NotFound => (
-            StatusCode::NOT_FOUND,
-            "SUBSCRIPTION.NOT_FOUND",
-            "`GET …/notifychange` lists the subscriptions of a policy",
-        ),
-        SubscriptionFault::Unavailable(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "SUBSCRIPTION.UNAVAILABLE",
-            "try again",
-        ),
-    };
-    Problem::new(status, code, detail).with_remedy(remedy)
+        .map_err(|fault| outbound::problem_of(&fault, &outbound::SUBSCRIPTION))
 }

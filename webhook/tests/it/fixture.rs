@@ -26,7 +26,7 @@ use portcullis_webhook::{
 use serde_json::{Value as Json, json};
 use tower::ServiceExt as _;
 
-use crate::{archives::Archives, subscriptions::Subscriptions};
+use crate::{archives::Archives, schedules::Schedules, subscriptions::Subscriptions};
 
 /// Denies Pods whose containers have no limits, and warns of the tag `latest`.
 pub(crate) const LIMITS: &str = r#"
@@ -66,6 +66,7 @@ pub(crate) struct Fixture {
     pub(crate) readiness: Readiness,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) archives: Arc<Archives>,
+    pub(crate) schedules: Arc<Schedules>,
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) journal: JournalSettings,
     pub(crate) decision_log: Option<DecisionLog>,
@@ -117,6 +118,7 @@ impl Fixture {
             readiness,
             keeper: Arc::new(Keeper::default()),
             archives: Arc::default(),
+            schedules: Arc::default(),
             subscriptions: Arc::default(),
             journal: JournalSettings::default(),
             decision_log: None,
@@ -219,6 +221,7 @@ impl Fixture {
                 readiness: self.readiness.clone(),
                 locks: self.keeper.clone(),
                 archives: self.archives.clone(),
+                schedules: self.schedules.clone(),
                 subscriptions: self.subscriptions.clone(),
                 readers: self.keeper.clone(),
                 journal: self.journal.clone(),

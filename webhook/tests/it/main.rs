@@ -25,6 +25,7 @@ mod opa;
 mod overload;
 mod query;
 mod resources;
+mod schedules;
 mod server;
 mod shadows;
 mod subscriptions;

@@ -5,9 +5,7 @@ use std::sync::Mutex;
 use axum::http::Method;
 use futures::future::{BoxFuture, FutureExt as _};
 use portcullis_policies::{Address, Timestamp};
-use portcullis_webhook::{
-    Caller, NewSubscription, Subscribed, SubscriptionFault, SubscriptionKeeper,
-};
+use portcullis_webhook::{Caller, NewSubscription, OutboundFault, Subscribed, SubscriptionKeeper};
 use rstest::rstest;
 use serde_json::json;
 
@@ -16,7 +14,7 @@ use crate::fixture::{Answer, Fixture, TASKS, define, owned_by, request, with_hea
 /// Notes what it is asked, and answers what it is told to.
 #[derive(Default)]
 pub(crate) struct Subscriptions {
-    fault: Mutex<Option<SubscriptionFault>>,
+    fault: Mutex<Option<OutboundFault>>,
     asked: Mutex<Vec<String>>,
 }
 
@@ -26,7 +24,7 @@ impl Subscriptions {
         caller: &Caller,
         asked: String,
         value: T,
-    ) -> BoxFuture<'static, Result<T, SubscriptionFault>> {
+    ) -> BoxFuture<'static, Result<T, OutboundFault>> {
         let asked = format!("{} {asked}", caller.bearer().unwrap_or("-"));
         self.asked.lock().unwrap().push(asked);
         let fault = self.fault.lock().unwrap().clone();
@@ -51,7 +49,7 @@ impl SubscriptionKeeper for Subscriptions {
         &self,
         caller: Caller,
         asked: NewSubscription,
-    ) -> BoxFuture<'_, Result<Subscribed, SubscriptionFault>> {
+    ) -> BoxFuture<'_, Result<Subscribed, OutboundFault>> {
         let NewSubscription {
             address,
             subscriber,
@@ -65,7 +63,7 @@ impl SubscriptionKeeper for Subscriptions {
         &self,
         caller: Caller,
         address: Address,
-    ) -> BoxFuture<'_, Result<Vec<Subscribed>, SubscriptionFault>> {
+    ) -> BoxFuture<'_, Result<Vec<Subscribed>, OutboundFault>> {
         let text = format!("list {address}");
         self.answer(&caller, text, vec![subscribed(address)])
     }
@@ -75,7 +73,7 @@ impl SubscriptionKeeper for Subscriptions {
         caller: Caller,
         address: Address,
         id: String,
-    ) -> BoxFuture<'_, Result<(), SubscriptionFault>> {
+    ) -> BoxFuture<'_, Result<(), OutboundFault>> {
         self.answer(&caller, format!("unsubscribe {address} {id}"), ())
     }
 }
@@ -161,18 +159,18 @@ async fn what_cannot_be_read_is_told(#[case] body: &'static str) {
 }
 
 #[rstest]
-#[case(SubscriptionFault::Unauthenticated, 401, "REQUEST.UNAUTHENTICATED")]
-#[case(SubscriptionFault::Forbidden("no".into()), 403, "REQUEST.FORBIDDEN")]
-#[case(SubscriptionFault::Closed("no".into()), 403, "SUBSCRIPTION.CLOSED")]
-#[case(SubscriptionFault::HostForbidden("no".into()), 403, "SUBSCRIPTION.HOST_FORBIDDEN")]
-#[case(SubscriptionFault::Invalid("no".into()), 400, "POLICY.INPUT_INVALID")]
-#[case(SubscriptionFault::Exists, 409, "SUBSCRIPTION.EXISTS")]
-#[case(SubscriptionFault::Full(7), 409, "SUBSCRIPTION.FULL")]
-#[case(SubscriptionFault::NotFound, 404, "SUBSCRIPTION.NOT_FOUND")]
-#[case(SubscriptionFault::Unavailable("no".into()), 503, "SUBSCRIPTION.UNAVAILABLE")]
+#[case(OutboundFault::Unauthenticated, 401, "REQUEST.UNAUTHENTICATED")]
+#[case(OutboundFault::Forbidden("no".into()), 403, "REQUEST.FORBIDDEN")]
+#[case(OutboundFault::Closed("no".into()), 403, "SUBSCRIPTION.CLOSED")]
+#[case(OutboundFault::HostForbidden("no".into()), 403, "SUBSCRIPTION.HOST_FORBIDDEN")]
+#[case(OutboundFault::Invalid("no".into()), 400, "POLICY.INPUT_INVALID")]
+#[case(OutboundFault::Exists, 409, "SUBSCRIPTION.EXISTS")]
+#[case(OutboundFault::Full(7), 409, "SUBSCRIPTION.FULL")]
+#[case(OutboundFault::NotFound("subscription"), 404, "SUBSCRIPTION.NOT_FOUND")]
+#[case(OutboundFault::Unavailable("no".into()), 503, "SUBSCRIPTION.UNAVAILABLE")]
 #[tokio::test]
 async fn a_fault_is_told_with_its_code(
-    #[case] fault: SubscriptionFault,
+    #[case] fault: OutboundFault,
     #[case] status: u16,
     #[case] code: &str,
 ) {

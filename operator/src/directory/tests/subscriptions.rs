@@ -4,14 +4,14 @@ use std::{fs, path::Path, sync::Arc};
 
 use portcullis_policies::{Address, Cache};
 use portcullis_webhook::{
-    Caller, NewSubscription, Subscribed, SubscriptionFault, SubscriptionKeeper as _,
+    Caller, NewSubscription, OutboundFault, Subscribed, SubscriptionKeeper as _,
 };
 use rstest::rstest;
 
 use super::{ALLOWS, directory, start};
 use crate::{
     archive::tests::{clerk, ed25519_pem},
-    directory::{Access, DirectorySubscriptions, SubscriptionDesk, SubscriptionFileFault},
+    directory::{Access, DirectorySubscriptions, KeptListFault},
     network::reaching,
     subscriptions::{Courier, Ledger as _, MAX_SUBSCRIPTIONS, Progress},
 };
@@ -20,21 +20,20 @@ fn address() -> Address {
     "a/b@1.0".parse().unwrap()
 }
 
-fn open(folder: &Path, access: Access) -> Result<SubscriptionDesk, SubscriptionFileFault> {
+fn open(folder: &Path, access: Access) -> Result<DirectorySubscriptions, KeptListFault> {
     let started = start(directory(&[("a/b/1.0/policy.rego", ALLOWS)])).unwrap();
     let keys = tempfile::tempdir().unwrap();
     let clerk = clerk(keys.path(), &ed25519_pem(), &[]);
     let courier = Courier::new(reaching(&["*"]), clerk.keyring().clone(), "", "policies");
     let cache: Arc<Cache> = started.cache.clone();
     DirectorySubscriptions::open(folder, cache, access, Arc::new(courier))
-        .map(|subscriptions| SubscriptionDesk(Arc::new(subscriptions)))
 }
 
 async fn subscribe(
-    desk: &SubscriptionDesk,
+    desk: &DirectorySubscriptions,
     subscriber: &str,
     url: &str,
-) -> Result<Subscribed, SubscriptionFault> {
+) -> Result<Subscribed, OutboundFault> {
     let asked = NewSubscription {
         address: address(),
         subscriber: subscriber.to_owned(),
@@ -43,7 +42,7 @@ async fn subscribe(
     desk.subscribe(Caller::default(), asked).await
 }
 
-async fn names(desk: &SubscriptionDesk) -> Vec<String> {
+async fn names(desk: &DirectorySubscriptions) -> Vec<String> {
     let listed = desk.list(Caller::default(), address()).await.unwrap();
     listed.into_iter().map(|own| own.subscriber).collect()
 }
@@ -59,7 +58,7 @@ async fn subscriptions_and_how_far_they_came_survive_a_restart() {
     subscribe(&desk, "bank", URL).await.unwrap();
     assert_eq!(
         subscribe(&desk, "shop", URL).await,
-        Err(SubscriptionFault::Exists)
+        Err(OutboundFault::Exists)
     );
     assert_eq!(names(&desk).await, ["shop", "bank"]);
     let held = desk.all().await.unwrap();
@@ -81,7 +80,7 @@ async fn subscriptions_and_how_far_they_came_survive_a_restart() {
     let again = desk
         .unsubscribe(Caller::default(), address(), shop.id)
         .await;
-    assert_eq!(again, Err(SubscriptionFault::NotFound));
+    assert_eq!(again, Err(OutboundFault::NotFound("subscription")));
     // What goes meanwhile is not brought back by what is told.
     desk.keep(&held[0], progress).await.unwrap();
     assert_eq!(names(&open(&locks, Access::Open).unwrap()).await, ["bank"]);
@@ -112,7 +111,7 @@ async fn no_more_are_kept_than_can_be_told() {
     fs::write(&file, all(MAX_SUBSCRIPTIONS)).unwrap();
     let desk = open(folder.path(), Access::Open).unwrap();
     let fault = subscribe(&desk, "shop", URL).await;
-    assert_eq!(fault, Err(SubscriptionFault::Full(MAX_SUBSCRIPTIONS)));
+    assert_eq!(fault, Err(OutboundFault::Full(MAX_SUBSCRIPTIONS)));
     fs::write(&file, all(MAX_SUBSCRIPTIONS + 1)).unwrap();
     assert!(open(folder.path(), Access::Open).is_err());
 }
@@ -130,12 +129,12 @@ async fn a_file_that_cannot_be_read_is_told_at_the_start(#[case] text: &str) {
 }
 
 #[rstest]
-#[case(Access::Closed, SubscriptionFault::Forbidden(String::new()))]
-#[case(Access::Token("right".into()), SubscriptionFault::Unauthenticated)]
+#[case(Access::Closed, OutboundFault::Forbidden(String::new()))]
+#[case(Access::Token("right".into()), OutboundFault::Unauthenticated)]
 #[tokio::test]
 async fn who_may_not_lock_may_not_subscribe(
     #[case] access: Access,
-    #[case] expected: SubscriptionFault,
+    #[case] expected: OutboundFault,
 ) {
     let folder = tempfile::tempdir().unwrap();
     let desk = open(folder.path(), access).unwrap();
@@ -162,7 +161,7 @@ async fn hosts_that_are_not_allowed_are_not_taken() {
         .await
         .unwrap_err();
     assert!(
-        matches!(fault, SubscriptionFault::HostForbidden(_)),
+        matches!(fault, OutboundFault::HostForbidden(_)),
         "{fault:?}"
     );
     assert_eq!(names(&desk).await, [""; 0]);
