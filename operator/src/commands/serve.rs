@@ -17,7 +17,7 @@ use portcullis_webhook::{
     Certificate, DecisionPath, DoorSettings, Doors, Evaluators, Readiness, ServeFault, Shutdown,
     Transport, Trigger, admin_router, admission_router, evaluation_router, serve,
 };
-use tokio::task::JoinSet;
+use tokio::{net::TcpListener, task::JoinSet};
 
 use super::{
     access::{AccessArguments, Guards, Surroundings},
@@ -250,10 +250,7 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
     );
     let subscriptions = subscriptions?;
     // The addresses are taken first: a port that is in use is told at once.
-    let mut listeners = Vec::new();
-    for address in &plan.listen {
-        listeners.push(bind(*address).await?);
-    }
+    let listeners = bind_all(&plan.listen).await?;
     let admin = bind(plan.admin).await?;
 
     let listener = Box::new(Teller::default());
@@ -344,6 +341,14 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
     let ended = wait(servers, &mut source, trigger, &readiness).await;
     decision_log::close(decision_log).await;
     ended
+}
+
+async fn bind_all(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        listeners.push(bind(*address).await?);
+    }
+    Ok(listeners)
 }
 
 /// Waits until it is told to stop or a server ends, then ends the servers gracefully.

@@ -259,6 +259,7 @@ async fn raw(server: &Server, text: &[u8]) -> String {
 
 /// Whatever is sent, there is a clear answer or a closed connection, and the next request is served.
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 async fn what_is_no_request_is_refused_and_the_next_one_is_served() {
     let fixture = Fixture::usual();
     let server = Server::start(evaluation_router(fixture.doors()), Transport::Plain).await;
