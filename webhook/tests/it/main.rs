@@ -19,9 +19,13 @@ mod fixture;
 mod listeners;
 mod listing;
 mod locks;
+<<<<<<< HEAD
 mod metrics;
 mod notices;
 mod opa;
+=======
+mod malformed;
+>>>>>>> 19b1b3d (docs: what is bounded of callers, what operators watch; malformed requests by kind)
 mod overload;
 mod query;
 mod resources;
