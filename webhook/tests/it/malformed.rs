@@ -46,7 +46,7 @@ async fn is_answered(text: &[u8], status: Option<u16>) {
     let fixture = Fixture::usual();
     let server = Server::start(evaluation_router(fixture.doors()), Transport::Plain).await;
     // Who waits for the rest is told that there is none.
-    let ends = status.is_none() || text.ends_with(b"{\"a\": ");
+    let ends = status.is_none() || text.starts_with(post("content-length: 100\r\n", "").as_bytes());
     let answer = say(&server, text, ends).await;
     match status {
         None => assert_eq!(answer, ""),
