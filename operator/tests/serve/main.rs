@@ -15,6 +15,7 @@ mod documented;
 mod endings;
 mod exchange;
 mod help;
+#[expect(dead_code, reason = "other tests use all of it")]
 #[path = "../../src/access/jwt/tests/issuer.rs"]
 mod issuer;
 mod notify;

@@ -69,6 +69,9 @@ impl Access {
 /// Who is let in, and what is remembered of those who were.
 struct Gate {
     access: Access,
+    /// Those of them who answer at once, and those who are asked.
+    at_hand: Vec<Arc<dyn Authenticator>>,
+    asked: Vec<Arc<dyn Authenticator>>,
     doors: Doors,
     tokens: Arc<Remembered<Found>>,
     rights: Arc<Remembered<bool>>,
@@ -124,7 +127,11 @@ async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> R
 impl Gate {
     fn new(access: Access, doors: Doors) -> Self {
         let (a_second, at_once) = FAILURES;
+        let all = access.authenticators.iter().cloned();
+        let (at_hand, asked) = all.partition(|it| it.memory().is_zero());
         Self {
+            at_hand,
+            asked,
             requests: access.rate.map(Limiter::new),
             failures: Limiter::new(Rate::new(a_second, at_once)),
             tokens: Remembered::new(),
@@ -155,7 +162,7 @@ impl Gate {
             self.count(&known.identity, network)?;
             self.check_rights(&known, &route).await?;
             if self.access.by_policy {
-                body = policy::ask(&self.doors, &known.identity, &parts, body).await?;
+                body = policy::ask(&self.doors, &known.identity, &mut parts, body).await?;
             }
             known
         };
@@ -235,16 +242,10 @@ impl Gate {
     }
 
     async fn find(&self, token: &str, network: IpAddr) -> Result<Found, Refusal> {
-        let (asked, at_hand): (Vec<_>, Vec<_>) = self
-            .access
-            .authenticators
-            .iter()
-            .cloned()
-            .partition(|it| !it.memory().is_zero());
         let token: Arc<str> = token.into();
-        let found = ask_all(at_hand, token.clone()).await;
+        let found = ask_all(self.at_hand.clone(), token.clone()).await;
         let (found, _) = found.map_err(|fault| Refusal::unavailable(&fault))?;
-        if asked.is_empty() || !matches!(found, Found::Nobody(None)) {
+        if self.asked.is_empty() || !matches!(found, Found::Nobody(None)) {
             return Ok(found);
         }
         let key = self.tokens.key(&[&token]);
@@ -254,7 +255,10 @@ impl Gate {
         if let Some(wait) = self.failures.wait(&network) {
             return Err(Refusal::too_often(wait));
         }
-        let found = self.tokens.get_or_ask(key, || ask_all(asked, token)).await;
+        let found = self
+            .tokens
+            .get_or_ask(key, || ask_all(self.asked.clone(), token))
+            .await;
         found.map_err(|fault| Refusal::unavailable(&fault))
     }
 

@@ -52,11 +52,12 @@ struct AuthzInput<'r> {
     body: Option<&'r RawValue>,
 }
 
-/// Asks the policy. Gives the request's body back, which the policy may have read.
+/// Asks the policy. Gives the request's body back, which the policy may have read; its room is taken
+/// until the request ends.
 pub(super) async fn ask(
     doors: &Doors,
     caller: &Identity,
-    parts: &Parts,
+    parts: &mut Parts,
     body: Body,
 ) -> Result<Body, Refusal> {
     let texts = parts.headers.iter();
@@ -90,7 +91,11 @@ pub(super) async fn ask(
             Refusal::undecided(Problem::overloaded(detail))
         })?
         .map_err(Refusal::undecided)?;
-    permits(&decision).map(|()| body)
+    permits(&decision)?;
+    if let Some(held) = bytes {
+        parts.extensions.insert(Arc::new(held));
+    }
+    Ok(body)
 }
 
 /// The newest version in force; where none is, the newest of all, which says why it is not.

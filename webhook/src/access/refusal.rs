@@ -111,7 +111,7 @@ impl Refusal {
             name => format!("`{name}`"),
         };
         let detail = format!(
-            "`{}` has not the verb `{verb}` on `{resource}/{subresource}` {which} of \
+            "`{}` does not have the verb `{verb}` on `{resource}/{subresource}` {which} of \
              portcullis.dev{place}",
             caller.name()
         );

@@ -262,7 +262,7 @@ async fn what_a_caller_needs_the_right_for(#[case] path: &str, #[case] expected:
         json["detail"]
             .as_str()
             .unwrap()
-            .starts_with("`alice` has not the verb"),
+            .starts_with("`alice` does not have the verb"),
         "{json}"
     );
     assert!(

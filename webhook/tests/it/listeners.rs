@@ -1,4 +1,4 @@
-//! Both versions of HTTP on both kinds of listeners, limits of requests, and client certificates, on
+//! Both versions of HTTP on both kinds of listeners, heads that are too long, and client certificates, on
 //! real sockets.
 
 use std::{net::SocketAddr, sync::Arc};
@@ -31,14 +31,14 @@ use crate::fixture::Fixture;
 
 const EVALUATION: &str = "/policy/tasks/authz/1.0/evaluation";
 
-struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     trigger: Trigger,
     running: JoinHandle<Result<(), ServeFault>>,
 }
 
 impl Server {
-    async fn start(router: Router, transport: Transport) -> Self {
+    pub(crate) async fn start(router: Router, transport: Transport) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (trigger, shutdown) = Shutdown::new();
@@ -50,11 +50,11 @@ impl Server {
         }
     }
 
-    async fn connect(&self) -> TcpStream {
+    pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.trigger.close();
         self.running.await.unwrap().unwrap();
     }
@@ -135,7 +135,7 @@ async fn read(response: hyper::Response<hyper::body::Incoming>) -> Response<Stri
 }
 
 /// Asks several times over one connection of HTTP/1.1.
-async fn over_http1<S>(stream: S, paths: &[&str]) -> Vec<u16>
+pub(crate) async fn over_http1<S>(stream: S, paths: &[&str]) -> Vec<u16>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -245,142 +245,6 @@ async fn a_head_has_a_bound() {
         over_http1(server.connect().await, &[EVALUATION]).await,
         [200]
     );
-    server.end().await;
-}
-
-/// Reads one answer of HTTP/1.1, and how the connection ended if it did.
-async fn raw(server: &Server, text: &[u8]) -> String {
-    let mut stream = server.connect().await;
-    let _ = stream.write_all(text).await;
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer).await;
-    String::from_utf8_lossy(&answer).into_owned()
-}
-
-/// Whatever is sent, there is a clear answer or a closed connection, and the next request is served.
-#[tokio::test]
-#[expect(clippy::too_many_lines, reason = "it is a table")]
-async fn what_is_no_request_is_refused_and_the_next_one_is_served() {
-    let fixture = Fixture::usual();
-    let server = Server::start(evaluation_router(fixture.doors()), Transport::Plain).await;
-    let post = |head: &str, body: &str| {
-        format!(
-            "POST {EVALUATION} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{head}\r\n{body}"
-        )
-    };
-    let sized = |body: &str| post(&format!("content-length: {}\r\n", body.len()), body);
-    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    let get =
-        |path: &str| format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    let evaluation = EVALUATION.to_owned();
-    for (case, text, status) in [
-        ("nothing", String::new(), ""),
-        (
-            "another protocol",
-            "\u{16}\u{3}\u{1}\u{2}".to_owned(),
-            "HTTP/1.1 400 ",
-        ),
-        ("noise", "x y z\r\n\r\n".to_owned(), "HTTP/1.1 400 "),
-        (
-            "an old version",
-            "GET / HTTP/0.9\r\n\r\n".to_owned(),
-            "HTTP/1.1 ",
-        ),
-        ("a broken header", post("a b: c\r\n", ""), "HTTP/1.1 400 "),
-        (
-            "two lengths",
-            post("content-length: 1\r\ncontent-length: 2\r\n", "ab"),
-            "HTTP/1.1 400 ",
-        ),
-        (
-            "a length that is none",
-            post("content-length: -1\r\n", ""),
-            "HTTP/1.1 400 ",
-        ),
-        (
-            "chunks that are none",
-            post("transfer-encoding: chunked\r\n", "zz\r\n"),
-            "HTTP/1.1 400 ",
-        ),
-        ("malformed JSON", sized("{\"a\": "), "HTTP/1.1 400 "),
-        ("two documents", sized("{} {}"), "HTTP/1.1 400 "),
-        ("no UTF-8", sized("\"\u{7f}\\ud800\""), "HTTP/1.1 "),
-        ("deep nesting", sized(&deep), "HTTP/1.1 400 "),
-        (
-            "a body that is too large",
-            post("content-length: 999999999\r\n", "{"),
-            "HTTP/1.1 413 ",
-        ),
-        (
-            "an encoded slash",
-            get("/policy/tasks%2Fauthz/1.0/evaluation"),
-            "HTTP/1.1 404 ",
-        ),
-        (
-            "encoded dots",
-            get("/policy/%2e%2e/%2e%2e/1.0/evaluation"),
-            "HTTP/1.1 404 ",
-        ),
-        ("dots", get("/policy/../../etc/passwd"), "HTTP/1.1 404 "),
-        (
-            "a NUL in the path",
-            get("/policy/tasks/authz%00/1.0/evaluation"),
-            "HTTP/1.1 404 ",
-        ),
-        (
-            "no UTF-8 in the path",
-            get("/policy/%ff/authz/1.0/evaluation"),
-            "HTTP/1.1 404 ",
-        ),
-        (
-            "half an escape",
-            get("/policy/tasks/authz/1.0%2/evaluation"),
-            "HTTP/1.1 404 ",
-        ),
-        (
-            "an unknown version",
-            get("/policy/tasks/authz/9.9/evaluation"),
-            "HTTP/1.1 404 ",
-        ),
-        (
-            "a version that is none",
-            get("/policy/tasks/authz/latest/evaluation"),
-            "HTTP/1.1 404 ",
-        ),
-        (
-            "doubled slashes",
-            get(&evaluation.replace('/', "//")),
-            "HTTP/1.1 404 ",
-        ),
-        (
-            "a method that is none",
-            post("", "").replacen("POST", "BREW", 1),
-            "HTTP/1.1 405 ",
-        ),
-    ] {
-        let mut sent = text.into_bytes();
-        if case == "nothing" {
-            // Half of the connection ends.
-            let mut stream = server.connect().await;
-            stream.shutdown().await.unwrap();
-            assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "{case}");
-            sent = get(&evaluation).into_bytes();
-        }
-        let answer = raw(&server, &sent).await;
-        assert!(answer.starts_with(status), "{case}: {answer}");
-        if ["400", "404", "405", "413"]
-            .iter()
-            .any(|it| answer.starts_with(&format!("HTTP/1.1 {it} ")))
-            && answer.contains("content-type")
-        {
-            assert!(
-                answer.contains("application/problem+json"),
-                "{case}: {answer}"
-            );
-        }
-        let next = over_http1(server.connect().await, &[EVALUATION]).await;
-        assert_eq!(next, [200], "after {case}");
-    }
     server.end().await;
 }
 

@@ -19,6 +19,7 @@ mod fixture;
 mod listeners;
 mod listing;
 mod locks;
+mod malformed;
 mod metrics;
 mod notices;
 mod opa;
