@@ -11,6 +11,7 @@ mod document;
 mod documented;
 mod endings;
 mod help;
+mod opa;
 mod process;
 mod refusals;
 mod reload;
