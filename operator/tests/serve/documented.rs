@@ -1,5 +1,5 @@
-//! What docs/serve.md, docs/api.md, docs/exchange.md, docs/why.md, docs/decision-log.md and
-//! docs/metrics.md show is what happens: their commands are run as they stand
+//! What docs/serve.md, docs/api.md, docs/opa.md, docs/exchange.md, docs/why.md, docs/decision-log.md
+//! and docs/metrics.md show is what happens: their commands are run as they stand
 //! there, one after the other, and what they print is compared with what they are said to print.
 
 use std::{ffi::OsStr, path::Path};
@@ -91,6 +91,22 @@ fn handing_policies_on_is_what_is_shown() {
         let (printed, expected) = (printed.trim_end(), expected.trim_end());
         assert!(
             is_like(printed, expected),
+            "{command}\n{printed}\nis not\n{expected}"
+        );
+    }
+}
+
+#[test]
+fn what_opas_clients_call_is_what_is_shown() {
+    let root = TempDir::new().unwrap();
+    let server = Server::start(&[OsStr::new("serve")], root.path());
+    let examples = examples(&document("opa.md"));
+    assert!(examples.len() >= 9, "the document must have examples");
+    for Example { command, expected } in examples {
+        let printed = as_documented(&shell(root.path(), &command, Some(&server)), &server);
+        let expected = expected.trim_end();
+        assert!(
+            is_like(&printed, expected),
             "{command}\n{printed}\nis not\n{expected}"
         );
     }

@@ -19,6 +19,7 @@ mod help;
 #[path = "../../src/access/jwt/tests/issuer.rs"]
 mod issuer;
 mod notify;
+mod opa;
 mod opa_log;
 mod process;
 mod receiver;

@@ -6,9 +6,14 @@
 //! ```
 //!
 //! So each policy answers with its own data, parameters, limits and locks, and a query sees what
-//! it answers and nothing else: no data of policies, no functions, nothing that they import.
+//! it answers and nothing else: no data of policies, no functions, nothing that they import. What a query
+//! asks `with input as` a document, the policies are asked with that one.
+
+mod redirect;
 
 use std::collections::BTreeMap;
+
+use redirect::{Redirected, place, redirect};
 
 use super::{
     material::fault,
@@ -21,9 +26,7 @@ use crate::{
         builtins::{Refusal, Surroundings, Withheld},
         compile::{Options, compile},
         execute::{self, Question as Evaluation},
-        is_bounded,
-        lex::{self, Kind, Word},
-        parse,
+        is_bounded, parse,
         plan::ir::Plan,
         report,
         resolve::Question,
@@ -38,6 +41,7 @@ use crate::{
 pub struct Inquiry {
     sources: Sources,
     plan: Plan,
+    inputs: Vec<Document>,
     modifies: bool,
 }
 
@@ -66,6 +70,11 @@ impl Inquiry {
         if body.is_empty() {
             return Err(InquiryFault::Empty);
         }
+        let Redirected {
+            body,
+            inputs,
+            modifies,
+        } = redirect(&body, &sources);
         let question = Question::conditions(QUERY, body, None);
         let options = Options {
             withheld: withheld(),
@@ -73,37 +82,45 @@ impl Inquiry {
         };
         let plan = compile(&[], &[question], options)
             .map_err(|faults| InquiryFault::Uncompiled(report(&sources, &faults)))?;
-        let modifies = lex::lex(file, text)
-            .tokens
-            .iter()
-            .any(|token| token.kind == Kind::Word(Word::With));
         Ok(Self {
             sources,
             plan,
+            inputs,
             modifies,
         })
     }
 
-    /// Whether it can look at what is at a place below `data`, or at a part of it.
-    pub fn looks_at(&self, path: &[&str]) -> bool {
-        path.iter()
-            .try_fold(&self.plan.reads.data, |access, part| access.at(part))
-            .is_some()
+    /// The inputs that it names by `with input as`.
+    pub fn inputs(&self) -> &[Document] {
+        &self.inputs
     }
 
-    /// Whether it replaces something by `with`, which what is asked before it would not know.
+    /// Whether it can look at what is at a place below `data`, or at a part of it, as it is for the
+    /// request's own input, which is `None`, or for one of [`Self::inputs`].
+    pub fn looks_at(&self, input: Option<usize>, path: &[&str]) -> bool {
+        let data = self.plan.reads.data.at(&place_of(input));
+        let found = path
+            .iter()
+            .try_fold(data, |access, part| Some(access?.at(part)));
+        found.flatten().is_some()
+    }
+
+    /// Whether it replaces something else by `with`, which what is asked before it would not know.
     pub fn modifies(&self) -> bool {
         self.modifies
     }
 
-    /// Asks it. Work of the processor, with a large stack.
+    /// Asks it, about documents for the request's own input and for each of [`Self::inputs`]. Work of the
+    /// processor, with a large stack.
     pub fn ask(
         &self,
-        data: &Document,
+        documents: Vec<Document>,
         input: Option<&Document>,
         request: &Request,
         limits: Limits,
     ) -> Result<Vec<Bindings>, Box<Diagnostic>> {
+        let documents = documents.into_iter().enumerate();
+        let data = Document::object(documents.map(|(input, data)| (place(input), data)));
         let evaluation = Evaluation {
             input: input.map_or(Value::Undefined, |input| input.value().clone()),
             data: data.value().clone(),
@@ -128,6 +145,10 @@ impl Inquiry {
         let solutions = all.as_array().map(|all| all.iter().map(bindings).collect());
         Ok(solutions.unwrap_or_default())
     }
+}
+
+fn place_of(input: Option<usize>) -> String {
+    place(input.map_or(0, |input| input + 1))
 }
 
 fn withheld() -> Withheld {
@@ -170,7 +191,16 @@ mod tests {
         let data = Document::read(DATA).unwrap();
         let input = Document::read(r#"{"user": "ann"}"#).unwrap();
         let inquiry = Inquiry::read(text).map_err(|fault| format!("{fault:?}"))?;
-        let solutions = inquiry.ask(&data, Some(&input), &request(), limits);
+        let inputs = inquiry.inputs().iter().map(|input| {
+            // What a policy would say.
+            let of_policy = [("n".to_owned(), input.clone())];
+            Document::object([(
+                "a".to_owned(),
+                Document::object([("b".to_owned(), Document::object(of_policy))]),
+            )])
+        });
+        let documents = std::iter::once(data).chain(inputs).collect();
+        let solutions = inquiry.ask(documents, Some(&input), &request(), limits);
         solutions
             .map(|solutions| serde_json::to_string(&solutions).unwrap())
             .map_err(|fault| format!("{}: {}", fault.code, fault.message))
@@ -184,6 +214,26 @@ mod tests {
     #[case("data.a.b.n[_] = 2", "[{}]")]
     #[case("x := 1 / 0", "[]")]
     #[case("x := input.user with input as {\"user\": 1}", r#"[{"x":1}]"#)]
+    #[case("x := data.a.b.n with input as {\"user\": 1}", r#"[{"x":{"user":1}}]"#)]
+    #[case(
+        "x := data.a.b.n with input as 1; y := data.a.b.n with input as (2)",
+        r#"[{"x":1,"y":2}]"#
+    )]
+    #[case(
+        "x := [n | n := data.a.b.n with input as \"a\"]; y := data.a.b.n[0]",
+        r#"[{"x":["a"],"y":1}]"#
+    )]
+    #[case(
+        "x := [data.a.b.n, input] with input as null",
+        r#"[{"x":[null,null]}]"#
+    )]
+    #[case(
+        "x := {k | data[k]}; y := {k | data[k][_]} with input as 1",
+        r#"[{"x":["a"],"y":["a"]}]"#
+    )]
+    #[case("x := $\"{data.a.b.n}\" with input as 7", r#"[{"x":"7"}]"#)]
+    #[case("every n in data.a.b.n { n == 3 } with input as [3]", "[{}]")]
+    #[case("x := object.get(data, [\"a\", \"b\"], 0).n[1]", r#"[{"x":2}]"#)]
     fn gives_the_variables_of_each_solution(#[case] text: &str, #[case] expected: &str) {
         assert_eq!(ask(text, Limits::DEFAULT).as_deref(), Ok(expected));
     }
@@ -243,15 +293,32 @@ mod tests {
         let places = [("a", "b"), ("a", "c"), ("b", "b")];
         let seen = places
             .into_iter()
-            .filter(|(group, name)| inquiry.looks_at(&[group, name]));
+            .filter(|(group, name)| inquiry.looks_at(None, &[group, name]));
         assert_eq!(seen.collect::<Vec<_>>(), expected);
     }
 
+    #[test]
+    fn tells_apart_what_is_looked_at_with_each_input() {
+        let text = "data.a.b; data.a.c with input as 1; x := 2 with input as 3";
+        let inquiry = Inquiry::read(text).unwrap();
+        assert_eq!(inquiry.inputs().len(), 2);
+        let seen =
+            |input: Option<usize>| ["b", "c"].map(|name| inquiry.looks_at(input, &["a", name]));
+        assert_eq!(seen(None), [true, false]);
+        assert_eq!(seen(Some(0)), [false, true]);
+        assert_eq!(seen(Some(1)), [false, false]);
+    }
+
     #[rstest]
-    #[case("x := data.a with input as 1", true)]
+    #[case("x := data.a with input as 1", false)]
+    #[case("x := data.a with input as {\"user\": input.user}", true)]
+    #[case("y := 1; x := data.a with input as y", true)]
+    #[case("x := data.a with input as 1 with input as 2", true)]
+    #[case("x := data.a with input.user as 1", true)]
     #[case("x := {y | y := data.a with data.b as 1}", true)]
+    #[case("x := count(data.a) with count as 3", false)]
     #[case("x := \"with\" # with", false)]
-    fn tells_whether_it_replaces(#[case] text: &str, #[case] expected: bool) {
+    fn tells_whether_it_replaces_what_policies_look_at(#[case] text: &str, #[case] expected: bool) {
         assert_eq!(Inquiry::read(text).unwrap().modifies(), expected);
     }
 }

@@ -64,6 +64,8 @@ pub(crate) fn documented() -> OpenApiRouter<Doors> {
         .routes(routes!(kept::result))
         .merge(archive::routes())
         .routes(routes!(list::list))
+        // As clients of OPA ask for it.
+        .route("/v1/policies/", get(list::list))
         .routes(routes!(enforcement::enforcement))
         .routes(routes!(shadows::shadows))
         .routes(routes!(why::why))

@@ -54,17 +54,12 @@ pub(super) const INPUT_MISSING: Warning = Warning {
     message: "'input' key missing from the request",
 };
 
-/// What answered.
+/// What answered. Nothing of a build is told: the same source makes the same binary, and clients take an
+/// empty time for none.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Provenance {
     /// This server's version.
     version: &'static str,
-    /// Empty.
-    build_commit: &'static str,
-    /// Empty.
-    build_timestamp: &'static str,
-    /// Empty.
-    build_hostname: &'static str,
     /// The policies that were asked, by their addresses.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     bundles: BTreeMap<String, Revision>,
@@ -98,9 +93,6 @@ impl Provenance {
         };
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            build_commit: "",
-            build_timestamp: "",
-            build_hostname: "",
             bundles: entries.iter().map(bundle).collect(),
         }
     }
@@ -117,24 +109,30 @@ impl Timing {
     }
 
     /// Of a document: policies are compiled before anybody asks, which OPA counts as a hit of its
-    /// cache, and nothing outside resolves references.
-    pub(super) fn of_document(self) -> Metrics {
-        BTreeMap::from([
+    /// cache. Nothing outside resolves references, which OPA tells where there is an input.
+    pub(super) fn of_document(self, has_input: bool) -> Metrics {
+        let mut metrics = BTreeMap::from([
             ("counter_server_query_cache_hit", 1),
-            ("timer_rego_external_resolve_ns", 0),
             ("timer_rego_input_parse_ns", nanoseconds(self.parse)),
             ("timer_rego_query_eval_ns", nanoseconds(self.evaluate)),
             ("timer_server_handler_ns", nanoseconds(self.begin.elapsed())),
-        ])
+        ]);
+        if has_input {
+            metrics.insert("timer_rego_external_resolve_ns", 0);
+        }
+        metrics
     }
 
-    /// Of a query.
-    pub(super) fn of_query(self) -> Metrics {
-        BTreeMap::from([
+    /// Of a query; the whole time is told of one with a body.
+    pub(super) fn of_query(self, has_body: bool) -> Metrics {
+        let mut metrics = BTreeMap::from([
             ("timer_rego_query_compile_ns", nanoseconds(self.compile)),
             ("timer_rego_query_eval_ns", nanoseconds(self.evaluate)),
-            ("timer_server_handler_ns", nanoseconds(self.begin.elapsed())),
-        ])
+        ]);
+        if has_body {
+            metrics.insert("timer_server_handler_ns", nanoseconds(self.begin.elapsed()));
+        }
+        metrics
     }
 }
 

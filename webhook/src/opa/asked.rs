@@ -6,7 +6,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -29,9 +29,9 @@ use crate::{
     question::Question,
 };
 
-/// Most policies that one request asks. Each may take its own limit of time, and the request has ten
-/// seconds: of the default limit, these are all that can be asked in it at worst, three times over.
-pub(super) const MAX_ASKED: usize = 100;
+/// Most evaluations of policies for one request: as many as may wait for one thread. They are asked one
+/// after the other, and have the request's time together.
+pub(super) const MAX_ASKED: usize = 256;
 
 /// Longest time that is spent on notes. Looking on makes an evaluation some ten times as slow, and most
 /// take less than a millisecond.
@@ -106,7 +106,7 @@ impl Asked {
             }
             (None, _) => (Vec::new(), Shape::Part(Vec::new())),
         };
-        check_count(&entries)?;
+        check_count(entries.len())?;
         Ok(Self {
             path,
             entries,
@@ -130,19 +130,13 @@ impl Asked {
         snapshot: &Snapshot,
         source: &Arc<Source>,
     ) -> Result<Found, Fault> {
-        let mut timing = Timing::since(question.begin);
-        let documents = documents(
-            doors,
-            question,
-            snapshot,
-            &self.entries,
-            match &self.shape {
-                Shape::Part(rest) => rest,
-                Shape::Group | Shape::All => &[],
-            },
-            source,
-            &mut timing,
-        );
+        let mut gathering = Gathering::for_request(question);
+        let within = match &self.shape {
+            Shape::Part(rest) => rest.as_slice(),
+            Shape::Group | Shape::All => &[],
+        };
+        let documents =
+            gathering.documents(doors, question, snapshot, &self.entries, within, source);
         let mut documents = documents.await?;
         let document = match &self.shape {
             Shape::Part(rest) => documents.pop().and_then(|(_, document)| document.at(rest)),
@@ -154,7 +148,10 @@ impl Asked {
                 .map(|(_, group)| group),
             Shape::All => Some(Document::object(grouped(documents))),
         };
-        Ok(Found { document, timing })
+        Ok(Found {
+            document,
+            timing: gathering.timing,
+        })
     }
 
     /// What the policies note of the path by `trace`: their evaluation once more, while somebody looks
@@ -192,73 +189,85 @@ impl Asked {
     }
 }
 
-/// The documents of policies that are defined, with their addresses. Each is asked by itself, so that no
-/// more is held than one document and what it is put to.
-pub(super) async fn documents(
-    doors: &Doors,
-    question: &Question,
-    snapshot: &Snapshot,
-    entries: &[Arc<Entry>],
-    within: &[Step],
-    source: &Arc<Source>,
-    timing: &mut Timing,
-) -> Result<Vec<(Arc<Entry>, Document)>, Fault> {
-    let mut documents = Vec::new();
-    let mut room = Document::MAX_WEIGHT;
-    for entry in entries {
-        let parsed = Arc::new(std::sync::OnceLock::new());
-        let text = doors.decision_log().and_then(|_| source.text());
-        let (source, measured) = (source.clone(), parsed.clone());
-        let read = move |interest: &Interest<'_>| {
-            let begin = Instant::now();
-            let input = source.read(interest);
-            // It is called once.
-            let _ = measured.set(begin.elapsed());
-            input
-        };
-        let decision = ask::about(
-            doors,
-            question,
-            snapshot,
-            vec![entry.clone()],
-            within,
-            text,
-            read,
-        )
-        .await?;
-        timing.parse += parsed.get().copied().unwrap_or_default();
-        timing.evaluate += Duration::from_nanos(decision.duration_ns);
-        let document =
-            result_of(&decision).map_err(|problem| Fault::of_decision(&decision, problem))?;
-        if let Some(document) = document {
-            if entries.len() > 1 {
-                room = take(room, &document)?;
-            }
-            documents.push((entry.clone(), document));
-        }
-    }
-    Ok(documents)
+/// What was gathered for a request, and what it took.
+pub(super) struct Gathering {
+    pub(super) timing: Timing,
+    /// How large further documents may be: all together are no larger than what one policy may give.
+    room: usize,
 }
 
-pub(super) fn check_count(entries: &[Arc<Entry>]) -> Result<(), Fault> {
-    if entries.len() > MAX_ASKED {
+impl Gathering {
+    pub(super) fn for_request(question: &Question) -> Self {
+        Self {
+            timing: Timing::since(question.begin),
+            room: Document::MAX_WEIGHT,
+        }
+    }
+
+    /// The documents of policies that are defined, with the policies. Each is asked by itself, so that no
+    /// more is held than one document and what it is put to. `within` is what is wanted of it.
+    pub(super) async fn documents(
+        &mut self,
+        doors: &Doors,
+        question: &Question,
+        snapshot: &Snapshot,
+        entries: &[Arc<Entry>],
+        within: &[Step],
+        source: &Arc<Source>,
+    ) -> Result<Vec<(Arc<Entry>, Document)>, Fault> {
+        let mut documents = Vec::new();
+        for entry in entries {
+            let parsed = Arc::new(OnceLock::new());
+            let text = doors.decision_log().and_then(|_| source.text());
+            let (source, measured) = (source.clone(), parsed.clone());
+            let read = move |interest: &Interest<'_>| {
+                let begin = Instant::now();
+                let input = source.read(interest);
+                // It is called once.
+                let _ = measured.set(begin.elapsed());
+                input
+            };
+            let decision = ask::about(
+                doors,
+                question,
+                snapshot,
+                vec![entry.clone()],
+                within,
+                text,
+                read,
+            )
+            .await?;
+            self.timing.parse += parsed.get().copied().unwrap_or_default();
+            self.timing.evaluate += Duration::from_nanos(decision.duration_ns);
+            let document =
+                result_of(&decision).map_err(|problem| Fault::of_decision(&decision, problem))?;
+            if let Some(document) = document {
+                self.take(&document)?;
+                documents.push((entry.clone(), document));
+            }
+        }
+        Ok(documents)
+    }
+
+    fn take(&mut self, document: &Document) -> Result<(), Fault> {
+        let left = document
+            .written()
+            .and_then(|weight| self.room.checked_sub(weight));
+        self.room = left.ok_or_else(|| {
+            Fault::parameter("the documents of these policies are too large together: ask for less")
+        })?;
+        Ok(())
+    }
+}
+
+pub(super) fn check_count(asked: usize) -> Result<(), Fault> {
+    if asked > MAX_ASKED {
         let message = format!(
-            "{} policies would be asked, and at most {MAX_ASKED} are asked at once: ask for less",
-            entries.len()
+            "policies would be asked {asked} times, and at most {MAX_ASKED} times at once: ask for less"
         );
         return Err(Fault::parameter(message));
     }
     Ok(())
-}
-
-/// All together are no larger than what one policy may give.
-fn take(room: usize, document: &Document) -> Result<usize, Fault> {
-    let left = document
-        .written()
-        .and_then(|weight| room.checked_sub(weight));
-    left.ok_or_else(|| {
-        Fault::parameter("the documents of these policies are too large together: ask for less")
-    })
 }
 
 /// The documents as members of their groups.

@@ -176,9 +176,19 @@ impl Source {
         }
     }
 
+    /// Whether there is an input.
+    pub(super) fn is_given(&self) -> bool {
+        !matches!(self, Self::Nothing)
+    }
+
     /// What is looked at of the input. Work of the processor.
     pub(super) fn read(&self, interest: &Interest<'_>) -> Result<Input, Problem> {
-        let document = match self {
+        self.document(interest).map(Input::Evaluation)
+    }
+
+    /// The same, as it is; `None` where `input` is undefined.
+    pub(super) fn document(&self, interest: &Interest<'_>) -> Result<Option<Document>, Problem> {
+        Ok(match self {
             Self::Nothing => None,
             Self::Parameter(text) => {
                 Some(read_json(text, interest, "`input`").map_err(|problem| {
@@ -202,8 +212,7 @@ impl Source {
                 },
             )?),
             Self::Made(document) => Some(document.clone()),
-        };
-        Ok(Input::Evaluation(document))
+        })
     }
 }
 

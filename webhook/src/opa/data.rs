@@ -190,7 +190,9 @@ impl Request {
             decision_id: question.id.clone(),
             provenance: options.provenance.then(|| Provenance::of(&asked.entries)),
             explanation,
-            metrics: options.metrics.then(|| found.timing.of_document()),
+            metrics: options
+                .metrics
+                .then(|| found.timing.of_document(source.is_given())),
             result: found.document,
             warning,
         };

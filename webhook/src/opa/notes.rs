@@ -20,9 +20,7 @@ const GAP: usize = 5;
 pub(super) fn lines(path: &DataPath, seen: &[Explanation]) -> Vec<String> {
     let mut rows = Vec::new();
     for tried in seen.iter().flat_map(|explanation| &explanation.rules) {
-        if is_asked(path, &tried.rule) {
-            enter(tried, 1, &mut rows);
-        }
+        find(path, tried, &mut rows);
     }
     if rows.is_empty() {
         return vec![String::new()];
@@ -33,6 +31,16 @@ pub(super) fn lines(path: &DataPath, seen: &[Explanation]) -> Vec<String> {
     let width = widest.unwrap_or_default() + GAP;
     let line = |(place, event)| format!("{place:width$}{event}");
     rows.into_iter().map(line).collect()
+}
+
+/// A rule that others ask for, too, stands below the one that asked first.
+fn find(path: &DataPath, tried: &Tried, rows: &mut Vec<(String, String)>) {
+    if is_asked(path, &tried.rule) {
+        return enter(tried, 1, rows);
+    }
+    for asked in &tried.asked {
+        find(path, asked, rows);
+    }
 }
 
 fn enter(tried: &Tried, depth: usize, rows: &mut Vec<(String, String)>) {

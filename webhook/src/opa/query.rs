@@ -8,15 +8,15 @@ use std::{sync::Arc, time::Instant};
 
 use axum::{body::Body, extract::State, http::Uri, response::Response};
 use portcullis_policies::{
-    Document, Entry, Input, Interest, Limits, Point,
+    Document, Entry, Interest, Limits, Point,
     workbench::{Bindings, Inquiry, InquiryFault},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    answer::{Metrics, Timing, json},
-    asked::{check_count, documents, grouped, scope},
+    answer::{Metrics, json},
+    asked::{Gathering, check_count, grouped, scope},
     body::{self, Object, Source, unanswered},
     fault::{ErrorDocument, Fault},
     options::Options,
@@ -30,9 +30,9 @@ use crate::{
     whence::Asker,
 };
 
-/// Longest query, in bytes. One that people write takes some hundreds; compiling this much takes some
-/// milliseconds.
-const MAX_QUERY: usize = 16 << 10;
+/// Longest query, in bytes. One that people write takes some hundreds; clients that ask a rule about many
+/// inputs put them all in. Compiling this much takes some ten milliseconds.
+const MAX_QUERY: usize = 64 << 10;
 
 /// The solutions of a query.
 #[derive(Debug, Serialize, ToSchema)]
@@ -57,7 +57,7 @@ pub(super) struct QueryAnswer {
     operation_id = "query",
     tag = "opa",
     params(
-        ("q" = String, Query, description = "The query, at most 16 KiB"),
+        ("q" = String, Query, description = "The query, at most 64 KiB"),
         ("namespace" = Option<String>, Query, description = "The namespace that owns the policies"),
         ("pretty" = Option<String>, Query, description = "Alone or `true`: over several lines"),
         ("metrics" = Option<String>, Query, description = "Alone or `true`: with times"),
@@ -93,7 +93,7 @@ pub(super) async fn get(
         text: text.to_owned(),
         source: Source::Nothing,
     };
-    query.answer(&doors, &parameters, question).await
+    query.answer(&doors, &parameters, question, false).await
 }
 
 /// Asks a query about an input, as OPA does
@@ -113,7 +113,7 @@ pub(super) async fn get(
     request_body(
         content = serde_json::Value,
         content_type = "application/json",
-        description = "An object with `query`, at most 16 KiB, and `input`; at most 4 MiB together"
+        description = "An object with `query`, at most 64 KiB, and `input`; at most 4 MiB together"
     ),
     responses(
         (status = 200, description = "The solutions", body = QueryAnswer),
@@ -142,7 +142,7 @@ pub(super) async fn post(
     let question = ask::question(Point::Evaluation, &asker)?;
     let held = body::read(&doors, &question, &asker, body).await?;
     let query = Query::read(held)?;
-    query.answer(&doors, &parameters, question).await
+    query.answer(&doors, &parameters, question, true).await
 }
 
 /// A query, and where its input is.
@@ -174,44 +174,30 @@ impl Query {
         doors: &Doors,
         parameters: &Parameters,
         question: Question,
+        has_body: bool,
     ) -> Result<Response, Fault> {
         let options = Options::of(parameters);
         let of_request = |problem: Problem| problem.of(&question.id);
         let snapshot = doors.snapshot().map_err(of_request)?;
-        let mut timing = Timing::since(question.begin);
+        let mut gathering = Gathering::for_request(&question);
         let begin = Instant::now();
         let (inquiry, source) = (self.compile(doors, &question).await?, Arc::new(self.source));
-        timing.compile = begin.elapsed();
+        gathering.timing.compile = begin.elapsed();
 
-        let scope = scope(parameters);
-        let all = snapshot.all_in_force(&scope, None, question.now());
-        let asked = looked_at(&inquiry, all);
-        check_count(&asked)?;
-        check_modifiers(&inquiry, &asked)?;
-        let found = documents(
-            doors,
-            &question,
-            &snapshot,
-            &asked,
-            &[],
-            &source,
-            &mut timing,
-        )
-        .await?;
-        let mut groups = grouped(found);
-        // Whether a group is there can be asked as well.
-        for entry in snapshot.all_in_force(&scope, None, question.now()) {
-            let group = entry.address().group();
-            if inquiry.looks_at(&[group]) {
-                groups.entry(group.to_owned()).or_default();
-            }
+        let all = snapshot.all_in_force(&scope(parameters), None, question.now());
+        let parts = parts(&inquiry, &all, &source)?;
+        let mut documents = Vec::new();
+        for part in &parts {
+            let found =
+                gathering.documents(doors, &question, &snapshot, &part.asked, &[], &part.source);
+            documents.push(part.place(found.await?));
         }
 
         let begin = Instant::now();
-        let result = solve(doors, &question, inquiry, source, Document::object(groups)).await?;
-        timing.evaluate += begin.elapsed();
+        let result = solve(doors, &question, inquiry, source, documents).await?;
+        gathering.timing.evaluate += begin.elapsed();
         let answer = QueryAnswer {
-            metrics: options.metrics.then(|| timing.of_query()),
+            metrics: options.metrics.then(|| gathering.timing.of_query(has_body)),
             result,
         };
         Ok(json(&answer, options))
@@ -240,25 +226,64 @@ impl Query {
     }
 }
 
-/// The policies that a query can look at.
-fn looked_at(inquiry: &Inquiry, all: Vec<&Arc<Entry>>) -> Vec<Arc<Entry>> {
-    let all = all.into_iter();
-    all.filter(|entry| {
-        let address = entry.address();
-        inquiry.looks_at(&[address.group(), address.name()])
-    })
-    .cloned()
-    .collect()
+/// What a query asks of the policies with one input.
+struct Part {
+    source: Arc<Source>,
+    asked: Vec<Arc<Entry>>,
+    /// The groups that it can look at; whether one is there can be asked as well.
+    groups: Vec<String>,
 }
 
-/// Policies are asked before the query, and so without what it replaces.
-fn check_modifiers(inquiry: &Inquiry, asked: &[Arc<Entry>]) -> Result<(), Fault> {
-    if inquiry.modifies() && !asked.is_empty() {
+impl Part {
+    fn new(
+        inquiry: &Inquiry,
+        all: &[&Arc<Entry>],
+        input: Option<usize>,
+        source: Arc<Source>,
+    ) -> Self {
+        let mut part = Self {
+            source,
+            asked: Vec::new(),
+            groups: Vec::new(),
+        };
+        for entry in all {
+            let (group, name) = (entry.address().group(), entry.address().name());
+            if inquiry.looks_at(input, &[group, name]) {
+                part.asked.push((*entry).clone());
+            }
+            if inquiry.looks_at(input, &[group]) {
+                part.groups.push(group.to_owned());
+            }
+        }
+        part
+    }
+
+    /// What it sees as `data`.
+    fn place(&self, documents: Vec<(Arc<Entry>, Document)>) -> Document {
+        let mut groups = grouped(documents);
+        for group in &self.groups {
+            groups.entry(group.clone()).or_default();
+        }
+        Document::object(groups)
+    }
+}
+
+/// What a query asks of the policies: with the request's own input, and with each that it names.
+fn parts(inquiry: &Inquiry, all: &[&Arc<Entry>], source: &Arc<Source>) -> Result<Vec<Part>, Fault> {
+    let mut parts = vec![Part::new(inquiry, all, None, source.clone())];
+    for (at, input) in inquiry.inputs().iter().enumerate() {
+        let source = Arc::new(Source::Made(input.clone()));
+        parts.push(Part::new(inquiry, all, Some(at), source));
+    }
+    let asked: usize = parts.iter().map(|part| part.asked.len()).sum();
+    check_count(asked)?;
+    if inquiry.modifies() && asked > 0 {
         return Err(Fault::parameter(
-            "a query about policies has no `with`: send what they are to read as `input`",
+            "of what policies look at, a query about them replaces `input` only, and by a document: \
+             `with input as {…}`",
         ));
     }
-    Ok(())
+    Ok(parts)
 }
 
 /// Asks the query, on an evaluator's thread.
@@ -267,20 +292,14 @@ async fn solve(
     question: &Question,
     inquiry: Arc<Inquiry>,
     source: Arc<Source>,
-    data: Document,
+    documents: Vec<Document>,
 ) -> Result<Vec<Bindings>, Fault> {
     let limits = Limits::DEFAULT.within(doors.settings().cache.allowance().limits);
     let asked = question.clone();
     let work = move || -> Result<_, Problem> {
-        let Input::Evaluation(input) = source.read(&Interest::whole())? else {
-            return Ok(Ok(Vec::new()));
-        };
-        Ok(inquiry.ask(
-            &data,
-            input.as_ref(),
-            &asked.request_until_deadline(),
-            limits,
-        ))
+        let input = source.document(&Interest::whole())?;
+        let request = asked.request_until_deadline();
+        Ok(inquiry.ask(documents, input.as_ref(), &request, limits))
     };
     let evaluators = &doors.settings().evaluators;
     let solved = evaluators.run(question.deadline, work).await;

@@ -113,7 +113,7 @@ async fn above_a_policy_is_the_object_of_all_that_is_there() {
 #[tokio::test]
 async fn no_more_are_asked_at_once_than_can_be() {
     let mut fixture = Fixture::new();
-    for number in 0..101 {
+    for number in 0..257 {
         let source = format!("package many.p{number}\nx := 1");
         fixture = fixture.with(define(&format!("many/p{number}@1.0"), &source));
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::fixture::{Fixture, define, get, owned_by, post};
 
 const AUTHZ: &str = "package tasks.authz\ndefault allow := false\nallow if input.user == data.owner\n\
-                     list := [1, 2]\nf(x) := x";
+                     list := [1, 2]\nf(x) := x\np := input.parameters.p";
 
 fn fixture() -> Fixture {
     let mut authz = define("tasks/authz@1.0", AUTHZ);
@@ -53,6 +53,14 @@ fn fixture() -> Fixture {
 #[case("x := data.tasks[n].y", r#"{"result":[{"n":"other","x":1}]}"#)]
 #[case("false", r#"{"result":[{}]}"#)]
 #[case("x := 1 / 0", "{}")]
+#[case(
+    "x := data.tasks.authz.allow with input as {\"user\": \"bob\"}",
+    r#"{"result":[{"x":false}]}"#
+)]
+#[case(
+    "a := data.tasks.authz.allow with input as {}; b := data.tasks.authz.allow; c := data.tasks.authz.p with input as {\"parameters\": {\"p\": 8}}",
+    r#"{"result":[{"a":false,"b":true,"c":7}]}"#
+)]
 #[case("x := \"<\" with input as 3", r#"{"result":[{"x":"\u003c"}]}"#)]
 // What a policy has for itself is nobody else's.
 #[case("x := data.owner", "{}")]
@@ -73,8 +81,8 @@ async fn sees_what_the_policies_answer(#[case] query: &str, #[case] expected: &s
 #[case::function("/v1/query?q=data.tasks.authz.f(1,x)", "undefined function")]
 #[case::network("/v1/query?q=http.send(%7B%7D,x)", "a query makes no network calls")]
 #[case::with(
-    "/v1/query?q=data.tasks.authz.allow%20with%20input%20as%201",
-    "has no `with`"
+    "/v1/query?q=data.tasks.authz.allow%20with%20input.user%20as%201",
+    "replaces `input` only"
 )]
 #[tokio::test]
 async fn a_wrong_query_is_refused(#[case] path: &str, #[case] expected: &str) {
@@ -121,7 +129,7 @@ async fn a_wrong_body_is_refused(#[case] body: &'static str) {
 
 #[tokio::test]
 async fn has_limits_of_its_own() {
-    let long = format!("x = \"{}\"", "a".repeat(16 << 10));
+    let long = format!("x = \"{}\"", "a".repeat(64 << 10));
     let body = json!({"query": long}).to_string();
     let answer = fixture().evaluate(post("/v1/query", body)).await;
     assert_eq!(answer.status, 400, "{}", answer.text);
@@ -130,6 +138,26 @@ async fn has_limits_of_its_own() {
     let answer = fixture().evaluate(post("/v1/query", body)).await;
     assert_eq!(answer.status, 500, "{}", answer.text);
     assert_eq!(answer.json()["errors"][0]["code"], "eval_cancel_error");
+}
+
+/// As clients ask one rule about many inputs.
+#[tokio::test]
+async fn asks_about_many_inputs_at_once() {
+    let ask = async |count: usize| {
+        let asked = (0..count).map(|number| {
+            let user = if number % 2 == 0 { "ann" } else { "bob" };
+            format!("r{number} := data.tasks.authz.allow with input as {{\"user\": \"{user}\"}}")
+        });
+        let query = asked.collect::<Vec<_>>().join("; ");
+        let body = json!({ "query": query }).to_string();
+        fixture().evaluate(post("/v1/query", body)).await
+    };
+    let many = ask(256).await.json()["result"][0].clone();
+    assert_eq!(
+        (&many["r254"], &many["r255"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(ask(257).await.status, 400);
 }
 
 #[tokio::test]

@@ -1,0 +1,3 @@
+package quiet.none
+
+allow if input.never == "so"

@@ -1,0 +1,5 @@
+package system.main
+
+allow if input.user == "ann"
+
+user := input.user
