@@ -1,7 +1,9 @@
 //! `/v1/policies`: what is there, in the shapes of the TSA policy service and of OPA.
 
 use axum::{Json, extract::State};
-use portcullis_policies::{Address, Digest, Entry, Point, Scope, Snapshot, Timestamp};
+use portcullis_policies::{
+    Address, DataSource, Definition, Digest, Entry, Point, Scope, Snapshot, Timestamp, Which,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -63,6 +65,9 @@ pub(super) struct ListedPolicy {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "{}")]
     data: Option<String>,
+    /// With `dataConfig=true`: where further data comes from, as JSON; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_config: Option<String>,
 }
 
 /// A module of a policy.
@@ -81,6 +86,7 @@ struct Wanted {
     name: Option<String>,
     rego: bool,
     data: bool,
+    data_config: bool,
     limit: usize,
     after: Option<Address>,
 }
@@ -93,6 +99,7 @@ impl Wanted {
             name: parameters.get("policyName").map(str::to_owned),
             rego: flag("rego")?,
             data: flag("data")?,
+            data_config: flag("dataConfig")?,
             limit: limit(parameters)?,
             after: after(parameters)?,
         })
@@ -111,6 +118,11 @@ impl Wanted {
         ("policyName" = Option<String>, Query, description = "Only those of this name"),
         ("rego" = Option<bool>, Query, description = "Whether `policies` tells their sources"),
         ("data" = Option<bool>, Query, description = "Whether `policies` tells their static data"),
+        (
+            "dataConfig" = Option<bool>,
+            Query,
+            description = "Whether `policies` tells where further data comes from"
+        ),
         ("limit" = Option<u32>, Query, description = "How many at the most; all where it is not said"),
         (
             "continue" = Option<String>,
@@ -210,6 +222,40 @@ impl ListedPolicy {
             last_update: 0,
             rego: wanted.rego.then(sources),
             data: wanted.data.then(data),
+            data_config: data_config(definition).filter(|_| wanted.data_config),
+        }
+    }
+}
+
+/// Where further data comes from.
+fn data_config(definition: &Definition) -> Option<String> {
+    let sources: Vec<Source<'_>> = definition.data_from.iter().map(Source::of).collect();
+    let written = serde_json::to_string(&sources).expect("texts must serialise");
+    (!sources.is_empty()).then_some(written)
+}
+
+/// Where a document comes from.
+#[derive(Serialize)]
+struct Source<'a> {
+    path: String,
+    kind: &'a str,
+    namespace: Option<&'a str>,
+    name: &'a str,
+    key: &'a str,
+}
+
+impl<'a> Source<'a> {
+    fn of(source: &'a DataSource) -> Self {
+        let selection = &source.selection;
+        Self {
+            path: source.path.join("."),
+            kind: &selection.kind.kind,
+            namespace: selection.namespace.as_deref(),
+            name: match &selection.which {
+                Which::Name(name) => name,
+                Which::Selector(_) => "",
+            },
+            key: &source.key,
         }
     }
 }

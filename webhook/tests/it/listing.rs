@@ -132,6 +132,15 @@ async fn lists_in_pages(#[case] query: &str, #[case] expected: &[usize]) {
 async fn tells_sources_and_data_where_they_are_wanted() {
     let mut definition = crate::fixture::define("tasks/authz@1.0", TASKS);
     definition.data = json!({"table": {"b": 1}}).as_object().cloned().unwrap();
+    definition.data_from = vec![portcullis_policies::DataSource {
+        selection: portcullis_policies::Selection {
+            kind: portcullis_policies::ParameterKind::config_map(),
+            namespace: Some("platform".to_owned()),
+            which: portcullis_policies::Which::Name("issuers".to_owned()),
+        },
+        key: "it.json".to_owned(),
+        path: vec!["trusted".to_owned(), "issuers".to_owned()],
+    }];
     let fixture = Fixture::new().with(definition);
     let list = |query: &'static str| {
         let fixture = &fixture;
@@ -143,11 +152,17 @@ async fn tells_sources_and_data_where_they_are_wanted() {
         }
     };
     let plain = list("?rego=false").await["policies"][0].clone();
-    assert!(plain.get("rego").is_none() && plain.get("data").is_none());
+    assert!(
+        ["rego", "data", "dataConfig"]
+            .iter()
+            .all(|field| plain.get(field).is_none())
+    );
     assert_eq!(plain["lastUpdate"], 1_700_000_000);
     let full = list("?rego=true&data=true&dataConfig=true").await["policies"][0].clone();
     assert_eq!(full["rego"], TASKS);
     assert_eq!(full["data"], r#"{"table":{"b":1}}"#);
+    let config = r#"[{"path":"trusted.issuers","kind":"ConfigMap","namespace":"platform","name":"issuers","key":"it.json"}]"#;
+    assert_eq!(full["dataConfig"], config);
 }
 
 #[tokio::test]
