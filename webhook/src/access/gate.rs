@@ -200,6 +200,7 @@ impl Gate {
         let is_open = settings.locks.is_open()
             || settings.readers.is_open()
             || settings.archives.is_open()
+            || settings.schedules.is_open()
             || settings.subscriptions.is_open();
         let asks_itself = *route == Route::Own && !is_open;
         match self.identify(headers, peer, network).await {
