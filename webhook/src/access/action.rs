@@ -7,6 +7,7 @@
 //! | `/v1/data/{group}/{name}/…`, `?namespace=` | `create` | as above | `<group>.<name>` |
 //! | any other question that may ask every policy | `create` | `clusterpolicies/evaluation` | |
 //! | another action of a policy, such as `…/export` | `get`, `create`, `update`, `delete` | `…/<action>` | `<group>.<name>` |
+//! | results that are kept, with `GET` | `get` | `clusterpolicies/evaluation` | |
 //! | lists and states, with `GET` | `list` | `clusterpolicies/evaluation` | |
 //!
 //! The name is the policy's package and not its object: what a service may ask stays the same when a
@@ -75,17 +76,20 @@ pub(super) fn route<'p>(
         return Route::Asked(Action::of_any(verb_of(method)));
     };
     match route {
-        "/health" | "/liveness" | "/readiness" | "/openapi.json" => return Route::Open,
+        "/liveness" | "/readiness" | "/openapi.json" => return Route::Open,
         "/v1/enforcement" | "/v1/shadows" => return Route::OfOperator(Action::of_any("list")),
-        _ if is_within(route, "/swagger-ui") => return Route::Open,
-        _ if is_within(route, "/decisions") => return Route::Own,
+        _ if is_within(route, "/swagger-ui") || is_within(route, "/health") => return Route::Open,
+        _ if is_within(route, "/decisions") || is_within(route, "/v1/policy/import") => {
+            return Route::Own;
+        }
+        _ if is_within(route, "/v1/results") => return Route::Asked(Action::of_any("get")),
         _ => {}
     }
     if let (Some(group), Some(name)) = (parameter("group"), parameter("name")) {
         let tail = route.rsplit_once("{version}").map_or("", |(_, tail)| tail);
         let action = tail.trim_start_matches('/').split('/').next();
         return match action.unwrap_or_default() {
-            "lock" => Route::Own,
+            "lock" | "notifychange" => Route::Own,
             action => Route::Asked(of_policy(
                 method,
                 action,
@@ -199,6 +203,11 @@ mod tests {
 
     #[rstest]
     #[case("/health", "open")]
+    #[case("/health/{rule}", "open")]
+    #[case("/v1/policy/import", "own")]
+    #[case("/v1/policy/import/config", "own")]
+    #[case("/v1/policy", "list clusterpolicies/evaluation /")]
+    #[case("/v1/results/{id}", "get clusterpolicies/evaluation /")]
     #[case("/liveness", "open")]
     #[case("/readiness", "open")]
     #[case("/openapi.json", "open")]
@@ -229,8 +238,10 @@ mod tests {
     #[case("POST", "decision", "create clusterpolicies/evaluation /a.b")]
     #[case("POST", "validation", "create clusterpolicies/evaluation /a.b")]
     #[case("GET", "export", "get clusterpolicies/export /a.b")]
-    #[case("POST", "notifychange", "create clusterpolicies/notifychange /a.b")]
-    #[case("DELETE", "notifychange", "delete clusterpolicies/notifychange /a.b")]
+    #[case("POST", "other", "create clusterpolicies/other /a.b")]
+    #[case("DELETE", "other", "delete clusterpolicies/other /a.b")]
+    #[case("POST", "notifychange", "own")]
+    #[case("DELETE", "notifychange", "own")]
     #[case("POST", "lock", "own")]
     #[case("DELETE", "lock", "own")]
     fn routes_of_a_policy(#[case] method: &str, #[case] tail: &str, #[case] expected: &str) {

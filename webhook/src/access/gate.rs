@@ -197,8 +197,12 @@ impl Gate {
             return Ok(anonymous());
         }
         let settings = self.doors.settings();
-        let asks_itself =
-            *route == Route::Own && !settings.locks.is_open() && !settings.readers.is_open();
+        let is_open = settings.locks.is_open()
+            || settings.readers.is_open()
+            || settings.archives.is_open()
+            || settings.schedules.is_open()
+            || settings.subscriptions.is_open();
+        let asks_itself = *route == Route::Own && !is_open;
         match self.identify(headers, peer, network).await {
             Ok(Some(known)) => Ok(known),
             Ok(None) if asks_itself => Ok(anonymous()),

@@ -6,8 +6,9 @@
 //! for a short time, and where they cannot be asked beyond that, nobody is let in. The doors behind
 //! find an `Arc<Identity>` in the extensions of each request.
 //!
-//! Probes and the API's description are open. `…/lock` and `/decisions/…` ask about their callers
-//! themselves, with the caller's own token, unless they are open to whoever can reach them.
+//! Probes and the API's description are open. `…/lock`, `…/notifychange`, `/decisions/…` and
+//! `/v1/policy/import` ask about their callers themselves, with the caller's own token, unless they are
+//! open to whoever can reach them.
 
 mod action;
 mod authenticator;

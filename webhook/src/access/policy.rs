@@ -14,7 +14,7 @@ use axum::{
     body::Body,
     extract::{MatchedPath, Query},
     http::{
-        HeaderMap, Uri,
+        HeaderMap, StatusCode, Uri,
         header::{CONTENT_ENCODING, HOST},
         request::Parts,
     },
@@ -28,7 +28,12 @@ use serde_json::value::RawValue;
 
 use super::{Identity, Refusal, peer::Peer};
 use crate::{
-    Doors, body::MAX_REVIEW, deadline::DEFAULT_TIMEOUT, problem::Problem, question::Question,
+    Doors,
+    body::{Held, MAX_REVIEW},
+    deadline::DEFAULT_TIMEOUT,
+    opa,
+    problem::Problem,
+    question::Question,
 };
 
 const GROUP: &str = "system";
@@ -70,15 +75,13 @@ pub(super) async fn ask(
             "there is no policy `system/authz`, which decides who may ask",
         )));
     };
-    let (body, bytes) = if takes_json(parts) {
-        let held = doors
-            .input_room()
-            .read(body, MAX_REVIEW, question.deadline)
-            .await
-            .map_err(Refusal::undecided)?;
-        (Body::from(held.bytes.clone()), Some(held))
-    } else {
-        (body, None)
+    let (body, bytes) = match takes(parts) {
+        Takes::Nothing => (body, None),
+        takes => {
+            let held = read(doors, &question, takes, parts, body).await;
+            let held = held.map_err(Refusal::undecided)?;
+            (Body::from(held.bytes.clone()), Some(held))
+        }
     };
     let document = bytes.as_ref().map(|held| held.bytes.as_ref());
     let input = input(caller, parts, document).map_err(Refusal::undecided)?;
@@ -149,21 +152,68 @@ fn permits(decision: &Decision) -> Result<(), Refusal> {
     Err(Refusal::by_policy(reason))
 }
 
-/// Whether a route takes a document that the policy is told of.
-fn takes_json(parts: &Parts) -> bool {
+/// What a route takes of which the policy is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takes {
+    /// Nothing, or what is no document.
+    Nothing,
+    /// A document.
+    Json,
+    /// What OPA takes for one.
+    OfOpa,
+}
+
+fn takes(parts: &Parts) -> Takes {
     let Some(path) = parts.extensions.get::<MatchedPath>() else {
-        return false;
+        return Takes::Nothing;
     };
     let path = path.as_str();
-    let (_, last) = path.rsplit_once('/').unwrap_or_default();
-    matches!(
-        last,
-        "evaluation" | "decision" | "validation" | "lock" | "did.json" | "notifychange"
-    ) || matches!(
-        path,
-        "/" | "/v1/query" | "/v1/compile" | "/v1/data" | "/v0/data"
-    ) || path.starts_with("/v1/data/")
-        || path.starts_with("/v0/data/")
+    let is_below = |folder| {
+        path.strip_prefix(folder)
+            .is_some_and(|rest: &str| rest.is_empty() || rest.starts_with('/'))
+    };
+    let mut last = path.rsplit('/');
+    let documents = [
+        "evaluation",
+        "decision",
+        "validation",
+        "did.json",
+        "lock",
+        "notifychange",
+    ];
+    if matches!(path, "/" | "/v1/query" | "/v1/compile")
+        || is_below("/v1/data")
+        || is_below("/v0/data")
+    {
+        Takes::OfOpa
+    } else if last.next().is_some_and(|last| documents.contains(&last)) {
+        Takes::Json
+    } else {
+        Takes::Nothing
+    }
+}
+
+/// Reads a body as its route does, so that the policy is told of what the route will see.
+async fn read(
+    doors: &Doors,
+    question: &Question,
+    takes: Takes,
+    parts: &mut Parts,
+    body: Body,
+) -> Result<Held, Problem> {
+    if takes == Takes::OfOpa {
+        return opa::read_body(doors, question, &mut parts.headers, body).await;
+    }
+    let room = doors.input_room();
+    let held = room.read(body, MAX_REVIEW, question.deadline).await?;
+    let is_encoded = parts.headers.contains_key(CONTENT_ENCODING);
+    if is_encoded && !held.bytes.is_empty() {
+        let detail = "a policy decides who may ask, and cannot read a body that is encoded";
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        let problem = Problem::new(status, "REQUEST.UNREADABLE", detail);
+        return Err(problem.with_remedy("send the body without `Content-Encoding`"));
+    }
+    Ok(held)
 }
 
 /// The input, as JSON.
@@ -172,14 +222,6 @@ fn input(caller: &Identity, parts: &Parts, body: Option<&[u8]>) -> Result<Vec<u8
     let body = body
         .filter(|body| !body.iter().all(u8::is_ascii_whitespace))
         .map(|body| {
-            if parts.headers.contains_key(CONTENT_ENCODING) {
-                return Err(Problem::new(
-                    axum::http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    "REQUEST.UNREADABLE",
-                    "a policy decides who may ask, and cannot read a body that is encoded",
-                )
-                .with_remedy("send the body without `Content-Encoding`"));
-            }
             serde_json::from_slice::<&RawValue>(body).map_err(|error| {
                 Problem::input_invalid(clean(&format!("the body is not JSON: {error}")))
                     .with_remedy("send a JSON document, or none")

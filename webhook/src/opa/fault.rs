@@ -84,6 +84,16 @@ pub(super) struct Line {
 }
 
 impl Fault {
+    /// The same in the shape of every other route.
+    pub(super) fn into_problem(self) -> Problem {
+        match self {
+            Self::Opa(status, document) => {
+                Problem::new(status, Code::InputInvalid.as_str(), document.message)
+            }
+            Self::Ours(problem) => problem,
+        }
+    }
+
     /// The request cannot be read.
     pub(super) fn parameter(message: impl Into<String>) -> Self {
         Self::opa(StatusCode::BAD_REQUEST, "invalid_parameter", message)

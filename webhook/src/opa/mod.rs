@@ -28,7 +28,13 @@ mod query;
 mod roots;
 
 use axum::{
-    Router, middleware,
+    Router,
+    body::Body,
+    http::{
+        HeaderMap,
+        header::{CONTENT_ENCODING, CONTENT_TYPE},
+    },
+    middleware,
     routing::{get, post},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -36,7 +42,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub(crate) use modules::{module_id, refuse_write};
 pub use path::DecisionPath;
 
-use crate::Doors;
+use crate::{Doors, body::Held, problem::Problem, question::Question};
 
 /// The routes with their documentation.
 pub(crate) fn documented() -> OpenApiRouter<Doors> {
@@ -54,6 +60,21 @@ pub(crate) fn documented() -> OpenApiRouter<Doors> {
         .routes(routes!(about::config))
         .routes(routes!(health::health))
         .routes(routes!(health::rule))
+}
+
+/// Reads the body of a request to one of these routes as the route does: as JSON, whatever it came as.
+/// What the request says of how it came is taken out of it.
+pub(crate) async fn read_body(
+    doors: &Doors,
+    question: &Question,
+    headers: &mut HeaderMap,
+    body: Body,
+) -> Result<Held, Problem> {
+    let held = body::read(doors, question, headers, body).await;
+    let held = held.map_err(fault::Fault::into_problem)?;
+    headers.remove(CONTENT_ENCODING);
+    headers.remove(CONTENT_TYPE);
+    Ok(held)
 }
 
 /// The same router, whose answers to OPA's clients are compressed for who accepts it.
