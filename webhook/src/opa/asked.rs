@@ -131,6 +131,12 @@ impl Asked {
         source: &Arc<Source>,
     ) -> Result<Found, Fault> {
         let mut timing = Timing::since(question.begin);
+        if self.entries.is_empty()
+            && let Some(log) = doors.decision_log()
+        {
+            let path = self.path.logged();
+            log.record_nothing(question, path, source.text().as_ref());
+        }
         let documents = documents(
             doors,
             question,
