@@ -76,14 +76,6 @@ impl Document {
         Self(plain(&self.0).unwrap_or_else(|| self.0.clone()))
     }
 
-    /// The bytes of its texts, with sixteen for each of its values, if these are `limit` at most; what
-    /// has more is not looked at to its end. What is shared within it counts each time, as it is
-    /// written.
-    pub fn weight(&self, limit: usize) -> Option<usize> {
-        let mut left = limit;
-        is_within(&self.0, &mut left).then(|| limit - left)
-    }
-
     /// An object of documents.
     pub fn object(members: impl IntoIterator<Item = (String, Self)>) -> Self {
         let members = members.into_iter();
@@ -101,6 +93,11 @@ impl Document {
     /// it is not to be written.
     pub fn written(&self) -> Option<usize> {
         rego::weight(&self.0)
+    }
+
+    /// The same, if it is no more than `limit`; what has more is not looked at to its end.
+    pub fn written_within(&self, limit: usize) -> Option<usize> {
+        rego::weight_within(&self.0, limit)
     }
 
     /// What keys lead to.
@@ -219,27 +216,6 @@ impl Step {
             Self::Name(name) => Value::from(name.as_str()),
             Self::Number(number) => Value::from(*number),
         }
-    }
-}
-
-fn is_within(value: &Value, left: &mut usize) -> bool {
-    /// What a value without a text takes, roughly: a number, or what stands around members.
-    const VALUE: usize = 16;
-    let text = match value {
-        Value::String(text) => text.len(),
-        _ => 0,
-    };
-    let Some(rest) = left.checked_sub(VALUE + text) else {
-        return false;
-    };
-    *left = rest;
-    match value {
-        Value::Set(set) => set.iter().all(|member| is_within(member, left)),
-        Value::Object(object) => object
-            .iter()
-            .all(|(key, member)| is_within(key, left) && is_within(member, left)),
-        _ => value::elements(value)
-            .is_none_or(|elements| elements.iter().all(|element| is_within(element, left))),
     }
 }
 
@@ -394,15 +370,13 @@ mod tests {
     }
 
     #[rstest]
-    #[case("1", 16, true)]
-    #[case("1", 15, false)]
-    #[case(r#""abcd""#, 20, true)]
-    #[case(r#""abcd""#, 19, false)]
-    #[case(r#"{"abcd": [1, 2]}"#, 84, true)]
-    #[case(r#"{"abcd": [1, 2]}"#, 83, false)]
-    fn documents_are_weighed(#[case] text: &str, #[case] bytes: usize, #[case] expected: bool) {
-        let weight = Document::read(text).unwrap().weight(bytes);
-        assert_eq!(weight, expected.then_some(bytes));
+    #[case("1", 1)]
+    #[case(r#""abcd""#, 5)]
+    #[case(r#"{"abcd": [1, 2]}"#, 9)]
+    fn documents_are_weighed_within_a_limit(#[case] text: &str, #[case] weight: usize) {
+        let document = Document::read(text).unwrap();
+        assert_eq!(document.written_within(weight), Some(weight));
+        assert_eq!(document.written_within(weight - 1), None);
     }
 
     #[rstest]

@@ -32,7 +32,7 @@ mod stack;
 mod unit;
 pub mod value;
 
-pub(crate) use bounds::{MAX_WEIGHT, is_bounded, weight};
+pub(crate) use bounds::{MAX_WEIGHT, is_bounded, weight, weight_within};
 pub(crate) use program::{Failure, Powers, Program, seed};
 pub(crate) use stack::{SIZE as STACK_SIZE, apart, large as on_large_stack};
 pub(crate) use unit::{check_modules, read_module, report, version};

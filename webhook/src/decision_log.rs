@@ -33,6 +33,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axum::body::Bytes;
 use portcullis_policies::{Cache, Redaction};
 
 use crate::{STACK_BYTES, identity::decision_id, question::Question};
@@ -147,9 +148,17 @@ impl DecisionLog {
 
     /// Logs what was taken of a request, if there is room to wait in; what finds none is counted.
     pub(crate) fn record(&self, question: &Question, about: &About, taken: Taken) {
-        let Some(material) = Material::of(question, about, taken) else {
-            return;
-        };
+        if let Some(material) = Material::of(question, about, taken) {
+            self.hand_over(material);
+        }
+    }
+
+    /// Logs a request for a document at a path where no policy is, as OPA does.
+    pub(crate) fn record_nothing(&self, question: &Question, path: String, text: Option<&Bytes>) {
+        self.hand_over(Material::of_nothing(question, path, text));
+    }
+
+    fn hand_over(&self, material: Material) {
         let shared = &self.0;
         let bytes = material.bytes();
         let waiting = shared.waiting.fetch_add(bytes, Ordering::Relaxed) + bytes;

@@ -4,13 +4,18 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     ops::Deref,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, request::Parts},
 };
+
+use crate::Identity;
 
 /// Requests that this process was asked, over all of its servers.
 static ASKED: AtomicU64 = AtomicU64::new(0);
@@ -23,6 +28,8 @@ pub(crate) struct Whence {
     pub(crate) peer: Option<SocketAddr>,
     /// How many requests came before it, and itself.
     pub(crate) number: Option<u64>,
+    /// Who asks, where somebody found that out.
+    pub(crate) identity: Option<Arc<Identity>>,
 }
 
 impl Whence {
@@ -31,6 +38,7 @@ impl Whence {
         Self {
             peer: Some(peer),
             number: Some(ASKED.fetch_add(1, Ordering::Relaxed) + 1),
+            identity: None,
         }
     }
 }
@@ -39,7 +47,9 @@ impl<S: Sync> FromRequestParts<S> for Whence {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get().cloned().unwrap_or_default())
+        let whence = parts.extensions.get::<Self>().cloned().unwrap_or_default();
+        let identity = parts.extensions.get().cloned();
+        Ok(Self { identity, ..whence })
     }
 }
 

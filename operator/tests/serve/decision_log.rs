@@ -335,3 +335,58 @@ fn a_file_is_rotated() {
     assert_eq!(seen, ids);
     assert!(!folder.path().join("decisions.log.3").exists());
 }
+
+/// Whichever door a request comes to, its entry says where it comes from and which it is.
+#[test]
+fn every_door_says_where_a_request_comes_from() {
+    let folder = TempDir::new().unwrap();
+    let server = serve(folder.path(), &["--decision-log", "stdout"]);
+    let by_address = "/policy/services/authorization/1.0";
+    let doors = [
+        ("POST", format!("{by_address}/evaluation")),
+        ("GET", format!("{by_address}/evaluation")),
+        ("GET", format!("{by_address}/evaluation/did.json")),
+        ("POST", format!("{by_address}/validation")),
+        ("POST", format!("{by_address}/decision")),
+        ("POST", "/v1/data/services/authorization/allow".to_owned()),
+        ("GET", "/v1/data/services/authorization/allow".to_owned()),
+        ("POST", "/v1/data/services".to_owned()),
+        ("POST", "/v1/data".to_owned()),
+        ("POST", "/v0/data/services/authorization/allow".to_owned()),
+        ("POST", "/".to_owned()),
+        (
+            "GET",
+            "/v1/query?q=data.services.authorization.allow".to_owned(),
+        ),
+    ];
+    let mut last = 0;
+    for (method, path) in doors {
+        server.ask(method, &path, if method == "POST" { "{}" } else { "" });
+        let entry: Json = serde_json::from_str(&server.next_line()).unwrap();
+        let peer = entry["requested_by"].as_str().unwrap_or_default();
+        assert!(peer.starts_with("127.0.0.1:"), "{path} {entry}");
+        let number = entry["req_id"].as_u64().unwrap_or_default();
+        assert!(number > last, "{path} {entry}");
+        last = number;
+    }
+    let review = format!(
+        r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{}}}"#,
+        r#"{"uid":"1","kind":{"group":"","version":"v1","kind":"Pod"},"resource":{"group":"","version":"v1","resource":"pods"},"operation":"CREATE","object":{}}"#
+    );
+    // The policies that come with it judge Pods.
+    let home = TempDir::new().unwrap();
+    let arguments = ["serve", "--decision-log", "stdout"].map(OsStr::new);
+    let server = Server::start(&arguments, home.path());
+    for path in ["/admission/cluster/fail", "/admission/cluster/ignore"] {
+        let answer = server.ask("POST", path, &review);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        if !answer.body.contains("auditAnnotations") {
+            continue;
+        }
+        let entry: Json = serde_json::from_str(&server.next_line()).unwrap();
+        assert_eq!(entry["path"], path.trim_start_matches('/'));
+        assert!(entry["requested_by"].is_string() && entry["req_id"].is_u64());
+        return;
+    }
+    panic!("no policy judges Pods");
+}

@@ -18,12 +18,17 @@ pub(crate) fn is_bounded(document: &Value) -> bool {
 
 /// Members of all collections and bytes of all texts, if it is small enough to be handed on.
 pub(crate) fn weight(document: &Value) -> Option<usize> {
+    weight_within(document, MAX_WEIGHT)
+}
+
+/// The same, if it is no more than a limit; what has more is not looked at to its end.
+pub(crate) fn weight_within(document: &Value, limit: usize) -> Option<usize> {
     let mut open = vec![(document, 0)];
     let mut weight = 0_usize;
     while let Some((value, depth)) = open.pop() {
         weight += 1;
         let members = value::count(value).unwrap_or_default();
-        if weight + open.len() + members > MAX_WEIGHT || depth > MAX_DEPTH {
+        if weight + open.len() + members > limit || depth > MAX_DEPTH {
             return None;
         }
         let below = |member| (member, depth + 1);
@@ -41,5 +46,5 @@ pub(crate) fn weight(document: &Value) -> Option<usize> {
             _ => {}
         }
     }
-    (weight <= MAX_WEIGHT).then_some(weight)
+    (weight <= limit).then_some(weight)
 }

@@ -17,7 +17,11 @@ const MAX_DECISIONS: usize = 64;
 #[derive(Serialize)]
 struct Facts<'a> {
     point: &'static str,
-    allowed: bool,
+    /// Absent where there is no policy to decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caller: Option<Caller<'a>>,
     #[serde(skip_serializing_if = "str::is_empty")]
     user: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -33,6 +37,13 @@ struct Facts<'a> {
     /// Why something is erased.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     notes: &'a [String],
+}
+
+/// Who asked, as whoever identified it names it.
+#[derive(Serialize)]
+struct Caller<'a> {
+    name: &'a str,
+    by: &'static str,
 }
 
 #[derive(Serialize)]
@@ -65,7 +76,14 @@ pub(super) fn custom(material: &Material, hidden: &[String], notes: &[String]) -
     let decisions = material.decided.iter().take(MAX_DECISIONS);
     let facts = Facts {
         point: point_name(material.point),
-        allowed: material.decided.iter().all(|it| it.decision.allowed),
+        allowed: (!material.decided.is_empty())
+            .then(|| material.decided.iter().all(|it| it.decision.allowed)),
+        caller: material.whence.identity.as_ref().and_then(|identity| {
+            identity.is_known().then(|| Caller {
+                name: identity.name(),
+                by: identity.method().as_str(),
+            })
+        }),
         user: &about.user,
         resource: &about.resource,
         uid: &about.uid,

@@ -12,8 +12,14 @@ use crate::{question::Question, whence::Whence};
 /// thousand; what is longer is a `ConfigMap` or a custom resource full of data.
 const MAX_INPUT: usize = 256 << 10;
 
-/// Bytes of the results of all decisions about one request.
-const MAX_RESULTS: usize = 256 << 10;
+/// Longest path that is logged, in bytes.
+const MAX_PATH: usize = 1 << 10;
+
+/// Members and bytes of the results of all decisions about one request: most policies give some hundred.
+const MAX_RESULTS: usize = 128 << 10;
+
+/// Memory of a member, roughly; a text takes less for each of its bytes.
+const MEMBER: usize = 16;
 
 /// What a request takes beside its texts, and each message in it, roughly.
 const OVERHEAD: usize = 1 << 10;
@@ -79,7 +85,10 @@ impl DecisionLog {
         let mut messages = 0;
         let told = entries.iter().zip(decisions);
         for (entry, decision) in told.filter(|(_, decision)| decision.is_concerned()) {
-            let weight = decision.result.as_ref().map(|result| result.weight(room));
+            let weight = decision
+                .result
+                .as_ref()
+                .map(|result| result.written_within(room));
             let is_cut = weight == Some(None);
             room -= weight.flatten().unwrap_or_default();
             let mut decision = decision.clone();
@@ -93,19 +102,11 @@ impl DecisionLog {
                 is_cut,
             });
         }
-        let input = match input {
-            _ if decided.is_empty() => Given::Undefined,
-            None => Given::Undefined,
-            Some(text) if text.iter().all(u8::is_ascii_whitespace) => Given::Undefined,
-            Some(text) if text.len() > MAX_INPUT => Given::TooLong,
-            Some(text) => Given::Text(text.to_vec().into()),
-        };
-        let text = match &input {
-            Given::Text(text) => text.len(),
-            Given::Undefined | Given::TooLong => 0,
-        };
+        let input = input.filter(|_| !decided.is_empty());
+        let input = Given::of(input);
+        let text = input.bytes();
         Taken {
-            bytes: text + MAX_RESULTS - room + OVERHEAD * (messages + decided.len()),
+            bytes: text + MEMBER * (MAX_RESULTS - room) + OVERHEAD * (messages + decided.len()),
             input,
             decided,
             reading,
@@ -113,24 +114,73 @@ impl DecisionLog {
     }
 }
 
+impl Given {
+    fn of(text: Option<&Bytes>) -> Self {
+        match text {
+            None => Self::Undefined,
+            Some(text) if text.iter().all(u8::is_ascii_whitespace) => Self::Undefined,
+            Some(text) if text.len() > MAX_INPUT => Self::TooLong,
+            Some(text) => Self::Text(text.to_vec().into()),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Undefined | Self::TooLong => 0,
+        }
+    }
+}
+
 impl Material {
+    /// What is logged of a request for a document that no policy has.
+    pub(super) fn of_nothing(question: &Question, path: String, text: Option<&Bytes>) -> Self {
+        let about = About {
+            path,
+            ..About::default()
+        };
+        let input = Given::of(text);
+        let bytes = input.bytes();
+        Self::new(question, &about, input, Vec::new(), Duration::ZERO, bytes)
+    }
+
     /// What is logged of a request; nothing of one that concerns no policy.
     pub(super) fn of(question: &Question, about: &About, taken: Taken) -> Option<Self> {
         if taken.decided.is_empty() {
             return None;
         }
-        Some(Self {
-            bytes: taken.bytes + about.bytes() + OVERHEAD,
-            about: about.clone(),
+        let Taken {
+            input,
+            decided,
+            reading,
+            bytes,
+        } = taken;
+        Some(Self::new(question, about, input, decided, reading, bytes))
+    }
+
+    fn new(
+        question: &Question,
+        about: &About,
+        input: Given,
+        decided: Vec<Decided>,
+        reading: Duration,
+        bytes: usize,
+    ) -> Self {
+        Self {
+            bytes: bytes + about.bytes() + OVERHEAD,
+            about: About {
+                path: about.path[..about.path.floor_char_boundary(MAX_PATH)].to_owned(),
+                ..about.clone()
+            },
             id: question.id.clone(),
             point: question.point,
             time: question.now(),
             whence: question.whence.clone(),
-            input: taken.input,
-            decided: taken.decided,
-            reading: taken.reading,
+            input,
+            decided,
+            reading,
             handling: question.begin.elapsed(),
-        })
+        }
     }
 
     /// Memory that it takes, roughly and in bytes.

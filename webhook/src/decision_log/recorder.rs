@@ -47,7 +47,7 @@ type Hidden = Option<Redacted<Input>>;
 
 impl Recorder {
     /// Records until the end is told, or nobody is left to tell anything.
-    pub(super) fn run(mut self, messages: &Receiver<Message>) {
+    pub(super) fn run(self, messages: &Receiver<Message>) {
         while let Ok(message) = messages.recv() {
             match message {
                 Message::Record(material) => {
@@ -63,7 +63,7 @@ impl Recorder {
         }
     }
 
-    fn record(&mut self, material: &Material) {
+    fn record(&self, material: &Material) {
         // What is wrong with one entry must not end the log.
         let entry = catch_unwind(AssertUnwindSafe(|| self.entry(material)));
         match entry {
@@ -80,7 +80,7 @@ impl Recorder {
     }
 
     /// The entry of a request, unless the rules drop it.
-    fn entry(&mut self, material: &Material) -> Option<LogEntry> {
+    fn entry(&self, material: &Material) -> Option<LogEntry> {
         let mut notes = Vec::new();
         let mut maskable = Maskable::default();
         let hidden = self.read_input(material, &mut maskable, &mut notes);

@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use portcullis_policies::{
-    Cache, Document, Entry, Headers, Input, Masks, Outcome, Request, Scope, Snapshot, Timestamp,
+    Cache, Document, Entry, Headers, Input, Masks, Outcome, Request, Scope, Timestamp,
 };
 
 /// The address of the policy, without its version; one of the cluster.
@@ -34,8 +34,6 @@ pub(super) struct Rules {
     cache: Arc<Cache>,
     /// Whether there have to be some.
     are_required: bool,
-    /// The versions of the policy, at a revision of the cache.
-    versions: Option<(u64, Vec<Arc<Entry>>)>,
 }
 
 impl Rules {
@@ -43,12 +41,11 @@ impl Rules {
         Self {
             cache,
             are_required,
-            versions: None,
         }
     }
 
     /// What the rules say of an entry; `event` makes its document, where there are rules.
-    pub(super) fn ask(&mut self, id: &Arc<str>, event: impl FnOnce() -> Document) -> Said {
+    pub(super) fn ask(&self, id: &Arc<str>, event: impl FnOnce() -> Document) -> Said {
         let now = Timestamp::now();
         let Some(entry) = self.find(now) else {
             return if self.are_required {
@@ -90,29 +87,12 @@ impl Rules {
             .unwrap_or_else(|why| Said::Unknown(format!("`mask` of {}: {why}", decision.policy)))
     }
 
-    fn find(&mut self, now: Timestamp) -> Option<Arc<Entry>> {
+    /// The newest version in force. A shadow acts on nothing, here as elsewhere.
+    fn find(&self, now: Timestamp) -> Option<Arc<Entry>> {
         let snapshot = self.cache.snapshot();
-        let revision = snapshot.revision();
-        if self.versions.as_ref().is_none_or(|(of, _)| *of != revision) {
-            self.versions = Some((revision, versions(&snapshot)));
-        }
-        let (_, versions) = self.versions.as_ref()?;
-        let newest = versions.iter().max_by_key(|entry| {
-            let is_in_force = entry.policy.definition().window.contains(now);
-            let is_judging = entry.superseded_by.is_none();
-            (is_in_force, is_judging, entry.address().version())
-        });
-        newest.cloned()
+        let found = snapshot.find_in_force(&Scope::Cluster, GROUP, NAME, now);
+        found.filter(|entry| !entry.is_shadow()).cloned()
     }
-}
-
-fn versions(snapshot: &Snapshot) -> Vec<Arc<Entry>> {
-    let is_it = |entry: &&Arc<Entry>| {
-        let address = entry.address();
-        let is_named = address.group() == GROUP && address.name() == NAME;
-        *address.scope() == Scope::Cluster && is_named && !entry.is_shadow()
-    };
-    snapshot.entries().filter(is_it).cloned().collect()
 }
 
 fn read(document: Option<&Document>) -> Result<Said, String> {

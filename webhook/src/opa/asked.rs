@@ -131,6 +131,12 @@ impl Asked {
         source: &Arc<Source>,
     ) -> Result<Found, Fault> {
         let mut gathering = Gathering::for_request(question);
+        if self.entries.is_empty()
+            && let Some(log) = doors.decision_log()
+        {
+            let path = self.path.logged();
+            log.record_nothing(question, path, source.text().as_ref());
+        }
         let within = match &self.shape {
             Shape::Part(rest) => rest.as_slice(),
             Shape::Group | Shape::All => &[],

@@ -166,10 +166,11 @@ impl Source {
         }
     }
 
-    /// The text of the input, if it came as one.
+    /// The text of the input, if there is one.
     pub(super) fn text(&self) -> Option<Bytes> {
         match self {
-            Self::Nothing | Self::Made(_) => None,
+            Self::Nothing => None,
+            Self::Made(document) => Some(Bytes::from(document.to_string())),
             Self::Parameter(text) => Some(Bytes::from(text.clone())),
             Self::Member(object) => object.text("input"),
             Self::Body(held) => Some(held.bytes.clone()),

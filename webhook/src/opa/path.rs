@@ -31,6 +31,12 @@ impl DataPath {
         }
     }
 
+    /// The path as OPA's decision log has it: `tasks/authz/allow`.
+    pub(super) fn logged(&self) -> String {
+        let steps: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        clean(&steps.join("/"))
+    }
+
     /// The reference that OPA's messages name: `data.tasks["no-name"][1].x`.
     pub(super) fn reference(&self) -> String {
         let mut text = "data".to_owned();

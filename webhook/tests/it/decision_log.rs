@@ -10,7 +10,9 @@ use std::{
 };
 
 use portcullis_policies::{Action, Definition, Effect, Lock, ObjectKey, Points, Reach, Target};
-use portcullis_webhook::{DecisionLog, DecisionLogSettings, DecisionSink, Feed, LogEntry};
+use portcullis_webhook::{
+    DecisionLog, DecisionLogSettings, DecisionSink, Feed, Identity, LogEntry, Method,
+};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
@@ -195,6 +197,91 @@ async fn what_a_service_asks_is_logged_as_it_is_written(
     let keys = entry.as_object().unwrap();
     assert_eq!(keys.contains_key("input"), !input.is_null());
     assert_eq!(keys.contains_key("result"), !result.is_null());
+}
+
+/// As OPA does it.
+#[rstest]
+#[case(
+    "/v1/data/nobody/knows/this",
+    r#"{"input":{"a":1}}"#,
+    "nobody/knows/this"
+)]
+#[case("/v1/data/nobody", r#"{"input":{"a":1}}"#, "nobody")]
+#[case("/v0/data/nobody/knows", r#"{"a":1}"#, "nobody/knows")]
+#[tokio::test]
+async fn a_document_that_nobody_has_is_logged_without_a_result(
+    #[case] path: &str,
+    #[case] body: &str,
+    #[case] expected: &str,
+) {
+    let log = Logged::new(Fixture::usual());
+    let entry = log.evaluate(path, body).await;
+    assert_eq!(entry["path"], expected);
+    assert_eq!(entry["input"], json!({"a": 1}));
+    let members = entry.as_object().unwrap();
+    assert!(!members.contains_key("result") && !members.contains_key("bundles"));
+    let facts = json!({"point": "evaluation", "decisions": []});
+    assert_eq!(entry["custom"]["portcullis"], facts);
+}
+
+/// Of several policies each has an entry, and all have the id of the answer.
+#[tokio::test]
+async fn what_asks_several_policies_has_an_entry_for_each() {
+    let log =
+        Logged::new(Fixture::usual().with(define("tasks/more@1", "package tasks.more\nx := 1")));
+    let answer = log
+        .fixture
+        .evaluate(post("/v1/data/tasks", r#"{"input":{}}"#))
+        .await;
+    let query = log
+        .fixture
+        .evaluate(post("/v1/query", r#"{"query":"data.tasks.more.x == 1"}"#))
+        .await;
+    assert_eq!(query.status, 200, "{}", query.text);
+    let entries = log.rest();
+    let seen: Vec<&str> = entries
+        .iter()
+        .map(|entry| entry["path"].as_str().unwrap())
+        .collect();
+    assert_eq!(seen, ["tasks/authz", "tasks/more", "tasks/more"]);
+    for entry in &entries[..2] {
+        assert_eq!(entry["decision_id"], answer.json()["decision_id"]);
+    }
+}
+
+/// A body that is compressed, or YAML, is logged as the JSON that the policies read.
+#[tokio::test]
+async fn a_body_of_yaml_is_logged_as_json() {
+    let log = Logged::new(Fixture::usual());
+    let asked = post(
+        "/v1/data/tasks/authz/allow",
+        "input:\n  subject: ann\n  token: s3cret\n",
+    );
+    log.fixture
+        .evaluate(with_header(asked, "content-type", "application/x-yaml"))
+        .await;
+    assert_eq!(
+        log.json()["input"],
+        json!({"subject": "ann", "token": "REDACTED"})
+    );
+}
+
+#[tokio::test]
+async fn who_asks_is_logged_where_it_is_known() {
+    let log = Logged::new(Fixture::usual());
+    let path = "/policy/tasks/authz/1.0/evaluation";
+    for (identity, expected) in [
+        (
+            Identity::new(Method::Jwt, "alice", []).unwrap(),
+            json!({"name": "alice", "by": "jwt"}),
+        ),
+        (Identity::anonymous(), Json::Null),
+    ] {
+        let mut asked = post(path, "{}");
+        asked.extensions_mut().insert(Arc::new(identity));
+        log.fixture.evaluate(asked).await;
+        assert_eq!(log.json()["custom"]["portcullis"]["caller"], expected);
+    }
 }
 
 #[tokio::test]
@@ -479,7 +566,7 @@ async fn rules_of_a_namespace_are_no_rules() {
 async fn what_is_too_long_is_erased_and_that_is_said() {
     let log = Logged::new(Fixture::usual().with(define(
         "a/long@1",
-        "package a.long\nx := [i | some i in numbers.range(1, 30000)] if input.long\n",
+        "package a.long\nx := [i | some i in numbers.range(1, 150000)] if input.long\n",
     )));
     let body = json!({"text": "x".repeat(300 << 10)}).to_string();
     let entry = log.evaluate(EVALUATION, &body).await;
