@@ -14,8 +14,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube_core::CustomResourceExt;
 
 use crate::{
-    ClusterExemption, ClusterLock, ClusterPolicy, ClusterPolicyBinding, Exemption, Lock, Policy,
-    PolicyBinding,
+    ClusterExemption, ClusterLock, ClusterPolicy, ClusterPolicyBinding, ClusterPolicyImport,
+    ClusterPolicySubscription, Exemption, Lock, Policy, PolicyBinding, PolicySubscription,
 };
 
 /// A column of `kubectl get`.
@@ -129,8 +129,41 @@ const EXEMPTION_COLUMNS: [Column; 5] = [
     ),
 ];
 
+const SUBSCRIPTION_COLUMNS: [Column; 6] = [
+    column("Group", ".spec.group", "First part of the policy's address"),
+    column("Name", ".spec.name", "Second part of the policy's address"),
+    column(
+        "Version",
+        ".spec.version",
+        "Third part of the policy's address",
+    ),
+    column("Subscriber", ".spec.subscriber", "Who is told"),
+    column(
+        "Delivered",
+        ".status.delivered",
+        "When an event was delivered last",
+    ),
+    wide(
+        "Failure",
+        ".status.failure",
+        "Why the last event was not delivered",
+    ),
+];
+
+const IMPORT_COLUMNS: [Column; 5] = [
+    column("Policy", ".status.policy", "What came of it last"),
+    column("Interval", ".spec.interval", "How often it is fetched"),
+    column(
+        "Succeeded",
+        ".status.succeeded",
+        "When it was imported last, or found to be the same",
+    ),
+    column("Failure", ".status.failure", "Why the last attempt failed"),
+    wide("URL", ".spec.url", "Where it is fetched"),
+];
+
 /// The definitions of all our kinds, those of a namespace and those of the cluster in turn.
-pub fn all() -> [CustomResourceDefinition; 8] {
+pub fn all() -> [CustomResourceDefinition; 11] {
     [
         finished(Policy::crd(), &POLICY_COLUMNS),
         finished(ClusterPolicy::crd(), &POLICY_COLUMNS),
@@ -140,6 +173,9 @@ pub fn all() -> [CustomResourceDefinition; 8] {
         finished(ClusterPolicyBinding::crd(), &BINDING_COLUMNS),
         finished(Exemption::crd(), &EXEMPTION_COLUMNS),
         finished(ClusterExemption::crd(), &EXEMPTION_COLUMNS),
+        finished(PolicySubscription::crd(), &SUBSCRIPTION_COLUMNS),
+        finished(ClusterPolicySubscription::crd(), &SUBSCRIPTION_COLUMNS),
+        finished(ClusterPolicyImport::crd(), &IMPORT_COLUMNS),
     ]
 }
 

@@ -9,6 +9,8 @@
 //! | [`workloads`] | kinds whose Pod templates a policy judges as well |
 //! | [`lock`] | `Lock` and `ClusterLock`, which take policies out of evaluation |
 //! | [`exemption`] | `Exemption` and `ClusterExemption`, which have policies leave objects alone |
+//! | [`subscription`] | `PolicySubscription` and `ClusterPolicySubscription`: who is told of changes |
+//! | [`import`] | `ClusterPolicyImport`: an archive that is fetched periodically |
 //! | [`conditions`] | building and merging the conditions of a status |
 //! | [`time`] | the times and durations that a spec holds as text |
 //! | [`manifest`] | reading one object of any of our kinds, strictly |
@@ -25,12 +27,14 @@ pub mod conditions;
 pub mod data;
 pub mod definitions;
 pub mod exemption;
+pub mod import;
 pub mod limits;
 pub mod lock;
 pub mod manifest;
 pub mod policy;
 mod rules;
 mod schema;
+pub mod subscription;
 pub mod time;
 pub mod workloads;
 
@@ -49,6 +53,7 @@ pub use exemption::{
     ClusterExemption, ClusterExemptionSpec, ExemptedObjects, ExemptedPolicy, Exemption,
     ExemptionSpec, ExemptionStatus,
 };
+pub use import::{ClusterPolicyImport, ClusterPolicyImportSpec, ImportStatus};
 pub use lock::{
     ClusterLock, ClusterLockSpec, Effect, Lock, LockSpec, LockStatus, Point, PolicyReference,
 };
@@ -57,6 +62,10 @@ pub use policy::{
     ClusterPolicy, ClusterPolicySpec, Decision, EffectiveRegoVersion, ExemptibleBy, Import,
     ImportScope, InPlaceOf, Limits, Network, Policy, PolicySpec, PolicyStatus, RegoVersion,
     Replicas, Severity, ShadowExample, ShadowStatus, Verdict,
+};
+pub use subscription::{
+    ClusterPolicySubscription, ClusterPolicySubscriptionSpec, PolicySubscription,
+    PolicySubscriptionSpec, SubscriptionStatus, ToldState,
 };
 pub use workloads::{CustomWorkload, WorkloadKind, Workloads};
 

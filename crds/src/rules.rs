@@ -360,6 +360,42 @@ pub(crate) fn reason() -> Value {
     )])
 }
 
+/// A subscription is about one policy and one subscriber for as long as it exists.
+pub(crate) fn subscription_spec() -> Value {
+    json!([rule(
+        "self == oldSelf",
+        "a subscription cannot change: create another one, then delete this one",
+    )])
+}
+
+/// The name of a subscriber.
+pub(crate) fn subscriber() -> Value {
+    json!([rule(
+        "self.size() >= 3",
+        "a subscriber has a name of 3 to 100 characters: write one, such as shop",
+    )])
+}
+
+/// Whom the operator asks.
+pub(crate) fn url(field: &str) -> Value {
+    json!([rule(
+        "self.matches('^https?://[^@/?#]+([/?].*)?$')",
+        &format!(
+            "{field} is asked by http or https, without a user: write it like \
+             https://example.com/path"
+        ),
+    )])
+}
+
+/// How often an archive is fetched. Three digits of each keep the sum far from overflow.
+pub(crate) fn import_interval() -> Value {
+    json!([rule(
+        "self.matches('^([0-9]{1,3}h)?([0-9]{1,5}m)?([0-9]{1,7}s)?$') && self.size() > 0 \
+         && duration(self) >= duration('1m') && duration(self) <= duration('720h')",
+        "interval is from 1m to 720h: write it like 1h or 1h30m",
+    )])
+}
+
 /// Rules of `ExemptionSpec` as a whole.
 pub(crate) fn exemption_spec() -> Value {
     json!([exempts_something()])

@@ -148,6 +148,14 @@ fn every_rule_says_what_to_do_instead() {
 #[case("ClusterLock", "clusterlocks", "ptclock", "Cluster")]
 #[case("Exemption", "exemptions", "ptexm", "Namespaced")]
 #[case("ClusterExemption", "clusterexemptions", "ptcexm", "Cluster")]
+#[case("PolicySubscription", "policysubscriptions", "ptsub", "Namespaced")]
+#[case(
+    "ClusterPolicySubscription",
+    "clusterpolicysubscriptions",
+    "ptcsub",
+    "Cluster"
+)]
+#[case("ClusterPolicyImport", "clusterpolicyimports", "ptcimp", "Cluster")]
 fn names(#[case] kind: &str, #[case] plural: &str, #[case] short_name: &str, #[case] scope: &str) {
     let definition = definitions::all()
         .into_iter()
@@ -186,6 +194,15 @@ fn names(#[case] kind: &str, #[case] plural: &str, #[case] short_name: &str, #[c
 #[case("ClusterLock", "Effect Reason Expires Active Locked Age")]
 #[case("Exemption", "Policies Reason Approver Expires Active Age")]
 #[case("ClusterExemption", "Policies Reason Approver Expires Active Age")]
+#[case(
+    "PolicySubscription",
+    "Group Name Version Subscriber Delivered Failure Age"
+)]
+#[case(
+    "ClusterPolicySubscription",
+    "Group Name Version Subscriber Delivered Failure Age"
+)]
+#[case("ClusterPolicyImport", "Policy Interval Succeeded Failure URL Age")]
 fn columns(#[case] kind: &str, #[case] expected: &str) {
     let definition = definitions::all()
         .into_iter()

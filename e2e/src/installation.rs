@@ -27,6 +27,16 @@ pub async fn install(cluster: &Cluster) -> Result<()> {
 const ALLOWED_HOSTS: &str =
     r#"allowHosts=["*.example.com", "10.0.0.1:80", "[2001:db8::1]:443", "a_b.svc.cluster.local"]"#;
 
+/// The Secret whose key signs exported policies, once a test has made it.
+pub const EXPORT_KEY: &str = "e2e-export-key";
+
+/// Whose archives are imported: the owner of `e2e/exchange/key.pem`, of policies of one group.
+const IMPORT_KEYS: &str = concat!(
+    r#"archives.importKeys=[{"addresses": ["exchange/*"], "keys": ""#,
+    "-----BEGIN PUBLIC KEY-----\\nMCowBQYDK2VwAyEAczIdMMEEjaZBlMLjtp3gqtK5/r9UZwbVkrXCtsrbK+A=\\n-----END PUBLIC KEY-----",
+    r#""}]"#
+);
+
 /// `helm upgrade --install`, as README.md has it, with the image that was loaded.
 pub async fn upgrade(cluster: &Cluster) -> Result<Ran> {
     let (repository, tag) = IMAGE.split_once(':').expect("an image has a tag");
@@ -52,6 +62,10 @@ pub async fn upgrade(cluster: &Cluster) -> Result<Ran> {
         "image.pullPolicy=Never",
         "--set-json",
         ALLOWED_HOSTS,
+        "--set-json",
+        IMPORT_KEYS,
+        "--set",
+        &format!("archives.exportKeySecret={EXPORT_KEY}"),
     ];
     cluster.helm(&arguments).await
 }

@@ -47,6 +47,10 @@ pub struct Ask {
     url: String,
     headers: BTreeMap<String, String>,
     body: Option<String>,
+    /// A file of the container that is the body.
+    file: Option<String>,
+    /// A file of the container that the answer's body goes to.
+    output: Option<String>,
     ca: Option<String>,
     is_anonymous: bool,
 }
@@ -159,12 +163,28 @@ impl Ask {
         }
     }
 
+    /// `POST url` with a file of the container as the body.
+    pub fn post_file(url: &str, file: &str) -> Self {
+        Self {
+            method: "POST".to_owned(),
+            file: Some(file.to_owned()),
+            ..Self::get(url)
+        }
+    }
+
     /// `DELETE url`.
     pub fn delete(url: &str) -> Self {
         Self {
             method: "DELETE".to_owned(),
             ..Self::get(url)
         }
+    }
+
+    /// The same; the answer's body goes to a file of the container.
+    #[must_use]
+    pub fn into_file(mut self, path: &str) -> Self {
+        self.output = Some(path.to_owned());
+        self
     }
 
     /// The same with a bearer token.
@@ -221,6 +241,12 @@ impl Ask {
             // Not by way of standard input, of which `kubectl exec` may lose the beginning.
             let header = "Content-Type: application/json";
             words.extend(["--header", header, "--data-binary", body].map(str::to_owned));
+        }
+        if let Some(file) = &self.file {
+            words.extend(["--data-binary".to_owned(), format!("@{file}")]);
+        }
+        if let Some(file) = &self.output {
+            words.extend(["--output".to_owned(), file.clone()]);
         }
         words.push(self.url.clone());
         words

@@ -22,7 +22,7 @@ pub(crate) fn deadline(begin: Instant, timeout: Duration) -> Instant {
 }
 
 /// Reads a positive duration such as `10s`, `1m30s`, `1.5s` or `500ms`.
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+pub fn parse_duration(text: &str) -> Option<Duration> {
     if text.len() > MAX_LENGTH {
         return None;
     }

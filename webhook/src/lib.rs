@@ -64,6 +64,7 @@ pub use archive::{
 };
 pub use caller::Caller;
 pub use certificate::{Certificate, CertificateFault};
+pub use deadline::parse_duration;
 pub use decision_log::{
     DecisionLog, DecisionLogSettings, DecisionSink, Feed, LogEntry, Loss, SinkCounts, Waited,
 };

@@ -46,10 +46,10 @@ app.kubernetes.io/part-of: portcullis
 {{- append .Values.exemptNamespaces .Release.Namespace | uniq | join "," -}}
 {{- end -}}
 
-{{/* The ports of the hosts that policies may ask; without a port, those of http and https. */}}
+{{/* The ports of hosts that may be asked; without a port, those of http and https. */}}
 {{- define "portcullis.hostPorts" -}}
 {{- $ports := list -}}
-{{- range .Values.allowHosts -}}
+{{- range . -}}
 {{- $port := regexFind ":[0-9]+$" . | trimPrefix ":" -}}
 {{- $ports = concat $ports (ternary (list $port) (list "80" "443") (ne $port "")) -}}
 {{- end -}}
@@ -101,6 +101,14 @@ app.kubernetes.io/part-of: portcullis
 {{- with .Values.archives.externalUrl }}
 - name: PORTCULLIS_EXTERNAL_URL
   value: {{ . | quote }}
+{{- end }}
+{{- with .Values.archives.notifyHosts }}
+- name: PORTCULLIS_NOTIFY_HOSTS
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- with .Values.archives.importHosts }}
+- name: PORTCULLIS_IMPORT_HOSTS
+  value: {{ join "," . | quote }}
 {{- end }}
 {{- end -}}
 

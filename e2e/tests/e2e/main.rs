@@ -10,6 +10,7 @@ mod bypass;
 mod chart;
 mod crds;
 mod doors;
+mod exchange;
 mod exemptions;
 mod faults;
 mod golden;

@@ -165,8 +165,10 @@ impl<S: Shelf> Importer<S> {
         let mut fetched = stream::iter(due).map(fetch).buffer_unordered(AT_ONCE);
         while let Some((schedule, fetched)) = fetched.next().await {
             let outcome = self.take_in(&schedule, fetched, now).await;
+            let kept = self.shelf.keep(&schedule, outcome.clone()).await;
+            // Whoever reads it in the log finds it kept.
             tell(&schedule, &outcome);
-            self.shelf.keep(&schedule, outcome).await?;
+            kept?;
         }
         Ok(())
     }

@@ -16,6 +16,9 @@ const SHORTEST: Duration = Duration::from_mins(1);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Schedule {
+    /// The name of its object, in a cluster.
+    #[serde(skip)]
+    pub(crate) object: String,
     pub(crate) url: String,
     /// In whole seconds.
     pub(crate) interval_seconds: u64,
@@ -138,6 +141,7 @@ mod tests {
         #[case] expected: i64,
     ) {
         let schedule = Schedule {
+            object: String::new(),
             url: String::new(),
             interval_seconds: 3_600,
             outcome: Outcome {

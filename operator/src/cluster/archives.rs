@@ -98,9 +98,7 @@ impl ClusterArchives {
         let cache = self.mirror.cache().clone();
         let (candidate, policy) = self.clerk.open(request.archive, scope, cache).await?;
         let digest = policy.digest();
-        let action = self
-            .put(&client, &candidate, digest, request.replaces)
-            .await?;
+        let action = put(&self.mirror, &client, &candidate, digest, request.replaces).await?;
         let in_force = self.wait_for(&candidate.address, digest).await;
         Ok(Imported {
             address: candidate.address,
@@ -111,46 +109,6 @@ impl ClusterArchives {
             ignored: candidate.ignored,
             in_force,
         })
-    }
-
-    /// Applies a policy where it is newer than what is there.
-    pub(crate) async fn put(
-        &self,
-        client: &Client,
-        candidate: &Candidate,
-        digest: Digest,
-        replaces: Option<Digest>,
-    ) -> Result<ImportAction, ArchiveFault> {
-        let address = &candidate.address;
-        let held = self.mirror.cache().snapshot().find(address).cloned();
-        let name = match &held {
-            Some(entry) => entry.object.name.clone(),
-            None => convert::object_name("imported", address),
-        };
-        let api = api(client, address);
-        let object = ask(api.get_metadata_opt(&name)).await?;
-        let incumbent = held.map(|entry| Incumbent {
-            digest: entry.policy.digest(),
-            mark: object
-                .as_ref()
-                .and_then(|object| read_mark(object.metadata.annotations.as_ref()?)),
-        });
-        if let (None, Some(_)) = (&incumbent, &object) {
-            return Err(ArchiveFault::Conflict {
-                reason: format!("an object `{name}` exists, and {address} is not in force"),
-                remedy: "try again; if it stays so, mend the object or delete it".to_owned(),
-            });
-        }
-        let action = match decide(incumbent.as_ref(), digest, &candidate.mark, replaces)? {
-            Verdict::Nothing => return Ok(ImportAction::Unchanged),
-            Verdict::Create => ImportAction::Created,
-            Verdict::Replace => ImportAction::Replaced,
-        };
-        let version = object.and_then(|object| object.metadata.resource_version);
-        let manifest = manifest(candidate, &name, version);
-        let params = PatchParams::apply(FIELD_MANAGER);
-        ask(api.patch(&name, &params, &Patch::Apply(&manifest))).await?;
-        Ok(action)
     }
 
     /// Waits until this replica sees what the cluster has, so that its next answer shows it.
@@ -212,6 +170,46 @@ impl fmt::Debug for ClusterArchives {
             .field("clerk", &self.clerk)
             .finish_non_exhaustive()
     }
+}
+
+/// Applies a policy with a client's rights, where it is newer than what is there.
+pub(crate) async fn put(
+    mirror: &Mirror,
+    client: &Client,
+    candidate: &Candidate,
+    digest: Digest,
+    replaces: Option<Digest>,
+) -> Result<ImportAction, ArchiveFault> {
+    let address = &candidate.address;
+    let held = mirror.cache().snapshot().find(address).cloned();
+    let name = match &held {
+        Some(entry) => entry.object.name.clone(),
+        None => convert::object_name("imported", address),
+    };
+    let api = api(client, address);
+    let object = ask(api.get_metadata_opt(&name)).await?;
+    let incumbent = held.map(|entry| Incumbent {
+        digest: entry.policy.digest(),
+        mark: object
+            .as_ref()
+            .and_then(|object| read_mark(object.metadata.annotations.as_ref()?)),
+    });
+    if let (None, Some(_)) = (&incumbent, &object) {
+        return Err(ArchiveFault::Conflict {
+            reason: format!("an object `{name}` exists, and {address} is not in force"),
+            remedy: "try again; if it stays so, mend the object or delete it".to_owned(),
+        });
+    }
+    let action = match decide(incumbent.as_ref(), digest, &candidate.mark, replaces)? {
+        Verdict::Nothing => return Ok(ImportAction::Unchanged),
+        Verdict::Create => ImportAction::Created,
+        Verdict::Replace => ImportAction::Replaced,
+    };
+    let version = object.and_then(|object| object.metadata.resource_version);
+    let manifest = manifest(candidate, &name, version);
+    let params = PatchParams::apply(FIELD_MANAGER);
+    ask(api.patch(&name, &params, &Patch::Apply(&manifest))).await?;
+    Ok(action)
 }
 
 fn api(client: &Client, address: &Address) -> Api<DynamicObject> {

@@ -16,6 +16,7 @@
 #[cfg(test)]
 pub(crate) mod api_server;
 mod archives;
+mod callers;
 mod certificate;
 mod connect;
 mod feed;
@@ -25,6 +26,8 @@ mod locks;
 mod mirror;
 mod parameters;
 mod readers;
+pub(crate) mod schedules;
+pub(crate) mod subscriptions;
 mod watch;
 
 use std::sync::Arc;
@@ -40,12 +43,15 @@ use portcullis_webhook::Evaluators;
 use tokio::sync::mpsc;
 
 pub use archives::ClusterArchives;
+pub(crate) use archives::put as put_policy;
 pub use certificate::{CertificateFiles, SOURCE as CERTIFICATE, follow_certificate};
 pub use connect::{ConnectFault, connect};
 pub use locks::ClusterLocks;
 pub(crate) use mirror::chain;
 pub use mirror::{Health, Mirror, Record, Records, View};
 pub use readers::ClusterReaders;
+pub use schedules::ClusterSchedules;
+pub use subscriptions::ClusterSubscriptions;
 pub(crate) use watch::{News, Selectors, Watch};
 
 use feed::Feed;

@@ -11,9 +11,10 @@ use super::{
     process::{bind, told_to_stop},
 };
 use crate::{
+    archive::ArchiveArguments,
     cluster::{self, Extent, Mirror},
     leader::Election,
-    reconcile::{Reconciler, Settings},
+    reconcile::{Outreach, Reconciler, Settings},
 };
 
 /// Arguments of `portcullis operator`.
@@ -45,6 +46,14 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     pub admin: SocketAddr,
 
+    /// The repository's name in events, as the webhook has it in paths.
+    #[arg(long, default_value = "policies", env = "PORTCULLIS_REPOSITORY")]
+    pub repository: String,
+
+    /// Who is told of changes, and what is fetched. It exports nothing.
+    #[command(flatten)]
+    pub archives: ArchiveArguments,
+
     /// What policies are allowed. Nothing is evaluated here, and a policy that names other hosts is broken.
     #[command(flatten)]
     pub allowance: AllowanceArguments,
@@ -58,6 +67,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         pod,
         exempt_namespaces,
         admin,
+        repository,
+        archives,
         allowance,
     } = arguments;
     let exempt = exempt_namespaces
@@ -70,7 +81,15 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
     let readiness = Readiness::new(cluster::SOURCES);
     let mirror = Mirror::new(allowance.cache(), readiness.clone());
-    let reconciler = Reconciler::new(client.clone(), mirror.clone(), settings);
+    let clerk = Arc::new(archives.clerk(&repository));
+    // A key that cannot be used is told in the log, for the rest needs none.
+    tokio::spawn(clerk.keyring().clone().follow());
+    let outreach = Outreach {
+        courier: Arc::new(archives.courier(&clerk)),
+        fetcher: Arc::new(archives.fetcher(&clerk)),
+        clerk,
+    };
+    let reconciler = Reconciler::new(client.clone(), mirror.clone(), settings, outreach);
     let metrics = {
         let (reconciler, mirror) = (reconciler.clone(), mirror.clone());
         move |text: &mut String| {

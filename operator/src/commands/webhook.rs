@@ -18,7 +18,8 @@ use super::{
 use crate::{
     archive::ArchiveArguments,
     cluster::{
-        self, CertificateFiles, ClusterArchives, ClusterLocks, ClusterReaders, Extent, Mirror,
+        self, CertificateFiles, ClusterArchives, ClusterLocks, ClusterReaders, ClusterSchedules,
+        ClusterSubscriptions, Extent, Mirror,
     },
     review::Reviewer,
 };
@@ -102,6 +103,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let redact = &arguments.journal.redact;
     let decision_log = arguments.decision_log.start(&cache, redact)?;
     let clerk = Arc::new(arguments.archives.clerk(&arguments.repository));
+    let courier = Arc::new(arguments.archives.courier(&clerk));
+    let fetcher = Arc::new(arguments.archives.fetcher(&clerk));
     // A key that cannot be used is told in the log, for admission needs none.
     tokio::spawn(clerk.keyring().clone().follow());
     let doors = Doors::new(DoorSettings {
@@ -110,8 +113,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         readiness: readiness.clone(),
         locks: Arc::new(ClusterLocks::new(config.clone(), mirror.clone())),
         archives: Arc::new(ClusterArchives::new(clerk, config.clone(), mirror.clone())),
-        schedules: Arc::new(portcullis_webhook::NoSchedules),
-        subscriptions: Arc::new(portcullis_webhook::NoSubscriptions),
+        schedules: Arc::new(ClusterSchedules::new(config.clone(), fetcher)),
+        subscriptions: Arc::new(ClusterSubscriptions::new(config.clone(), courier)),
         readers: Arc::new(ClusterReaders::new(config)),
         journal: arguments.journal.into(),
         decision_log: decision_log.clone(),

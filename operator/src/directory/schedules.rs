@@ -66,6 +66,7 @@ impl ImportScheduler for DirectorySchedules {
                     return Err(OutboundFault::Full(MAX_SCHEDULES));
                 }
                 held.push(Schedule {
+                    object: String::new(),
                     url,
                     interval_seconds,
                     outcome: Outcome::default(),

@@ -15,6 +15,7 @@
 //! | `status` | the status of each policy and lock |
 //! | `seals` | locks of policies that replicas took out of evaluation |
 //! | `events` | Events about what is new |
+//! | `outreach` | subscribers that are told, and archives that are fetched |
 //!
 //! Deciding is done by pure functions, which tables test; writing goes through
 //! [`Leadership::write`](crate::leader::Leadership::write), which refuses when another replica may
@@ -23,6 +24,7 @@
 mod certificate;
 mod events;
 mod metrics;
+mod outreach;
 mod pki;
 mod registration;
 mod replicas;
@@ -46,6 +48,7 @@ use crate::{cluster::Mirror, leader::Leadership};
 use certificate::CertificateKeeper;
 use events::Announcer;
 use metrics::Metrics;
+pub use outreach::Outreach;
 use registration::{Registrar, Registration, Target};
 use replicas::Census;
 use seals::Sealer;
@@ -78,6 +81,7 @@ pub struct Reconciler {
     mirror: Arc<Mirror>,
     settings: Arc<Settings>,
     metrics: Metrics,
+    outreach: Outreach,
 }
 
 impl Settings {
@@ -124,8 +128,14 @@ impl Settings {
 
 impl Reconciler {
     /// Keeps what follows from `mirror`.
-    pub fn new(client: Client, mirror: Arc<Mirror>, settings: Settings) -> Self {
+    pub fn new(
+        client: Client,
+        mirror: Arc<Mirror>,
+        settings: Settings,
+        outreach: Outreach,
+    ) -> Self {
         Self {
+            outreach,
             client,
             mirror,
             settings: Arc::new(settings),
@@ -148,6 +158,9 @@ impl Reconciler {
             self.settings.clone(),
             self.metrics.clone(),
         );
+        let outreach =
+            self.outreach
+                .run(self.client.clone(), leadership.clone(), self.mirror.clone());
         let certificate = CertificateKeeper {
             secrets: Api::namespaced(self.client.clone(), &self.settings.namespace),
             settings: self.settings.clone(),
@@ -196,6 +209,7 @@ impl Reconciler {
         };
         tokio::join!(
             certificate.run(),
+            outreach,
             census.run(),
             registrar.run(),
             sealer.run(),

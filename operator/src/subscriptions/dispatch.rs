@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures::{StreamExt as _, future::BoxFuture, stream};
-use portcullis_policies::{Cache, Timestamp};
+use portcullis_policies::{Address, Cache, Timestamp};
 use tokio::time::Instant;
 
 use super::{
@@ -44,8 +44,15 @@ pub(crate) struct Dispatcher<L> {
     courier: Arc<Courier>,
     cache: Arc<Cache>,
     /// Those who could not be reached.
-    waits: HashMap<String, Wait>,
+    waits: HashMap<Key, Wait>,
     said: Option<String>,
+}
+
+/// A subscription: objects of two namespaces may have one name.
+type Key = (Address, String);
+
+fn key(subscription: &Subscription) -> Key {
+    (subscription.address.clone(), subscription.id.clone())
 }
 
 /// An event that could not be delivered yet.
@@ -94,7 +101,7 @@ impl<L: Ledger> Dispatcher<L> {
         let subscriptions = self.ledger.all().await?;
         let snapshot = self.cache.snapshot();
         self.waits
-            .retain(|id, _| subscriptions.iter().any(|own| own.id == *id));
+            .retain(|waiting, _| subscriptions.iter().any(|own| key(own) == *waiting));
         let mut due = Vec::new();
         for subscription in subscriptions {
             let state = told_of(&snapshot, &subscription.address, now);
@@ -107,11 +114,11 @@ impl<L: Ledger> Dispatcher<L> {
                 continue;
             };
             let Some(change) = state::change(told, &state) else {
-                self.waits.remove(&subscription.id);
+                self.waits.remove(&key(&subscription));
                 continue;
             };
             // What changes while somebody cannot be reached is tried at once: it is another event.
-            let wait = self.waits.get(&subscription.id);
+            let wait = self.waits.get(&key(&subscription));
             let wait = wait.filter(|wait| wait.told == state);
             if wait.is_some_and(|wait| Instant::now() < wait.until) {
                 continue;
@@ -145,7 +152,7 @@ impl<L: Ledger> Dispatcher<L> {
 
 /// Keeps what became of an event.
 async fn note<L: Ledger>(
-    waits: &mut HashMap<String, Wait>,
+    waits: &mut HashMap<Key, Wait>,
     ledger: &L,
     due: Due,
     answer: Result<(), String>,
@@ -168,12 +175,12 @@ async fn note<L: Ledger>(
     };
     let progress = match answer {
         Ok(()) => {
-            waits.remove(id);
+            waits.remove(&key(&subscription));
             tracing::info!(subscription = id, policy, change = change.as_str(), "told");
             done
         }
         Err(why) if attempts >= ATTEMPTS => {
-            waits.remove(id);
+            waits.remove(&key(&subscription));
             tracing::warn!(subscription = id, policy, why, "an event was given up");
             Progress {
                 delivered: before.delivered,
@@ -186,7 +193,7 @@ async fn note<L: Ledger>(
             let until = Instant::now() + wait;
             let told = state;
             waits.insert(
-                id.clone(),
+                key(&subscription),
                 Wait {
                     told,
                     attempts,

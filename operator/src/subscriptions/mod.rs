@@ -20,7 +20,7 @@ mod state;
 
 pub(crate) use courier::Courier;
 pub(crate) use dispatch::{Dispatcher, Ledger};
-pub(crate) use state::{Progress, Subscription, identify, told_of};
+pub(crate) use state::{Progress, Subscription, Told, identify, told_of};
 
 /// Most subscriptions: each is compared once a second, and kept in one file or as one object.
 pub(crate) const MAX_SUBSCRIPTIONS: usize = 1_000;

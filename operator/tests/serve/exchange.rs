@@ -1,10 +1,10 @@
 //! Two servers: what one exports, the other fetches and imports.
 
-use std::{ffi::OsStr, path::Path, process::Command, thread, time::Duration};
+use std::{ffi::OsStr, path::Path, process::Command};
 
 use tempfile::TempDir;
 
-use crate::process::{PATIENCE, Server, write};
+use crate::process::{Server, write};
 
 fn serve(root: &Path, arguments: &[&str]) -> Server {
     let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
@@ -24,19 +24,6 @@ fn importing(root: &Path) -> Server {
             "127.0.0.1",
         ],
     )
-}
-
-/// Asks until the answer has a part, as often as patience allows.
-fn await_answer(server: &Server, path: &str, part: &str) -> String {
-    let pause = Duration::from_millis(100);
-    for _ in 0..PATIENCE.as_millis() / pause.as_millis() {
-        let answer = server.ask("GET", path, "");
-        if answer.body.contains(part) {
-            return answer.body;
-        }
-        thread::sleep(pause);
-    }
-    panic!("{path} must say {part}");
 }
 
 #[test]
@@ -83,18 +70,25 @@ fn an_archive_is_fetched_verified_and_imported_and_what_fails_is_told() {
         &schedule("/policy/shop/discount/1.0/export"),
     );
     assert_eq!(set.status, 200, "{set:?}");
-    await_answer(
-        &here,
-        "/policy/shop/discount/1.0/evaluation",
-        r#""allow":true"#,
+    here.await_log("an archive was imported");
+    let answer = here.ask("GET", "/policy/shop/discount/1.0/evaluation", "");
+    assert!(answer.body.contains(r#""allow":true"#), "{answer:?}");
+    let listed = here.ask("GET", config, "").body;
+    assert!(
+        listed.contains(r#""policy":"shop/discount@1.0""#),
+        "{listed}"
     );
-    let listed = await_answer(&here, config, r#""policy":"shop/discount@1.0""#);
     assert!(listed.contains(r#""failures":0"#), "{listed}");
 
     // Its signer may not sign this one, and says nothing else for it.
     let set = here.ask("POST", config, &schedule("/policy/web/other/1.0/export"));
     assert_eq!(set.status, 200, "{set:?}");
-    await_answer(&here, config, "may not sign policies of web/other");
+    here.await_log("an archive was not imported");
+    let listed = here.ask("GET", config, "").body;
+    assert!(
+        listed.contains("may not sign policies of web/other"),
+        "{listed}"
+    );
     let absent = here.ask("GET", "/policy/web/other/1.0/evaluation", "");
     assert_eq!(absent.status, 404, "{absent:?}");
     let other = r#"{"policyURL": "http://169.254.169.254/export", "interval": "1h"}"#;

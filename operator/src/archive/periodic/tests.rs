@@ -125,6 +125,7 @@ async fn world() -> World {
     let origin = Origin::start().await;
     let shelf = Memory::default();
     shelf.schedules.lock().unwrap().push(Schedule {
+        object: String::new(),
         url: origin.url(),
         interval_seconds: 3_600,
         outcome: Outcome::default(),
@@ -218,19 +219,24 @@ async fn what_is_gone_here_is_fetched_again() {
 }
 
 #[rstest]
-#[case::a_server_that_fails("500 Oops", "", b"archive", "500")]
-#[case::a_redirect("302 Found", "location: http://169.254.169.254/\r\n", b"", "302")]
-#[case::nothing_to_compare_with("304 Not Modified", "", b"", "304")]
-#[case::too_much("200 OK", "", &[0; MAX_ARCHIVE + 1], "more than")]
+#[case::a_server_that_fails("500 Oops", "", b"archive".to_vec(), "500")]
+#[case::a_redirect(
+    "302 Found",
+    "location: http://169.254.169.254/\r\n",
+    Vec::new(),
+    "302"
+)]
+#[case::nothing_to_compare_with("304 Not Modified", "", Vec::new(), "304")]
+#[case::too_much("200 OK", "", vec![0; MAX_ARCHIVE + 1], "more than")]
 #[tokio::test]
 async fn what_cannot_be_fetched_changes_nothing_and_is_told(
     #[case] status: &str,
     #[case] headers: &str,
-    #[case] body: &[u8],
+    #[case] body: Vec<u8>,
     #[case] expected: &str,
 ) {
     let world = world().await;
-    world.origin.answer(status, headers, body);
+    world.origin.answer(status, headers, &body);
     let outcome = world.look(1_000_000).await;
     let failure = outcome.failure.unwrap();
     assert!(failure.contains(expected), "{failure}");
