@@ -30,6 +30,9 @@ const ALLOWED_HOSTS: &str =
 /// The Secret whose key signs exported policies, once a test has made it.
 pub const EXPORT_KEY: &str = "e2e-export-key";
 
+/// The Secret of the namespace `default` that policies may take data of, once a test has made it.
+pub const DATA_SECRET: &str = "e2e-data";
+
 /// Whose archives are imported: the owner of `e2e/exchange/key.pem`, of policies of one group.
 const IMPORT_KEYS: &str = concat!(
     r#"archives.importKeys=[{"addresses": ["exchange/*"], "keys": ""#,
@@ -66,6 +69,8 @@ pub async fn upgrade(cluster: &Cluster) -> Result<Ran> {
         IMPORT_KEYS,
         "--set",
         &format!("archives.exportKeySecret={EXPORT_KEY}"),
+        "--set",
+        &format!("dataFrom.secrets[0].namespace=default,dataFrom.secrets[0].name={DATA_SECRET}"),
     ];
     cluster.helm(&arguments).await
 }

@@ -25,6 +25,7 @@ mod readme;
 mod rollout;
 mod tenants;
 mod uninstall;
+mod validation;
 mod versions;
 mod way_out;
 mod why;
