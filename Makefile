@@ -179,6 +179,10 @@ bench-engine: ## how fast our Rego is beside OPA and regorus, in one table; abou
 	cargo run --locked --release -q -p portcullis-policies --example bench_engine -- \
 		--opa target/opa-bench $(BENCH_OPTIONS)
 
+.PHONY: bench-log
+bench-log: ## what the decision log costs who asks: off, on and with rules, in one run
+	cargo run --locked --release -q -p portcullis-webhook --example decision_log_cost
+
 .PHONY: bench
 bench: tools ## latency of a Pod's creation with and without the chart, and resident memory
 	e2e/run --bench
