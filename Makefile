@@ -181,7 +181,8 @@ bench-engine: ## how fast our Rego is beside OPA and regorus, in one table; abou
 
 .PHONY: bench-log
 bench-log: ## what the decision log costs who asks: off, on and with rules, in one run
-	cargo run --locked --release -q -p portcullis-webhook --example decision_log_cost
+	cargo build --locked --release -q -p portcullis-operator --bin portcullis
+	cargo run --locked --release -q -p portcullis-operator --example decision_log_cost -- target/release/portcullis
 
 .PHONY: bench
 bench: tools ## latency of a Pod's creation with and without the chart, and resident memory
