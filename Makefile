@@ -179,6 +179,11 @@ bench-engine: ## how fast our Rego is beside OPA and regorus, in one table; abou
 	cargo run --locked --release -q -p portcullis-policies --example bench_engine -- \
 		--opa target/opa-bench $(BENCH_OPTIONS)
 
+.PHONY: bench-log
+bench-log: ## what the decision log costs who asks: off, on and with rules, in one run
+	cargo build --locked --release -q -p portcullis-operator --bin portcullis
+	cargo run --locked --release -q -p portcullis-operator --example decision_log_cost -- target/release/portcullis
+
 .PHONY: bench
 bench: tools ## latency of a Pod's creation with and without the chart, and resident memory
 	e2e/run --bench

@@ -115,6 +115,7 @@ impl House {
             locks: keeper.clone(),
             readers: keeper.clone(),
             journal: JournalSettings::default(),
+            decision_log: None,
             resources: None,
             certificate: None,
             repository: REPOSITORY.to_owned(),

@@ -200,6 +200,45 @@ fn what_is_refused_for_good_is_lost_and_counted() {
     assert!(server.stop().success());
 }
 
+/// A receiver that takes little gets each entry, and of those that are too long what there is room for.
+#[test]
+fn what_is_too_long_for_an_upload_goes_without_its_input() {
+    let folder = TempDir::new().unwrap();
+    let receiver = Receiver::start(Mood::Takes);
+    let arguments = ["--decision-log-upload-size", "16Ki"];
+    let server = sending(folder.path(), &receiver.url(), &arguments);
+    // What no compression makes much shorter.
+    let mut state = 1_u32;
+    let noise: String = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from(b'0' + u8::try_from(state >> 26).unwrap())
+    })
+    .filter(|c| *c != '\\')
+    .take(60 << 10)
+    .collect();
+    let long = decide(&server, 1, &format!(r#"{{"text":"{noise}"}}"#));
+    let usual = decide(
+        &server,
+        30,
+        &format!(r#"{{"text":"{}"}}"#, &noise[..4 << 10]),
+    );
+    let mut seen = Vec::new();
+    while seen.len() < 31 {
+        let upload = receiver.upload();
+        assert!(upload.body.len() <= 16 << 10);
+        for entry in upload.entries {
+            let is_long = entry["decision_id"] == long[0];
+            assert_eq!(entry["input"].is_null(), is_long, "{entry}");
+            let erased: &[&str] = if is_long { &["/input", "/result"] } else { &[] };
+            let told = entry["erased"].as_array().cloned().unwrap_or_default();
+            assert_eq!(told, erased);
+            seen.push(entry["decision_id"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(seen, [long, usual].concat());
+    assert!(server.stop().success());
+}
+
 /// What waits is sent when the process is told to stop.
 #[test]
 fn the_rest_is_sent_at_the_end() {
@@ -340,6 +379,9 @@ fn a_file_is_rotated() {
 #[test]
 fn every_door_says_where_a_request_comes_from() {
     let folder = TempDir::new().unwrap();
+    let policies = folder.path().join("policies");
+    let schema = "outputSchema: {type: object}\n";
+    write(&policies, "services/authorization/1.0/policy.yaml", schema);
     let server = serve(folder.path(), &["--decision-log", "stdout"]);
     let by_address = "/policy/services/authorization/1.0";
     let doors = [
