@@ -4,9 +4,7 @@ use anyhow::{Result, ensure};
 use kube::ResourceExt as _;
 use portcullis_crds::{ClusterPolicy, ClusterPolicySpec, PolicySpec};
 use portcullis_e2e::{
-    MINUTE, Stage,
-    accounts::token,
-    installation, manifests, on_stage,
+    MINUTE, accounts, installation, manifests, on_stage,
     toolbox::{Ask, Toolbox},
     until,
 };
