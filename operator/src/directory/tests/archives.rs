@@ -276,3 +276,41 @@ async fn a_directory_that_cannot_be_written_is_told() {
         Err(fault) => assert!(matches!(fault, ArchiveFault::Closed(_)), "{fault:?}"),
     }
 }
+
+/// The policy reads a Secret, and its archive says which, and not what is in it.
+#[tokio::test]
+async fn an_archive_carries_no_secret() {
+    let secret = "\
+apiVersion: v1
+kind: Secret
+metadata: {name: limits, namespace: platform}
+stringData: {limits.json: '{\"most\": \"hidden\"}'}
+";
+    let settings = "\
+dataFrom:
+- path: limits
+  secret: {name: limits, namespace: platform, key: limits.json}
+";
+    let served = served(
+        &[
+            (
+                "a/b/1.0/policy.rego",
+                "package a.b\n\nmost := data.limits.most\n",
+            ),
+            ("a/b/1.0/policy.yaml", settings),
+            ("secret.yaml", secret),
+        ],
+        Access::Open,
+    );
+    let snapshot = served.cache.snapshot();
+    let entry = snapshot.find(&"a/b@1.0".parse().unwrap()).unwrap();
+    assert!(entry.policy.faults().is_none());
+    let archive = served.archives.export(entry.clone(), false).await.unwrap();
+    // Files are archived as they are, so that a text of theirs is found.
+    let holds = |text: &str| {
+        let mut parts = archive.archive.windows(text.len());
+        parts.any(|part| part == text.as_bytes())
+    };
+    assert!(holds("limits.json"));
+    assert!(!holds("hidden"));
+}
