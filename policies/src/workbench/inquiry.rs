@@ -36,6 +36,10 @@ use crate::{
     },
 };
 
+/// Most conditions of a query, those within others too. One that people write has some ten, and one that
+/// asks a rule about many inputs has one for each. The time of compiling grows faster than their number.
+const MAX_CONDITIONS: usize = 1024;
+
 /// A query, ready to be asked.
 #[derive(Debug)]
 pub struct Inquiry {
@@ -74,7 +78,15 @@ impl Inquiry {
             body,
             inputs,
             modifies,
+            conditions,
         } = redirect(&body, &sources);
+        if conditions > MAX_CONDITIONS {
+            let message = format!("the query has more than {MAX_CONDITIONS} conditions");
+            let fault = Diagnostic::new("rego_compile_error", message);
+            return Err(InquiryFault::Uncompiled(
+                fault.with_remedy("ask it in parts").into(),
+            ));
+        }
         let question = Question::conditions(QUERY, body, None);
         let options = Options {
             withheld: withheld(),
@@ -210,6 +222,7 @@ mod tests {
     #[case("x := data.a.b.n[i]", r#"[{"i":0,"x":1},{"i":1,"x":2}]"#)]
     #[case("data.a.b.allow; input.user = y", r#"[{"y":"ann"}]"#)]
     #[case("false", "[{}]")]
+    #[case(&["x = 1"; 1024].join("; "), r#"[{"x":1}]"#)]
     #[case("data.a.c", "[]")]
     #[case("data.a.b.n[_] = 2", "[{}]")]
     #[case("x := 1 / 0", "[]")]
@@ -242,6 +255,8 @@ mod tests {
     #[case::empty("", "Empty")]
     #[case::comment("# nothing", "Empty")]
     #[case::no_rego("x := ", "Unread")]
+    #[case::many(&["x = 1"; 1025].join("; "), "more than 1024 conditions")]
+    #[case::many_within(&format!("[1 | {}]", ["x = 1"; 1024].join("; ")), "more than 1024 conditions")]
     #[case::unsafe_variable("x = y", "rego_unsafe_var_error")]
     #[case::function_of_a_policy("data.a.b.f(1, x)", "undefined function data.a.b.f")]
     #[case::network(

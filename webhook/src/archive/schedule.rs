@@ -269,6 +269,7 @@ pub(super) async fn set(
 #[utoipa::path(
     get,
     path = "/v1/policy/import/config",
+    operation_id = "import_schedules",
     tag = "archives",
     security((), ("bearer" = [])),
     responses(

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Instant};
 
 use axum::{body::Body, extract::State, http::Uri, response::Response};
 use portcullis_policies::{
-    Document, Entry, Interest, Limits, Point,
+    Document, Entry, Interest, Limits, Point, Scope, Snapshot,
     workbench::{Bindings, Inquiry, InquiryFault},
 };
 use serde::Serialize;
@@ -181,11 +181,18 @@ impl Query {
         let snapshot = doors.snapshot().map_err(of_request)?;
         let mut gathering = Gathering::for_request(&question);
         let begin = Instant::now();
-        let (inquiry, source) = (self.compile(doors, &question).await?, Arc::new(self.source));
+        let (text, source) = (self.text, Arc::new(self.source));
+        let prepared = prepare(
+            doors,
+            &question,
+            &snapshot,
+            scope(parameters),
+            text,
+            &source,
+        );
+        let (inquiry, parts) = prepared.await?;
         gathering.timing.compile = begin.elapsed();
 
-        let all = snapshot.all_in_force(&scope(parameters), None, question.now());
-        let parts = parts(&inquiry, &all, &source)?;
         let mut documents = Vec::new();
         for part in &parts {
             let found =
@@ -202,27 +209,44 @@ impl Query {
         };
         Ok(json(&answer, options))
     }
+}
 
-    /// Reads the query, on an evaluator's thread.
-    async fn compile(&self, doors: &Doors, question: &Question) -> Result<Arc<Inquiry>, Fault> {
-        if self.text.len() > MAX_QUERY {
-            let message = format!("the query is longer than {} KiB", MAX_QUERY >> 10);
-            return Err(Fault::parameter(message));
+/// Reads a query and finds what it asks of the policies, on an evaluator's thread.
+async fn prepare(
+    doors: &Doors,
+    question: &Question,
+    snapshot: &Arc<Snapshot>,
+    scope: Scope,
+    text: String,
+    source: &Arc<Source>,
+) -> Result<(Inquiry, Vec<Part>), Fault> {
+    if text.len() > MAX_QUERY {
+        let message = format!("the query is longer than {} KiB", MAX_QUERY >> 10);
+        return Err(Fault::parameter(message));
+    }
+    let (snapshot, source, now) = (snapshot.clone(), source.clone(), question.now());
+    let work = move || {
+        let inquiry = Inquiry::read(&text).map_err(|fault| wrong(fault, &text))?;
+        let all = snapshot.all_in_force(&scope, None, now);
+        let parts = parts(&inquiry, &all, &source)?;
+        Ok((inquiry, parts))
+    };
+    let evaluators = &doors.settings().evaluators;
+    let prepared = evaluators.run(question.deadline, work).await;
+    prepared.map_err(|why| unanswered(why).of(&question.id))?
+}
+
+/// Why a query cannot be asked.
+fn wrong(fault: InquiryFault, text: &str) -> Fault {
+    match fault {
+        InquiryFault::Empty => Fault::parameter("cannot evaluate empty query"),
+        InquiryFault::Unread(errors) => {
+            let message = "error(s) occurred while parsing query";
+            Fault::query(message, &errors, Some(text))
         }
-        let text = self.text.clone();
-        let evaluators = &doors.settings().evaluators;
-        let read = evaluators.run(question.deadline, move || Inquiry::read(&text));
-        let read = read.await.map_err(|why| unanswered(why).of(&question.id))?;
-        read.map(Arc::new).map_err(|fault| match fault {
-            InquiryFault::Empty => Fault::parameter("cannot evaluate empty query"),
-            InquiryFault::Unread(errors) => {
-                let message = "error(s) occurred while parsing query";
-                Fault::query(message, &errors, Some(&self.text))
-            }
-            InquiryFault::Uncompiled(errors) => {
-                Fault::query("error(s) occurred while compiling query", &errors, None)
-            }
-        })
+        InquiryFault::Uncompiled(errors) => {
+            Fault::query("error(s) occurred while compiling query", &errors, None)
+        }
     }
 }
 
@@ -290,7 +314,7 @@ fn parts(inquiry: &Inquiry, all: &[&Arc<Entry>], source: &Arc<Source>) -> Result
 async fn solve(
     doors: &Doors,
     question: &Question,
-    inquiry: Arc<Inquiry>,
+    inquiry: Inquiry,
     source: Arc<Source>,
     documents: Vec<Document>,
 ) -> Result<Vec<Bindings>, Fault> {

@@ -171,6 +171,7 @@ async fn subscribe(
 #[utoipa::path(
     get,
     path = "/notifychange",
+    operation_id = "subscriptions",
     tag = "subscriptions",
     security((), ("bearer" = [])),
     responses(

@@ -23,6 +23,8 @@ pub(super) struct Redirected {
     /// Something else is replaced: other data, a part of the input, or the input by what is known only
     /// when the query is asked.
     pub(super) modifies: bool,
+    /// How many conditions there are, those within others too.
+    pub(super) conditions: usize,
 }
 
 /// Gives `data` of each condition a place by the input that it is asked with: the request's own has
@@ -32,12 +34,14 @@ pub(super) fn redirect(body: &[Expr], sources: &Sources) -> Redirected {
         sources,
         inputs: Vec::new(),
         modifies: false,
+        conditions: 0,
     };
     let body = body.iter().map(|expr| redirect.expr(expr, 0)).collect();
     Redirected {
         body,
         inputs: redirect.inputs,
         modifies: redirect.modifies,
+        conditions: redirect.conditions,
     }
 }
 
@@ -45,10 +49,12 @@ struct Redirect<'s> {
     sources: &'s Sources,
     inputs: Vec<Document>,
     modifies: bool,
+    conditions: usize,
 }
 
 impl Redirect<'_> {
     fn expr(&mut self, expr: &Expr, outer: usize) -> Expr {
+        self.conditions += 1;
         let input = self.modified(&expr.modifiers, outer);
         let kind = self.kind(&expr.kind, input);
         let modifiers = expr.modifiers.iter().map(|with| With {
