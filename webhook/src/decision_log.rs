@@ -203,3 +203,40 @@ impl fmt::Debug for DecisionLog {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use portcullis_policies::{Headers, Point};
+    use rstest::rstest;
+
+    use super::*;
+
+    /// A burst that the recorder cannot follow finds a queue that is bounded in requests and in bytes, and
+    /// what finds no room in it is counted for each sink.
+    #[rstest]
+    #[case::requests(10, WAITING)]
+    #[case::bytes(200 << 10, WAITING_BYTES / (201 << 10))]
+    fn what_the_recorder_cannot_follow_is_counted(#[case] bytes: usize, #[case] room: usize) {
+        // Nobody takes anything.
+        let (recorder, _messages) = sync_channel(WAITING);
+        let log = DecisionLog(Arc::new(Shared {
+            recorder,
+            counts: Arc::new(Counts::new(["a".to_owned(), "b".to_owned()])),
+            waiting: Arc::default(),
+            ended: Mutex::new(None),
+        }));
+        let question = Question::new(
+            Point::Evaluation,
+            Headers::default(),
+            Duration::from_secs(1),
+        );
+        let text = Bytes::from("x".repeat(bytes));
+        for _ in 0..room + 3 {
+            log.record_nothing(&question, String::new(), Some(&text));
+        }
+        for counts in log.counts().sinks() {
+            assert_eq!(counts.lost(Loss::Recorder), 3);
+        }
+        assert!(log.waiting_bytes() <= WAITING_BYTES);
+    }
+}

@@ -636,27 +636,6 @@ async fn a_sink_that_takes_nothing_delays_nobody() {
     log.close(PATIENCE);
 }
 
-/// A burst that the recorder cannot follow finds a bounded queue, and is counted.
-#[tokio::test]
-async fn what_the_recorder_cannot_follow_is_counted() {
-    let slow = "mask contains x if { some a in numbers.range(1, 100000); some b in numbers.range(1, 100000); a * b == 7; x := a }";
-    let mut definition = rules(slow);
-    definition.limits.timeout = Duration::from_secs(5);
-    let log = Logged::new(Fixture::usual().with(definition));
-    let body = json!({"text": "x".repeat(200 << 10)}).to_string();
-    for _ in 0..200 {
-        let answer = log.fixture.evaluate(post(EVALUATION, body.clone())).await;
-        assert_eq!(answer.status, 200);
-    }
-    let metrics = log.fixture.administer("/metrics").await.text;
-    let line = "portcullis_decision_log_lost_total{sink=\"test\",reason=\"recorder_full\"} ";
-    let lost = metrics
-        .lines()
-        .find_map(|text| text.strip_prefix(line))
-        .unwrap();
-    assert_ne!(lost, "0");
-}
-
 #[tokio::test]
 async fn bodies_of_no_method_are_no_input() {
     let log = Logged::new(Fixture::usual());
