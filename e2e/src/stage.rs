@@ -102,6 +102,8 @@ async fn put_away(cluster: &Cluster) -> Result<()> {
                 "clusterlocks.portcullis.dev",
                 "clusterpolicybindings.portcullis.dev",
                 "clusterexemptions.portcullis.dev",
+                "clusterpolicysubscriptions.portcullis.dev",
+                "clusterpolicyimports.portcullis.dev",
                 "clusterpolicies.portcullis.dev",
             ],
         );

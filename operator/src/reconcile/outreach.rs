@@ -169,15 +169,20 @@ impl Shelf for Hand {
 
     fn take_in(&self, archive: Vec<u8>) -> BoxFuture<'_, Result<Imported, ArchiveFault>> {
         async move {
-            if !self.leadership.holds() {
-                let text = "this replica does not lead any more";
-                return Err(ArchiveFault::Unavailable(text.to_owned()));
-            }
             let cache = self.mirror.cache().clone();
             let opened = self.clerk.open(archive, Scope::Cluster, cache).await?;
             let (candidate, policy) = opened;
             let digest = policy.digest();
-            let action = put_policy(&self.mirror, &self.client, &candidate, digest, None).await?;
+            // As a whole within what the lease allows, so that no other leader imports meanwhile.
+            let put = async {
+                let put = put_policy(&self.mirror, &self.client, &candidate, digest, None);
+                Ok(put.await)
+            };
+            let action = self
+                .leadership
+                .write("import a policy", put)
+                .await
+                .map_err(|fault| ArchiveFault::Unavailable(chain(&fault)))??;
             Ok(Imported {
                 address: candidate.address,
                 digest,
