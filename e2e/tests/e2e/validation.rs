@@ -42,7 +42,7 @@ async fn a_result_that_breaks_its_schema_locks_the_policy_everywhere() -> Result
         let locks: Api<ClusterLock> = Api::all(stage.cluster().client());
         until("the operator makes a lock", MINUTE, async || {
             let lock = locks.get("http-tests.schema.1.0").await?;
-            ensure!(lock.spec.reason == "OutputSchemaViolation", "{lock:?}");
+            ensure!(lock.spec.lock.reason == "OutputSchemaViolation", "{lock:?}");
             Ok(())
         })
         .await?;
