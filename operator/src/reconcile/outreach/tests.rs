@@ -58,8 +58,14 @@ impl World {
         let teams = subscription("teams", Some("team"), "2026-01-01T00:00:00Z");
         let (cluster, namespaced) = ("clusterpolicysubscriptions", "policysubscriptions");
         self.server
-            .put(&format!("{GROUP}/{cluster}"), list(std::slice::from_ref(&own)))
-            .put(&format!("{GROUP}/{namespaced}"), list(std::slice::from_ref(&teams)))
+            .put(
+                &format!("{GROUP}/{cluster}"),
+                list(std::slice::from_ref(&own)),
+            )
+            .put(
+                &format!("{GROUP}/{namespaced}"),
+                list(std::slice::from_ref(&teams)),
+            )
             .put(&format!("{GROUP}/{cluster}/own"), own)
             .put(
                 &format!("{GROUP}/namespaces/team/{namespaced}/teams"),
