@@ -47,7 +47,7 @@ pub enum ManifestError {
         found: String,
     },
     /// Our API, but no such kind.
-    #[error("kind is `{found}`: write one of {}", KINDS.join(", "))]
+    #[error("kind is `{found}`: {}", other_than(found))]
     Kind {
         /// What stands there; empty when nothing does.
         found: String,
@@ -120,7 +120,23 @@ fn read<T: serde::de::DeserializeOwned>(
     serde_json::from_value(document).map_err(|source| ManifestError::Field { kind, source })
 }
 
-/// The names of all our kinds.
+/// Kinds that the operator acts on, and that say nothing where there is no cluster.
+const OF_A_CLUSTER: [&str; 3] = [
+    "PolicySubscription",
+    "ClusterPolicySubscription",
+    "ClusterPolicyImport",
+];
+
+/// What to do about a kind that is read nowhere but in a cluster, or nowhere at all.
+fn other_than(found: &str) -> String {
+    if OF_A_CLUSTER.contains(&found) {
+        return "it is for a cluster alone, so keep it out of directories that are served"
+            .to_owned();
+    }
+    format!("write one of {}", KINDS.join(", "))
+}
+
+/// The names of the kinds that are read.
 const KINDS: [&str; 8] = [
     "Policy",
     "ClusterPolicy",

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use portcullis_crds::{
-    Action, Admission, ClusterLock, ClusterLockSpec, ClusterPolicy, Effect, FailurePolicy, Lock,
-    LockSpec, Manifest, Operation, Point, Policy, PolicyReference, PolicySpec, RegoVersion,
-    ResourceRule, Severity, Verdict,
+    Action, Admission, ClusterLock, ClusterLockSpec, ClusterPolicy, ClusterPolicyImport,
+    ClusterPolicySubscription, Effect, FailurePolicy, Lock, LockSpec, Manifest, Operation, Point,
+    Policy, PolicyReference, PolicySpec, PolicySubscription, RegoVersion, ResourceRule, Severity,
+    Verdict,
 };
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -31,6 +32,22 @@ fn manifests(directory: &str) -> Vec<(PathBuf, Value)> {
 
 /// Why something is not read, with all its causes; empty when it is read.
 fn refusal(document: Value) -> String {
+    // What is for a cluster alone is read by whoever lists it there.
+    let read = match document["kind"].as_str() {
+        Some("PolicySubscription") => kind::<PolicySubscription>(&document),
+        Some("ClusterPolicySubscription") => kind::<ClusterPolicySubscription>(&document),
+        Some("ClusterPolicyImport") => kind::<ClusterPolicyImport>(&document),
+        _ => return manifest_refusal(document),
+    };
+    read.err()
+        .map_or_else(String::new, |error| error.to_string())
+}
+
+fn kind<T: serde::de::DeserializeOwned>(document: &Value) -> serde_json::Result<()> {
+    serde_json::from_value::<T>(document.clone()).map(drop)
+}
+
+fn manifest_refusal(document: Value) -> String {
     let Err(error) = Manifest::read(document) else {
         return String::new();
     };
@@ -98,6 +115,11 @@ fn the_examples_of_the_reference_are_read() {
 #[case("/apiVersion", json!("v1"), "apiVersion is `v1`: write apiVersion: portcullis.dev/v1alpha1")]
 #[case("/apiVersion", json!(1), "apiVersion is ``: write apiVersion: portcullis.dev/v1alpha1")]
 #[case("/kind", json!("Pod"), "kind is `Pod`: write one of Policy, ClusterPolicy, Lock")]
+#[case(
+    "/kind",
+    json!("ClusterPolicyImport"),
+    "kind is `ClusterPolicyImport`: it is for a cluster alone"
+)]
 #[case("/extra", json!(1), "unknown field `extra`: correct or remove it")]
 #[case("/spec/failurePolicy", json!("Fail"), "unknown field `spec.failurePolicy`")]
 #[case("/spec/admission/failurePolcy", json!("Fail"), "unknown field `spec.admission.failurePolcy`")]
@@ -119,7 +141,7 @@ fn the_examples_of_the_reference_are_read() {
 #[case("/spec/version", json!(1.0), "not a Policy: invalid type: floating point `1.0`")]
 #[case("/spec", json!({"group": "platform"}), "not a Policy: missing field `name`")]
 fn what_is_wrong_with_a_policy(#[case] path: &str, #[case] value: Value, #[case] expected: &str) {
-    let refusal = refusal(policy_with(path, value));
+    let refusal = manifest_refusal(policy_with(path, value));
     assert!(refusal.starts_with(expected), "{refusal}");
 }
 
