@@ -14,8 +14,9 @@ use portcullis_policies::{
     Timestamp,
 };
 use portcullis_webhook::{
-    Caller, DecisionReaders, DoorSettings, Doors, Evaluators, JournalSettings, LockFault,
-    LockKeeper, LockRequest, ReaderFault, Readiness, admission_router, evaluation_router,
+    Caller, DecisionPath, DecisionReaders, DoorSettings, Doors, Evaluators, JournalSettings,
+    LockFault, LockKeeper, LockRequest, NoArchives, NoSchedules, NoSubscriptions, ReaderFault,
+    Readiness, admission_router, evaluation_router,
 };
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
@@ -113,12 +114,16 @@ impl House {
             evaluators: Evaluators::new(2),
             readiness,
             locks: keeper.clone(),
+            archives: Arc::new(NoArchives),
+            schedules: Arc::new(NoSchedules),
+            subscriptions: Arc::new(NoSubscriptions),
             readers: keeper.clone(),
             journal: JournalSettings::default(),
             decision_log: None,
             resources: None,
             certificate: None,
             repository: REPOSITORY.to_owned(),
+            default_decision: DecisionPath::default(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -300,6 +305,7 @@ fn object(address: Address, source: &str, judged: Option<Judged<'_>>) -> Object 
             &definition.address.path(),
         ),
         created: Timestamp::UNIX_EPOCH,
+        updated: Timestamp::UNIX_EPOCH,
         policy: Arc::new(Policy::compile(definition)),
     }
 }
