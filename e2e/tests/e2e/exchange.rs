@@ -20,6 +20,8 @@ const FILE: &str = "/dev/shm/archive.zip";
 async fn an_archive_is_imported_with_the_callers_rights_and_no_others() -> Result<()> {
     on_stage(async |stage| {
         let toolbox = Toolbox::start(stage, "toolbox").await?;
+        let stranger = accounts::token(stage, "stranger", &[]).await?;
+        let keeper = accounts::token(stage, "keeper", &["portcullis-policy-admin"]).await?;
         let secret = json!({
             "apiVersion": "v1",
             "kind": "Secret",
@@ -32,7 +34,8 @@ async fn an_archive_is_imported_with_the_callers_rights_and_no_others() -> Resul
         // A kubelet brings what was missing to the Pods within two minutes.
         until("the policy is exported", 3 * MINUTE, async || {
             let export = Ask::get(&url("/policy/exchange/allows/1.0/export"));
-            let answer = toolbox.ask(&export.over_tls().into_file(FILE)).await?;
+            let export = export.over_tls().with_token(&keeper).into_file(FILE);
+            let answer = toolbox.ask(&export).await?;
             ensure!(answer.status == 200, "{answer:?}");
             Ok(())
         })
@@ -45,10 +48,9 @@ async fn an_archive_is_imported_with_the_callers_rights_and_no_others() -> Resul
         })
         .await?;
 
-        let stranger = accounts::token(stage, "stranger", &[]).await?;
-        let keeper = accounts::token(stage, "keeper", &["portcullis-policy-admin"]).await?;
         let import = Ask::post_file(&url("/v1/policy/import"), FILE).over_tls();
-        let answer = toolbox.ask(&import).await?;
+        let nobody = import.clone().with_token("no-token");
+        let answer = toolbox.ask(&nobody).await?;
         ensure!(answer.status == 401, "nobody imports: {answer:?}");
         let answer = toolbox.ask(&import.clone().with_token(&stranger)).await?;
         ensure!(answer.status == 403, "a stranger imports: {answer:?}");
