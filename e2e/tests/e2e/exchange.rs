@@ -98,6 +98,55 @@ async fn an_archive_is_imported_with_the_callers_rights_and_no_others() -> Resul
     .await
 }
 
+/// The operator imports with rights of its own, which nobody borrows who may not make policies.
+#[tokio::test]
+async fn only_who_may_make_policies_has_them_fetched() -> Result<()> {
+    on_stage(async |stage| {
+        let import = json!({
+            "apiVersion": "portcullis.dev/v1alpha1",
+            "kind": "ClusterPolicyImport",
+            "metadata": {"name": "allows"},
+            "spec": {"url": "https://example.com/export", "interval": "1h"},
+        });
+        let role = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRole",
+            "metadata": {"name": "e2e-importer"},
+            "rules": [{
+                "apiGroups": ["portcullis.dev"],
+                "resources": ["clusterpolicyimports"],
+                "verbs": ["get", "create", "patch"],
+            }],
+        });
+        stage.apply(&[role]).await?;
+        stage.may("importer", &["e2e-importer"]).await?;
+        let words = ["create", "patch", "clusterpolicies.portcullis.dev"];
+        until(
+            "the importer is refused by what it may not",
+            MINUTE,
+            async || {
+                stage
+                    .apply_as("importer", &import)
+                    .await?
+                    .failed_with(&words)
+            },
+        )
+        .await?;
+        let both = ["e2e-importer", "portcullis-policy-admin"];
+        stage.may("keeper", &both).await?;
+        until("who may make policies may", MINUTE, async || {
+            stage
+                .apply_as("keeper", &import)
+                .await?
+                .succeeded()
+                .map(drop)
+        })
+        .await?;
+        stage.delete(&[import]).await
+    })
+    .await
+}
+
 fn policy(name: &str) -> Result<Value> {
     let spec = PolicySpec::new("exchange", "allows", "1.0")
         .module("policy.rego", "package exchange.allows\n\nallow := true\n");
