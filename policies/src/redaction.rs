@@ -162,7 +162,7 @@ impl<T> Redacted<T> {
 }
 
 /// The paths of the values in `kept` in whose place the placeholder stands, and not in `original`, as
-/// masks are told: `/input/token`. The first [`MAX_PATHS`] of them.
+/// masks are told: `/input/token`. The first `MAX_PATHS` of them.
 pub fn replaced(root: &str, original: &Document, kept: &Document) -> Vec<String> {
     let mut paths = Vec::new();
     note_replaced(root, original.value(), kept.value(), &mut paths);
