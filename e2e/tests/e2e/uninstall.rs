@@ -68,9 +68,9 @@ fn is_left(object: &Value) -> bool {
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
     let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
     let labels = &object["metadata"]["labels"];
-    // Kubernetes itself makes the one in every namespace, and the other.
-    let of_every_namespace = ["kube-root-ca.crt", "default"].contains(&name);
-    let ours = (namespace == installation::NAMESPACE && !of_every_namespace)
+    // Kubernetes itself makes the one in every namespace, and the other; the third is another test's.
+    let others = ["kube-root-ca.crt", "default", installation::EXPORT_KEY].contains(&name);
+    let ours = (namespace == installation::NAMESPACE && !others)
         || labels["app.kubernetes.io/instance"] == installation::RELEASE
         || name.starts_with(installation::RELEASE);
     let stays = ["CustomResourceDefinition", "Namespace", "APIService"].contains(&kind);
