@@ -1,7 +1,7 @@
 //! The headers of a request to the evaluation API: a policy reads of each the first value that is
 //! text, by its name in whatever letters, and nothing where there is none. Beyond that they decide
-//! nothing and name nothing: the answer is that of a request without them, and the decision has an id
-//! of its own. Of `authorization`, what asks for a lock hands on a bearer token, bare, or none. How
+//! nothing: the answer is that of a request without them, and the decision has an id of its own, but
+//! where one header gives it another. Of `authorization`, what asks for a lock hands on a bearer token, bare, or none. How
 //! long a caller waits is the one thing that they say of the answer.
 //!
 //! ```text
@@ -24,6 +24,12 @@ const OTHER: &str = "/policy/platform/names/1.0/evaluation";
 
 /// Says how long the caller waits.
 const TIMEOUT: &str = "x-request-timeout";
+
+/// Names the evaluation.
+const NAME: &str = "x-evaluation-id";
+
+/// Says how long the result is kept.
+const TTL: &str = "x-cache-ttl";
 
 /// A request on this machine, whose port nobody else's page shares.
 const LOCK: &str = "http://127.0.0.1/policy/tasks/headers/1.0/lock";
@@ -86,7 +92,7 @@ fn check_reader(asked: &str, headers: &Lines) {
     }
 }
 
-/// Nobody chooses the id of a decision, with which it is found in the log.
+/// No other header than [`NAME`] chooses the id of a decision, with which it is found in the log.
 fn check_id(asked: &str, headers: &Lines) {
     let answer = ask(&format!("{READER}/decision"), &Json::from(asked), headers);
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -138,6 +144,25 @@ fn check_timeout(headers: &Lines) {
     }
 }
 
+/// An id is the first that was given, if that is a visible word, or else there is no answer. An id under
+/// which another policy's result is kept is refused.
+fn check_name(headers: &Lines) {
+    let answer = ask(&format!("{READER}/evaluation"), &Json::Null, headers);
+    if answer.status != 200 {
+        assert!([400, 409].contains(&answer.status.as_u16()), "{answer:?}");
+        return;
+    }
+    let id = answer.headers["etag"].as_bytes();
+    let given = headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(NAME));
+    match given.filter(|(_, value)| !value.is_empty()) {
+        Some((_, given)) => assert_eq!(id, given.as_slice(), "{answer:?}"),
+        None => assert_eq!(id.len(), 36, "{answer:?}"),
+    }
+    assert!(id.iter().all(u8::is_ascii_graphic), "{answer:?}");
+}
+
 fuzz_target!(|bytes: &[u8]| {
     let_builtins_panic();
     let Some((asked, headers)) = read(bytes) else {
@@ -151,6 +176,12 @@ fuzz_target!(|bytes: &[u8]| {
         .any(|(name, _)| name.eq_ignore_ascii_case(TIMEOUT))
     {
         return check_timeout(&headers);
+    }
+    let is_named = |(name, _): &(String, Vec<u8>)| {
+        name.eq_ignore_ascii_case(NAME) || name.eq_ignore_ascii_case(TTL)
+    };
+    if headers.iter().any(is_named) {
+        return check_name(&headers);
     }
     check_reader(&asked, &headers);
     check_id(&asked, &headers);
