@@ -202,6 +202,20 @@ impl Decision {
         self.outcome != Outcome::Unmatched
     }
 
+    /// Whether the policy was evaluated to its end, so that its document, or that there is none, is its
+    /// answer. A document that is no decision is one all the same for who asks for the document.
+    pub fn was_evaluated(&self) -> bool {
+        match self.outcome {
+            Outcome::Allowed | Outcome::Denied | Outcome::Skipped => true,
+            Outcome::Error => self.result.is_some(),
+            Outcome::Locked
+            | Outcome::Bypassed
+            | Outcome::Exempted
+            | Outcome::NotInForce
+            | Outcome::Unmatched => false,
+        }
+    }
+
     /// What follows of this and another of the same policy about the same request: the worse, and
     /// all that both say.
     #[must_use]

@@ -30,7 +30,6 @@ pub struct Snapshot {
     sealed: BTreeMap<Address, Timestamp>,
     bindings: BTreeMap<ObjectKey, Arc<Binding>>,
     parameters: Arc<BTreeMap<Selection, Selected>>,
-    awaits_parameters: bool,
     /// The policies as bindings have them asked.
     bound: BTreeMap<ObjectKey, Vec<Arc<Entry>>>,
     locks: Vec<Arc<Lock>>,
@@ -202,8 +201,6 @@ impl Snapshot {
             revision: state.revision,
             ..Self::default()
         };
-        let mut selections = snapshot.selections().into_iter();
-        snapshot.awaits_parameters = selections.any(|it| !state.parameters.contains_key(&it));
         snapshot.index(&state.moved);
         snapshot
     }
@@ -432,18 +429,19 @@ impl Snapshot {
     }
 
     /// The objects that bindings take parameters of and policies data, each once.
-    pub fn selections(&self) -> BTreeSet<Selection> {
+    pub fn selections(&self) -> BTreeSet<&Selection> {
         let bindings = self.bindings.values();
-        let of_bindings = bindings.filter_map(|it| Some(it.source.as_ref()?.selection.clone()));
+        let of_bindings = bindings.filter_map(|it| Some(&it.source.as_ref()?.selection));
         let entries = self.entries.values();
         let of_policies = entries.flat_map(|entry| &entry.policy.definition().data_from);
-        let of_policies = of_policies.map(|source| source.selection.clone());
+        let of_policies = of_policies.map(|source| &source.selection);
         of_bindings.chain(of_policies).collect()
     }
 
     /// Whether a binding takes parameters, or a policy data, of objects that nobody has looked for yet.
     pub fn awaits_parameters(&self) -> bool {
-        self.awaits_parameters
+        let mut selections = self.selections().into_iter();
+        selections.any(|selection| !self.parameters.contains_key(selection))
     }
 
     /// The guardrail whose place a policy may not take, though it says so.

@@ -153,9 +153,7 @@ impl Parameter {
     /// The document that a key of a `ConfigMap` or a `Secret` holds, of YAML or JSON. The error is a
     /// sentence that shows nothing of it.
     fn document(&self, key: &str) -> Result<Document, String> {
-        let data = self.content.get("data").and_then(Json::as_object);
-        let text = data.and_then(|data| data.get(key)).and_then(Json::as_str);
-        let text = text.ok_or_else(|| format!("`data` has no key `{key}`"))?;
+        let text = self.text(key)?;
         let read = Document::read(text).or_else(|_| Document::read_yaml(text));
         read.map_err(|_| format!("`data.{key}` is no document of YAML or JSON"))
     }

@@ -2,9 +2,10 @@
 //! have in common.
 
 use axum::http::StatusCode;
+use futures::future::BoxFuture;
 use portcullis_policies::text::clean;
 
-use crate::problem::Problem;
+use crate::{deadline::DEFAULT_TIMEOUT, problem::Problem};
 
 /// Longest URL: what browsers and proxies take, and nobody's endpoint needs.
 const MAX_URL: usize = 2048;
@@ -43,6 +44,8 @@ pub enum OutboundFault {
 
 /// What is kept, as callers are told of it.
 pub(crate) struct Kind {
+    /// What they are called.
+    name: &'static str,
     /// What codes begin with.
     code: &'static str,
     /// What an administrator has to do so that anything is done here.
@@ -55,6 +58,7 @@ pub(crate) struct Kind {
 
 /// Subscriptions.
 pub(crate) const SUBSCRIPTION: Kind = Kind {
+    name: "subscriptions",
     code: "SUBSCRIPTION",
     open: "have the administrator allow hosts with `--notify-hosts`, and sign with `--export-key`",
     host: "have the administrator allow the host with `--notify-hosts`, by its own name if it is on a \
@@ -64,6 +68,7 @@ pub(crate) const SUBSCRIPTION: Kind = Kind {
 
 /// Periodic imports.
 pub(crate) const IMPORT: Kind = Kind {
+    name: "schedules",
     code: "IMPORT",
     open: "have the administrator allow hosts with `--import-hosts`, and trust keys with \
            `--import-keys`",
@@ -82,8 +87,20 @@ pub(crate) fn check_url(field: &str, url: &str) -> Result<(), Problem> {
     Err(Problem::input_invalid(detail).with_remedy("write a URL with its escapes"))
 }
 
+/// Waits as long as anybody waits for an answer here.
+pub(crate) async fn in_time<T>(
+    kind: &Kind,
+    answer: BoxFuture<'_, Result<T, OutboundFault>>,
+) -> Result<T, Problem> {
+    let answered = tokio::time::timeout(DEFAULT_TIMEOUT, answer).await;
+    let late = || OutboundFault::Unavailable(format!("the {} did not answer in time", kind.name));
+    answered
+        .unwrap_or_else(|_| Err(late()))
+        .map_err(|fault| problem_of(&fault, kind))
+}
+
 /// A fault as callers are told it.
-pub(crate) fn problem_of(fault: &OutboundFault, kind: &Kind) -> Problem {
+fn problem_of(fault: &OutboundFault, kind: &Kind) -> Problem {
     let detail = clean(&fault.to_string());
     let own = |what: &str| format!("{}.{what}", kind.code);
     let (status, code, remedy) = match fault {

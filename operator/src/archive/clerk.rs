@@ -4,8 +4,10 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, thread};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use portcullis_policies::{Address, Cache, ObjectKey, Policy, Scope};
-use portcullis_webhook::{ArchiveFault, Exported, STACK_BYTES, VerifyingKey};
+use portcullis_policies::{Address, Cache, Digest, ObjectKey, Policy, Scope};
+use portcullis_webhook::{
+    ArchiveFault, Exported, ImportAction, Imported, STACK_BYTES, VerifyingKey,
+};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::{
@@ -110,6 +112,21 @@ pub(crate) struct Candidate {
     pub(crate) ignored: Vec<String>,
     /// What was read of them.
     pub(crate) draft: Draft,
+}
+
+impl Candidate {
+    /// What is told of it when it was taken in.
+    pub(crate) fn imported(self, digest: Digest, action: ImportAction, in_force: bool) -> Imported {
+        Imported {
+            address: self.address,
+            digest,
+            action,
+            last_update: self.mark.moment.last_update,
+            signer: self.mark.signer,
+            ignored: self.ignored,
+            in_force,
+        }
+    }
 }
 
 impl ArchiveArguments {

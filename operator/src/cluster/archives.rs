@@ -100,15 +100,7 @@ impl ClusterArchives {
         let digest = policy.digest();
         let action = put(&self.mirror, &client, &candidate, digest, request.replaces).await?;
         let in_force = self.wait_for(&candidate.address, digest).await;
-        Ok(Imported {
-            address: candidate.address,
-            digest,
-            action,
-            last_update: candidate.mark.moment.last_update,
-            signer: candidate.mark.signer,
-            ignored: candidate.ignored,
-            in_force,
-        })
+        Ok(candidate.imported(digest, action, in_force))
     }
 
     /// Waits until this replica sees what the cluster has, so that its next answer shows it.

@@ -48,7 +48,8 @@ pub(super) async fn follow(client: Client, mirror: Arc<Mirror>) {
     let mut refused: BTreeSet<Selection> = BTreeSet::new();
     loop {
         changes.borrow_and_update();
-        let mut wanted = mirror.cache().snapshot().selections();
+        let snapshot = mirror.cache().snapshot();
+        let mut wanted: BTreeSet<Selection> = snapshot.selections().into_iter().cloned().collect();
         let beyond = wanted
             .iter()
             .nth(MOST)

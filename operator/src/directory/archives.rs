@@ -144,20 +144,14 @@ impl DirectoryArchives {
         let (candidate, policy) = opened.await?;
         let _turn = self.turn.lock().await;
         let (digest, address) = (policy.digest(), candidate.address.clone());
-        let (mark, ignored) = (candidate.mark.clone(), candidate.ignored.clone());
         let held = self.cache.snapshot().find(&address).cloned();
-        let work = move || place.put(&candidate, held.as_deref(), digest, request.replaces);
-        let action = run(work).await?;
+        let work = move || {
+            let action = place.put(&candidate, held.as_deref(), digest, request.replaces)?;
+            Ok((candidate, action))
+        };
+        let (candidate, action) = run(work).await?;
         let in_force = self.wait_for(&address, digest).await;
-        Ok(Imported {
-            address,
-            digest,
-            action,
-            last_update: mark.moment.last_update,
-            signer: mark.signer,
-            ignored,
-            in_force,
-        })
+        Ok(candidate.imported(digest, action, in_force))
     }
 
     async fn hand_out(&self, entry: Arc<Entry>, is_locked: bool) -> Result<Exported, ArchiveFault> {

@@ -183,15 +183,7 @@ impl Shelf for Hand {
                 .write("import a policy", put)
                 .await
                 .map_err(|fault| ArchiveFault::Unavailable(chain(&fault)))??;
-            Ok(Imported {
-                address: candidate.address,
-                digest,
-                action,
-                last_update: candidate.mark.moment.last_update,
-                signer: candidate.mark.signer,
-                ignored: candidate.ignored,
-                in_force: false,
-            })
+            Ok(candidate.imported(digest, action, false))
         }
         .boxed()
     }

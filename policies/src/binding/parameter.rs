@@ -97,6 +97,15 @@ impl fmt::Debug for Parameter {
     }
 }
 
+impl Parameter {
+    /// The text that a `ConfigMap` or a `Secret` has under a key. The error is a sentence.
+    pub(crate) fn text(&self, key: &str) -> Result<&str, String> {
+        let data = self.content.get("data").and_then(Json::as_object);
+        let text = data.and_then(|data| data.get(key)).and_then(Json::as_str);
+        text.ok_or_else(|| format!("`data` has no key `{key}`"))
+    }
+}
+
 /// `ConfigMap platform/limits`, `Limits web`
 impl fmt::Display for ParameterKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -167,12 +176,10 @@ impl ParameterSource {
         if self.selection.kind != ParameterKind::config_map() {
             return Ok(object("spec").unwrap_or(content).clone());
         }
-        let data = object("data").cloned().unwrap_or_default();
         let Some(key) = &self.key else {
-            return Ok(data);
+            return Ok(object("data").cloned().unwrap_or_default());
         };
-        let text = data.get(key).and_then(Json::as_str);
-        let text = text.ok_or_else(|| format!("`data` has no key `{key}`"))?;
+        let text = parameter.text(key)?;
         let document = Document::read_yaml(text).map_err(|why| format!("`data.{key}`: {why}"))?;
         serde_json::to_value(&document)
             .ok()

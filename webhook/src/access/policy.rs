@@ -20,8 +20,8 @@ use axum::{
     },
 };
 use portcullis_policies::{
-    Decision, Document, Entry, Headers, Input, Interest, Outcome, Point, Scope, Snapshot,
-    Timestamp, text::clean,
+    Decision, Document, Entry, Headers, Input, Interest, Point, Scope, Snapshot, Timestamp,
+    text::clean,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -126,12 +126,8 @@ fn decide(question: &Question, entry: &Entry, input: &[u8]) -> Result<Decision, 
 
 /// Whether a decision lets the request in.
 fn permits(decision: &Decision) -> Result<(), Refusal> {
-    let was_evaluated = matches!(
-        decision.outcome,
-        Outcome::Allowed | Outcome::Denied | Outcome::Skipped | Outcome::Error
-    );
-    let result = decision.result.as_ref().filter(|_| was_evaluated);
-    let Some(result) = result else {
+    let result = decision.result.as_ref();
+    let Some(result) = result.filter(|_| decision.was_evaluated()) else {
         let why = decision.messages.first().map(|message| &message.message);
         let detail = match why {
             Some(why) => format!("the policy `system/authz` cannot decide: {why}"),

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Caller, Doors,
-    deadline::{DEFAULT_TIMEOUT, parse_duration},
+    deadline::parse_duration,
     evaluation::site,
     outbound::{self, OutboundFault},
     problem::{Problem, ProblemDocument},
@@ -258,7 +258,7 @@ pub(super) async fn set(
     // Whole seconds are what is kept.
     let interval = Duration::from_secs(interval.as_secs());
     let set = scheduler.set(Caller::of(&headers), policy_url.clone(), interval);
-    in_time(set).await?;
+    outbound::in_time(&outbound::IMPORT, set).await?;
     Ok(Json(ScheduleAnswer {
         policy_url,
         interval: print(interval),
@@ -301,7 +301,7 @@ pub(super) async fn list(
 ) -> Result<Json<ScheduleList>, Problem> {
     let scheduler = &doors.settings().schedules;
     site::refuse_others(&uri, &headers, scheduler.is_open())?;
-    let found = in_time(scheduler.list(Caller::of(&headers))).await?;
+    let found = outbound::in_time(&outbound::IMPORT, scheduler.list(Caller::of(&headers))).await?;
     Ok(Json(ScheduleList {
         autoimport: found.into_iter().map(told).collect(),
     }))
@@ -354,7 +354,7 @@ pub(super) async fn remove(
     site::refuse_others(&uri, &headers, scheduler.is_open())?;
     let UnscheduleBody { policy_url } = read(&doors, body, "send `policyURL`").await?;
     let removed = scheduler.remove(Caller::of(&headers), policy_url.clone());
-    let interval = in_time(removed).await?;
+    let interval = outbound::in_time(&outbound::IMPORT, removed).await?;
     Ok(Json(ScheduleAnswer {
         policy_url: clean(&policy_url),
         interval: print(interval),
@@ -372,14 +372,6 @@ async fn read<T: for<'de> Deserialize<'de>>(
         Problem::input_invalid(clean(&format!("the body cannot be read: {error}")))
             .with_remedy(remedy)
     })
-}
-
-async fn in_time<T>(answer: BoxFuture<'_, Result<T, OutboundFault>>) -> Result<T, Problem> {
-    let answered = tokio::time::timeout(DEFAULT_TIMEOUT, answer).await;
-    let late = || OutboundFault::Unavailable("the schedules did not answer in time".to_owned());
-    answered
-        .unwrap_or_else(|_| Err(late()))
-        .map_err(|fault| outbound::problem_of(&fault, &outbound::IMPORT))
 }
 
 fn told(schedule: ScheduledImport) -> ScheduleDocument {

@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use portcullis_policies::{
-    Cache, Document, Entry, Headers, Input, Masks, Outcome, Request, Scope, Timestamp,
+    Cache, Document, Entry, Headers, Input, Masks, Request, Scope, Timestamp,
 };
 
 /// The address of the policy, without its version; one of the cluster.
@@ -64,17 +64,7 @@ impl Rules {
             strict: false,
         };
         let decision = entry.decide(&Input::Evaluation(Some(event())), &request);
-        let is_answer = match decision.outcome {
-            Outcome::Allowed | Outcome::Denied | Outcome::Skipped => true,
-            // The document is no decision, which nobody has asked for.
-            Outcome::Error => decision.result.is_some(),
-            Outcome::Locked
-            | Outcome::Bypassed
-            | Outcome::Exempted
-            | Outcome::NotInForce
-            | Outcome::Unmatched => false,
-        };
-        if !is_answer {
+        if !decision.was_evaluated() {
             // A message can quote what is to be hidden; a code cannot.
             let why = decision.code();
             let why = why.map_or(decision.outcome.as_str(), |code| code.as_str());

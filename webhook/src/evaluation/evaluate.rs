@@ -14,7 +14,7 @@ use axum::{
     },
     response::{IntoResponse as _, Response},
 };
-use portcullis_policies::{Decision, Document, Entry, Outcome, Point};
+use portcullis_policies::{Decision, Document, Entry, Point};
 
 use super::{ask, kept, place::Place};
 use crate::{
@@ -180,16 +180,7 @@ impl Evaluation {
 /// The document of a policy that was evaluated, `None` where it is undefined. A document that is
 /// no decision is one all the same for who asked for the document.
 pub(crate) fn result_of(decision: &Decision) -> Result<Option<Document>, Problem> {
-    let was_evaluated = match decision.outcome {
-        Outcome::Allowed | Outcome::Denied | Outcome::Skipped => true,
-        Outcome::Error => decision.result.is_some(),
-        Outcome::Locked
-        | Outcome::Bypassed
-        | Outcome::Exempted
-        | Outcome::NotInForce
-        | Outcome::Unmatched => false,
-    };
-    if was_evaluated {
+    if decision.was_evaluated() {
         Ok(decision.result.clone())
     } else {
         Err(Problem::of_decision(decision))

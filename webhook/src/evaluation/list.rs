@@ -179,13 +179,10 @@ fn page(snapshot: &Snapshot, wanted: &Wanted, now: Timestamp, repository: &str) 
                 id: module_id(entry.address(), file),
                 raw: source.clone(),
             }));
-        list.policies.push(ListedPolicy {
-            locked: is_locked(entry),
-            last_update: snapshot
-                .updated(entry.address())
-                .map_or(0, Timestamp::as_second),
-            ..ListedPolicy::of(entry, wanted, repository)
-        });
+        let updated = snapshot.updated(entry.address());
+        let (locked, updated) = (is_locked(entry), updated.unwrap_or_default());
+        let policy = ListedPolicy::of(entry, wanted, repository, locked, updated);
+        list.policies.push(policy);
         list.r#continue = Some(place);
     }
     if entries.next().is_none() {
@@ -195,7 +192,13 @@ fn page(snapshot: &Snapshot, wanted: &Wanted, now: Timestamp, repository: &str) 
 }
 
 impl ListedPolicy {
-    fn of(entry: &Entry, wanted: &Wanted, repository: &str) -> Self {
+    fn of(
+        entry: &Entry,
+        wanted: &Wanted,
+        repository: &str,
+        locked: bool,
+        updated: Timestamp,
+    ) -> Self {
         let address = entry.address();
         let definition = entry.policy.definition();
         let sources = || {
@@ -217,9 +220,9 @@ impl ListedPolicy {
             version: address.version().to_string(),
             namespace: address.namespace().map(str::to_owned),
             digest: entry.policy.digest(),
-            locked: false,
+            locked,
             broken: entry.policy.faults().is_some(),
-            last_update: 0,
+            last_update: updated.as_second(),
             rego: wanted.rego.then(sources),
             data: wanted.data.then(data),
             data_config: data_config(definition).filter(|_| wanted.data_config),

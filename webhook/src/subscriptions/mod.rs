@@ -13,7 +13,6 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, Uri},
 };
-use futures::future::BoxFuture;
 use portcullis_policies::{Address, Timestamp, text::clean};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -23,9 +22,8 @@ pub use keeper::{NewSubscription, NoSubscriptions, Subscribed, SubscriptionKeepe
 
 use crate::{
     Caller, Doors,
-    deadline::DEFAULT_TIMEOUT,
     evaluation::{place::Place, site},
-    outbound::{self, OutboundFault},
+    outbound,
     parameters::Parameters,
     problem::{Problem, ProblemDocument},
 };
@@ -163,7 +161,11 @@ async fn subscribe(
         subscriber,
         url: webhook_url,
     };
-    let made = in_time(keeper.subscribe(Caller::of(&headers), asked)).await?;
+    let made = outbound::in_time(
+        &outbound::SUBSCRIPTION,
+        keeper.subscribe(Caller::of(&headers), asked),
+    )
+    .await?;
     Ok(Json(told(made)))
 }
 
@@ -204,7 +206,11 @@ async fn list(
 ) -> Result<Json<SubscriptionList>, Problem> {
     let keeper = &doors.settings().subscriptions;
     site::refuse_others(&uri, &headers, keeper.is_open())?;
-    let found = in_time(keeper.list(Caller::of(&headers), place.0)).await?;
+    let found = outbound::in_time(
+        &outbound::SUBSCRIPTION,
+        keeper.list(Caller::of(&headers), place.0),
+    )
+    .await?;
     Ok(Json(SubscriptionList {
         subscriptions: found.into_iter().map(told).collect(),
     }))
@@ -260,7 +266,7 @@ async fn unsubscribe(
         .get("id")
         .ok_or_else(|| Problem::input_invalid("the parameter `id` is missing"))?;
     let removed = keeper.unsubscribe(Caller::of(&headers), place.0, id.to_owned());
-    in_time(removed).await?;
+    outbound::in_time(&outbound::SUBSCRIPTION, removed).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -275,13 +281,4 @@ fn told(subscription: Subscribed) -> SubscriptionDocument {
         delivered: subscription.delivered,
         failure: subscription.failure.map(|failure| clean(&failure)),
     }
-}
-
-/// Waits as long as anybody waits for an answer here.
-async fn in_time<T>(answer: BoxFuture<'_, Result<T, OutboundFault>>) -> Result<T, Problem> {
-    let answered = tokio::time::timeout(DEFAULT_TIMEOUT, answer).await;
-    let late = || OutboundFault::Unavailable("the subscriptions did not answer in time".to_owned());
-    answered
-        .unwrap_or_else(|_| Err(late()))
-        .map_err(|fault| outbound::problem_of(&fault, &outbound::SUBSCRIPTION))
 }

@@ -84,7 +84,7 @@ fn read_files(paths: &[String], cache: &Cache) -> anyhow::Result<()> {
 fn parametrise(cache: &Cache, foreign: &[Foreign]) {
     let snapshot = cache.snapshot();
     let selections = snapshot.selections();
-    let selected = select_parameters(selections.iter(), foreign.iter());
+    let selected = select_parameters(selections.into_iter(), foreign.iter());
     cache.update(|state| {
         for (selection, selected) in selected {
             state.set_parameters(selection, selected);
