@@ -148,6 +148,9 @@ fn most_severe_first<'a>(
     texts.filter(|text| seen.insert(text.clone())).collect()
 }
 
+/// What stands before each text of a list.
+const ITEM: &str = "\n- ";
+
 /// One text on one line, or several as a list: as many as there is room for, and how many more there
 /// are. The decision's id is at the end.
 fn refusal(texts: &[String], id: &str) -> String {
@@ -160,11 +163,11 @@ fn refusal(texts: &[String], id: &str) -> String {
     };
     let mut shown = 0;
     for text in texts {
-        let line = cut(text, room - message.len());
+        let line = cut(text, room.saturating_sub(message.len() + ITEM.len()));
         if shown > 0 && line.len() < text.len() {
             break;
         }
-        message.push_str("\n- ");
+        message.push_str(ITEM);
         message.push_str(line);
         shown += 1;
     }

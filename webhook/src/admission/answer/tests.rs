@@ -78,6 +78,19 @@ proptest! {
     }
 }
 
+/// A text that fills the room to its last byte leaves none for what stands before the next.
+#[test]
+fn a_list_is_bounded_wherever_its_first_text_ends() {
+    for length in MAX_MESSAGE - 2 * MESSAGE_TAIL..=MAX_MESSAGE {
+        let texts = ["x".repeat(length), "second".to_owned(), "third".to_owned()];
+        let message = refusal(&texts, ID);
+        assert!(message.len() <= MAX_MESSAGE, "{length}: {}", message.len());
+        assert!(message.ends_with(&format!("decision {ID}")), "{length}");
+        let said = message.contains("third") || message.contains(" more\n");
+        assert!(said, "{length}: what is left out is counted");
+    }
+}
+
 #[test]
 fn the_worst_is_shown_and_the_rest_is_counted() {
     let long = "x".repeat(900);
