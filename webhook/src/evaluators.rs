@@ -189,6 +189,8 @@ impl Evaluators {
         self.0.shared.push(&lane, job)?;
         match tokio::time::timeout_at(deadline.into(), receiver).await {
             Ok(Ok(result)) => result,
+            // It was not begun, because it was late: a thread may notice before the timer does.
+            Ok(Err(_)) if deadline <= Instant::now() => Err(Unanswered::Late),
             Ok(Err(_)) => Err(Unanswered::Failed),
             Err(_) => Err(Unanswered::Late),
         }

@@ -1,15 +1,16 @@
 //! The evaluation API as an OpenAPI document.
 //!
-//! Handlers document themselves; what follows from a path alone is added here: its parameters, an
-//! operation's name, and the problem that any request can be answered with.
+//! Handlers document themselves; what follows from a path alone is added by [`paths`], and [`examples`]
+//! adds requests and their answers.
+
+mod examples;
+mod paths;
 
 use serde::Serialize;
 use utoipa::{
     Modify, OpenApi, ToSchema,
     openapi::{
-        ContentBuilder, OpenApi as Document, Ref, ResponseBuilder,
-        path::{Operation, ParameterBuilder, ParameterIn, PathItem},
-        schema::{ObjectBuilder, Type},
+        OpenApi as Document,
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
@@ -175,91 +176,11 @@ pub(crate) fn head() -> Document {
 
 /// The whole document, in readable JSON.
 pub(crate) fn print(mut document: Document) -> String {
-    let paths = std::mem::take(&mut document.paths.paths);
-    for (path, mut item) in paths {
-        complete(&path, &mut item);
-        // The router's notation for the rest of a path is none of OpenAPI's.
-        document.paths.paths.insert(path.replace("{*", "{"), item);
-    }
+    paths::complete(&mut document.paths);
+    examples::add(&mut document.paths);
     let mut text = document
         .to_pretty_json()
         .expect("a document of texts must serialise");
     text.push('\n');
     text
-}
-
-fn complete(path: &str, item: &mut PathItem) {
-    let prefix = if path.starts_with("/namespaces/") {
-        "namespaced_"
-    } else if path.contains("{repository}") {
-        "repository_"
-    } else {
-        ""
-    };
-    let operations = [
-        ("get", &mut item.get),
-        ("post", &mut item.post),
-        ("delete", &mut item.delete),
-    ];
-    for (method, operation) in operations {
-        let Some(operation) = operation else { continue };
-        let name = operation.operation_id.take().unwrap_or_default();
-        operation.operation_id = Some(format!("{prefix}{method}_{name}"));
-        add_parameters(path, operation);
-        add_problem(operation);
-    }
-}
-
-fn add_parameters(path: &str, operation: &mut Operation) {
-    let names = path
-        .split('{')
-        .skip(1)
-        .filter_map(|rest| rest.split('}').next());
-    let mut parameters: Vec<_> = names
-        .map(|name| {
-            let name = name.trim_start_matches('*');
-            let schema = ObjectBuilder::new().schema_type(Type::String).build();
-            ParameterBuilder::new()
-                .name(name)
-                .parameter_in(ParameterIn::Path)
-                .required(utoipa::openapi::Required::True)
-                .description(describe(name))
-                .schema(Some(schema))
-                .build()
-                .into()
-        })
-        .collect();
-    parameters.append(&mut operation.parameters.take().unwrap_or_default());
-    operation.parameters = (!parameters.is_empty()).then_some(parameters);
-}
-
-fn describe(parameter: &str) -> Option<&'static str> {
-    match parameter {
-        "repository" => Some("The repository's name; `policies` unless it is set otherwise"),
-        "namespace" => Some("The namespace that owns the policy"),
-        "group" => Some("The first part of the policy's address"),
-        "name" => Some("The second part of the policy's address"),
-        "version" => Some("The third part of the policy's address"),
-        "id" => {
-            Some("The id at the end of a refusal, in the `ETag`, in logs and audit annotations")
-        }
-        "module" => Some("The policy's address and the file's name"),
-        "rule" => Some("The rule's name"),
-        "path" => Some("Group, name, and a path in the document, with slashes between them"),
-        _ => None,
-    }
-}
-
-fn add_problem(operation: &mut Operation) {
-    let content = ContentBuilder::new()
-        .schema(Some(Ref::from_schema_name("Problem")))
-        .build();
-    let response = ResponseBuilder::new()
-        .description("Any other fault: a request that cannot be read, an unknown address")
-        .content("application/problem+json", content)
-        .build();
-    operation
-        .responses
-        .responses
-        .insert("default".to_owned(), response.into());
 }

@@ -85,7 +85,12 @@ pub(super) struct ImportedPolicy {
     security((), ("bearer" = [])),
     params(
         ("namespace" = Option<String>, Query, description = "The namespace that is to own the policy; without it, the cluster"),
-        ("replaces" = Option<String>, Query, description = "The digest of the policy in force that is to be replaced, whatever it is"),
+        (
+            "replaces" = Option<String>,
+            Query,
+            pattern = "^sha256:[0-9a-f]{64}$",
+            description = "The digest of the policy in force that is to be replaced, whatever it is"
+        ),
     ),
     request_body(
         content((Vec<u8> = "application/zip"), (Vec<u8> = "multipart/form-data")),

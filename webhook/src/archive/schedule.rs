@@ -118,11 +118,16 @@ pub(super) struct ScheduleBody {
     #[serde(rename = "policyURL")]
     #[schema(
         max_length = 2048,
+        format = "uri",
         example = "https://example.com/policy/policies/shop/discount/1.0/export"
     )]
     policy_url: String,
     /// How often, as Go writes durations: from a minute to 30 days.
-    #[schema(example = "1h30m")]
+    #[schema(
+        example = "1h30m",
+        pattern = "^([1-9][0-9]{0,2}(m|h))+$",
+        max_length = 32
+    )]
     interval: String,
 }
 
@@ -133,6 +138,7 @@ pub(super) struct UnscheduleBody {
     #[serde(rename = "policyURL")]
     #[schema(
         max_length = 2048,
+        format = "uri",
         example = "https://example.com/policy/policies/shop/discount/1.0/export"
     )]
     policy_url: String,
@@ -205,6 +211,7 @@ pub(super) struct ScheduleDocument {
 #[utoipa::path(
     post,
     path = "/v1/policy/import/config",
+    operation_id = "import_schedule",
     tag = "archives",
     security((), ("bearer" = [])),
     request_body(content = ScheduleBody, content_type = "application/json"),
@@ -313,6 +320,7 @@ pub(super) async fn list(
 #[utoipa::path(
     delete,
     path = "/v1/policy/import/config",
+    operation_id = "import_schedule",
     tag = "archives",
     security((), ("bearer" = [])),
     request_body(content = UnscheduleBody, content_type = "application/json"),

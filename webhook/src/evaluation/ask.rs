@@ -34,7 +34,12 @@ const TIMEOUT: &str = "x-request-timeout";
 pub(crate) struct TimeoutHeader {
     /// How long you wait: the answer comes a second before, or within half of less than two seconds.
     /// Ten seconds where it is not said, and thirty at most.
-    #[param(rename = "x-request-timeout", example = "2s")]
+    #[param(
+        rename = "x-request-timeout",
+        example = "2s",
+        pattern = r"^([1-9][0-9]{0,3}(\.[0-9]{1,3})?(ms|s|m|h))+$",
+        max_length = 32
+    )]
     timeout: Option<String>,
 }
 

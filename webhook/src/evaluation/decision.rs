@@ -32,6 +32,7 @@ use crate::{
         (
             "point" = Option<String>,
             Query,
+            pattern = "^(evaluation|admission)$",
             description = "`evaluation`, which is the default, or `admission`"
         ),
         ask::TimeoutHeader

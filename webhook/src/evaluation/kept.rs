@@ -28,7 +28,12 @@ pub(super) const TTL: &str = "x-cache-ttl";
 #[expect(dead_code, reason = "it describes what the handlers read")]
 pub(super) struct ResultHeaders {
     /// The evaluation's id, up to 256 visible ASCII characters; a random one where it is not said.
-    #[param(rename = "x-evaluation-id", example = "did:web:example.com")]
+    #[param(
+        rename = "x-evaluation-id",
+        example = "did:web:example.com",
+        pattern = "^[!-~]+$",
+        max_length = 256
+    )]
     evaluation_id: Option<String>,
     /// Seconds for which the result is kept for `GET /v1/results/{id}`, a day at most. It is not kept
     /// where it is not said, or 0.

@@ -123,7 +123,12 @@ impl Wanted {
             Query,
             description = "Whether `policies` tells where further data comes from"
         ),
-        ("limit" = Option<u32>, Query, description = "How many at the most; all where it is not said"),
+        (
+            "limit" = Option<u32>,
+            Query,
+            minimum = 1,
+            description = "How many at the most; all where it is not said"
+        ),
         (
             "continue" = Option<String>,
             Query,
@@ -268,7 +273,8 @@ fn limit(parameters: &Parameters) -> Result<usize, Problem> {
     let Some(text) = parameters.get("limit") else {
         return Ok(usize::MAX);
     };
-    let limit = text.parse().ok().filter(|&limit| limit > 0);
+    let limit: Option<i32> = text.parse().ok().filter(|&limit| limit > 0);
+    let limit = limit.and_then(|limit| limit.try_into().ok());
     limit.ok_or_else(|| Problem::input_invalid("the parameter `limit` is not a number above 0"))
 }
 

@@ -61,6 +61,23 @@ async fn who_would_wait_beyond_the_deadline_is_told() {
     drop(held);
 }
 
+/// A thread that drops a late job may be noticed before the timer is.
+#[tokio::test]
+async fn a_late_job_that_is_dropped_is_late() {
+    let evaluators = Evaluators::new(2);
+    let held = hold(&evaluators, Point::Admission, 2);
+    let deadline = Instant::now() + Duration::from_millis(5);
+    let (kept, dropped) = mpsc::channel::<()>();
+    let answer = evaluators.run(deadline, move || drop(kept));
+    let passing = async {
+        // Nobody looks at the timer meanwhile.
+        std::thread::sleep(Duration::from_millis(20));
+        drop(held);
+        assert_eq!(dropped.recv(), Err(mpsc::RecvError));
+    };
+    assert_eq!(tokio::join!(answer, passing).0, Err(Unanswered::Late));
+}
+
 #[tokio::test]
 async fn an_abandoned_job_is_not_begun() {
     let evaluators = Evaluators::new(2);

@@ -91,7 +91,7 @@ impl Asked {
                 };
                 (Vec::from_iter(entry.cloned()), Shape::Part(rest.to_vec()))
             }
-            (None, _) if version.is_some() => {
+            (None, [] | [_]) if version.is_some() => {
                 return Err(Fault::parameter(
                     "`version` is of one policy, and the path names none",
                 ));

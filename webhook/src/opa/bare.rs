@@ -9,13 +9,13 @@ use super::{
     answer::json,
     asked::Asked,
     body::{self, Source},
+    data::VersionParameter,
+    documented::NoDocument,
     fault::{ErrorDocument, Fault},
     options::Options,
     path::DataPath,
 };
-use crate::{
-    Doors, evaluation::ask, parameters::Parameters, problem::ProblemDocument, whence::Asker,
-};
+use crate::{Doors, evaluation::ask, parameters::Parameters, whence::Asker};
 
 /// What every path begins with.
 const PREFIX: &str = "/v0/data";
@@ -30,7 +30,7 @@ const PREFIX: &str = "/v0/data";
     operation_id = "bare_data",
     tag = "opa",
     params(
-        ("version" = Option<String>, Query, description = "The policy's version"),
+        VersionParameter,
         ("namespace" = Option<String>, Query, description = "The namespace that owns the policy"),
         ("pretty" = Option<String>, Query, description = "Alone or `true`: over several lines"),
         ask::TimeoutHeader
@@ -42,20 +42,8 @@ const PREFIX: &str = "/v0/data";
     ),
     responses(
         (status = 200, description = "The document", body = serde_json::Value),
-        (status = 400, description = "`invalid_parameter`", body = ErrorDocument),
         (status = 404, description = "`undefined_document`", body = ErrorDocument),
-        (
-            status = 403,
-            description = "`POLICY.LOCKED` or `POLICY.NOT_IN_FORCE`: the policy was not evaluated",
-            content_type = "application/problem+json",
-            body = ProblemDocument
-        ),
-        (
-            status = 500,
-            description = "`internal_error` of an evaluation that ended with an error; \
-                           `POLICY.COMPILE_FAILED` or `POLICY.MEMORY_EXCEEDED`",
-            content((ErrorDocument = "application/json"), (ProblemDocument = "application/problem+json"))
-        ),
+        NoDocument,
     )
 )]
 pub(super) async fn post(
@@ -88,8 +76,8 @@ pub(super) async fn post(
     ),
     responses(
         (status = 200, description = "The document", body = serde_json::Value),
-        (status = 400, description = "`invalid_parameter`", body = ErrorDocument),
         (status = 404, description = "`undefined_document`", body = ErrorDocument),
+        NoDocument,
     )
 )]
 pub(super) async fn default_decision(

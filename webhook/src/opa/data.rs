@@ -9,25 +9,30 @@ use super::{
     answer::{DataAnswer, INPUT_MISSING, Provenance, Warning, json},
     asked::Asked,
     body::{self, Source},
-    fault::{ErrorDocument, Fault},
+    documented::{DataBody, InputParameter, NoDocument},
+    fault::Fault,
     options::Options,
     path::DataPath,
 };
-use crate::{
-    Doors, evaluation::ask, parameters::Parameters, problem::ProblemDocument, question::Question,
-    whence::Asker,
-};
+use crate::{Doors, evaluation::ask, parameters::Parameters, question::Question, whence::Asker};
 
 /// What every path begins with.
 const PREFIX: &str = "/v1/data";
+
+/// Which policy of a name is meant, as it is documented.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what `Asked` reads")]
+pub(super) struct VersionParameter {
+    /// The policy's version; without it, the newest in force.
+    version: Option<String>,
+}
 
 /// The parameters that change an answer, as they are documented.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it describes what `Options` reads")]
 pub(super) struct AnswerParameters {
-    /// The policy's version; without it, the newest in force.
-    version: Option<String>,
     /// The namespace that owns the policy; without it, the cluster.
     namespace: Option<String>,
     /// Alone or `true`: the answer over several lines.
@@ -55,32 +60,14 @@ pub(super) struct AnswerParameters {
     operation_id = "data",
     tag = "opa",
     params(
-        ("input" = Option<String>, Query, description = "The policy's `input` as JSON"),
+        InputParameter,
+        VersionParameter,
         AnswerParameters,
         ask::TimeoutHeader
     ),
     responses(
         (status = 200, description = "The document, if it is defined", body = DataAnswer),
-        (status = 400, description = "`invalid_parameter`", body = ErrorDocument),
-        (
-            status = 403,
-            description = "`POLICY.LOCKED` or `POLICY.NOT_IN_FORCE`: the policy was not evaluated",
-            content_type = "application/problem+json",
-            body = ProblemDocument
-        ),
-        (
-            status = 500,
-            description = "`internal_error` of an evaluation that ended with an error; \
-                           `POLICY.COMPILE_FAILED` or `POLICY.MEMORY_EXCEEDED`",
-            content((ErrorDocument = "application/json"), (ProblemDocument = "application/problem+json"))
-        ),
-        (
-            status = 503,
-            description = "`POLICY.OVERLOADED` or `SERVICE.NOT_READY`: try again after \
-                           `Retry-After` seconds",
-            content_type = "application/problem+json",
-            body = ProblemDocument
-        ),
+        NoDocument,
     )
 )]
 pub(super) async fn get(
@@ -105,34 +92,15 @@ pub(super) async fn get(
     path = "/v1/data/{*path}",
     operation_id = "data",
     tag = "opa",
-    params(AnswerParameters, ask::TimeoutHeader),
+    params(VersionParameter, AnswerParameters, ask::TimeoutHeader),
     request_body(
-        content = Option<serde_json::Value>,
+        content = Option<DataBody>,
         content_type = "application/json",
-        description = "An object with `input`, at most 4 MiB"
+        description = "At most 4 MiB"
     ),
     responses(
         (status = 200, description = "The document, if it is defined", body = DataAnswer),
-        (status = 400, description = "`invalid_parameter`", body = ErrorDocument),
-        (
-            status = 403,
-            description = "`POLICY.LOCKED` or `POLICY.NOT_IN_FORCE`: the policy was not evaluated",
-            content_type = "application/problem+json",
-            body = ProblemDocument
-        ),
-        (
-            status = 500,
-            description = "`internal_error` of an evaluation that ended with an error; \
-                           `POLICY.COMPILE_FAILED` or `POLICY.MEMORY_EXCEEDED`",
-            content((ErrorDocument = "application/json"), (ProblemDocument = "application/problem+json"))
-        ),
-        (
-            status = 503,
-            description = "`POLICY.OVERLOADED` or `SERVICE.NOT_READY`: try again after \
-                           `Retry-After` seconds",
-            content_type = "application/problem+json",
-            body = ProblemDocument
-        ),
+        NoDocument,
     )
 )]
 pub(super) async fn post(

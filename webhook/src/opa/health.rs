@@ -16,7 +16,7 @@ use super::{
     answer::json as written,
     asked::Asked,
     body::Source,
-    fault::Fault,
+    fault::{ErrorDocument, Fault},
     options::{Options, flag},
     path::DataPath,
 };
@@ -97,6 +97,7 @@ pub(super) async fn health(State(doors): State<Doors>, uri: Uri) -> Result<Respo
     tag = "probes",
     responses(
         (status = 200, description = "The rule is `true`", body = HealthAnswer),
+        (status = 400, description = "`invalid_parameter`: the path cannot be read", body = ErrorDocument),
         (status = 500, description = "It is not, or cannot be asked", body = HealthAnswer),
         (
             status = 503,

@@ -18,6 +18,7 @@ mod bare;
 mod body;
 mod compress;
 mod data;
+mod documented;
 mod fault;
 mod health;
 mod modules;

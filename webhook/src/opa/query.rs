@@ -18,15 +18,12 @@ use super::{
     answer::{Metrics, json},
     asked::{Gathering, check_count, grouped, scope},
     body::{self, Object, Source, unanswered},
-    fault::{ErrorDocument, Fault},
+    documented::{NoDocument, QueryBody},
+    fault::Fault,
     options::Options,
 };
 use crate::{
-    Doors,
-    evaluation::ask,
-    parameters::Parameters,
-    problem::{Problem, ProblemDocument},
-    question::Question,
+    Doors, evaluation::ask, parameters::Parameters, problem::Problem, question::Question,
     whence::Asker,
 };
 
@@ -57,7 +54,12 @@ pub(super) struct QueryAnswer {
     operation_id = "query",
     tag = "opa",
     params(
-        ("q" = String, Query, description = "The query, at most 64 KiB"),
+        (
+            "q" = String,
+            Query,
+            min_length = 1,
+            description = "The query, of at most 64 KiB"
+        ),
         ("namespace" = Option<String>, Query, description = "The namespace that owns the policies"),
         ("pretty" = Option<String>, Query, description = "Alone or `true`: over several lines"),
         ("metrics" = Option<String>, Query, description = "Alone or `true`: with times"),
@@ -65,19 +67,7 @@ pub(super) struct QueryAnswer {
     ),
     responses(
         (status = 200, description = "The solutions", body = QueryAnswer),
-        (status = 400, description = "`invalid_parameter`: the query is wrong", body = ErrorDocument),
-        (
-            status = 403,
-            description = "`POLICY.LOCKED` or `POLICY.NOT_IN_FORCE`: a policy was not evaluated",
-            content_type = "application/problem+json",
-            body = ProblemDocument
-        ),
-        (
-            status = 500,
-            description = "`internal_error` of an evaluation that ended with an error; \
-                           `POLICY.COMPILE_FAILED` or `POLICY.MEMORY_EXCEEDED`",
-            content((ErrorDocument = "application/json"), (ProblemDocument = "application/problem+json"))
-        ),
+        NoDocument,
     )
 )]
 pub(super) async fn get(
@@ -111,25 +101,13 @@ pub(super) async fn get(
         ask::TimeoutHeader
     ),
     request_body(
-        content = serde_json::Value,
+        content = QueryBody,
         content_type = "application/json",
-        description = "An object with `query`, at most 64 KiB, and `input`; at most 4 MiB together"
+        description = "At most 4 MiB"
     ),
     responses(
         (status = 200, description = "The solutions", body = QueryAnswer),
-        (status = 400, description = "`invalid_parameter`: the query is wrong", body = ErrorDocument),
-        (
-            status = 403,
-            description = "`POLICY.LOCKED` or `POLICY.NOT_IN_FORCE`: a policy was not evaluated",
-            content_type = "application/problem+json",
-            body = ProblemDocument
-        ),
-        (
-            status = 500,
-            description = "`internal_error` of an evaluation that ended with an error; \
-                           `POLICY.COMPILE_FAILED` or `POLICY.MEMORY_EXCEEDED`",
-            content((ErrorDocument = "application/json"), (ProblemDocument = "application/problem+json"))
-        ),
+        NoDocument,
     )
 )]
 pub(super) async fn post(

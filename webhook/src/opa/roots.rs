@@ -6,7 +6,8 @@ use super::{
     answer::DataAnswer,
     bare,
     data::{self, AnswerParameters},
-    fault::{ErrorDocument, Fault},
+    documented::{DataBody, InputParameter, NoDocument},
+    fault::Fault,
 };
 use crate::{Doors, evaluation::ask, whence::Asker};
 
@@ -19,13 +20,13 @@ use crate::{Doors, evaluation::ask, whence::Asker};
     operation_id = "all_data",
     tag = "opa",
     params(
-        ("input" = Option<String>, Query, description = "The policies' `input` as JSON"),
+        InputParameter,
         AnswerParameters,
         ask::TimeoutHeader
     ),
     responses(
         (status = 200, description = "The documents", body = DataAnswer),
-        (status = 400, description = "`invalid_parameter`", body = ErrorDocument),
+        NoDocument,
     )
 )]
 pub(super) async fn get(state: State<Doors>, uri: Uri, asker: Asker) -> Result<Response, Fault> {
@@ -42,13 +43,13 @@ pub(super) async fn get(state: State<Doors>, uri: Uri, asker: Asker) -> Result<R
     tag = "opa",
     params(AnswerParameters, ask::TimeoutHeader),
     request_body(
-        content = Option<serde_json::Value>,
+        content = Option<DataBody>,
         content_type = "application/json",
-        description = "An object with `input`, at most 4 MiB"
+        description = "At most 4 MiB"
     ),
     responses(
         (status = 200, description = "The documents", body = DataAnswer),
-        (status = 400, description = "`invalid_parameter`", body = ErrorDocument),
+        NoDocument,
     )
 )]
 pub(super) async fn post(
@@ -80,7 +81,7 @@ pub(super) async fn post(
     ),
     responses(
         (status = 200, description = "The documents", body = serde_json::Value),
-        (status = 400, description = "`invalid_parameter`", body = ErrorDocument),
+        NoDocument,
     )
 )]
 pub(super) async fn post_bare(

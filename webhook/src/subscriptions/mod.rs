@@ -47,7 +47,11 @@ pub(crate) fn by_address() -> OpenApiRouter<Doors> {
 #[derive(Debug, Deserialize, ToSchema)]
 struct SubscriptionBody {
     /// Where events are sent, with `http` or `https`.
-    #[schema(max_length = 2048, example = "https://example.com/policy-changed")]
+    #[schema(
+        max_length = 2048,
+        format = "uri",
+        example = "https://example.com/policy-changed"
+    )]
     webhook_url: String,
     /// The subscriber's name: 3 to 100 characters.
     #[schema(min_length = 3, max_length = 100, example = "shop")]
