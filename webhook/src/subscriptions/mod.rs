@@ -22,6 +22,7 @@ pub use keeper::{NewSubscription, NoSubscriptions, Subscribed, SubscriptionKeepe
 
 use crate::{
     Caller, Doors,
+    body::read_object,
     evaluation::{place::Place, site},
     outbound,
     parameters::Parameters,
@@ -151,7 +152,7 @@ async fn subscribe(
     let SubscriptionBody {
         webhook_url,
         subscriber,
-    } = serde_json::from_slice(&held.bytes).map_err(|error| {
+    } = read_object(&held.bytes).map_err(|error| {
         Problem::input_invalid(clean(&format!("the body cannot be read: {error}")))
             .with_remedy("send `webhook_url` and `subscriber`")
     })?;

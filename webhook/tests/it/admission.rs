@@ -240,7 +240,7 @@ async fn a_subresource_is_another_resource() {
 #[rstest]
 #[case::empty("", "the body is no AdmissionReview: EOF")]
 #[case::cut("{\"apiVersion\":", "the body is no AdmissionReview: EOF")]
-#[case::no_object("[]", "the body is no AdmissionReview: invalid")]
+#[case::no_object("[]", "the body is no AdmissionReview: it is no object")]
 #[case::not_utf8("\"\u{fffd}", "the body is no AdmissionReview")]
 #[case::no_version("{}", "`apiVersion` is ``, not `admission.k8s.io/v1`")]
 #[case::old_version(

@@ -101,6 +101,28 @@ async fn documents_that_are_none(#[case] body: String) {
     is_answered(sized(&body).as_bytes(), Some(400)).await;
 }
 
+/// A list of the members that an object would have is none.
+#[rstest]
+#[case::lock("/policy/tasks/authz/1.0/lock", "[\"incident\", null]")]
+#[case::review(
+    "/policy/tasks/authz/1.0/decision?point=admission",
+    "[\"admission.k8s.io/v1\", \"AdmissionReview\", {}]"
+)]
+#[case::subscription(
+    "/policy/tasks/authz/1.0/notifychange",
+    "[\"https://example.com/\", \"shop\"]"
+)]
+#[case::schedule("/v1/policy/import/config", "[\"https://example.com/\", \"1h\"]")]
+#[tokio::test]
+async fn lists_that_are_no_objects(#[case] path: &str, #[case] body: &str) {
+    let length = body.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    );
+    is_answered(request.as_bytes(), Some(400)).await;
+}
+
 #[tokio::test]
 async fn a_body_that_is_no_text() {
     let mut sent = sized("12").into_bytes();
