@@ -34,6 +34,8 @@ use crate::{evaluation, problem::ProblemDocument};
         (name = "decisions", description = "Why something was decided"),
         (name = "opa", description = "What OPA's clients speak"),
         (name = "probes", description = "Whether this replica is there"),
+        (name = "namespaces", description = "The same, of a Policy of a namespace"),
+        (name = "repositories", description = "The same, with the repository in front"),
     ),
     components(schemas(ProblemDocument)),
     modifiers(&BearerToken)

@@ -26,7 +26,7 @@ use crate::{Doors, archive, opa, openapi, routes, subscriptions};
 pub fn evaluation_router(doors: Doors) -> Router {
     let (api, document) = documented().split_for_parts();
     let document = openapi::print(document);
-    let swagger = SwaggerUi::new("/swagger-ui").config(Config::new(["/openapi.json"]));
+    let swagger = SwaggerUi::new("/swagger-ui").config(shown());
     let json = [(CONTENT_TYPE, "application/json")];
     let router = api
         .route(
@@ -36,6 +36,14 @@ pub fn evaluation_router(doors: Doors) -> Router {
         .merge(swagger);
     let router = routes::with_problems(router);
     opa::compressing(router, &doors).with_state(doors)
+}
+
+/// How the page shows the description.
+fn shown() -> Config<'static> {
+    Config::new(["/openapi.json"])
+        .try_it_out_enabled(true)
+        .display_request_duration(true)
+        .deep_linking(true)
 }
 
 /// The routes with their documentation.

@@ -42,10 +42,15 @@ const WRITTEN_OUT: [(&str, &[(&str, &str)]); 4] = [
     ("/health/{*rule}", &[("/health/{rule}", "")]),
 ];
 
-/// What the names of operations begin with under the paths that have the same routes as others.
-const PREFIXES: [(&str, &str); 2] = [
-    ("/namespaces/{namespace}/policy/", "namespaced_"),
-    ("/policy/{repository}/", "repository_"),
+/// Paths that have the same routes as others: what the names of their operations begin with, and the tag
+/// that keeps them together.
+const PREFIXES: [(&str, &str, &str); 2] = [
+    (
+        "/namespaces/{namespace}/policy/",
+        "namespaced_",
+        "namespaces",
+    ),
+    ("/policy/{repository}/", "repository_", "repositories"),
 ];
 
 /// What OPA takes for a part of a document's path.
@@ -61,9 +66,14 @@ pub(super) fn complete(paths: &mut Paths) {
                 paths.paths.insert((*path).to_owned(), item);
             }
         } else {
-            let prefix = PREFIXES.iter().find(|(start, _)| path.starts_with(start));
-            let prefix = prefix.map_or("", |(_, prefix)| prefix);
-            let item = completed(&path, prefix, item);
+            let of_others = PREFIXES.iter().find(|(start, ..)| path.starts_with(start));
+            let prefix = of_others.map_or("", |(_, prefix, _)| prefix);
+            let mut item = completed(&path, prefix, item);
+            if let Some((.., tag)) = of_others {
+                for (_, operation) in operations(&mut item) {
+                    operation.tags = Some(vec![(*tag).to_owned()]);
+                }
+            }
             paths.paths.insert(path, item);
         }
     }
