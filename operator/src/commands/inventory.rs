@@ -60,6 +60,8 @@ pub(super) struct Inventory {
     namespaces: BTreeMap<String, Labels>,
     /// What could not be read, and why.
     pub(super) faults: Vec<String>,
+    /// Kinds of locks that may not be read, and what the API server says.
+    unread: Vec<(Kind, String)>,
 }
 
 /// A policy's object.
@@ -75,7 +77,7 @@ pub(super) struct Kept {
 
 impl Inventory {
     /// Reads policies, and the locks that may cover them. Policies that may not be read are a failure;
-    /// of locks that may not be, it is a fault that is told.
+    /// locks that may not be are a note, because a tenant may not read those of the cluster.
     pub(super) async fn read(client: &Client, whose: &Whose) -> Result<Self, Failure> {
         let mut inventory = Self::default();
         let mut pages = Pages::new(client.clone());
@@ -127,9 +129,33 @@ impl Inventory {
         self.locks.iter().find(|lock| lock.key == *key)
     }
 
+    /// The names of locks that hold a policy and may not be read, as its status has them.
+    pub(super) fn unread_locks_of(&self, kept: &Kept) -> Vec<String> {
+        let named = kept.status["locks"].as_array().into_iter().flatten();
+        let named = named.filter_map(Json::as_str);
+        let named = named.filter_map(|reference| reference.split_once('/'));
+        let is_unread = |kind: &str| self.unread.iter().any(|(unread, _)| unread.name() == kind);
+        let unread = named.filter(|(kind, _)| is_unread(kind));
+        unread
+            .map(|(kind, name)| format!("{kind} {name}"))
+            .collect()
+    }
+
+    /// What is not known because it may not be read.
+    pub(super) fn notes(&self) -> impl Iterator<Item = String> {
+        self.unread.iter().map(|(kind, why)| {
+            let source = kind.source();
+            format!(
+                "note: you may not read the {source}, so which of them hold is not known: {why}"
+            )
+        })
+    }
+
     async fn add_locks(&mut self, pages: &mut Pages, kind: Kind, namespace: Option<&str>) {
-        if let Err(failure) = self.add(pages, kind, namespace).await {
-            self.faults.push(failure.text());
+        match self.add(pages, kind, namespace).await {
+            Ok(()) => {}
+            Err(Failure::Refused(fault)) => self.unread.push((kind, fault.message)),
+            Err(failure) => self.faults.push(failure.text()),
         }
     }
 

@@ -30,6 +30,9 @@ use row::Row;
 /// What is there, and of what it cannot be told.
 struct Found {
     rows: Vec<Row>,
+    /// What may not be told.
+    notes: Vec<String>,
+    /// What cannot be told.
     faults: Vec<String>,
 }
 
@@ -51,6 +54,9 @@ fn list(arguments: &Arguments) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     write!(out, "{text}")?;
     out.flush()?;
+    for note in &found.notes {
+        write!(io::stderr(), "{}", printable(note))?;
+    }
     if found.faults.is_empty() {
         if found.rows.is_empty() && arguments.output == Format::Table {
             write!(io::stderr(), "{}", printable("no policy fits"))?;

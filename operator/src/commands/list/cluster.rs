@@ -19,7 +19,14 @@ pub(super) async fn read(client: &Client, wanted: &Wanted) -> Result<Found, Fail
         .namespace
         .clone()
         .map_or(Whose::All, Whose::Namespace);
-    let inventory = Inventory::read(client, &whose).await?;
+    let inventory = Inventory::read(client, &whose).await;
+    let inventory = inventory.map_err(|failure| match (failure, whose) {
+        (Failure::Refused(fault), Whose::All) => {
+            let remedy = "`--namespace NAMESPACE` lists the policies of one namespace";
+            Failure::Refused(Box::new(fault.with_remedy(remedy)))
+        }
+        (failure, _) => failure,
+    })?;
     let now = Timestamp::now();
     let is_named = |kept: &&Kept| {
         let name = kept.definition.address.name();
@@ -30,6 +37,7 @@ pub(super) async fn read(client: &Client, wanted: &Wanted) -> Result<Found, Fail
     let rows = rows.filter(|row| wanted.locked.is_none_or(|locked| locked == row.locked));
     Ok(Found {
         rows: rows.collect(),
+        notes: inventory.notes().collect(),
         faults: inventory.faults.clone(),
     })
 }
@@ -37,11 +45,9 @@ pub(super) async fn read(client: &Client, wanted: &Wanted) -> Result<Found, Fail
 fn row(kept: &Kept, inventory: &Inventory, now: Timestamp) -> Row {
     let address = &kept.definition.address;
     let ready = holds(&kept.conditions, ConditionType::Ready);
-    let locks: Vec<Held> = inventory
-        .locks_of(&kept.definition, now)
-        .into_iter()
-        .map(Held::of)
-        .collect();
+    let locks = inventory.locks_of(&kept.definition, now).into_iter();
+    let unread = inventory.unread_locks_of(kept).into_iter();
+    let locks: Vec<Held> = locks.map(Held::of).chain(unread.map(Held::named)).collect();
     let said = |name: &str| kept.status[name].as_str().map(str::to_owned);
     Row {
         policy: address.path(),
@@ -176,17 +182,48 @@ mod tests {
         server.refuse(&format!("GET {}", at("locks")), 403);
         let found = listed(&server, Wanted::default()).await;
         assert_eq!(policies(&found), ["a/b@1.0", "shop/discount@1.0"]);
-        let [strange, locks] = &found.faults[..] else {
-            panic!("{:?}", found.faults)
+        let ([strange], [locks]) = (&found.faults[..], &found.notes[..]) else {
+            panic!("{:?} {:?}", found.faults, found.notes)
         };
         assert!(
             strange.starts_with("clusterpolicies strange cannot be read"),
             "{strange}"
         );
-        assert!(locks.starts_with("REQUEST.FORBIDDEN"), "{locks}");
+        let told = "note: you may not read the locks, so which of them hold is not known: the API";
+        assert!(locks.starts_with(told), "{locks}");
 
         server.refuse(&format!("GET {}", at("clusterpolicies")), 403);
         let refused = read(&server.client(), &Wanted::default()).await;
-        assert!(refused.is_err());
+        let told = refused.err().map(|failure| failure.text());
+        let told = told.unwrap_or_default();
+        assert!(told.contains("→ `--namespace NAMESPACE` lists"), "{told}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_tenant_is_told_the_names_of_locks_that_it_may_not_read() {
+        let status = json!({"locks": ["ClusterLock/incident", "Lock/gone"]});
+        let policies = [with_status(
+            policy("shop/discount@1.0", Some("team-a")),
+            status,
+        )];
+        let server = cluster(&[], &policies, &[], &[]);
+        server.refuse(&format!("GET {}", at("clusterlocks")), 403);
+        let wanted = Wanted {
+            namespace: Some("team-a".to_owned()),
+            ..Wanted::default()
+        };
+        let found = listed(&server, wanted).await;
+        let locks: Vec<&str> = found.rows[0]
+            .locks
+            .iter()
+            .map(|it| it.name.as_str())
+            .collect();
+        assert_eq!(locks, ["ClusterLock incident"]);
+        assert_eq!((found.notes.len(), found.faults.len()), (1, 0));
+        let table = row::table(&found.rows);
+        assert!(
+            table.contains("  locked by ClusterLock incident  -      -\n"),
+            "{table}"
+        );
     }
 }

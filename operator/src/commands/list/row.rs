@@ -41,9 +41,11 @@ pub(super) struct Held {
     pub(super) name: String,
     /// Where it holds.
     pub(super) at: Vec<&'static str>,
-    /// `Refuse` or `Bypass`.
+    /// `Refuse` or `Bypass`; nothing where it is not known.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) effect: String,
-    /// Why it was made.
+    /// Why it was made; nothing where it is not known.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) reason: String,
     /// When it ends, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,7 +71,21 @@ impl Held {
         }
     }
 
+    /// A lock of which nothing but its name is known.
+    pub(super) fn named(name: String) -> Self {
+        Self {
+            name,
+            at: Vec::new(),
+            effect: String::new(),
+            reason: String::new(),
+            expires_at: None,
+        }
+    }
+
     fn text(&self) -> String {
+        if self.at.is_empty() {
+            return format!("locked by {}", self.name);
+        }
         let bypass = self.effect == Effect::Bypass.as_str();
         let effect = if bypass { "bypassed" } else { "refused" };
         format!("{effect} at {} by {}", self.at.join(" and "), self.name)
@@ -117,7 +133,9 @@ fn lines(row: &Row) -> Vec<[String; 7]> {
         [
             held.text(),
             held.expires_at.map_or_else(none, moment),
-            shortened(&held.reason),
+            Some(shortened(&held.reason))
+                .filter(|reason| !reason.is_empty())
+                .unwrap_or_else(none),
         ]
     };
     let locks: Vec<[String; 3]> = if row.locks.is_empty() {

@@ -68,6 +68,7 @@ pub(super) async fn read(server: &Server, wanted: &Wanted) -> Result<Found, Fail
         if page.r#continue.is_none() {
             return Ok(Found {
                 rows,
+                notes: Vec::new(),
                 faults: Vec::new(),
             });
         }
@@ -82,7 +83,11 @@ pub(super) async fn read(server: &Server, wanted: &Wanted) -> Result<Found, Fail
         "the list goes on behind {} policies",
         PAGE * MAX_PAGES
     )];
-    Ok(Found { rows, faults })
+    Ok(Found {
+        rows,
+        notes: Vec::new(),
+        faults,
+    })
 }
 
 /// The filters that the API has, and where to go on.

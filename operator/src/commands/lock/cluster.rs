@@ -35,8 +35,11 @@ pub(super) async fn unlock(client: &Client, address: &Address) -> Result<(), Fai
         (false, _) => Err(LockFault::HeldByOthers(others).into()),
         (true, false) => Err(LockFault::NotLocked.into()),
         (true, true) => {
-            for fault in inventory.faults {
-                let note = format!("note: other locks may hold it: {fault}");
+            let faults = inventory
+                .faults
+                .iter()
+                .map(|fault| format!("note: {fault}"));
+            for note in inventory.notes().chain(faults) {
                 write!(io::stderr(), "{}", printable(&note))?;
             }
             Ok(())
