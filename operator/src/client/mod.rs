@@ -12,7 +12,7 @@ mod arguments;
 mod failure;
 mod place;
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use anyhow::anyhow;
 use hyper::{
@@ -23,6 +23,7 @@ use hyper::{
 use portcullis_policies::Diagnostic;
 use rustls::ClientConfig;
 use serde_json::Value as Json;
+use tokio::runtime::Builder;
 
 pub(crate) use arguments::{ServerArguments, Timeout, patience};
 pub(crate) use failure::{Failure, end};
@@ -125,6 +126,15 @@ impl Server {
             None => fault,
         })
     }
+}
+
+/// Waits for what somebody else does. Nobody waits for what is still under way then, such as a name that
+/// is looked up.
+pub(crate) fn wait<T>(work: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 /// What to do where a server's certificate is not what it has to be.

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use kube::Client;
 
 use crate::{
-    client::{Failure, Server, ServerArguments, Timeout},
+    client::{Failure, Server, ServerArguments, Timeout, wait},
     cluster::{chain, connect_to},
     presentation::time,
 };
@@ -53,12 +53,11 @@ impl DoorArguments {
         &self,
         work: impl AsyncFnOnce(Door) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let runtime = tokio::runtime::Runtime::new()?;
-        runtime.block_on(async {
+        wait(async {
             let done = async { work(self.open().await?).await };
             let done = tokio::time::timeout(self.timeout.timeout, done).await;
             done.unwrap_or_else(|_| Err(late(self.timeout.timeout)))
-        })
+        })?
     }
 
     async fn open(&self) -> Result<Door, Failure> {

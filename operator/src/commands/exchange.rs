@@ -20,7 +20,7 @@ use url::form_urlencoded::Serializer;
 pub use arguments::{ExportArguments, ImportArguments};
 
 use crate::{
-    client::{Ask, Failure, Server, ServerArguments, Timeout, end, path, within},
+    client::{Ask, Failure, Server, ServerArguments, Timeout, end, path, wait, within},
     files::{read_bounded, replace},
     presentation::say,
 };
@@ -46,8 +46,7 @@ fn fetch(arguments: &ExportArguments) -> Result<(), Failure> {
     let address = within(&policy.address, policy.namespace.as_deref());
     let path = format!("{}/export", path(&address));
     let server = open(&arguments.server, arguments.timeout)?;
-    let runtime = tokio::runtime::Runtime::new()?;
-    let archive = runtime.block_on(server.ask(Ask::of(Method::GET, &path, MAX_ARCHIVE)))?;
+    let archive = wait(server.ask(Ask::of(Method::GET, &path, MAX_ARCHIVE)))??;
     let file = arguments.file.display();
     replace(&in_a_folder(&arguments.file), &archive)
         .with_context(|| format!("failed to write `{file}`"))?;
@@ -67,8 +66,7 @@ fn send(arguments: &ImportArguments) -> Result<(), Failure> {
     ask.headers.insert(CONTENT_TYPE, zip);
     ask.body = archive.into();
     let server = open(&arguments.server, arguments.timeout)?;
-    let runtime = tokio::runtime::Runtime::new()?;
-    let imported = runtime.block_on(server.ask_json(ask))?;
+    let imported = wait(server.ask_json(ask))??;
     Ok(say(&account(&imported)?)?)
 }
 

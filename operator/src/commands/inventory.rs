@@ -7,6 +7,7 @@ pub(super) mod fixture;
 
 use std::collections::BTreeMap;
 
+use anyhow::anyhow;
 use k8s_openapi::{api::core::v1::Namespace, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{
     Api, Client, Resource as _,
@@ -21,7 +22,7 @@ use serde_json::Value as Json;
 use super::{audit::Pages, judging::Resource};
 use crate::{
     client::Failure,
-    cluster::{Content, Kind},
+    cluster::{Content, Kind, chain},
 };
 
 /// Whose policies are read.
@@ -170,7 +171,7 @@ impl Inventory {
             let objects = match pages.next().await {
                 Ok(None) => return Ok(()),
                 Ok(Some(objects)) => objects,
-                Err(error) => return Err(unreadable(kind, error)),
+                Err(error) => return Err(unreadable(kind, &error)),
             };
             for object in objects {
                 self.put(kind, object);
@@ -252,16 +253,19 @@ fn resource(kind: Kind) -> Resource {
 }
 
 /// Why objects cannot be read, as the evaluation API would say it.
-fn unreadable(kind: Kind, error: anyhow::Error) -> Failure {
+fn unreadable(kind: Kind, error: &anyhow::Error) -> Failure {
+    let source = kind.source();
     match error.downcast_ref::<kube::Error>() {
         Some(kube::Error::Api(status)) if status.code == 403 => {
             LockFault::Forbidden(status.message.clone()).into()
         }
         Some(kube::Error::Api(status)) if status.code == 401 => LockFault::Unauthenticated.into(),
-        Some(kube::Error::Api(status)) if status.code == 404 => Failure::Unknown(anyhow::anyhow!(
-            "the cluster has no `{}` of `portcullis.dev`: Portcullis is not installed there",
-            kind.source()
+        Some(kube::Error::Api(status)) if status.code == 404 => Failure::Unknown(anyhow!(
+            "the cluster has no `{source}` of `portcullis.dev`: Portcullis is not installed there"
         )),
-        _ => Failure::Unknown(error.context(format!("the {} cannot be read", kind.source()))),
+        _ => Failure::Unknown(anyhow!(
+            "the {source} of the cluster cannot be read: {}",
+            chain(error.as_ref())
+        )),
     }
 }

@@ -294,6 +294,54 @@ fn what_is_not_locked_is_told() {
 }
 
 #[test]
+fn a_policy_of_a_namespace_is_asked_and_locked_there() {
+    let folder = TempDir::new().unwrap();
+    let manifest = "apiVersion: portcullis.dev/v1alpha1\nkind: Policy\n\
+                    metadata: {name: own, namespace: team-a}\nspec:\n  group: shop\n  name: own\n  \
+                    version: \"1.0\"\n  modules:\n    policy.rego: |\n      package shop.own\n      \
+                    allow := true\n";
+    write(folder.path(), "policies/own.yaml", manifest);
+    write(
+        folder.path(),
+        "policies/shop/own/1.0/policy.rego",
+        "package shop.own\n",
+    );
+    let shop = Shop::within(folder, &[]);
+    let raw = ["eval", "shop/own@1.0", "-n", "team-a", "-f", "raw"];
+    shop.run(&raw).printed("{\"allow\":true}\n");
+    shop.run(&[
+        "lock",
+        "shop/own@1.0",
+        "-n",
+        "team-a",
+        "-r",
+        "why",
+        "--for",
+        "1h",
+    ]);
+    shop.run(&raw).failed(
+        2,
+        &["POLICY.LOCKED: locked by Lock team-a/http-shop.own.1.0 until"],
+    );
+    for (options, expected) in [
+        (&["--locked"][..], 1),
+        (&["-n", "team-a"], 1),
+        (&["-n", "team-b"], 0),
+        (&[], 2),
+    ] {
+        let listed = shop
+            .run(&[&["list", "-o", "json"], options].concat())
+            .json();
+        let policies = listed["policies"].as_array().unwrap();
+        assert_eq!(policies.len(), expected, "{options:?} {listed}");
+    }
+    shop.run(&["unlock", "shop/own@1.0"])
+        .failed(1, &["POLICY.UNLOCKED"]);
+    shop.run(&["unlock", "shop/own@1.0", "-n", "team-a"])
+        .printed("shop/own@1.0 in team-a is not locked at evaluation any more\n");
+}
+
+#[test]
 fn nobody_answers() {
     let shop = Shop::new(&[]);
     let free = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -24,7 +24,7 @@ use serde_json::Value as Json;
 
 use super::{Arguments, FAILED, Format, Input, output::Output};
 use crate::{
-    client::{Ask, Failure, parse_address, path, within},
+    client::{Ask, Failure, parse_address, path, wait, within},
     presentation::{self, compact, escaped, printable_lines, time},
 };
 
@@ -107,8 +107,7 @@ fn ask(arguments: &Arguments) -> Result<Told, Failure> {
     if let Some(input) = input {
         ask.body = Bytes::from(compact(&input).map_err(anyhow::Error::from)?);
     }
-    let runtime = tokio::runtime::Runtime::new()?;
-    let body = runtime.block_on(server.ask(ask))?;
+    let body = wait(server.ask(ask))??;
     let text = str::from_utf8(&body).context("the answer is not UTF-8")?;
     Ok(read(typed, text).map_err(|why| anyhow!("the decision cannot be read: {why}"))?)
 }
