@@ -11,7 +11,10 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEn
 use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 
 use crate::{
-    commands::{audit, check, eval, operator, probe, serve, sidecar, test, webhook, why},
+    commands::{
+        audit, check, eval, exchange, list, lock, operator, probe, serve, sidecar, test, webhook,
+        why,
+    },
     directory::printable,
 };
 
@@ -74,6 +77,16 @@ pub enum Command {
     Audit(audit::Arguments),
     /// Tell what is behind a decision's id.
     Why(why::Arguments),
+    /// List policies, and what locks them.
+    List(list::Arguments),
+    /// Take a policy out of evaluation.
+    Lock(lock::LockArguments),
+    /// Put a locked policy back.
+    Unlock(lock::UnlockArguments),
+    /// Write a policy of a server to a signed archive.
+    Export(exchange::ExportArguments),
+    /// Have a server take a signed archive in.
+    Import(exchange::ImportArguments),
     /// Serve policies of a directory, without a cluster.
     Serve(serve::Arguments),
     /// Answer admission reviews and evaluations in a cluster.
@@ -92,9 +105,12 @@ Examples:
   portcullis serve ./policies         serve a directory, and follow its changes
   portcullis serve --help             all options, with examples
   portcullis eval -d policies/ -i input.json data.example.allow
+  portcullis eval --url http://127.0.0.1:8181 -i input.json services/authorization@1.0
   portcullis test policies/           run the tests of a directory
   portcullis check -f web.yaml -p policies/    judge manifests as admission would
-  portcullis why 0c4f8d5e-5d0c-4a51-9d6c-0e8c9a3b7f11    what is behind a refusal";
+  portcullis why 0c4f8d5e-5d0c-4a51-9d6c-0e8c9a3b7f11    what is behind a refusal
+  portcullis list --locked            which policies are locked, by what and why
+  portcullis lock services/authorization@1.0 --reason 'incident 4711' --for 2h";
 
 /// Reads the command line, runs the command, and prints what went wrong.
 pub fn run() -> ExitCode {
@@ -142,6 +158,11 @@ impl Cli {
             Command::Check(arguments) => check::run(arguments),
             Command::Audit(arguments) => audit::run(arguments),
             Command::Why(arguments) => why::run(arguments),
+            Command::List(arguments) => list::run(&arguments),
+            Command::Lock(arguments) => lock::lock(&arguments),
+            Command::Unlock(arguments) => lock::unlock(&arguments),
+            Command::Export(arguments) => exchange::export(&arguments),
+            Command::Import(arguments) => exchange::import(&arguments),
             Command::Serve(arguments) => wait(serve::run(arguments)),
             Command::Webhook(arguments) => wait(webhook::run(arguments)),
             // It is large enough to be kept off the stack.

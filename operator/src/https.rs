@@ -1,29 +1,25 @@
-//! Asks one URL and reads its answer: `portcullis probe`, `portcullis why`, and the operator that asks
-//! the webhook's replicas what they enforce.
+//! Asks one URL and reads its answer: `portcullis probe`, `portcullis why`, the commands that ask a
+//! server, and the operator that asks the webhook's replicas what they enforce.
 //!
 //! One connection a question, HTTP/1.1, TLS 1.3 for `https`, the certificate always checked, and
 //! every wait and every byte bounded.
 
-use std::{error::Error, net::SocketAddr, sync::Arc, time::Duration};
+mod call;
+mod tls;
 
-use http_body_util::{BodyExt as _, Empty, Limited};
+use std::{error::Error, net::SocketAddr, time::Duration};
+
 use hyper::{
-    Request, StatusCode, Uri,
+    HeaderMap, Method, StatusCode,
     body::Bytes,
-    client::conn::http1,
-    header::{AUTHORIZATION, CONNECTION, HOST, HeaderValue, USER_AGENT},
+    header::{AUTHORIZATION, HeaderValue},
 };
-use hyper_util::rt::TokioIo;
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
-};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    time::timeout,
-};
-use tokio_rustls::TlsConnector;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+pub(crate) use call::{Call, answered};
+pub(crate) use tls::{Identity, authorities, client};
+
+use crate::presentation::time;
 
 /// Time for the whole question. A replica answers within milliseconds; what takes seconds is a
 /// connection to an address that is gone, which a cluster's network gives up after three.
@@ -41,6 +37,9 @@ pub enum HttpsFault {
     /// The certificates of the authority cannot be read.
     #[error("the certificate of the authority is not PEM: {0}")]
     Authority(String),
+    /// The client certificate cannot be used.
+    #[error("the client certificate cannot be used: {0}")]
+    Identity(String),
     /// Nobody listens, or the address is not known.
     #[error("failed to connect to {address}")]
     Connect {
@@ -69,7 +68,7 @@ pub enum HttpsFault {
         source: Box<dyn Error + Send + Sync>,
     },
     /// There was no answer in time.
-    #[error("{address} did not answer within {} s", .patience.as_secs())]
+    #[error("{address} did not answer within {}", time(*.patience))]
     Late {
         /// Host and port.
         address: String,
@@ -111,19 +110,16 @@ pub struct Question<'q> {
     pub limit: usize,
 }
 
-impl Question<'_> {
+impl<'q> Question<'q> {
     /// Asks over a connection of its own.
     pub async fn ask(self) -> Result<(StatusCode, Bytes), HttpsFault> {
-        let target = self.target()?;
-        let address = target.address();
-        self.connect_and_ask(&target, &address).await
+        self.call()?.ask(None).await
     }
 
     /// Asks over a connection to this address, in the place of the URL's own: the certificate is
     /// checked for the URL's host, so that one replica behind a name is asked.
     pub async fn ask_at(self, address: SocketAddr) -> Result<(StatusCode, Bytes), HttpsFault> {
-        self.connect_and_ask(&self.target()?, &address.to_string())
-            .await
+        self.call()?.ask(Some(address.to_string())).await
     }
 
     /// Asks over a stream that somebody has led to the server.
@@ -131,204 +127,29 @@ impl Question<'_> {
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     ) -> Result<(StatusCode, Bytes), HttpsFault> {
-        let target = self.target()?;
-        let config = target.config(self.url, self.authority)?;
-        let address = target.address();
-        let asked = speak(stream, &target, config, &address, self.limit);
-        self.in_time(&target, asked).await
-    }
-
-    fn target(&self) -> Result<Target, HttpsFault> {
-        let mut target = Target::parse(self.url)?;
-        target.authorization = self.authorization.cloned();
-        Ok(target)
+        self.call()?.ask_over(stream).await
     }
 
     /// An authority that cannot be read is told whether anybody is there or not.
-    async fn connect_and_ask(
-        &self,
-        target: &Target,
-        address: &str,
-    ) -> Result<(StatusCode, Bytes), HttpsFault> {
-        let config = target.config(self.url, self.authority)?;
-        let asked = async {
-            let stream = connect(address).await?;
-            speak(stream, target, config, address, self.limit).await
+    fn call(self) -> Result<Call<'q>, HttpsFault> {
+        let tls = match self.authority {
+            Some(pem) => Some(client(authorities(pem)?, None)?),
+            None => None,
         };
-        self.in_time(target, asked).await
-    }
-
-    async fn in_time<T>(
-        &self,
-        target: &Target,
-        asked: impl Future<Output = Result<T, HttpsFault>>,
-    ) -> Result<T, HttpsFault> {
-        let answered = timeout(self.patience, asked).await;
-        answered.unwrap_or_else(|_| {
-            Err(HttpsFault::Late {
-                address: target.address(),
-                patience: self.patience,
-            })
-        })
-    }
-}
-
-/// What a URL says.
-struct Target {
-    tls: bool,
-    /// As the URL writes it: an IPv6 address in brackets.
-    host: String,
-    port: u16,
-    path: String,
-    name: ServerName<'static>,
-    authorization: Option<HeaderValue>,
-}
-
-impl Target {
-    fn parse(url: &str) -> Result<Self, HttpsFault> {
-        let invalid = || HttpsFault::Url(url.to_owned());
-        let uri: Uri = url.parse().map_err(|_| invalid())?;
-        let tls = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            _ => return Err(invalid()),
-        };
-        let host = uri
-            .host()
-            .filter(|host| !host.is_empty())
-            .ok_or_else(invalid)?
-            .to_owned();
-        let bare = host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned();
-        let name = ServerName::try_from(bare).map_err(|_| invalid())?;
-        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        let path = uri
-            .path_and_query()
-            .map_or("/", |path| path.as_str())
-            .to_owned();
-        Ok(Self {
+        let mut headers = HeaderMap::new();
+        if let Some(authorization) = self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        Ok(Call {
+            url: self.url,
+            method: Method::GET,
+            headers,
+            body: Bytes::new(),
             tls,
-            host,
-            port,
-            path,
-            name,
-            authorization: None,
+            patience: self.patience,
+            limit: self.limit,
         })
     }
-
-    fn address(&self) -> String {
-        format!("{}:{}", self.host, self.port)
-    }
-
-    /// How TLS is spoken with it, if it is.
-    fn config(
-        &self,
-        url: &str,
-        authority: Option<&[u8]>,
-    ) -> Result<Option<ClientConfig>, HttpsFault> {
-        match (self.tls, authority) {
-            (false, _) => Ok(None),
-            (true, Some(pem)) => client_config(pem).map(Some),
-            (true, None) => Err(HttpsFault::AuthorityMissing(url.to_owned())),
-        }
-    }
-}
-
-async fn connect(address: &str) -> Result<TcpStream, HttpsFault> {
-    let connected = TcpStream::connect(address).await;
-    connected.map_err(|source| HttpsFault::Connect {
-        address: address.to_owned(),
-        source,
-    })
-}
-
-async fn speak(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    target: &Target,
-    config: Option<ClientConfig>,
-    address: &str,
-    limit: usize,
-) -> Result<(StatusCode, Bytes), HttpsFault> {
-    let answer = match config {
-        None => exchange(stream, target, limit).await,
-        Some(config) => {
-            let connector = TlsConnector::from(Arc::new(config));
-            let tls = connector.connect(target.name.clone(), stream).await;
-            let stream = tls.map_err(|source| HttpsFault::Tls {
-                address: address.to_owned(),
-                source,
-            })?;
-            exchange(stream, target, limit).await
-        }
-    };
-    answer.map_err(|source| HttpsFault::Answer {
-        address: address.to_owned(),
-        source,
-    })
-}
-
-/// One request and its answer.
-async fn exchange(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    target: &Target,
-    limit: usize,
-) -> Result<(StatusCode, Bytes), Box<dyn Error + Send + Sync>> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let mut request = Request::get(target.path.as_str())
-        .header(HOST, format!("{}:{}", target.host, target.port))
-        .header(
-            USER_AGENT,
-            concat!("portcullis/", env!("CARGO_PKG_VERSION")),
-        )
-        .header(CONNECTION, "close")
-        .body(Empty::<Bytes>::new())?;
-    if let Some(authorization) = &target.authorization {
-        let headers = request.headers_mut();
-        headers.insert(AUTHORIZATION, authorization.clone());
-    }
-    let answer = async {
-        let response = sender.send_request(request).await?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), limit).collect().await?;
-        Ok((status, body.to_bytes()))
-    };
-    answered(answer, connection).await
-}
-
-/// An answer, while a connection moves its bytes. That may end before the answer is read to its end:
-/// a server that was asked to closes behind its last byte.
-pub(crate) async fn answered<T, E: From<hyper::Error>>(
-    answer: impl Future<Output = Result<T, E>>,
-    connection: impl Future<Output = hyper::Result<()>>,
-) -> Result<T, E> {
-    tokio::pin!(answer);
-    tokio::pin!(connection);
-    tokio::select! {
-        answered = &mut answer => answered,
-        ended = &mut connection => {
-            ended?;
-            answer.await
-        }
-    }
-}
-
-fn client_config(pem: &[u8]) -> Result<ClientConfig, HttpsFault> {
-    let unusable = |error: &dyn std::fmt::Display| HttpsFault::Authority(error.to_string());
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| unusable(&error))?;
-        roots.add(certificate).map_err(|error| unusable(&error))?;
-    }
-    if roots.is_empty() {
-        return Err(unusable(&"there is no certificate in it"));
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|error| unusable(&error))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 #[cfg(test)]
@@ -336,10 +157,10 @@ mod tests {
     use rstest::rstest;
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::TcpListener,
+        net::{TcpListener, TcpStream},
     };
 
-    use super::*;
+    use super::{call::Target, *};
 
     /// A server that answers one request with `answer`, and nothing where that is empty. Resolves
     /// to its address and to what it was asked.

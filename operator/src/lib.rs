@@ -22,11 +22,13 @@
 //! | [`access`] | those who know callers of the evaluation API |
 //! | `subscriptions` | tells others that a policy changed |
 //! | [`https`] | asks one URL, with bounds |
+//! | `client` | a server's API, as commands ask it |
 //! | [`network`] | what policies reach, as far as the administrator allows |
 
 pub mod access;
 pub mod archive;
 pub mod cli;
+mod client;
 pub mod cluster;
 pub mod commands;
 pub mod convert;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::{LabelSelector, Labels, ObjectKey, Point, Policy, Scope, Version, seal};
+use crate::{Definition, LabelSelector, Labels, ObjectKey, Point, Policy, Scope, Version, seal};
 
 /// A lock as its author wrote it.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,10 +129,20 @@ impl Lock {
     /// Whether the lock covers a policy, were it active. `namespace_labels` are those of the
     /// policy's namespace; where they are not known, the answer is the one that permits less.
     pub fn covers(&self, policy: &Policy, namespace_labels: Option<&Labels>) -> bool {
-        if self.effect == Effect::Bypass && policy.definition().guardrail {
+        self.covers_what_defines(policy.definition(), namespace_labels)
+    }
+
+    /// Whether the lock covers the policy that a definition makes: nothing that is compiled matters.
+    pub fn covers_what_defines(
+        &self,
+        definition: &Definition,
+        namespace_labels: Option<&Labels>,
+    ) -> bool {
+        if self.effect == Effect::Bypass && definition.guardrail {
             return false;
         }
-        self.reaches(policy.address().scope(), namespace_labels) && self.target.selects(policy)
+        let scope = definition.address.scope();
+        self.reaches(scope, namespace_labels) && self.target.selects(definition)
     }
 
     /// Whether no object made it, but the cache by itself.
@@ -166,8 +176,8 @@ impl Lock {
 }
 
 impl Target {
-    fn selects(&self, policy: &Policy) -> bool {
-        let address = policy.address();
+    fn selects(&self, definition: &Definition) -> bool {
+        let address = &definition.address;
         match self {
             Self::All => true,
             Self::Policy {
@@ -182,7 +192,7 @@ impl Target {
                         .is_none_or(|version| version == address.version())
             }
             Self::Selector(selector) => {
-                !selector.is_empty() && selector.matches(&policy.definition().labels)
+                !selector.is_empty() && selector.matches(&definition.labels)
             }
         }
     }

@@ -58,3 +58,16 @@ pub enum LockFault {
     #[error("{0}")]
     Unavailable(String),
 }
+
+impl LockFault {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "REQUEST.UNAUTHENTICATED",
+            Self::Forbidden(_) => "REQUEST.FORBIDDEN",
+            Self::AlreadyLocked | Self::HeldByOthers(_) => "POLICY.LOCKED",
+            Self::NotLocked => "POLICY.UNLOCKED",
+            Self::Unavailable(_) => "LOCKS.UNAVAILABLE",
+        }
+    }
+}

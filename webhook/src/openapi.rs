@@ -130,7 +130,7 @@ struct MessageDocument {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = LockNote)]
-struct LockDocument {
+pub(crate) struct LockDocument {
     /// The lock's object.
     #[schema(example = "ClusterLock incident-4711")]
     name: String,

@@ -5,6 +5,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use portcullis_crds::{ClusterLock, ClusterLockSpec, LockSpec, PolicyReference};
 use portcullis_e2e::{
     Admission, MINUTE, Stage, accounts, installation, manifests, on_stage,
+    plugin::User,
     replicas::{self, Component},
     samples,
     toolbox::{Answer, Ask, Toolbox},
@@ -14,6 +15,9 @@ use serde_json::{Value, json};
 
 /// The address of `docs/examples/first-policy.yaml`, as paths have it.
 const POLICY: &str = "/policy/platform/required_labels/1.0";
+
+/// The same, as command lines have it.
+const ADDRESS: &str = "platform/required_labels@1.0";
 
 /// How long the lock that expires holds: longer than it takes to see it hold.
 const SOON: SignedDuration = SignedDuration::from_secs(15);
@@ -175,6 +179,75 @@ async fn locks_over_http_are_made_with_the_callers_rights() -> Result<()> {
             evaluates(&toolbox).await
         })
         .await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn locks_from_a_command_line_are_those_of_the_endpoints() -> Result<()> {
+    on_stage(async |stage| {
+        let toolbox = Toolbox::start(stage, "toolbox").await?;
+        first_policy(stage).await?;
+        let token = accounts::token(stage, "keeper", &["portcullis-policy-admin"]).await?;
+        let keeper = User::with_token(stage.cluster(), &token)?;
+        let stranger = accounts::token(stage, "stranger", &[]).await?;
+        let stranger = User::with_token(stage.cluster(), &stranger)?;
+        let lock = ["lock", ADDRESS, "--reason", "by hand", "--for", "1h"];
+
+        let refused = stranger.portcullis(&lock).await?;
+        ensure!(refused.status.code() == Some(1), "{}", refused.account());
+        refused.failed_with(&["REQUEST.FORBIDDEN"])?;
+        evaluates(&toolbox)
+            .await
+            .context("a refused lock locks nothing")?;
+
+        // The API server hears of new roles a moment later.
+        until("the keeper may lock", MINUTE, async || {
+            keeper.portcullis(&lock).await?.succeeded()
+        })
+        .await?;
+        until("evaluations are refused", MINUTE, async || {
+            let problem = evaluate(&toolbox).await?.json(403)?;
+            ensure!(problem["code"] == "POLICY.LOCKED", "{problem}");
+            Ok(())
+        })
+        .await?;
+        stage.ask(&labelled()).await.allowed()?;
+        let again = keeper.portcullis(&lock).await?;
+        again.failed_with(&["POLICY.LOCKED: policy is already locked"])?;
+
+        let listed = [
+            "list",
+            "--locked",
+            "--name",
+            "required_labels",
+            "-o",
+            "json",
+        ];
+        let listed: Value = keeper.portcullis(&listed).await?.succeeded()?.json()?;
+        let policy = &listed["policies"][0];
+        ensure!(policy["policy"] == ADDRESS, "{listed}");
+        ensure!(policy["ready"] == true, "{listed}");
+        let held = &policy["locks"][0];
+        let name = "ClusterLock http-platform.required-labels.1.0";
+        ensure!(held["name"] == name, "{listed}");
+        ensure!(held["at"] == json!(["evaluation"]), "{listed}");
+        ensure!(held["reason"] == "by hand", "{listed}");
+
+        let unlock = ["unlock", ADDRESS];
+        keeper.portcullis(&unlock).await?.succeeded()?;
+        until("evaluations are answered", MINUTE, async || {
+            evaluates(&toolbox).await
+        })
+        .await?;
+        let again = keeper.portcullis(&unlock).await?;
+        again.failed_with(&["POLICY.UNLOCKED: policy is unlocked"])?;
+
+        let lock = manifests::read("docs/examples/first-lock.yaml")?;
+        stage.apply(&lock).await?;
+        let held = keeper.portcullis(&unlock).await?;
+        held.failed_with(&["held by ClusterLock required-labels-under-repair"])?;
+        Ok(())
     })
     .await
 }

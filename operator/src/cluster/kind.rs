@@ -25,7 +25,7 @@ pub(crate) enum Kind {
 
 /// What an object says.
 #[derive(Debug)]
-pub(super) enum Content {
+pub(crate) enum Content {
     /// A policy that is still to be compiled.
     Policy(Box<Draft>),
     /// A binding whose conditions are still to be compiled.
@@ -82,7 +82,7 @@ impl Kind {
     }
 
     /// Reads an object.
-    pub(super) fn read(self, object: DynamicObject) -> Content {
+    pub(crate) fn read(self, object: DynamicObject) -> Content {
         match self {
             Self::Policy => policy::<crds::Policy>(kind::POLICY, object),
             Self::ClusterPolicy => policy::<crds::ClusterPolicy>(kind::CLUSTER_POLICY, object),
@@ -123,7 +123,7 @@ impl Kind {
         }
     }
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Policy => kind::POLICY,
             Self::ClusterPolicy => kind::CLUSTER_POLICY,

@@ -4,17 +4,12 @@
 //! nothing else, so that the API server decides whether the caller may, and its audit log says who
 //! did.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures::future::{BoxFuture, FutureExt as _};
 use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
-use kube::{
-    Api, Client, Config,
-    api::{DeleteParams, PostParams},
-    core::{ApiResource, DynamicObject},
-};
-use portcullis_crds as crds;
+use kube::{Api, Client, Config, api::PostParams};
 use portcullis_policies::{Address, Lock, ObjectKey, Point};
 use portcullis_webhook::{Caller, LockFault, LockKeeper, LockRequest};
 use tokio::{sync::Semaphore, time::timeout};
@@ -22,11 +17,8 @@ use tokio::{sync::Semaphore, time::timeout};
 use super::{
     Mirror,
     connect::{ConnectFault, connect_as},
+    lock_objects::{self, key},
 };
-use crate::convert::{LockObject, kind, lock_name, lock_object};
-
-/// Time for each request to the API server.
-const REQUEST: Duration = Duration::from_secs(5);
 
 /// Time until a lock that was made or removed is seen here. It is there within milliseconds; who
 /// waits longer is answered nevertheless, because the cluster has it.
@@ -73,25 +65,16 @@ impl ClusterLocks {
             None => default_reason(client).await,
         };
         let key = key(&request.address);
-        if let Some(lock) = self.find(&key)
-            && !lock.is_active(Timestamp::now())
-        {
-            // It has expired and is in the way of a new one of the same name.
-            delete(client, &request.address).await?;
-        }
-        let object = lock_object(&request.address, Some(&reason), request.expires_at);
-        let params = PostParams::default();
-        match object {
-            LockObject::Lock(lock) => {
-                let namespace = request.address.namespace().unwrap_or_default();
-                let api: Api<crds::Lock> = Api::namespaced(client.clone(), namespace);
-                ask(api.create(&params, &lock)).await.map(drop)?;
-            }
-            LockObject::ClusterLock(lock) => {
-                let api: Api<crds::ClusterLock> = Api::all(client.clone());
-                ask(api.create(&params, &lock)).await.map(drop)?;
-            }
-        }
+        let is_in_the_way = |lock: Arc<Lock>| !lock.is_active(Timestamp::now());
+        let expired = self.find(&key).is_some_and(is_in_the_way);
+        lock_objects::make(
+            client,
+            &request.address,
+            &reason,
+            request.expires_at,
+            expired,
+        )
+        .await?;
         self.wait_until(|locks| locks.find(&key).is_some()).await;
         Ok(())
     }
@@ -100,7 +83,7 @@ impl ClusterLocks {
         let _room = self.enter()?;
         let client = self.client(&caller)?;
         let key = key(&address);
-        let was_there = delete(&client, &address).await?;
+        let was_there = lock_objects::delete(&client, &address).await?;
         if was_there {
             self.wait_until(|locks| locks.find(&key).is_none()).await;
         }
@@ -180,40 +163,11 @@ impl fmt::Debug for ClusterLocks {
     }
 }
 
-/// The object of the lock that is made over HTTP for a policy.
-fn key(address: &Address) -> ObjectKey {
-    let kind = if address.namespace().is_some() {
-        kind::LOCK
-    } else {
-        kind::CLUSTER_LOCK
-    };
-    ObjectKey::new(kind, address.namespace(), &lock_name(address))
-}
-
-/// Deletes the lock that was made over HTTP. Whether there was one.
-async fn delete(client: &Client, address: &Address) -> Result<bool, LockFault> {
-    // What the deleted object said does not matter, and need not be readable.
-    let api: Api<DynamicObject> = match address.namespace() {
-        Some(namespace) => {
-            let resource = ApiResource::erase::<crds::Lock>(&());
-            Api::namespaced_with(client.clone(), namespace, &resource)
-        }
-        None => Api::all_with(
-            client.clone(),
-            &ApiResource::erase::<crds::ClusterLock>(&()),
-        ),
-    };
-    match ask(api.delete(&lock_name(address), &DeleteParams::default())).await {
-        Ok(_) => Ok(true),
-        Err(LockFault::NotLocked) => Ok(false),
-        Err(fault) => Err(fault),
-    }
-}
-
 /// Names the caller where the API server tells who it is.
 async fn default_reason(client: &Client) -> String {
     let api: Api<SelfSubjectReview> = Api::all(client.clone());
-    let review = ask(api.create(&PostParams::default(), &SelfSubjectReview::default())).await;
+    let review =
+        lock_objects::ask(api.create(&PostParams::default(), &SelfSubjectReview::default())).await;
     let user = review
         .ok()
         .and_then(|review| review.status?.user_info?.username);
@@ -223,33 +177,11 @@ async fn default_reason(client: &Client) -> String {
     }
 }
 
-/// Asks the API server, and reads what it answers as a fault of a lock.
-async fn ask<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, LockFault> {
-    let late = || {
-        format!(
-            "the API server did not answer within {} s",
-            REQUEST.as_secs()
-        )
-    };
-    let answer = timeout(REQUEST, request)
-        .await
-        .map_err(|_| LockFault::Unavailable(late()))?;
-    answer.map_err(|error| match error {
-        kube::Error::Api(status) => match status.code {
-            401 => LockFault::Unauthenticated,
-            403 => LockFault::Forbidden(status.message),
-            404 => LockFault::NotLocked,
-            409 => LockFault::AlreadyLocked,
-            _ => LockFault::Unavailable(status.message),
-        },
-        error => LockFault::Unavailable(super::chain(&error)),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::api_server::ApiServer;
     use super::*;
+    use crate::convert::lock_name;
     use portcullis_policies::Cache;
     use portcullis_webhook::Readiness;
     use rstest::rstest;

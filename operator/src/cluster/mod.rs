@@ -22,6 +22,7 @@ mod connect;
 mod feed;
 mod imports;
 mod kind;
+pub(crate) mod lock_objects;
 mod locks;
 mod mirror;
 mod parameters;
@@ -45,6 +46,7 @@ use tokio::sync::mpsc;
 pub use archives::ClusterArchives;
 pub(crate) use archives::put as put_policy;
 pub use certificate::{CertificateFiles, SOURCE as CERTIFICATE, follow_certificate};
+pub(crate) use connect::connect_to;
 pub use connect::{ConnectFault, connect};
 pub use locks::ClusterLocks;
 pub(crate) use mirror::chain;
@@ -55,7 +57,7 @@ pub use subscriptions::ClusterSubscriptions;
 pub(crate) use watch::{News, Selectors, Watch};
 
 use feed::Feed;
-use kind::Kind;
+pub(crate) use kind::{Content, Kind};
 
 /// What is watched, by the names in the log, the metrics and the readiness probe. A process is not
 /// ready until each of them has been listed once and is in force.

@@ -27,7 +27,7 @@ use super::judging::{
     review::Reviewer,
 };
 use crate::{cluster, directory::printable};
-use pages::Pages;
+pub(super) use pages::Pages;
 use progress::Progress;
 use served::Served;
 

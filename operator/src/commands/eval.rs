@@ -1,8 +1,10 @@
-//! `portcullis eval`: a query on policies and data, as `opa eval` has it.
+//! `portcullis eval`: a query on policies and data, as `opa eval` has it; or with `--url` a question to
+//! a server's policy.
 
 mod arguments;
 mod output;
 mod pretty;
+mod remote;
 
 use std::{
     io::{self, Write as _},
@@ -31,6 +33,9 @@ const FAILED: u8 = 2;
 /// Answers a query. The exit status is OPA's: 2 for what is wrong, 1 for what `--fail` and
 /// `--fail-defined` ask for.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    if arguments.server.url.is_some() {
+        return remote::run(&arguments);
+    }
     let plan = Plan::of(arguments)?;
     let (output, printed) = match plan.answer() {
         Ok(answer) => {
@@ -80,11 +85,7 @@ impl Plan {
             (Some(_), true) => anyhow::bail!("specify query argument or --stdin but not both"),
             (None, false) => anyhow::bail!("specify query argument or --stdin"),
         };
-        let input = match (arguments.input, arguments.stdin_input) {
-            (None, false) => Input::Undefined,
-            (Some(path), _) => Input::File(path),
-            (None, true) => Input::Stdin,
-        };
+        let input = Input::of(arguments.input, arguments.stdin_input);
         Ok(Self {
             load: Load {
                 data: arguments.data,
@@ -188,6 +189,15 @@ enum Input {
 }
 
 impl Input {
+    fn of(file: Option<String>, stdin: bool) -> Self {
+        match file {
+            Some(path) if path == "-" => Self::Stdin,
+            Some(path) => Self::File(path),
+            None if stdin => Self::Stdin,
+            None => Self::Undefined,
+        }
+    }
+
     /// Reads JSON or YAML.
     fn read(&self) -> Result<Option<Document>, Box<Diagnostic>> {
         let unreadable = |error: anyhow::Error| {

@@ -28,7 +28,7 @@ impl Language {
 }
 
 /// Reads a time as Go writes it: `1m30s`, `500ms`, `0`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a time: write it like `5s`, `500ms` or `1m30s`");
     if text == "0" {
         return Ok(Duration::ZERO);

@@ -37,7 +37,7 @@ use tokio::{runtime::Handle, time::timeout};
 
 use redirect::Redirects;
 pub(crate) use target::Target;
-pub(crate) use tls::system;
+pub(crate) use tls::{system, system_roots};
 
 type Result<T> = std::result::Result<T, OutsideFault>;
 

@@ -70,6 +70,11 @@ impl Target {
         self.tls || self.host == "localhost" || address.is_some_and(is_loopback)
     }
 
+    /// Whether TLS is spoken.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.tls
+    }
+
     /// The URL without what is not sent.
     pub(crate) fn url(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };

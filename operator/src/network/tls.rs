@@ -42,7 +42,7 @@ pub(super) fn trusting(pem: &str, system: bool) -> Result<Arc<ClientConfig>> {
 }
 
 /// Those that this machine or this image has. One that cannot be read is left out, as everywhere.
-fn system_roots() -> RootCertStore {
+pub(crate) fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(found.certs);

@@ -1,5 +1,5 @@
-//! What docs/serve.md, docs/api.md, docs/opa.md, docs/exchange.md, docs/why.md, docs/decision-log.md
-//! and docs/metrics.md show is what happens: their commands are run as they stand
+//! What docs/serve.md, docs/api.md, docs/opa.md, docs/exchange.md, docs/why.md, docs/commands.md,
+//! docs/decision-log.md and docs/metrics.md show is what happens: their commands are run as they stand
 //! there, one after the other, and what they print is compared with what they are said to print.
 
 use std::{ffi::OsStr, path::Path};
@@ -115,6 +115,11 @@ fn what_opas_clients_call_is_what_is_shown() {
 #[test]
 fn asking_why_is_what_is_shown() {
     asking_is_what_is_shown("why.md");
+}
+
+#[test]
+fn commands_by_hand_are_what_is_shown() {
+    asking_is_what_is_shown("commands.md");
 }
 
 #[test]

@@ -5,7 +5,8 @@ use crate::process::run;
 #[test]
 fn help() {
     for command in [
-        "", "eval", "test", "check", "audit", "why", "serve", "sidecar", "probe",
+        "", "eval", "test", "check", "audit", "why", "list", "lock", "unlock", "export", "import",
+        "serve", "sidecar", "probe",
     ] {
         let arguments: Vec<&str> = [command, "--help"]
             .into_iter()

@@ -26,4 +26,5 @@ mod process;
 mod receiver;
 mod refusals;
 mod reload;
+mod remote;
 mod tls;

@@ -3,6 +3,7 @@
 use axum::{Json, extract::State};
 use portcullis_policies::{
     Address, DataSource, Definition, Digest, Entry, Point, Scope, Snapshot, Timestamp, Which,
+    lock::LockNote,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,6 +11,7 @@ use utoipa::ToSchema;
 use crate::{
     Doors,
     opa::module_id,
+    openapi::LockDocument,
     parameters::Parameters,
     problem::{Problem, ProblemDocument},
 };
@@ -53,6 +55,10 @@ pub(super) struct ListedPolicy {
     digest: Digest,
     /// Whether a lock keeps it from being evaluated.
     locked: bool,
+    /// The lock that does; absent where none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<LockDocument>)]
+    lock: Option<LockNote>,
     /// Whether it cannot be evaluated.
     broken: bool,
     /// When it was changed last, in seconds since 1970; 0 where that is not known.
@@ -162,6 +168,7 @@ pub(super) async fn list(
 
 /// The policies that are wanted, from a place in the list on.
 fn page(snapshot: &Snapshot, wanted: &Wanted, now: Timestamp, repository: &str) -> PolicyList {
+    let lock = |entry: &Entry| Some(entry.active_lock(Point::Evaluation, now)?.note());
     let is_locked = |entry: &Entry| entry.active_lock(Point::Evaluation, now).is_some();
     let is_named = |entry: &Entry| {
         let name = wanted.name.as_ref();
@@ -185,8 +192,8 @@ fn page(snapshot: &Snapshot, wanted: &Wanted, now: Timestamp, repository: &str) 
                 raw: source.clone(),
             }));
         let updated = snapshot.updated(entry.address());
-        let (locked, updated) = (is_locked(entry), updated.unwrap_or_default());
-        let policy = ListedPolicy::of(entry, wanted, repository, locked, updated);
+        let (lock, updated) = (lock(entry), updated.unwrap_or_default());
+        let policy = ListedPolicy::of(entry, wanted, repository, lock, updated);
         list.policies.push(policy);
         list.r#continue = Some(place);
     }
@@ -201,7 +208,7 @@ impl ListedPolicy {
         entry: &Entry,
         wanted: &Wanted,
         repository: &str,
-        locked: bool,
+        lock: Option<LockNote>,
         updated: Timestamp,
     ) -> Self {
         let address = entry.address();
@@ -225,7 +232,8 @@ impl ListedPolicy {
             version: address.version().to_string(),
             namespace: address.namespace().map(str::to_owned),
             digest: entry.policy.digest(),
-            locked,
+            locked: lock.is_some(),
+            lock,
             broken: entry.policy.faults().is_some(),
             last_update: updated.as_second(),
             rego: wanted.rego.then(sources),

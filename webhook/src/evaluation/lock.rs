@@ -191,27 +191,21 @@ fn read(held: &Held) -> Result<LockBody, Problem> {
 
 fn problem_of(fault: &LockFault) -> Problem {
     let detail = clean(&fault.to_string());
-    let (status, code, remedy) = match fault {
+    let (status, remedy) = match fault {
         LockFault::Unauthenticated => (
             StatusCode::UNAUTHORIZED,
-            "REQUEST.UNAUTHENTICATED",
             Some("send `Authorization: Bearer` with a token of the cluster"),
         ),
-        LockFault::Forbidden(_) => (StatusCode::FORBIDDEN, "REQUEST.FORBIDDEN", None),
-        LockFault::AlreadyLocked => (StatusCode::FORBIDDEN, "POLICY.LOCKED", None),
-        LockFault::NotLocked => (StatusCode::FORBIDDEN, "POLICY.UNLOCKED", None),
+        LockFault::Forbidden(_) | LockFault::AlreadyLocked | LockFault::NotLocked => {
+            (StatusCode::FORBIDDEN, None)
+        }
         LockFault::HeldByOthers(_) => (
             StatusCode::CONFLICT,
-            "POLICY.LOCKED",
             Some("have these locks removed where they were made"),
         ),
-        LockFault::Unavailable(_) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "LOCKS.UNAVAILABLE",
-            Some("try again"),
-        ),
+        LockFault::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, Some("try again")),
     };
-    let problem = Problem::new(status, code, detail);
+    let problem = Problem::new(status, fault.code(), detail);
     match remedy {
         Some(remedy) => problem.with_remedy(remedy),
         None => problem,

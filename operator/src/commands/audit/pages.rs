@@ -24,7 +24,7 @@ const PACE: Duration = Duration::from_millis(20);
 const BEGINNINGS: u32 = 3;
 
 /// Reads pages, at a pace.
-pub(super) struct Pages {
+pub(in crate::commands) struct Pages {
     client: Client,
     pace: Interval,
     list: Option<List>,
@@ -40,7 +40,7 @@ struct List {
 }
 
 impl Pages {
-    pub(super) fn new(client: Client) -> Self {
+    pub(in crate::commands) fn new(client: Client) -> Self {
         let mut pace = interval(PACE);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
@@ -51,7 +51,7 @@ impl Pages {
     }
 
     /// Begins to read a resource, in one namespace or in all.
-    pub(super) fn begin(&mut self, resource: &Resource, namespace: Option<&str>) {
+    pub(in crate::commands) fn begin(&mut self, resource: &Resource, namespace: Option<&str>) {
         let known = ApiResource {
             group: resource.group.clone(),
             version: resource.version.clone(),
@@ -74,7 +74,7 @@ impl Pages {
 
     /// The next page; `None` after the last one. A list that expired begins again, so that objects
     /// can come twice.
-    pub(super) async fn next(&mut self) -> anyhow::Result<Option<Vec<Json>>> {
+    pub(in crate::commands) async fn next(&mut self) -> anyhow::Result<Option<Vec<Json>>> {
         let Some(list) = &mut self.list else {
             return Ok(None);
         };

@@ -3,21 +3,33 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
+use hyper::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName,
+    HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+};
 
-use crate::commands::language::{Language, duration};
+use crate::{
+    client::{ServerArguments, parse_namespace},
+    commands::language::{Language, duration},
+};
 
 /// Costs that are shown if nothing else is said.
 pub(super) const PROFILE_LIMIT: usize = 10;
 
 /// Arguments of `portcullis eval`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    // A server has its own policies, and answers by its own settings.
+    mut_arg("url", |url| url.conflicts_with_all(OFFLINE))
+)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "switches of a command line: each can be with each"
 )]
 pub struct Arguments {
-    /// The query: conditions, separated by semicolons or line breaks.
+    /// The query: conditions, separated by semicolons or line breaks. With `--url`, the address of a
+    /// policy: `services/authorization@1.0`.
     #[arg(value_name = "QUERY")]
     pub query: Option<String>,
 
@@ -30,7 +42,7 @@ pub struct Arguments {
     #[arg(short, long = "bundle", value_name = "PATH")]
     pub bundles: Vec<String>,
 
-    /// File of the input, JSON or YAML.
+    /// File of the input, JSON or YAML; `-` is standard input.
     #[arg(short, long, value_name = "FILE", conflicts_with = "stdin_input")]
     pub input: Option<String>,
 
@@ -82,7 +94,8 @@ pub struct Arguments {
     #[arg(short = 'S', long)]
     pub strict: bool,
 
-    /// Longest time of the evaluation: `500ms`, `5s`; 0 for any.
+    /// Longest time of the evaluation: `500ms`, `5s`; 0 for any. With `--url`, of the whole question:
+    /// 30 s where nothing else is said.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0")]
     pub timeout: Duration,
 
@@ -110,6 +123,74 @@ pub struct Arguments {
     /// The language's version.
     #[command(flatten)]
     pub language: Language,
+
+    /// With `--url`, the namespace that owns the policy; without it, the cluster.
+    #[arg(short, long, requires = "url", value_parser = parse_namespace, help_heading = "Server")]
+    pub namespace: Option<String>,
+
+    /// With `--url`, a header that the policy can read: `X-Location: Berlin`. Can be repeated.
+    #[arg(
+        short = 'H',
+        long = "header",
+        value_name = "HEADER",
+        requires = "url",
+        value_parser = header,
+        help_heading = "Server"
+    )]
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+
+    /// The server.
+    #[command(flatten)]
+    pub server: ServerArguments,
+}
+
+/// What a server is not told: policies and data of this machine, and how it is to evaluate.
+const OFFLINE: [&str; 18] = [
+    "data",
+    "bundles",
+    "stdin",
+    "package",
+    "imports",
+    "ignore",
+    "fail",
+    "fail_defined",
+    "strict_builtin_errors",
+    "show_builtin_errors",
+    "strict",
+    "profile",
+    "profile_limit",
+    "profile_sort",
+    "coverage",
+    "explain",
+    "v0_compatible",
+    "v1_compatible",
+];
+
+/// Headers that are the client's own.
+const OWN: [HeaderName; 8] = [
+    CONNECTION,
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    HOST,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Reads a header as curl takes it.
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let wrong = || "a header is written like `X-Location: Berlin`".to_owned();
+    let (name, value) = text.split_once(':').ok_or_else(wrong)?;
+    let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| wrong())?;
+    let value = HeaderValue::from_str(value.trim()).map_err(|_| wrong())?;
+    if name == AUTHORIZATION {
+        return Err("a token has no place on a command line: use `--token-file`".to_owned());
+    }
+    if OWN.contains(&name) {
+        return Err(format!("`{name}` is the client's own header"));
+    }
+    Ok((name, value))
 }
 
 /// How an answer is printed.
@@ -170,6 +251,69 @@ Examples:
   portcullis eval -d policies/ -i input.json --explain fails -f pretty data.example.allow
   portcullis eval -d data.json -f raw 'data.names[_]'
   kubectl get pod web -o json | portcullis eval -I -d policies/ --fail-defined 'data.example.deny[_]'
+  portcullis eval --url http://127.0.0.1:8181 -i input.json -f pretty services/authorization@1.0
+  portcullis eval --url https://policies.example.com:8181 --ca ca.crt --token-file token \\
+      --namespace team-a -i - -H 'X-Location: Berlin' shop/discount@1.0
 
 Exit status: 0, or 2 when the query cannot be answered; with `--fail` 1 when it has no solution,
-with `--fail-defined` 1 when it has one.";
+with `--fail-defined` 1 when it has one. With `--url`: 0 when the policy allows it, 1 when it denies it,
+and 2 when that cannot be told: it is locked, broken or not there, or the server cannot be asked.";
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        eval: Arguments,
+    }
+
+    #[rstest]
+    #[case(&["--namespace", "a"], "--url")]
+    #[case(&["-H", "X-Location: Berlin"], "--url")]
+    #[case(&["--url", "http://a", "-d", "policies"], "cannot be used with")]
+    #[case(&["--url", "http://a", "--explain", "full"], "cannot be used with")]
+    #[case(&["--url", "http://a", "--v0-compatible"], "cannot be used with")]
+    #[case(&["--url", "http://a", "-H", "X-Location"], "a header is written like")]
+    #[case(&["--url", "http://a", "-H", "a b: c"], "a header is written like")]
+    #[case(&["--url", "http://a", "-H", "Authorization: Bearer x"], "use `--token-file`")]
+    #[case(&["--url", "http://a", "-H", "Host: b"], "is the client's own header")]
+    fn what_cannot_be_is_told(#[case] options: &[&str], #[case] why: &str) {
+        let line = ["eval", "a/b@1.0"].iter().chain(options);
+        let told = Line::try_parse_from(line)
+            .map(drop)
+            .unwrap_err()
+            .to_string();
+        assert!(told.contains(why), "{told}");
+    }
+
+    #[test]
+    fn a_server_is_told_the_input_and_headers() {
+        let line = [
+            "eval",
+            "--url",
+            "http://a",
+            "a/b@1.0",
+            "-i",
+            "-",
+            "-f",
+            "raw",
+            "-H",
+            "X-Location:  Berlin ",
+            "--timeout",
+            "2s",
+            "-n",
+            "team-a",
+        ];
+        let read = Line::try_parse_from(line).unwrap().eval;
+        let (name, value) = &read.headers[0];
+        assert_eq!(
+            (name.as_str(), value.to_str().unwrap()),
+            ("x-location", "Berlin")
+        );
+    }
+}

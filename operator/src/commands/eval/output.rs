@@ -7,6 +7,7 @@ use portcullis_policies::{
     workbench::{Answer, CoverageReport, Explanation, Profile, Solution},
 };
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
+use serde_json::Value as Json;
 
 use super::{Costs, Format, pretty};
 use crate::presentation::{self, Fault, compact};
@@ -21,6 +22,9 @@ pub(super) struct Output {
     pub(super) errors: Vec<Diagnostic>,
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_solutions")]
     pub(super) result: Vec<Solution>,
+    /// What a server decided, beside the result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) decision: Option<Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) explanation: Option<Explanation>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,6 +50,7 @@ impl Output {
             is_answered: error.is_none(),
             errors: error.into_iter().chain(seen.swallowed).collect(),
             result,
+            decision: None,
             explanation: seen.explanation,
             profile,
             coverage: seen.coverage,

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use portcullis_policies::{Address, Code, Document, Message, Severity};
 use serde_json::Value as Json;
 
 use crate::presentation::{self, printable_lines};
@@ -78,7 +77,7 @@ fn decision_text(remembered: &Json, part: &str) -> String {
     }
     for (kind, mark) in [("messages", ""), ("warnings", "warning: "), ("skipped", "")] {
         for message in list(&decision[kind]) {
-            let _ = writeln!(text, "  {mark}{}", line(message, policy));
+            let _ = writeln!(text, "  {mark}{}", presentation::message(message, policy));
         }
     }
     if remembered["cut"] == true {
@@ -95,27 +94,6 @@ fn decision_text(remembered: &Json, part: &str) -> String {
         let _ = writeln!(text, "    {what}: {note}");
     }
     text
-}
-
-/// A message as a refusal has it.
-fn line(message: &Json, policy: &str) -> String {
-    let said = |name: &str| message[name].as_str();
-    let text = |name: &str| said(name).map(str::to_owned);
-    let document = |name: &str| message.get(name).map(Document::from);
-    let code = Code::Custom(said("code").unwrap_or_default().to_owned());
-    let message = Message {
-        remedy: text("remedy"),
-        severity: said("severity").and_then(Severity::parse),
-        rule: text("rule"),
-        path: text("path"),
-        found: document("found"),
-        wanted: document("wanted"),
-        ..Message::new(code, said("message").unwrap_or_default())
-    };
-    match policy.parse::<Address>() {
-        Ok(policy) => message.text(&policy),
-        Err(_) => message.message,
-    }
 }
 
 fn input(answer: &Json) -> String {

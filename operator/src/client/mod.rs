@@ -1,0 +1,156 @@
+//! A server's evaluation API, as commands ask it for a person.
+//!
+//! ```text
+//! ServerArguments ── open ──▶ Server ── ask ──▶ answer
+//!                                 └───────────▶ Failure: refused, with its code and remedy, or not known
+//! ```
+//!
+//! Every wait and every byte is bounded, redirects are not followed, and a token is sent to nobody who
+//! could be read on the way. What a server says is shown to a terminal by `presentation` alone.
+
+mod arguments;
+mod failure;
+mod place;
+
+use std::{io, sync::Arc, time::Duration};
+
+use anyhow::anyhow;
+use hyper::{
+    HeaderMap, Method, StatusCode,
+    body::Bytes,
+    header::{AUTHORIZATION, HeaderValue},
+};
+use portcullis_policies::Diagnostic;
+use rustls::ClientConfig;
+use serde_json::Value as Json;
+use tokio::runtime::Builder;
+
+pub(crate) use arguments::{ServerArguments, Timeout, patience};
+pub(crate) use failure::{Failure, end};
+pub(crate) use place::{parse_address, parse_namespace, path, within};
+
+use crate::{
+    cluster::chain,
+    https::{Call, HttpsFault},
+};
+
+/// A server that is asked.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// Without a slash at its end.
+    url: String,
+    tls: Option<Arc<ClientConfig>>,
+    authorization: Option<HeaderValue>,
+    patience: Duration,
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub(crate) struct Ask<'a> {
+    pub(crate) method: Method,
+    /// With its query.
+    pub(crate) path: &'a str,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// Bytes that are read of the answer.
+    pub(crate) limit: usize,
+}
+
+impl<'a> Ask<'a> {
+    /// A question without a body.
+    pub(crate) fn of(method: Method, path: &'a str, limit: usize) -> Self {
+        Self {
+            method,
+            path,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            limit,
+        }
+    }
+}
+
+impl Server {
+    /// Asks, and reads the answer as JSON.
+    pub(crate) async fn ask_json(&self, ask: Ask<'_>) -> Result<Json, Failure> {
+        let body = self.ask(ask).await?;
+        serde_json::from_slice(&body).map_err(|error| {
+            Failure::Unknown(anyhow!(
+                "{} answers no JSON, so it is no server of policies: {error}",
+                self.url
+            ))
+        })
+    }
+
+    /// Asks, and reads the body of an answer that is 200.
+    pub(crate) async fn ask(&self, ask: Ask<'_>) -> Result<Bytes, Failure> {
+        let mut headers = ask.headers;
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        let url = format!("{}{}", self.url, ask.path);
+        let call = Call {
+            url: &url,
+            method: ask.method,
+            headers,
+            body: ask.body,
+            tls: self.tls.clone(),
+            patience: self.patience,
+            limit: ask.limit,
+        };
+        let answer = call.ask(None).await;
+        let (status, body) = answer.map_err(|fault| self.unreachable(&fault, ask.limit))?;
+        if status == StatusCode::OK {
+            return Ok(body);
+        }
+        Err(Failure::of_answer(&self.url, status, &body))
+    }
+
+    fn unreachable(&self, fault: &HttpsFault, limit: usize) -> Failure {
+        let remedy = match fault {
+            HttpsFault::Tls { source, .. } => of_tls(source).map(str::to_owned),
+            HttpsFault::Answer { source, .. }
+                if source.is::<http_body_util::LengthLimitError>() =>
+            {
+                Some(format!("at most {} MiB are read of an answer", limit >> 20))
+            }
+            HttpsFault::Answer { .. } if self.tls.is_none() => {
+                Some("if it speaks TLS, ask it with `https://`".to_owned())
+            }
+            HttpsFault::Late { .. } => Some("`--timeout TIME` waits longer".to_owned()),
+            _ => None,
+        };
+        let told = format!("failed to ask {}: {}", self.url, chain(fault));
+        let fault = Diagnostic::new("SERVER.UNREACHABLE", told);
+        Failure::unavailable(match remedy {
+            Some(remedy) => fault.with_remedy(remedy),
+            None => fault,
+        })
+    }
+}
+
+/// Waits for what somebody else does. Nobody waits for what is still under way then, such as a name that
+/// is looked up.
+pub(crate) fn wait<T>(work: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
+}
+
+/// What to do where a server's certificate is not what it has to be.
+fn of_tls(source: &std::io::Error) -> Option<&'static str> {
+    use rustls::CertificateError as Wrong;
+
+    let rustls::Error::InvalidCertificate(wrong) = source.get_ref()?.downcast_ref()? else {
+        return None;
+    };
+    match wrong {
+        Wrong::UnknownIssuer => Some(
+            "if it is the right server, `--ca FILE` names the authority that signs its certificate",
+        ),
+        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
+            Some("`--url` has to name the server as its certificate does")
+        }
+        _ => None,
+    }
+}
