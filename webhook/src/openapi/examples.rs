@@ -34,60 +34,45 @@ struct Example {
     answer: Option<Json>,
 }
 
-/// Adds them to the operations.
-///
-/// # Panics
-///
-/// An example that has no place is a fault of this program.
+/// Adds them to the operations. Each has a place, as a test shows.
 pub(super) fn add(paths: &mut Paths) {
-    let examples: Vec<Example> =
-        serde_json::from_str(EXAMPLES).expect("`examples.json` is read by a test");
+    let examples: Vec<Example> = serde_json::from_str(EXAMPLES).expect("they must be a document");
     let mut all: BTreeMap<String, &mut Operation> = paths
         .paths
         .values_mut()
         .flat_map(operations)
-        .map(|(_, operation)| {
-            (
-                operation.operation_id.clone().unwrap_or_default(),
-                operation,
-            )
-        })
+        .filter_map(|(_, operation)| Some((operation.operation_id.clone()?, operation)))
         .collect();
     for example in examples {
         for name in &example.operations {
             let operation = all.get_mut(name);
-            let operation = operation.unwrap_or_else(|| panic!("there is no operation `{name}`"));
-            example.add_to(operation);
+            let placed = operation.and_then(|operation| example.add_to(operation));
+            assert!(placed.is_some(), "{example:?} has no place in {name}");
         }
     }
 }
 
 impl Example {
-    fn add_to(&self, operation: &mut Operation) {
+    /// `None` where there is no place for a part of it.
+    fn add_to(&self, operation: &mut Operation) -> Option<()> {
         for (name, value) in &self.parameters {
             let mut parameters = operation.parameters.iter_mut().flatten().filter_map(here);
-            let parameter = parameters.find(|parameter| parameter.name == *name);
-            let parameter = parameter.unwrap_or_else(|| panic!("`{name}` is no parameter"));
+            let parameter = parameters.find(|parameter| parameter.name == *name)?;
             self.add_value(parameter, value);
         }
         if let Some(body) = &self.body {
-            let asked = operation.request_body.as_mut().and_then(here);
-            let contents = asked.map(|body| body.content.values_mut());
-            self.add_content(contents.into_iter().flatten(), body);
+            let asked = operation.request_body.as_mut().and_then(here)?;
+            self.add_content(asked.content.values_mut(), body)?;
         }
         if let Some(answer) = &self.answer {
             let responses = &mut operation.responses.responses;
             let status = self.status.to_string();
-            let key = if responses.contains_key(&status) {
-                &status
-            } else {
-                "default"
-            };
-            let Some(response) = responses.get_mut(key).and_then(here) else {
-                panic!("the status {status} is not described");
-            };
-            self.add_content(response.content.values_mut(), answer);
+            let is_described = responses.contains_key(&status);
+            let key = if is_described { &status } else { "default" };
+            let response = here(responses.get_mut(key)?)?;
+            self.add_content(response.content.values_mut(), answer)?;
         }
+        Some(())
     }
 
     fn add_value(&self, parameter: &mut Parameter, value: &Json) {
@@ -98,15 +83,15 @@ impl Example {
 
     fn add_content<'a>(
         &self,
-        contents: impl Iterator<Item = &'a mut RefOr<Content>>,
+        mut contents: impl Iterator<Item = &'a mut RefOr<Content>>,
         value: &Json,
-    ) {
+    ) -> Option<()> {
         let example = ExampleBuilder::new()
             .summary(&self.summary)
             .value(Some(value.clone()))
             .build();
-        let content = contents.filter_map(here).next();
-        let content = content.unwrap_or_else(|| panic!("`{}` has no content", self.name));
+        let content = contents.find_map(here)?;
         content.examples.insert(self.name.clone(), example.into());
+        Some(())
     }
 }

@@ -124,7 +124,7 @@ fn complete_parameters(path: &str, operation: &mut Operation) {
         if own.name == "version" && !names_policy {
             continue;
         }
-        own.schema.as_mut().map(never_null);
+        own.schema.iter_mut().for_each(never_null);
         parameters.push(parameter);
     }
     operation.parameters = (!parameters.is_empty()).then_some(parameters);
@@ -135,7 +135,7 @@ fn complete_body(operation: &mut Operation) {
     let body = operation.request_body.as_mut().and_then(here);
     let contents = body.map(|body| body.content.values_mut());
     for content in contents.into_iter().flatten().filter_map(here) {
-        content.schema.as_mut().map(never_null);
+        content.schema.iter_mut().for_each(never_null);
     }
 }
 
@@ -165,7 +165,9 @@ fn is_null(schema: &RefOr<Schema>) -> bool {
 }
 
 fn in_path(name: &str, of_document: bool) -> Parameter {
-    let (description, mut pattern, mut longest) = describe(name);
+    let described = describe(name);
+    let (description, mut pattern, mut longest) =
+        described.expect("a parameter of a path must be described");
     if of_document {
         // As of OPA, what is not there has no document, and is no fault of the request.
         (pattern, longest) = (Some(KEY), None);
@@ -185,9 +187,9 @@ fn in_path(name: &str, of_document: bool) -> Parameter {
 }
 
 /// A parameter's description, the pattern of its values, and their greatest length.
-fn describe(parameter: &str) -> (&'static str, Option<&'static str>, Option<usize>) {
+fn describe(parameter: &str) -> Option<(&'static str, Option<&'static str>, Option<usize>)> {
     let (name, version) = ("^[a-z][a-z0-9_]*$", r"^[0-9]+(\.[0-9]+)*$");
-    match parameter {
+    Some(match parameter {
         "repository" => (
             "The repository's name; `policies` unless it is set otherwise",
             None,
@@ -222,8 +224,8 @@ fn describe(parameter: &str) -> (&'static str, Option<&'static str>, Option<usiz
             Some(KEY),
             None,
         ),
-        other => panic!("the parameter `{other}` of a path has no description"),
-    }
+        _ => return None,
+    })
 }
 
 fn add_problem(operation: &mut Operation) {

@@ -137,14 +137,12 @@ impl Example<'_> {
     /// What has to be done before.
     fn before(&self) -> Option<Request> {
         let plain = self.operation.trim_start_matches("namespaced_");
-        let of_policy = |action: &str| match self.path.split_once("/{version}/") {
-            None => format!("/policy/services/authorization/1.0/{action}"),
-            Some(_) => {
-                let path = self.request(None).path;
-                let (policy, _) = path.rsplit_once('/').unwrap();
-                format!("{policy}/{action}")
-            }
+        let own = self.request(None).path;
+        let policy = match own.rsplit_once('/') {
+            Some((policy, _)) if self.path.contains("/{version}/") => policy,
+            _ => "/policy/services/authorization/1.0",
         };
+        let of_policy = |action: &str| format!("{policy}/{action}");
         let plain = plain.trim_start_matches("repository_");
         let (path, headers, body) = match (plain, self.name) {
             ("post_evaluate" | "post_data", "locked")
@@ -201,7 +199,7 @@ fn schedule() -> Json {
 /// Sends a request; gives the status and what of the body is JSON.
 fn send(server: &Server, request: &Request) -> (u16, Json) {
     let mut stream = connect(&server.evaluation);
-    let mut head = format!("{} {} HTTP/1.1\r\n", request.method, request.path);
+    let first = format!("{} {} HTTP/1.1", request.method, request.path);
     let length = request.body.len().to_string();
     let own = [
         ("host", server.evaluation.as_str()),
@@ -210,10 +208,11 @@ fn send(server: &Server, request: &Request) -> (u16, Json) {
     ];
     let others = request.headers.iter();
     let others = others.map(|(name, value)| (name.as_str(), value.as_str()));
-    for (name, value) in own.into_iter().chain(others) {
-        head += &format!("{name}: {value}\r\n");
-    }
-    stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+    let headers = own.into_iter().chain(others);
+    let headers = headers.map(|(name, value)| format!("{name}: {value}"));
+    let lines: Vec<String> = [first].into_iter().chain(headers).collect();
+    let head = lines.join("\r\n") + "\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(&request.body).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
