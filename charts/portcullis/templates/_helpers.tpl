@@ -240,7 +240,7 @@ priorityClassName: {{ . }}
 {{- end }}
 {{- end -}}
 
-{{/* Who may ask the evaluation API: the environment of what answers it. What does not fit together is
+{{/* The environment of what answers the evaluation API: its paths, and who may ask. What does not fit together is
 refused here, and not by a Pod that does not start. */}}
 {{- define "portcullis.evaluationEnvironment" -}}
 {{- $own := .Values.evaluation -}}
@@ -291,6 +291,10 @@ refused here, and not by a Pod that does not start. */}}
   value: {{ join "," . | quote }}
 {{- end }}
 {{- end }}
+- name: PORTCULLIS_REPOSITORY
+  value: {{ $own.repository | quote }}
+- name: PORTCULLIS_DEFAULT_DECISION
+  value: {{ $own.defaultDecision | quote }}
 {{- with $own.authorization }}
 - name: PORTCULLIS_AUTHORIZATION
   value: {{ . | quote }}
