@@ -4,14 +4,19 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, thread};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use portcullis_policies::{Address, Cache, Digest, ObjectKey, Policy, Scope};
+use portcullis_policies::{
+    Address, Allowance, Cache, Digest, Labels, Lookup, ObjectKey, ParameterKey, ParameterKind,
+    Policy, Scope, Selected, Selection, Snapshot,
+};
 use portcullis_webhook::{
     ArchiveFault, Exported, ImportAction, Imported, STACK_BYTES, VerifyingKey,
 };
+use serde_json::json;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     contents::{self, Opened},
+    data_config,
     files::Files,
     keyring::{KeyFiles, Keyring},
     metadata::{Metadata, OwnNote, PolicyNote},
@@ -248,12 +253,10 @@ impl Clerk {
                 let text = format!("the key {signer} may not sign policies of {group}/{name}");
                 return Err(ArchiveFault::Untrusted(text));
             }
-            let candidate = candidate(opened, &scope)?;
-            let snapshot = cache.snapshot();
-            let compiled = candidate
-                .draft
-                .clone()
-                .compile(&*snapshot, cache.allowance());
+            let allowance = cache.allowance();
+            let candidate = candidate(opened, &scope, &allowance)?;
+            let arrival = Arrival(cache.snapshot());
+            let compiled = candidate.draft.clone().compile(&arrival, allowance);
             let broken = compiled.policy.faults();
             match broken {
                 Some(faults) => Err(ArchiveFault::Broken(faults.to_string())),
@@ -268,6 +271,31 @@ impl Clerk {
         self.room
             .try_acquire()
             .map_err(|_| ArchiveFault::Unavailable(full.to_owned()))
+    }
+}
+
+/// What is around a policy that is not here yet. What is fetched for it will be there: it is fetched for
+/// policies that are here.
+struct Arrival(Arc<Snapshot>);
+
+impl Lookup for Arrival {
+    fn policy(&self, address: &Address) -> Option<Arc<Policy>> {
+        self.0.policy(address)
+    }
+
+    fn selected(&self, selection: &Selection) -> Option<Selected> {
+        if selection.kind != ParameterKind::fetched_document() {
+            return self.0.selected(selection);
+        }
+        let key = ParameterKey {
+            kind: selection.kind.clone(),
+            namespace: None,
+            name: String::new(),
+        };
+        let content = json!({"spec": {"document": "{}"}});
+        let content = content.as_object().cloned().unwrap_or_default();
+        let document = convert::parameter(key, Labels::new(), content);
+        Some(Selected::Known(vec![Arc::new(document)]))
     }
 }
 
@@ -294,7 +322,11 @@ fn given_up() -> ArchiveFault {
 }
 
 /// Reads the policy of an archive as the layout's folder that it is.
-fn candidate(opened: Opened, scope: &Scope) -> Result<Candidate, ArchiveFault> {
+fn candidate(
+    opened: Opened,
+    scope: &Scope,
+    allowance: &Allowance,
+) -> Result<Candidate, ArchiveFault> {
     let invalid = |why: String| ArchiveFault::Invalid(why);
     let Opened {
         signer,
@@ -318,6 +350,7 @@ fn candidate(opened: Opened, scope: &Scope) -> Result<Candidate, ArchiveFault> {
             remedy: "unlock it there, and export it again".to_owned(),
         });
     }
+    data_config::take(&mut files.0, scope, allowance);
     let folder = format!("{group}/{name}/{version}");
     let texts = files.0.iter();
     let paths: BTreeMap<String, String> = texts

@@ -20,6 +20,7 @@ fn sourced(name: &str, source: &str, kind: ParameterKind) -> Definition {
             selection: selection(kind),
             key: "it".to_owned(),
             path: vec!["roles".to_owned()],
+            http: None,
         }],
         ..Definition::new(format!("a/{name}@1").parse().unwrap(), source)
     }
