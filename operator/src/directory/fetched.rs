@@ -1,7 +1,7 @@
 //! What is fetched for the policies of a directory: in memory, and gone with the process.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -28,7 +28,7 @@ pub struct FetchedDocuments {
 
 #[derive(Default)]
 struct State {
-    wanted: Vec<HttpSource>,
+    wanted: BTreeSet<HttpSource>,
     /// Secrets of the directory of which headers are made.
     secrets: BTreeMap<Selection, Selected>,
     /// By the names that their objects would have.
@@ -46,7 +46,11 @@ impl Default for FetchedDocuments {
 
 impl FetchedDocuments {
     /// Fetches these from now on, with what these Secrets hold.
-    pub(super) fn want(&self, wanted: Vec<HttpSource>, secrets: BTreeMap<Selection, Selected>) {
+    pub(super) fn want(
+        &self,
+        wanted: BTreeSet<HttpSource>,
+        secrets: BTreeMap<Selection, Selected>,
+    ) {
         let mut state = self.state();
         state.wanted = wanted;
         state.secrets = secrets;
@@ -83,10 +87,7 @@ impl FetchedDocuments {
                 meanwhile: Meanwhile::LastGood,
             })
         });
-        let mut stale: Vec<Problem> = stale.collect();
-        // Several policies may want the same.
-        stale.dedup();
-        stale
+        stale.collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -115,7 +116,7 @@ fn secret(namespace: &str, name: &str) -> Selection {
 
 impl Keeper for FetchedDocuments {
     fn wanted(&self) -> Vec<HttpSource> {
-        self.state().wanted.clone()
+        self.state().wanted.iter().cloned().collect()
     }
 
     fn kept(&self) -> BoxFuture<'_, Result<Progress, String>> {

@@ -251,7 +251,7 @@ impl Loader {
     fn want(&self) {
         let wanted = self.http_sources();
         let wanted = wanted.filter(|source| source.refusal(&self.allowance).is_none());
-        let wanted: Vec<HttpSource> = wanted.cloned().collect();
+        let wanted: BTreeSet<HttpSource> = wanted.cloned().collect();
         let secrets = self.secrets();
         let secrets = parameters::select(secrets.iter(), self.foreign());
         self.fetched.want(wanted, secrets);

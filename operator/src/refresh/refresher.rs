@@ -198,8 +198,9 @@ impl<K: Keeper> Refresher<K> {
         known.is_running = true;
         let mut attempts = known.attempts.clone();
         if is_gone {
-            // A server that says that nothing is new would leave nothing.
-            attempts.tag = None;
+            // A server that says that nothing is new would leave nothing, and what was fetched does not
+            // stay.
+            (attempts.tag, attempts.fetched, attempts.size) = (None, None, None);
         }
         Job::Fetch {
             name,

@@ -121,6 +121,7 @@ async fn a_document_that_somebody_deleted_is_asked_for_again() {
         panic!("{jobs:?}");
     };
     assert_eq!(attempts.tag, None, "nothing new would leave nothing");
+    assert_eq!(attempts.fetched, None, "it does not stay");
 }
 
 #[tokio::test]
