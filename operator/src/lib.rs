@@ -34,6 +34,7 @@ pub mod cluster;
 pub mod commands;
 pub mod convert;
 pub mod decision_log;
+mod deep;
 pub mod directory;
 mod files;
 pub mod https;

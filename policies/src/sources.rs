@@ -130,7 +130,7 @@ impl DataSource {
         self.selection.kind == ParameterKind::secret() || is_answer_to_secret
     }
 
-    fn read(&self, found: Option<&Selected>) -> Result<Json, Box<Diagnostic>> {
+    pub(crate) fn read(&self, found: Option<&Selected>) -> Result<Json, Box<Diagnostic>> {
         let what = self;
         let fault = |code: &str, text: String, remedy: &str| {
             Box::new(Diagnostic::new(code, text).with_remedy(remedy))

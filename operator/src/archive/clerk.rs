@@ -1,18 +1,16 @@
 //! Makes archives and verifies them, as the administrator configured: what all keepers of archives
 //! share, whatever they keep policies in.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, thread};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use portcullis_policies::{
     Address, Allowance, Cache, Digest, Labels, Lookup, ObjectKey, ParameterKey, ParameterKind,
     Policy, Scope, Selected, Selection, Snapshot,
 };
-use portcullis_webhook::{
-    ArchiveFault, Exported, ImportAction, Imported, STACK_BYTES, VerifyingKey,
-};
+use portcullis_webhook::{ArchiveFault, Exported, ImportAction, Imported, VerifyingKey};
 use serde_json::json;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
 use super::{
     contents::{self, Opened},
@@ -25,8 +23,8 @@ use super::{
     trust::TrustFile,
 };
 use crate::{
-    cluster::chain,
     convert::{self, Draft, kind},
+    deep::on_a_deep_stack,
     directory::{Item, read_policy},
     network::{HostRule, Network},
     subscriptions::Courier,
@@ -263,7 +261,7 @@ impl Clerk {
                 None => Ok((candidate, compiled.policy)),
             }
         };
-        on_a_deep_stack(work).await
+        deeply(work).await
     }
 
     fn enter(&self) -> Result<tokio::sync::SemaphorePermit<'_>, ArchiveFault> {
@@ -299,18 +297,12 @@ impl Lookup for Arrival {
     }
 }
 
-/// The compiler follows a policy's nesting, so that it needs a stack as evaluations have.
-async fn on_a_deep_stack<T: Send + 'static>(
+/// The compiler follows a policy's nesting.
+async fn deeply<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ArchiveFault> + Send + 'static,
 ) -> Result<T, ArchiveFault> {
-    let (done, answer) = oneshot::channel();
-    let thread = thread::Builder::new()
-        .name("archive".to_owned())
-        .stack_size(STACK_BYTES);
-    // Whoever waited may have gone.
-    let started = thread.spawn(move || drop(done.send(work())));
-    started.map_err(|error| ArchiveFault::Unavailable(chain(&error)))?;
-    answer.await.unwrap_or_else(|_| Err(given_up()))
+    let done = on_a_deep_stack("archive", work).await;
+    done.unwrap_or_else(|why| Err(ArchiveFault::Unavailable(why)))
 }
 
 fn no_key() -> ArchiveFault {

@@ -27,6 +27,9 @@ use crate::{
 /// Objects that are listed at a time: with the largest documents, some megabytes.
 const PAGE: u32 = 16;
 
+/// Time for listing these. No status of a policy is written before they were.
+const LIST: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// Time for reading a Secret.
 const READ: std::time::Duration = std::time::Duration::from_secs(4);
 
@@ -56,11 +59,14 @@ impl Documents {
         held == Some(document)
     }
 
-    async fn list(&self) -> kube::Result<Progress> {
+    async fn list(&self) -> Result<Progress, String> {
+        let api = self.api();
         let mut params = ListParams::default().limit(PAGE);
         let mut progress = Progress::new();
         loop {
-            let page = self.api().list(&params).await?;
+            let page = timeout(LIST, api.list(&params)).await;
+            let page = page.map_err(|_| "the API server did not answer in time".to_owned())?;
+            let page = page.map_err(|error| chain(&error))?;
             progress.extend(page.items.into_iter().filter_map(|object| {
                 let attempts = attempts(object.status.unwrap_or_default());
                 Some((object.metadata.name?, attempts))
@@ -165,7 +171,7 @@ impl Keeper for Documents {
     }
 
     fn kept(&self) -> BoxFuture<'_, Result<Progress, String>> {
-        async { self.list().await.map_err(|error| chain(&error)) }.boxed()
+        self.list().boxed()
     }
 
     fn is_gone(&self, source: &HttpSource) -> bool {

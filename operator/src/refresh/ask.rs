@@ -5,7 +5,10 @@ use portcullis_policies::{
 };
 
 use super::{Keeper, MAX_DOCUMENT};
-use crate::network::{Network, Polled, is_header};
+use crate::{
+    deep::on_a_deep_stack,
+    network::{Network, Polled, is_header},
+};
 
 /// Longest account of a failure, in characters: it stands in conditions and in a table.
 const MAX_FAILURE: usize = 400;
@@ -44,7 +47,7 @@ pub(super) async fn ask(
         };
         match network.poll(request, tag, MAX_DOCUMENT).await? {
             Polled::Same => Ok(Answer::Same),
-            Polled::New { body, tag } => Ok(Answer::Document(document(body)?, tag)),
+            Polled::New { body, tag } => Ok(Answer::Document(document(body).await?, tag)),
         }
     };
     asked.await.map_err(|why: String| account(&why))
@@ -88,11 +91,14 @@ async fn headers(
     Ok(headers)
 }
 
-fn document(body: Vec<u8>) -> Result<String, String> {
-    let refused = |why: &str| format!("the answer is not taken: {why}");
-    let text = String::from_utf8(body).map_err(|_| refused("it is not UTF-8"))?;
-    check_document(&text).map_err(refused)?;
-    Ok(text)
+/// A document may be as deep and as dear to read as whoever answers likes.
+async fn document(body: Vec<u8>) -> Result<String, String> {
+    let read = move || {
+        let text = String::from_utf8(body).map_err(|_| "it is not UTF-8")?;
+        check_document(&text).map(|()| text)
+    };
+    let read = on_a_deep_stack("document", read).await?;
+    read.map_err(|why| format!("the answer is not taken: {why}"))
 }
 
 /// What is said of a failure: one line of a bounded length, without the queries of URLs.

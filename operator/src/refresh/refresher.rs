@@ -30,6 +30,9 @@ const FAILED_AT_ONCE: usize = 4;
 /// last good one at once.
 const GRACE: Duration = Duration::from_mins(10);
 
+/// Most documents that are kept so: whoever changes a policy again and again fills no cluster.
+const MOST_UNWANTED: usize = 32;
+
 /// Time from keeping a document until its absence is believed: until then nobody may have heard of it.
 const NEWS: Duration = Duration::from_secs(30);
 
@@ -134,7 +137,8 @@ impl<K: Keeper> Refresher<K> {
 
     /// What is to be done now, of which nothing waits for a place.
     fn begin(&mut self, now: Timestamp) -> Vec<Job> {
-        let Wanted { sources, beyond } = Wanted::of(self.keeper.wanted());
+        let is_known = |name: &str| self.known.contains_key(name);
+        let Wanted { sources, beyond } = Wanted::of(self.keeper.wanted(), is_known);
         for (name, known) in &mut self.known {
             known.unwanted = known.unwanted.or(Some(now));
             if sources.contains_key(name) {
@@ -209,18 +213,24 @@ impl<K: Keeper> Refresher<K> {
         }
     }
 
-    /// What nobody has wanted for so long that nobody will.
+    /// What nobody has wanted for so long that nobody will, or longer than too many others.
     fn unwanted(&mut self, now: Timestamp) -> Vec<Job> {
         let is_over = |since: Timestamp| since.checked_add(GRACE).is_ok_and(|end| end <= now);
-        let over = self
-            .known
-            .iter_mut()
-            .filter(|(_, known)| !known.is_running && known.unwanted.is_some_and(is_over));
-        let discard = |(name, known): (&String, &mut Known)| {
-            known.is_running = true;
-            Job::Discard(name.clone())
-        };
-        over.map(discard).collect()
+        let unwanted = self.known.iter().filter(|(_, known)| !known.is_running);
+        let unwanted = unwanted.filter_map(|(name, known)| Some((known.unwanted?, name.clone())));
+        let mut unwanted: Vec<(Timestamp, String)> = unwanted.collect();
+        unwanted.sort_unstable();
+        let beyond = unwanted.len().saturating_sub(MOST_UNWANTED);
+        let over = unwanted.into_iter().enumerate();
+        let over = over.filter(|(at, (since, _))| *at < beyond || is_over(*since));
+        let mut jobs = Vec::new();
+        for (_, (_, name)) in over {
+            if let Some(known) = self.known.get_mut(&name) {
+                known.is_running = true;
+                jobs.push(Job::Discard(name));
+            }
+        }
+        jobs
     }
 
     /// Takes up what was done.

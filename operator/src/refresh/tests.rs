@@ -135,6 +135,21 @@ async fn a_document_that_is_too_large_is_not_taken() {
     assert!(why.contains("more than 524288 bytes"), "{why}");
 }
 
+/// Whoever answers decides how deep a document is; this thread's stack is not theirs.
+#[rstest]
+#[case::of_json("[", "]")]
+#[case::of_yaml("{a: ", "}")]
+#[tokio::test]
+async fn a_document_that_is_too_deep_is_a_failure(#[case] open: &str, #[case] close: &str) {
+    let origin = Origin::start().await;
+    let depth = 100_000;
+    let body = format!("{}1{}", open.repeat(depth), close.repeat(depth));
+    origin.answer("200 OK", "", body.as_bytes());
+    let why = asked(&origin, &source(&origin.url("/it"))).await;
+    let why = why.unwrap_err();
+    assert!(why.starts_with("the answer is"), "{why}");
+}
+
 #[tokio::test]
 async fn what_a_policy_says_is_sent() {
     let origin = Origin::start().await;

@@ -20,20 +20,27 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// Those of the cluster come first, and then each namespace has its share. Of the same source the
-    /// shortest period counts, and the longest patience.
-    pub(super) fn of(sources: impl IntoIterator<Item = HttpSource>) -> Self {
-        let mut shared: BTreeMap<(Option<String>, String), HttpSource> = BTreeMap::new();
+    /// Those of the cluster come first, and then those that are known by their names: who wants more
+    /// takes nothing from those who were there. Of the same source the shortest period counts, and the
+    /// longest patience.
+    pub(super) fn of(
+        sources: impl IntoIterator<Item = HttpSource>,
+        is_known: impl Fn(&str) -> bool,
+    ) -> Self {
+        let mut shared = BTreeMap::new();
         for source in sources {
-            let key = (source.namespace.clone(), source.object_name());
+            let name = source.object_name();
+            let is_of_namespace = source.namespace.is_some();
+            let key = (is_of_namespace, !is_known(&name), name);
             let (period, timeout) = (source.period, source.timeout);
-            let held = shared.entry(key).or_insert(source);
+            let held: &mut HttpSource = shared.entry(key).or_insert(source);
             held.period = held.period.min(period);
             held.timeout = held.timeout.max(timeout);
         }
         let mut wanted = Self::default();
         let mut of_namespaces: BTreeMap<String, usize> = BTreeMap::new();
-        for ((namespace, name), source) in shared {
+        for ((.., name), source) in shared {
+            let namespace = source.namespace.clone();
             let own = namespace.map(|namespace| of_namespaces.entry(namespace).or_default());
             let why = match &own {
                 _ if wanted.sources.len() >= MOST => {
@@ -78,7 +85,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             ..slow.clone()
         };
-        let wanted = Wanted::of([slow.clone(), quick, of(Some("team"), 1)]);
+        let wanted = Wanted::of([slow.clone(), quick, of(Some("team"), 1)], |_| false);
         assert_eq!(wanted.sources.len(), 2);
         let shared = &wanted.sources[&slow.object_name()];
         assert_eq!(shared.period, Duration::from_secs(30));
@@ -90,7 +97,7 @@ mod tests {
     fn a_namespace_takes_no_more_than_its_share() {
         let team = (0..20).map(|number| of(Some("team"), number));
         let other = (0..3).map(|number| of(Some("other"), number));
-        let wanted = Wanted::of(team.chain(other));
+        let wanted = Wanted::of(team.chain(other), |_| false);
         assert_eq!(wanted.sources.len(), MOST_OF_A_NAMESPACE + 3);
         assert_eq!(wanted.beyond.len(), 20 - MOST_OF_A_NAMESPACE);
         let why = wanted.beyond.values().next().unwrap();
@@ -98,11 +105,22 @@ mod tests {
     }
 
     #[test]
+    fn who_was_there_keeps_the_place() {
+        let others = (0..20).map(|number| of(Some("a"), number));
+        let last = of(Some("a"), 20);
+        let known = last.object_name();
+        let sources = others.chain([last]);
+        let wanted = Wanted::of(sources, |name| name == known);
+        assert!(wanted.sources.contains_key(&known));
+        assert_eq!(wanted.sources.len(), MOST_OF_A_NAMESPACE);
+    }
+
+    #[test]
     fn the_cluster_comes_first() {
         let teams = (0..10)
             .flat_map(|team| (0..8).map(move |number| of(Some(&format!("team-{team}")), number)));
         let cluster = (0..60).map(|number| of(None, number));
-        let wanted = Wanted::of(teams.chain(cluster));
+        let wanted = Wanted::of(teams.chain(cluster), |_| true);
         assert_eq!(wanted.sources.len(), MOST);
         let of_cluster = wanted
             .sources

@@ -103,6 +103,44 @@ async fn data_is_fetched_for_policies_that_are_imported() {
     );
 }
 
+/// The TSA policy service asks for the data of this policy every ten hours.
+#[rstest]
+#[case::allowed("example.com", &[], true)]
+#[case::not_allowed("example.org", &["data-config.json"], false)]
+#[tokio::test]
+async fn data_that_the_tsa_policy_service_refreshes_is_refreshed_where_that_is_allowed(
+    #[case] host: &str,
+    #[case] ignored: &[&str],
+    #[case] is_fetched: bool,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let clerk = clerk(folder.path(), &ed25519_pem(), &[("a/b", &ed25519_key())]);
+    let config = br#"{"url": "https://example.com/data", "method": "GET", "period": "10h"}"#;
+    let archive = signed(
+        &[
+            ("metadata.json", &metadata(json!({}))),
+            ("policy.rego", POLICY),
+            ("data.json", b"{\"x\": 1}"),
+            ("data-config.json", config),
+        ],
+        &ed25519_key(),
+    );
+    let cache = Cache::allowing(Allowance {
+        outside: Arc::new(crate::network::reaching(&[host])),
+        ..Allowance::default()
+    });
+    let taken = clerk.open(archive, Scope::Cluster, Arc::new(cache)).await;
+    let (candidate, policy) = taken.unwrap();
+    assert_eq!(candidate.ignored, ignored);
+    let definition = policy.definition();
+    assert_eq!(definition.data.is_empty(), is_fetched);
+    let urls = definition.data_from.iter().map(ToString::to_string);
+    let expected = ["https://example.com/data"]
+        .into_iter()
+        .filter(|_| is_fetched);
+    assert!(urls.eq(expected), "{:?}", definition.data_from);
+}
+
 /// What the service writes, by other hands: deflated, sizes behind the files, signed by openssl.
 #[rstest]
 #[case(ed25519_pem(), ed25519_key(), &["pkeyutl", "-sign", "-inkey", "key.pem", "-rawin", "-in", "sum",

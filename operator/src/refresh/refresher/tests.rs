@@ -162,6 +162,24 @@ async fn what_nobody_wants_is_discarded_after_a_while() {
 }
 
 #[tokio::test]
+async fn whoever_changes_a_policy_again_and_again_fills_nothing() {
+    let sources = (0..60).map(|number| source(&format!("http://127.0.0.1/{number}")));
+    let keeper = keeping(&[]);
+    for source in sources {
+        let attempts = fetched(0);
+        keeper
+            .progress
+            .lock()
+            .unwrap()
+            .insert(source.object_name(), attempts);
+    }
+    let (mut refresher, _) = refresher(&keeper);
+    refresher.remember().await;
+    assert_eq!(refresher.asked(1).len(), 60 - MOST_UNWANTED);
+    assert_eq!(refresher.asked(2), [""; 0]);
+}
+
+#[tokio::test]
 async fn those_that_fail_do_not_take_all_places() {
     let sources: Vec<_> = (0..20)
         .map(|number| source(&format!("http://127.0.0.1/{number}")))
