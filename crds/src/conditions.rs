@@ -26,6 +26,9 @@ pub enum ConditionType {
     Healthy,
     /// Of a policy: a lock takes it out of evaluation.
     Locked,
+    /// Of a policy that takes data by `dataFrom.http`: the last attempt to fetch each document
+    /// succeeded. Where it did not, the last good one stays.
+    DataRefreshed,
     /// Of a binding: its policy and its parameters are there and fit each other.
     Bound,
     /// Of a lock: it is valid, has not expired, and holds at least one policy. Of an exemption: the
@@ -76,6 +79,10 @@ pub mod reason {
     pub const BYPASSED: &str = "Bypassed";
     /// `Locked` is as it was: a lock holds the policy, and some ready replicas do not know it yet.
     pub const REPLICAS_PENDING: &str = "ReplicasPending";
+    /// `DataRefreshed` is true.
+    pub const REFRESHED: &str = "Refreshed";
+    /// `DataRefreshed` is false: the last attempt failed.
+    pub const REFRESH_FAILED: &str = "RefreshFailed";
     /// `Bound` is true.
     pub const BOUND: &str = "Bound";
     /// `Bound` is false: there is no such policy, or it is not for this namespace to bind.
@@ -125,6 +132,7 @@ impl ConditionType {
             Self::Enforced => "Enforced",
             Self::Healthy => "Healthy",
             Self::Locked => "Locked",
+            Self::DataRefreshed => "DataRefreshed",
             Self::Bound => "Bound",
             Self::Active => "Active",
         }

@@ -15,7 +15,8 @@ use kube_core::CustomResourceExt;
 
 use crate::{
     ClusterExemption, ClusterLock, ClusterPolicy, ClusterPolicyBinding, ClusterPolicyImport,
-    ClusterPolicySubscription, Exemption, Lock, Policy, PolicyBinding, PolicySubscription,
+    ClusterPolicySubscription, Exemption, FetchedDocument, Lock, Policy, PolicyBinding,
+    PolicySubscription,
 };
 
 /// A column of `kubectl get`.
@@ -25,6 +26,8 @@ struct Column {
     description: &'static str,
     /// Shown with `-o wide` only.
     wide: bool,
+    /// How it is shown: a `date` as the time since then.
+    shown: &'static str,
 }
 
 const POLICY_COLUMNS: [Column; 6] = [
@@ -162,8 +165,30 @@ const IMPORT_COLUMNS: [Column; 5] = [
     wide("URL", ".spec.url", "Where it is fetched"),
 ];
 
+const DOCUMENT_COLUMNS: [Column; 5] = [
+    column("URL", ".spec.url", "What was asked, without the query"),
+    Column {
+        shown: "date",
+        ..column(
+            "Fetched",
+            ".status.fetched",
+            "Since when the document is known to be what it is",
+        )
+    },
+    Column {
+        shown: "integer",
+        ..column("Size", ".status.size", "Bytes of the document")
+    },
+    column("Failure", ".status.failure", "Why the last attempt failed"),
+    wide(
+        "Namespace",
+        ".spec.namespace",
+        "The namespace of the policies that ask",
+    ),
+];
+
 /// The definitions of all our kinds, those of a namespace and those of the cluster in turn.
-pub fn all() -> [CustomResourceDefinition; 11] {
+pub fn all() -> [CustomResourceDefinition; 12] {
     [
         finished(Policy::crd(), &POLICY_COLUMNS),
         finished(ClusterPolicy::crd(), &POLICY_COLUMNS),
@@ -176,6 +201,7 @@ pub fn all() -> [CustomResourceDefinition; 11] {
         finished(PolicySubscription::crd(), &SUBSCRIPTION_COLUMNS),
         finished(ClusterPolicySubscription::crd(), &SUBSCRIPTION_COLUMNS),
         finished(ClusterPolicyImport::crd(), &IMPORT_COLUMNS),
+        finished(FetchedDocument::crd(), &DOCUMENT_COLUMNS),
     ]
 }
 
@@ -218,7 +244,7 @@ fn printer_columns(columns: &[Column]) -> Vec<CustomResourceColumnDefinition> {
         json_path: column.path.to_owned(),
         description: Some(column.description.to_owned()),
         priority: column.wide.then_some(1),
-        type_: "string".to_owned(),
+        type_: column.shown.to_owned(),
         format: None,
     };
     let age = CustomResourceColumnDefinition {
@@ -236,6 +262,7 @@ const fn column(name: &'static str, path: &'static str, description: &'static st
         path,
         description,
         wide: false,
+        shown: "string",
     }
 }
 

@@ -11,6 +11,7 @@
 //! | [`exemption`] | `Exemption` and `ClusterExemption`, which have policies leave objects alone |
 //! | [`subscription`] | `PolicySubscription` and `ClusterPolicySubscription`: who is told of changes |
 //! | [`import`] | `ClusterPolicyImport`: an archive that is fetched periodically |
+//! | [`fetched`] | `FetchedDocument`: what was fetched for `dataFrom.http` |
 //! | [`conditions`] | building and merging the conditions of a status |
 //! | [`time`] | the times and durations that a spec holds as text |
 //! | [`manifest`] | reading one object of any of our kinds, strictly |
@@ -27,6 +28,7 @@ pub mod conditions;
 pub mod data;
 pub mod definitions;
 pub mod exemption;
+pub mod fetched;
 pub mod import;
 pub mod limits;
 pub mod lock;
@@ -48,11 +50,12 @@ pub use binding::{
     PolicyKind,
 };
 pub use conditions::{ConditionType, Finding};
-pub use data::{DataFrom, KeyReference};
+pub use data::{DataFrom, HttpHeader, HttpMethod, HttpSource, KeyReference};
 pub use exemption::{
     ClusterExemption, ClusterExemptionSpec, ExemptedObjects, ExemptedPolicy, Exemption,
     ExemptionSpec, ExemptionStatus,
 };
+pub use fetched::{FetchedDocument, FetchedDocumentSpec, FetchedDocumentStatus};
 pub use import::{ClusterPolicyImport, ClusterPolicyImportSpec, ImportStatus};
 pub use lock::{
     ClusterLock, ClusterLockSpec, Effect, Lock, LockSpec, LockStatus, Point, PolicyReference,
@@ -68,6 +71,8 @@ pub use subscription::{
     PolicySubscriptionSpec, SubscriptionStatus, ToldState,
 };
 pub use workloads::{CustomWorkload, WorkloadKind, Workloads};
+
+pub use rules::HEADERS_OF_THE_CLIENT;
 
 /// The API group of all our kinds.
 pub const GROUP: &str = "portcullis.dev";

@@ -121,10 +121,11 @@ fn read<T: serde::de::DeserializeOwned>(
 }
 
 /// Kinds that the operator acts on, and that say nothing where there is no cluster.
-const OF_A_CLUSTER: [&str; 3] = [
+const OF_A_CLUSTER: [&str; 4] = [
     "PolicySubscription",
     "ClusterPolicySubscription",
     "ClusterPolicyImport",
+    "FetchedDocument",
 ];
 
 /// What to do about a kind that is read nowhere but in a cluster, or nowhere at all.

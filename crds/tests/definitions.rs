@@ -203,6 +203,7 @@ fn names(#[case] kind: &str, #[case] plural: &str, #[case] short_name: &str, #[c
     "Group Name Version Subscriber Delivered Failure Age"
 )]
 #[case("ClusterPolicyImport", "Policy Interval Succeeded Failure URL Age")]
+#[case("FetchedDocument", "URL Fetched Size Failure Namespace Age")]
 fn columns(#[case] kind: &str, #[case] expected: &str) {
     let definition = definitions::all()
         .into_iter()

@@ -23,9 +23,13 @@ pub async fn install(cluster: &Cluster) -> Result<()> {
     await_enforcement(&cluster.client()).await
 }
 
-/// What policies may ask, for `e2e/crds/accept/policy-network.yaml` to be sound. Nothing is asked.
-const ALLOWED_HOSTS: &str =
-    r#"allowHosts=["*.example.com", "10.0.0.1:80", "[2001:db8::1]:443", "a_b.svc.cluster.local"]"#;
+/// What policies may ask, for `e2e/crds/accept/policy-network.yaml` to be sound, of which nothing is
+/// asked, and [`DATA_HOST`].
+const ALLOWED_HOSTS: &str = r#"allowHosts=["*.example.com", "10.0.0.1:80", "[2001:db8::1]:443",
+    "a_b.svc.cluster.local", "e2e-roles.default.svc.cluster.local:8080"]"#;
+
+/// The server that the operator may ask for data of policies, once a test has made it.
+pub const DATA_HOST: &str = "e2e-roles.default.svc.cluster.local:8080";
 
 /// The Secret whose key signs exported policies, once a test has made it.
 pub const EXPORT_KEY: &str = "e2e-export-key";

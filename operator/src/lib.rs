@@ -21,6 +21,7 @@
 //! | [`decision_log`] | where decisions are logged |
 //! | [`access`] | those who know callers of the evaluation API |
 //! | `subscriptions` | tells others that a policy changed |
+//! | `refresh` | documents that are fetched for policies |
 //! | [`https`] | asks one URL, with bounds |
 //! | `client` | a server's API, as commands ask it |
 //! | [`network`] | what policies reach, as far as the administrator allows |
@@ -33,6 +34,7 @@ pub mod cluster;
 pub mod commands;
 pub mod convert;
 pub mod decision_log;
+mod deep;
 pub mod directory;
 mod files;
 pub mod https;
@@ -41,5 +43,6 @@ pub mod load;
 pub mod network;
 mod presentation;
 pub mod reconcile;
+mod refresh;
 pub mod review;
 mod subscriptions;

@@ -61,6 +61,8 @@ pub struct Allowance {
     pub longest_exemption: Duration,
     /// What each namespace may have.
     pub tenant: TenantLimits,
+    /// Whether documents are fetched for policies of a namespace, too.
+    pub namespaced_http_data: bool,
 }
 
 /// What one namespace may have that judges.
@@ -89,6 +91,7 @@ impl Default for Allowance {
             limits: Limits::MAX,
             longest_exemption: DEFAULT_LONGEST,
             tenant: TenantLimits::DEFAULT,
+            namespaced_http_data: false,
         }
     }
 }

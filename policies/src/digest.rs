@@ -73,8 +73,13 @@ impl Digest {
                 selection,
                 key,
                 path,
+                http,
             } = source;
-            format!("data {selection:?} {key:?} {path:?}")
+            // What is asked names the object.
+            let http = http.as_ref().map_or_else(String::new, |http| {
+                format!(" every {:?} within {:?}", http.period, http.timeout)
+            });
+            format!("data {selection:?} {key:?} {path:?}{http}")
         }));
         writer.text(&settings.join(", "));
         output
@@ -318,10 +323,11 @@ mod tests {
     use super::*;
     use crate::Output;
     use crate::{
-        ActionAt, Condition, FailurePolicy, Operation, ParameterKind, RegoVersion, ResourceScope,
-        Selection, Severity, Which,
+        ActionAt, Condition, FailurePolicy, HttpMethod, HttpSource, Operation, ParameterKind,
+        RegoVersion, ResourceScope, Selection, Severity, Which,
     };
     use serde_json::json;
+    use std::time::Duration;
 
     /// One change of a definition.
     type Change<'a> = Box<dyn Fn(&mut Definition) + 'a>;
@@ -339,7 +345,24 @@ mod tests {
             },
             key: key.to_owned(),
             path: vec![path.to_owned()],
+            http: None,
         }
+    }
+
+    fn fetched(url: &str, seconds: u64) -> DataSource {
+        let http = HttpSource {
+            namespace: None,
+            url: url.to_owned(),
+            host: "example.com".to_owned(),
+            port: 443,
+            method: HttpMethod::Get,
+            body: String::new(),
+            headers: Vec::new(),
+            authorities: None,
+            period: Duration::from_secs(seconds),
+            timeout: Duration::from_secs(10),
+        };
+        DataSource::fetched(http, Vec::new())
     }
 
     fn output(schema: Json, locks: bool) -> Output {
@@ -376,6 +399,25 @@ mod tests {
         };
         assert_eq!(with(r#"{"a": 1, "b": 2}"#), with(r#"{"b": 2, "a": 1}"#));
         assert_ne!(with(r#"{"a": 1, "b": 2}"#), with(r#"{"a": 2, "b": 1}"#));
+    }
+
+    #[test]
+    fn what_is_fetched_and_how_often_is_part_of_it() {
+        let sources = [
+            vec![],
+            vec![fetched("https://example.com/a", 30)],
+            vec![fetched("https://example.com/b", 30)],
+            vec![fetched("https://example.com/a", 60)],
+        ];
+        let definition = Definition::new("a/b@1".parse().unwrap(), "package a.b");
+        let digests = sources.clone().map(|data_from| {
+            digest(&Definition {
+                data_from,
+                ..definition.clone()
+            })
+        });
+        let digests: std::collections::BTreeSet<_> = digests.into_iter().collect();
+        assert_eq!(digests.len(), sources.len());
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub use seal::OUTPUT_SCHEMA_VIOLATION;
 pub use selector::{LabelSelector, Labels, Requirement};
 pub use shadow::Comparison;
 pub use snapshot::{Conflict, Snapshot};
-pub use sources::DataSource;
+pub use sources::{DataSource, HeaderValue, HttpMethod, HttpSource, check_document};
 pub use versions::InPlaceOf;
 
 #[cfg(test)]

@@ -59,13 +59,13 @@ impl Policy {
     /// allows it. Takes time in proportion to the sources; call it away from threads that
     /// answer requests.
     pub fn compile_within(definition: Definition, find: Find<'_>, allowance: Allowance) -> Self {
-        let Allowance {
-            outside, limits, ..
-        } = allowance;
         let imports = Imports::find(&definition, find);
         let sources = Sources::find(&definition, find);
         let digest = Digest::of(&definition, &imports);
-        let (output, settings) = check_settings(&definition, outside.hosts());
+        let (output, settings) = check_settings(&definition, &allowance);
+        let Allowance {
+            outside, limits, ..
+        } = allowance;
         let program = settings
             .and_then(|()| check_imports(&definition, &imports))
             .and_then(|()| check_pin(&definition, digest))
@@ -341,7 +341,7 @@ fn broken_message(faults: &Diagnostics) -> Message {
 /// Checks what is not Rego, and reads the schema of results.
 fn check_settings(
     definition: &Definition,
-    allowed: &Hosts,
+    allowance: &Allowance,
 ) -> (Option<OutputSchema>, Result<(), Diagnostics>) {
     let mut faults = Vec::new();
     if definition.modules.is_empty() {
@@ -364,7 +364,10 @@ fn check_settings(
         let fault = Diagnostic::new("shadow_invalid", text);
         faults.push(fault.with_remedy("add `admission`, or remove `shadow`"));
     }
-    check_hosts(definition, allowed, &mut faults);
+    check_hosts(definition, allowance.outside.hosts(), &mut faults);
+    let fetched = definition.data_from.iter();
+    let fetched = fetched.filter_map(|source| source.http.as_ref());
+    faults.extend(fetched.filter_map(|http| http.refusal(allowance)));
     if let Some(admission) = &definition.admission {
         let scope = definition.address.scope();
         faults.extend(matching::faults(&admission.matches, scope));

@@ -11,9 +11,9 @@ use std::{
 use jiff::Timestamp;
 
 use crate::{
-    Address, Binding, Bound, Diagnostic, Digest, Effect, Entry, Exemption, Exemptions, Labels,
-    Lock, Lookup, Message, Object, ObjectKey, Objects, Owner, Panel, Part, Policy, Route, Scope,
-    Selected, Selection, State, Subject,
+    Address, Binding, Bound, Diagnostic, Digest, Effect, Entry, Exemption, Exemptions, HttpSource,
+    Labels, Lock, Lookup, Message, Object, ObjectKey, Objects, Owner, Panel, Part, Policy, Route,
+    Scope, Selected, Selection, State, Subject,
     binding::{self, Place, Surroundings},
     index::Index,
     matching::Namespaces,
@@ -436,6 +436,13 @@ impl Snapshot {
         let of_policies = entries.flat_map(|entry| &entry.policy.definition().data_from);
         let of_policies = of_policies.map(|source| &source.selection);
         of_bindings.chain(of_policies).collect()
+    }
+
+    /// What is fetched for policies.
+    pub fn http_sources(&self) -> impl Iterator<Item = &HttpSource> {
+        let entries = self.entries.values();
+        let sources = entries.flat_map(|entry| &entry.policy.definition().data_from);
+        sources.filter_map(|source| source.http.as_ref())
     }
 
     /// Whether a binding takes parameters, or a policy data, of objects that nobody has looked for yet.

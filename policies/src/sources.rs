@@ -6,7 +6,9 @@
 //! policy's digest says where its data comes from, and not what it is: an author who pins a policy
 //! pins what they wrote.
 
-use std::{borrow::Cow, sync::Arc};
+mod http;
+
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
@@ -14,6 +16,8 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     Definition, Diagnostic, Document, Parameter, ParameterKind, Selected, Selection, imports::Find,
 };
+
+pub use http::{DOCUMENT, FAILURE, HeaderValue, HttpMethod, HttpSource};
 
 /// Most sources of one policy. Each is watched by each replica.
 pub const MAX_SOURCES: usize = 16;
@@ -27,6 +31,8 @@ pub struct DataSource {
     pub key: String,
     /// Where the document stands below `data`; empty for the root, where it has to be an object.
     pub path: Vec<String>,
+    /// What the object was fetched from, if it was.
+    pub http: Option<HttpSource>,
 }
 
 /// The sources of a policy as they were found when it was compiled.
@@ -108,13 +114,24 @@ impl Sources {
 }
 
 impl DataSource {
-    /// Whether it is secret what stands there.
-    pub fn is_secret(&self) -> bool {
-        self.selection.kind == ParameterKind::secret()
+    /// What a server answers.
+    pub fn fetched(http: HttpSource, path: Vec<String>) -> Self {
+        Self {
+            selection: http.selection(),
+            key: DOCUMENT.to_owned(),
+            path,
+            http: Some(http),
+        }
     }
 
-    fn read(&self, found: Option<&Selected>) -> Result<Json, Box<Diagnostic>> {
-        let what = &self.selection;
+    /// Whether it is secret what stands there.
+    pub fn is_secret(&self) -> bool {
+        let is_answer_to_secret = self.http.as_ref().is_some_and(HttpSource::is_secret);
+        self.selection.kind == ParameterKind::secret() || is_answer_to_secret
+    }
+
+    pub(crate) fn read(&self, found: Option<&Selected>) -> Result<Json, Box<Diagnostic>> {
+        let what = self;
         let fault = |code: &str, text: String, remedy: &str| {
             Box::new(Diagnostic::new(code, text).with_remedy(remedy))
         };
@@ -129,15 +146,18 @@ impl DataSource {
                 let remedy = "have the administrator allow it to be read, or remove the source";
                 return Err(fault("data_from_unread", text, remedy));
             }
-            Some(Selected::Known(objects)) => objects.first().ok_or_else(|| {
-                let text = format!("the policy takes data of {what}, which is not there");
-                fault(
-                    "data_from_missing",
-                    text,
-                    "make the object, or remove the source",
-                )
+            Some(Selected::Known(objects)) => objects.first().ok_or_else(|| match &self.http {
+                None => {
+                    let text = format!("the policy takes data of {what}, which is not there");
+                    let remedy = "make the object, or remove the source";
+                    fault("data_from_missing", text, remedy)
+                }
+                Some(_) => Box::new(self.never_fetched(None)),
             })?,
         };
+        if self.http.is_some() && object.fetched().is_none() {
+            return Err(Box::new(self.never_fetched(object.failure())));
+        }
         let document = object.document(&self.key).map_err(|why| {
             let text = format!("the policy takes data of {what}: {why}");
             fault("data_from_invalid", text, "mend the object")
@@ -147,6 +167,49 @@ impl DataSource {
             fault("data_from_invalid", text, "write the number as text")
         })
     }
+
+    /// There was no good answer yet, and why.
+    fn never_fetched(&self, failure: Option<&str>) -> Diagnostic {
+        let (why, remedy) = match failure {
+            None => (String::new(), "wait a moment"),
+            Some(failure) => (
+                format!(": {failure}"),
+                "mend the server or the source; it is asked again and again",
+            ),
+        };
+        let text = format!("the policy takes data of {self}, which was never fetched{why}");
+        Diagnostic::new("data_from_missing", text).with_remedy(remedy)
+    }
+}
+
+/// `ConfigMap platform/limits`, `https://example.com/limits.json`
+impl fmt::Display for DataSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.http {
+            None => self.selection.fmt(formatter),
+            Some(http) => http.fmt(formatter),
+        }
+    }
+}
+
+/// Whether a text is a document that a policy can take: of JSON, or an object or a list of YAML, because
+/// nearly every text is a string of YAML. The error is a sentence that shows nothing of it.
+pub fn check_document(text: &str) -> Result<(), &'static str> {
+    let unreadable = "it is no document of JSON, and no object or list of YAML";
+    let of_yaml = || {
+        let document = Document::read_yaml(text).map_err(|_| unreadable)?;
+        let read = serde_json::to_value(&document);
+        let is_plain = matches!(read, Ok(ref value) if !value.is_array() && !value.is_object());
+        if is_plain {
+            Err(unreadable)
+        } else {
+            Ok(document)
+        }
+    };
+    let document = Document::read(text).or_else(|_| of_yaml())?;
+    let read = serde_json::to_value(&document);
+    read.map(drop)
+        .map_err(|_| "a number in it needs more than 64 bits")
 }
 
 impl Parameter {
@@ -156,6 +219,16 @@ impl Parameter {
         let text = self.text(key)?;
         let read = Document::read(text).or_else(|_| Document::read_yaml(text));
         read.map_err(|_| format!("`data.{key}` is no document of YAML or JSON"))
+    }
+
+    /// What was fetched, if anything was.
+    pub fn fetched(&self) -> Option<&str> {
+        self.text(DOCUMENT).ok()
+    }
+
+    /// Why nothing was fetched.
+    fn failure(&self) -> Option<&str> {
+        self.content.get(FAILURE).and_then(Json::as_str)
     }
 }
 
@@ -167,10 +240,7 @@ fn place(
 ) -> Result<(), Box<Diagnostic>> {
     let Some((last, above)) = source.path.split_last() else {
         let Json::Object(members) = document else {
-            let text = format!(
-                "{} is no object, and stands at the root of `data`",
-                source.selection
-            );
+            let text = format!("{source} is no object, and stands at the root of `data`");
             let fault = Diagnostic::new("data_from_invalid", text);
             return Err(fault.with_remedy("give the source a `path`").into());
         };
@@ -204,8 +274,7 @@ fn insert(
 }
 
 fn taken(source: &DataSource, key: &str) -> Diagnostic {
-    let what = &source.selection;
-    let text = format!("{what} has a value where other data of the policy is, at `{key}`");
+    let text = format!("{source} has a value where other data of the policy is, at `{key}`");
     let fault = Diagnostic::new("data_from_conflict", text);
     fault.with_remedy("give one of the two another `path`")
 }
@@ -230,6 +299,7 @@ mod tests {
                 .filter(|part| !part.is_empty())
                 .map(str::to_owned)
                 .collect(),
+            http: None,
         }
     }
 
@@ -276,5 +346,22 @@ mod tests {
     #[case(Some(Selected::Known(Vec::new())), "data_from_missing")]
     fn what_is_not_there_is_a_fault(#[case] found: Option<Selected>, #[case] code: &str) {
         assert_eq!(source("").read(found.as_ref()).unwrap_err().code, code);
+    }
+
+    #[rstest]
+    #[case::of_json("[1]", Ok(()))]
+    #[case::a_text_of_json("\"x\"", Ok(()))]
+    #[case::of_yaml("a: [1]", Ok(()))]
+    #[case::a_list_of_yaml("- a\n- b", Ok(()))]
+    #[case::a_page("<html><body>Sign in</body></html>", Err("it is no document"))]
+    #[case::nothing("", Err("it is no document"))]
+    #[case::half_of_one("{\"a\":", Err("it is no document"))]
+    #[case::too_large_a_number("[1e400]", Err("a number in it"))]
+    fn what_is_taken_of_a_server(#[case] text: &str, #[case] expected: Result<(), &str>) {
+        let found = check_document(text);
+        match expected {
+            Ok(()) => assert_eq!(found, Ok(())),
+            Err(says) => assert!(found.unwrap_err().starts_with(says), "{found:?}"),
+        }
     }
 }

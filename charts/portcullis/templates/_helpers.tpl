@@ -74,6 +74,10 @@ app.kubernetes.io/part-of: portcullis
 - name: PORTCULLIS_ALLOW_HOSTS
   value: {{ join "," . | quote }}
 {{- end }}
+{{- if .Values.dataFrom.http.policies }}
+- name: PORTCULLIS_NAMESPACED_HTTP_DATA
+  value: "true"
+{{- end }}
 - name: PORTCULLIS_MAX_TIMEOUT
   value: {{ .Values.limits.timeout | quote }}
 - name: PORTCULLIS_MAX_MEMORY
@@ -232,6 +236,13 @@ priorityClassName: {{ . }}
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [list, watch]
+{{- if .Values.allowHosts }}
+# What was fetched for policies (`dataFrom.http`), which nobody else is let read: it may be the answer to
+# a request with a credential.
+- apiGroups: [portcullis.dev]
+  resources: [fetcheddocuments]
+  verbs: [list, watch]
+{{- end }}
 {{- range .Values.parameterKinds }}
 # Objects that bindings may take parameters of.
 - apiGroups: [{{ .apiGroup | quote }}]

@@ -9,6 +9,7 @@ mod bindings;
 mod bypass;
 mod chart;
 mod crds;
+mod data;
 mod doors;
 mod exchange;
 mod exemptions;

@@ -1,17 +1,20 @@
 //! Makes archives and verifies them, as the administrator configured: what all keepers of archives
 //! share, whatever they keep policies in.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, thread};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use portcullis_policies::{Address, Cache, Digest, ObjectKey, Policy, Scope};
-use portcullis_webhook::{
-    ArchiveFault, Exported, ImportAction, Imported, STACK_BYTES, VerifyingKey,
+use portcullis_policies::{
+    Address, Allowance, Cache, Digest, Labels, Lookup, ObjectKey, ParameterKey, ParameterKind,
+    Policy, Scope, Selected, Selection, Snapshot,
 };
-use tokio::sync::{Semaphore, oneshot};
+use portcullis_webhook::{ArchiveFault, Exported, ImportAction, Imported, VerifyingKey};
+use serde_json::json;
+use tokio::sync::Semaphore;
 
 use super::{
     contents::{self, Opened},
+    data_config,
     files::Files,
     keyring::{KeyFiles, Keyring},
     metadata::{Metadata, OwnNote, PolicyNote},
@@ -20,8 +23,8 @@ use super::{
     trust::TrustFile,
 };
 use crate::{
-    cluster::chain,
     convert::{self, Draft, kind},
+    deep::on_a_deep_stack,
     directory::{Item, read_policy},
     network::{HostRule, Network},
     subscriptions::Courier,
@@ -248,19 +251,17 @@ impl Clerk {
                 let text = format!("the key {signer} may not sign policies of {group}/{name}");
                 return Err(ArchiveFault::Untrusted(text));
             }
-            let candidate = candidate(opened, &scope)?;
-            let snapshot = cache.snapshot();
-            let compiled = candidate
-                .draft
-                .clone()
-                .compile(&*snapshot, cache.allowance());
+            let allowance = cache.allowance();
+            let candidate = candidate(opened, &scope, &allowance)?;
+            let arrival = Arrival(cache.snapshot());
+            let compiled = candidate.draft.clone().compile(&arrival, allowance);
             let broken = compiled.policy.faults();
             match broken {
                 Some(faults) => Err(ArchiveFault::Broken(faults.to_string())),
                 None => Ok((candidate, compiled.policy)),
             }
         };
-        on_a_deep_stack(work).await
+        deeply(work).await
     }
 
     fn enter(&self) -> Result<tokio::sync::SemaphorePermit<'_>, ArchiveFault> {
@@ -271,18 +272,37 @@ impl Clerk {
     }
 }
 
-/// The compiler follows a policy's nesting, so that it needs a stack as evaluations have.
-async fn on_a_deep_stack<T: Send + 'static>(
+/// What is around a policy that is not here yet. What is fetched for it will be there: it is fetched for
+/// policies that are here.
+struct Arrival(Arc<Snapshot>);
+
+impl Lookup for Arrival {
+    fn policy(&self, address: &Address) -> Option<Arc<Policy>> {
+        self.0.policy(address)
+    }
+
+    fn selected(&self, selection: &Selection) -> Option<Selected> {
+        if selection.kind != ParameterKind::fetched_document() {
+            return self.0.selected(selection);
+        }
+        let key = ParameterKey {
+            kind: selection.kind.clone(),
+            namespace: None,
+            name: String::new(),
+        };
+        let content = json!({"spec": {"document": "{}"}});
+        let content = content.as_object().cloned().unwrap_or_default();
+        let document = convert::parameter(key, Labels::new(), content);
+        Some(Selected::Known(vec![Arc::new(document)]))
+    }
+}
+
+/// The compiler follows a policy's nesting.
+async fn deeply<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ArchiveFault> + Send + 'static,
 ) -> Result<T, ArchiveFault> {
-    let (done, answer) = oneshot::channel();
-    let thread = thread::Builder::new()
-        .name("archive".to_owned())
-        .stack_size(STACK_BYTES);
-    // Whoever waited may have gone.
-    let started = thread.spawn(move || drop(done.send(work())));
-    started.map_err(|error| ArchiveFault::Unavailable(chain(&error)))?;
-    answer.await.unwrap_or_else(|_| Err(given_up()))
+    let done = on_a_deep_stack("archive", work).await;
+    done.unwrap_or_else(|why| Err(ArchiveFault::Unavailable(why)))
 }
 
 fn no_key() -> ArchiveFault {
@@ -294,7 +314,11 @@ fn given_up() -> ArchiveFault {
 }
 
 /// Reads the policy of an archive as the layout's folder that it is.
-fn candidate(opened: Opened, scope: &Scope) -> Result<Candidate, ArchiveFault> {
+fn candidate(
+    opened: Opened,
+    scope: &Scope,
+    allowance: &Allowance,
+) -> Result<Candidate, ArchiveFault> {
     let invalid = |why: String| ArchiveFault::Invalid(why);
     let Opened {
         signer,
@@ -318,6 +342,7 @@ fn candidate(opened: Opened, scope: &Scope) -> Result<Candidate, ArchiveFault> {
             remedy: "unlock it there, and export it again".to_owned(),
         });
     }
+    data_config::take(&mut files.0, scope, allowance);
     let folder = format!("{group}/{name}/{version}");
     let texts = files.0.iter();
     let paths: BTreeMap<String, String> = texts

@@ -7,6 +7,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use portcullis_policies::Definition;
 use serde_json::{Map, Value as Json};
 
+use super::data_config;
 use crate::convert;
 
 /// Texts by their paths below the folder.
@@ -46,6 +47,9 @@ impl Files {
             files.insert("output-schema.json".to_owned(), pretty(&schema));
         }
         files.extend(spec.modules.clone());
+        // For who reads no `policy.yaml`.
+        let config = data_config::write(definition);
+        files.extend(config.map(|text| (data_config::FILE.to_owned(), text)));
         let settings = serde_json::to_value(&spec).expect("a spec must serialise");
         if let Json::Object(fields) = settings {
             let is_setting = |(name, _): &(String, Json)| !SAID_ELSEWHERE.contains(&name.as_str());

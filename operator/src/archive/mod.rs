@@ -16,6 +16,7 @@
 
 mod clerk;
 mod contents;
+mod data_config;
 mod files;
 mod key;
 mod keyring;

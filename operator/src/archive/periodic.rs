@@ -18,7 +18,7 @@ use super::{
     keyring::Keyring,
     schedule::{Outcome, Schedule},
 };
-use crate::network::Network;
+use crate::network::{Network, Polled};
 
 /// Time between two looks at what is due.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -60,14 +60,6 @@ pub(crate) struct Importer<S> {
     said: Option<String>,
 }
 
-/// What came of a fetch.
-enum Fetched {
-    /// An archive, and what the server calls it.
-    Archive(Vec<u8>, Option<String>),
-    /// What is there already.
-    Same,
-}
-
 impl Fetcher {
     /// Fetches what `network` allows, for who trusts the keys of `keyring`.
     pub(crate) fn new(network: Network, keyring: Arc<Keyring>) -> Self {
@@ -95,13 +87,11 @@ impl Fetcher {
     }
 
     /// Fetches an archive, unless the server still has the one of this name.
-    async fn fetch(&self, schedule: &Schedule, tag: Option<&String>) -> Result<Fetched, String> {
-        let mut headers = vec![("accept".to_owned(), "application/zip".to_owned())];
-        headers.extend(tag.map(|tag| ("if-none-match".to_owned(), tag.clone())));
+    async fn fetch(&self, schedule: &Schedule, tag: Option<&String>) -> Result<Polled, String> {
         let request = HttpRequest {
             method: "GET".to_owned(),
             url: schedule.url.clone(),
-            headers,
+            headers: vec![("accept".to_owned(), "application/zip".to_owned())],
             body: Vec::new(),
             // Whoever moved is scheduled anew: a redirect would lead elsewhere than was agreed.
             follows_redirects: false,
@@ -109,19 +99,8 @@ impl Fetcher {
             trusts_system: true,
             time: PATIENCE,
         };
-        let answer = self.network.ask(&request, MAX_ARCHIVE).await;
-        let answer = answer.map_err(|fault| fault.to_string())?;
-        match answer.status_code {
-            200 => {
-                let mut headers = answer.headers.into_iter();
-                let tag = headers.find(|(name, _)| name == "etag");
-                // A longer one is no name of anything.
-                let tag = tag.map(|(_, tag)| tag).filter(|tag| tag.len() <= 256);
-                Ok(Fetched::Archive(answer.body, tag))
-            }
-            304 if tag.is_some() => Ok(Fetched::Same),
-            _ => Err(format!("the server answered {}", answer.status)),
-        }
+        let tag = tag.map(String::as_str);
+        self.network.poll(request, tag, MAX_ARCHIVE).await
     }
 }
 
@@ -187,13 +166,13 @@ impl<S: Shelf> Importer<S> {
     async fn take_in(
         &self,
         schedule: &Schedule,
-        fetched: Result<Fetched, String>,
+        fetched: Result<Polled, String>,
         now: Timestamp,
     ) -> Outcome {
         let before = schedule.outcome.clone();
         let (archive, tag) = match fetched {
-            Ok(Fetched::Archive(archive, tag)) => (archive, tag),
-            Ok(Fetched::Same) => return before.unchanged(now),
+            Ok(Polled::New { body, tag }) => (body, tag),
+            Ok(Polled::Same) => return before.unchanged(now),
             Err(why) => return before.failed(now, why),
         };
         match self.shelf.take_in(archive).await {

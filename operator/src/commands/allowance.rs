@@ -68,14 +68,25 @@ pub struct AllowanceArguments {
         hide_env_values = true
     )]
     pub max_namespace_policies: usize,
+
+    /// Fetches documents for policies of a namespace, too, where their `dataFrom.http` names a host that
+    /// is allowed. For those of the cluster they are fetched anyhow.
+    #[arg(long, env = "PORTCULLIS_NAMESPACED_HTTP_DATA", hide_env_values = true)]
+    pub namespaced_http_data: bool,
 }
 
 impl AllowanceArguments {
     /// An empty cache for policies that are allowed this, on the reactor that this is called on.
     pub(super) fn cache(self) -> Arc<Cache> {
+        self.open().0
+    }
+
+    /// The same, and the network that they reach.
+    pub(super) fn open(self) -> (Arc<Cache>, Arc<Network>) {
         let hosts = self.allow_hosts.into_iter().collect();
-        Arc::new(Cache::allowing(Allowance {
-            outside: Arc::new(Network::new(hosts)),
+        let network = Arc::new(Network::new(hosts));
+        let cache = Cache::allowing(Allowance {
+            outside: network.clone(),
             limits: Limits {
                 timeout: self.max_timeout,
                 memory: self.max_memory,
@@ -85,6 +96,8 @@ impl AllowanceArguments {
                 judges: self.max_namespace_policies,
                 ..TenantLimits::DEFAULT
             },
-        }))
+            namespaced_http_data: self.namespaced_http_data,
+        });
+        (Arc::new(cache), network)
     }
 }

@@ -80,7 +80,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (_, client) = cluster::connect().await?;
 
     let readiness = Readiness::new(cluster::SOURCES);
-    let mirror = Mirror::new(allowance.cache(), readiness.clone());
+    let (cache, network) = allowance.open();
+    let mirror = Mirror::new(cache, readiness.clone());
     let clerk = Arc::new(archives.clerk(&repository));
     // A key that cannot be used is told in the log, for the rest needs none.
     tokio::spawn(clerk.keyring().clone().follow());
@@ -89,7 +90,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         fetcher: Arc::new(archives.fetcher(&clerk)),
         clerk,
     };
-    let reconciler = Reconciler::new(client.clone(), mirror.clone(), settings, outreach);
+    let reconciler = Reconciler::new(client.clone(), mirror.clone(), settings, outreach, network);
     let metrics = {
         let (reconciler, mirror) = (reconciler.clone(), mirror.clone());
         move |text: &mut String| {

@@ -30,9 +30,12 @@ use crate::{
     archive::{ArchiveArguments, Clerk, Importer},
     cluster::{CertificateFiles, follow_certificate},
     directory::{
-        self, Access, DirectoryArchives, DirectorySchedules, DirectorySubscriptions, Listener,
-        LockGate, LockStore, Source, Status, Tree, policy_table, printable, problem_table,
+        self, Access, DirectoryArchives, DirectorySchedules, DirectorySubscriptions,
+        FetchedDocuments, Listener, LockGate, LockStore, Source, Status, Tree, policy_table,
+        printable, problem_table,
     },
+    network::Network,
+    refresh::Refresher,
     subscriptions::Dispatcher,
 };
 
@@ -236,7 +239,7 @@ impl Plan {
 
 /// Reads the policies, opens the doors, and keeps them open until it is told to stop.
 pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
-    let cache = plan.allowance.cache();
+    let (cache, network) = plan.allowance.open();
     let readiness = Readiness::new([directory::SOURCE]);
     let locks = Arc::new(LockStore::open(plan.locks)?);
     let clerk = Arc::new(clerk(&plan.archives, &plan.repository)?);
@@ -258,6 +261,7 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         plan.tree.clone(),
         cache.clone(),
         locks.clone(),
+        fetching(network),
         readiness.clone(),
         listener,
     );
@@ -341,6 +345,14 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
     let ended = wait(servers, &mut source, trigger, &readiness).await;
     decision_log::close(decision_log).await;
     ended
+}
+
+/// Documents that are fetched for policies from now on; nothing waits for them.
+fn fetching(network: Arc<Network>) -> Arc<FetchedDocuments> {
+    let fetched = Arc::new(FetchedDocuments::default());
+    let progress = fetched.progress();
+    tokio::spawn(Refresher::new(fetched.clone(), network, progress).run());
+    fetched
 }
 
 async fn bind_all(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {

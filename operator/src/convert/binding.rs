@@ -176,6 +176,11 @@ fn source(
         fault(text.to_owned(), "use a ConfigMap, or a kind of your own");
         return None;
     }
+    if kind.group == crds::GROUP {
+        let text = ": what was fetched for policies is for them alone";
+        fault(text.to_owned(), "use a ConfigMap, or a kind of your own");
+        return None;
+    }
     if objects.key.is_some() && kind != ParameterKind::config_map() {
         let text = ": `key`: only a ConfigMap has keys";
         fault(text.to_owned(), "remove `key`");

@@ -14,6 +14,7 @@
 
 mod binding;
 mod exemption;
+mod http;
 mod lock;
 mod parameter;
 mod policy;
@@ -23,6 +24,7 @@ mod versions;
 
 pub use binding::BindingDraft;
 pub use exemption::ExemptionDraft;
+pub(crate) use http::http_source;
 pub(crate) use lock::object_name;
 pub use lock::{LockDraft, LockObject, lock_name, lock_object};
 pub use parameter::parameter;

@@ -12,6 +12,8 @@ use portcullis_policies::{
 };
 use serde_json::Value as Json;
 
+use super::http;
+
 pub(super) fn rego_version(version: crds::RegoVersion) -> RegoVersion {
     match version {
         crds::RegoVersion::Auto => RegoVersion::Auto,
@@ -98,36 +100,29 @@ pub(super) fn data_from(
     sources.collect()
 }
 
-fn data_source(
-    source: &crds::DataFrom,
-    scope: &Scope,
-) -> Result<DataSource, (&'static str, &'static str)> {
-    let (kind, reference) = match (&source.config_map, &source.secret) {
-        (Some(reference), None) => (ParameterKind::config_map(), reference),
-        (None, Some(reference)) => (ParameterKind::secret(), reference),
-        _ => return Err(("data comes from one place", "set `configMap`, or `secret`")),
-    };
-    let namespace = match (scope, &reference.namespace) {
-        (Scope::Cluster, Some(namespace)) => namespace.clone(),
-        (Scope::Cluster, None) => {
-            return Err(("the object's namespace is not said", "set `namespace`"));
-        }
-        (Scope::Namespace(own), None) => own.clone(),
-        (Scope::Namespace(own), Some(namespace)) if own == namespace => own.clone(),
-        (Scope::Namespace(_), Some(_)) => {
-            let text = "a Policy takes data of its own namespace only";
-            return Err((text, "remove `namespace`, or use a ClusterPolicy"));
-        }
-    };
+fn data_source(source: &crds::DataFrom, scope: &Scope) -> Result<DataSource, http::Fault> {
     let path = source.path.split('.').map(str::to_owned);
+    let path = path.filter(|_| !source.path.is_empty()).collect();
+    let (kind, reference) = match (&source.config_map, &source.secret, &source.http) {
+        (Some(reference), None, None) => (ParameterKind::config_map(), reference),
+        (None, Some(reference), None) => (ParameterKind::secret(), reference),
+        (None, None, Some(http)) => {
+            return Ok(DataSource::fetched(http::http_source(http, scope)?, path));
+        }
+        _ => {
+            let text = "data comes from one place".to_owned();
+            return Err((text, "set `configMap`, `secret` or `http`"));
+        }
+    };
     Ok(DataSource {
         selection: Selection {
             kind,
-            namespace: Some(namespace),
+            namespace: Some(http::namespace(reference.namespace.as_ref(), scope)?),
             which: Which::Name(reference.name.clone()),
         },
         key: reference.key.clone(),
-        path: path.filter(|_| !source.path.is_empty()).collect(),
+        path,
+        http: None,
     })
 }
 

@@ -14,6 +14,8 @@ use portcullis_policies::{
 };
 use serde_json::Value as Json;
 
+use super::http;
+
 /// The spec of a definition.
 pub(crate) fn spec(definition: &Definition) -> PolicySpec {
     let Definition {
@@ -95,7 +97,16 @@ fn data_source(source: &DataSource, own: Option<&str>) -> crds::DataFrom {
         selection,
         key,
         path,
+        http,
     } = source;
+    let path = path.join(".");
+    if let Some(http) = http {
+        return crds::DataFrom {
+            path,
+            http: Some(http::written(http)),
+            ..crds::DataFrom::default()
+        };
+    }
     let namespace = selection.namespace.as_deref();
     let reference = crds::KeyReference {
         namespace: namespace.filter(|_| own.is_none()).map(str::to_owned),
@@ -105,18 +116,16 @@ fn data_source(source: &DataSource, own: Option<&str>) -> crds::DataFrom {
         },
         key: key.clone(),
     };
-    let path = path.join(".");
-    if source.is_secret() {
-        return crds::DataFrom {
-            path,
-            config_map: None,
-            secret: Some(reference),
-        };
-    }
+    let (config_map, secret) = if source.is_secret() {
+        (None, Some(reference))
+    } else {
+        (Some(reference), None)
+    };
     crds::DataFrom {
         path,
-        config_map: Some(reference),
-        secret: None,
+        config_map,
+        secret,
+        http: None,
     }
 }
 

@@ -18,11 +18,12 @@ use std::{
 };
 
 use portcullis_policies::{
-    Address, Allowance, Among, Cache, Diagnostic, Diagnostics, Object, ObjectKey, Policy, Selected,
-    Selection, State, Timestamp, outdated, snapshot,
+    Address, Allowance, Among, Cache, DataSource, Diagnostic, Diagnostics, HttpSource, Object,
+    ObjectKey, Policy, Selected, Selection, State, Timestamp, outdated, snapshot,
 };
 
 use super::{
+    fetched::{self, FetchedDocuments},
     held::Held,
     layout::{self, Unit},
     locks::LockStore,
@@ -49,6 +50,8 @@ pub struct Loader {
     notes: Vec<String>,
     /// What is wrong with the directory as a whole.
     fault: Option<Diagnostic>,
+    /// What is fetched for its policies; nothing where nobody fetches.
+    fetched: Arc<FetchedDocuments>,
 }
 
 /// What is known of a directory, for people.
@@ -94,6 +97,7 @@ impl Loader {
             again: true,
             notes,
             fault: None,
+            fetched: Arc::default(),
         };
         let total = seen.len();
         for (count, (name, unit)) in seen.into_iter().enumerate() {
@@ -106,9 +110,14 @@ impl Loader {
             return Err(SourceFault::Lost(lost));
         }
         if loader.holds_no_policy() {
-            return Err(SourceFault::Empty(loader.notes().collect()));
+            return Err(SourceFault::Empty(loader.notes()));
         }
         Ok(loader)
+    }
+
+    /// Takes what is fetched for policies from here.
+    pub fn fetch_with(&mut self, fetched: Arc<FetchedDocuments>) {
+        self.fetched = fetched;
     }
 
     /// Looks once, and reads what has changed and is still since the last look. Tells whether
@@ -153,6 +162,7 @@ impl Loader {
 
     /// Puts what is held in force.
     pub fn publish(&self, cache: &Cache, locks: &LockStore) {
+        self.want();
         let mut policies = BTreeMap::new();
         let mut bindings = BTreeMap::new();
         let mut own_locks = BTreeMap::new();
@@ -228,25 +238,56 @@ impl Loader {
 
     /// What bindings take parameters of, and policies data.
     fn parameters(&self) -> BTreeMap<Selection, Selected> {
-        parameters::select(self.selections(), self.foreign())
+        let mut selected = parameters::select(self.selections(), self.foreign());
+        for source in self.http_sources() {
+            let selection = source.selection();
+            let document = self.fetched.select(&selection);
+            selected.insert(selection, document);
+        }
+        selected
+    }
+
+    /// Has fetched what policies want, also those that wait for it before they are in force.
+    fn want(&self) {
+        let wanted = self.http_sources();
+        let wanted = wanted.filter(|source| source.refusal(&self.allowance).is_none());
+        let wanted: BTreeSet<HttpSource> = wanted.cloned().collect();
+        let secrets = self.secrets();
+        let secrets = parameters::select(secrets.iter(), self.foreign());
+        self.fetched.want(wanted, secrets);
+    }
+
+    /// The Secrets of which headers are made.
+    fn secrets(&self) -> BTreeSet<Selection> {
+        self.http_sources().flat_map(fetched::secrets).collect()
+    }
+
+    fn http_sources(&self) -> impl Iterator<Item = &HttpSource> {
+        self.data_sources()
+            .filter_map(|source| source.http.as_ref())
     }
 
     fn selections(&self) -> impl Iterator<Item = &Selection> {
-        let held = || self.loaded.values().flat_map(|unit| unit.held.values());
-        let bindings = held().filter_map(|held| match held {
+        let held = self.loaded.values().flat_map(|unit| unit.held.values());
+        let bindings = held.filter_map(|held| match held {
             Held::Binding(binding) => Some([binding.in_force(), binding.newest()]),
             _ => None,
         });
         let of_bindings = bindings.flatten().filter_map(|it| it.source.as_ref());
-        let policies = held().filter_map(|held| match held {
+        of_bindings
+            .map(|source| &source.selection)
+            .chain(self.data_sources().map(|source| &source.selection))
+    }
+
+    /// Where policies take data of, those in force and the newest.
+    fn data_sources(&self) -> impl Iterator<Item = &DataSource> {
+        let held = self.loaded.values().flat_map(|unit| unit.held.values());
+        let policies = held.filter_map(|held| match held {
             Held::Policy(policy) => Some([policy.in_force(), &policy.newest]),
             _ => None,
         });
         let policies = policies.flatten().map(|object| object.policy.definition());
-        let of_policies = policies.flat_map(|definition| &definition.data_from);
-        of_bindings
-            .map(|source| &source.selection)
-            .chain(of_policies.map(|source| &source.selection))
+        policies.flat_map(|definition| &definition.data_from)
     }
 
     /// Objects of other APIs.
@@ -257,7 +298,7 @@ impl Loader {
     /// What is wrong, and what was passed over.
     pub fn status(&self) -> Status {
         let mut status = Status {
-            notes: self.notes().collect(),
+            notes: self.notes(),
             ..Status::default()
         };
         status
@@ -280,6 +321,7 @@ impl Loader {
             }
         }
         status.problems.extend(self.lost());
+        status.problems.extend(self.fetched.problems());
         status
     }
 
@@ -405,12 +447,15 @@ impl Loader {
         })
     }
 
-    fn notes(&self) -> impl Iterator<Item = String> {
+    fn notes(&self) -> Vec<String> {
+        let secrets = self.secrets();
+        let taken = self.selections().chain(&secrets);
         self.notes
             .iter()
             .chain(self.loaded.values().flat_map(|loaded| &loaded.notes))
-            .chain(parameters::passed_over(self.selections(), self.foreign()))
+            .chain(parameters::passed_over(taken, self.foreign()))
             .cloned()
+            .collect()
     }
 }
 

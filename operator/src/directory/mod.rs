@@ -18,6 +18,7 @@
 
 mod archives;
 pub mod document;
+mod fetched;
 mod gate;
 mod held;
 mod kept;
@@ -35,6 +36,7 @@ mod subscriptions;
 mod tree;
 
 pub use archives::DirectoryArchives;
+pub use fetched::FetchedDocuments;
 pub use gate::{Access, LockGate};
 pub use kept::KeptListFault;
 pub(crate) use layout::read_policy;

@@ -15,6 +15,7 @@ use portcullis_webhook::{Readiness, STACK_BYTES};
 use tokio::sync::oneshot;
 
 use super::{
+    fetched::FetchedDocuments,
     loader::{Loader, Status},
     locks::LockStore,
     report::{Meanwhile, Problem, problem_table},
@@ -70,11 +71,12 @@ pub enum SourceFault {
 }
 
 impl Source {
-    /// Reads a directory, puts it in force, and follows it.
+    /// Reads a directory, puts it in force, and follows it, with what is fetched for its policies.
     pub async fn start(
         tree: Tree,
         cache: Arc<Cache>,
         locks: Arc<LockStore>,
+        fetched: Arc<FetchedDocuments>,
         readiness: Readiness,
         listener: Box<dyn Listener>,
     ) -> Result<(Self, Status), SourceFault> {
@@ -91,6 +93,7 @@ impl Source {
                 // Who waits for it has gone away, or takes it.
                 Err(fault) => return drop(started.send(Err(fault))),
             };
+            loader.fetch_with(fetched);
             loader.publish(&cache, &locks);
             let mut status = whole(loader.status(), &locks, &cache);
             readiness.set_remarks(remarks(&status));

@@ -13,6 +13,9 @@
 
 mod address;
 mod exchange;
+#[cfg(test)]
+mod origin;
+mod poll;
 mod reach;
 mod redirect;
 mod target;
@@ -28,6 +31,7 @@ use std::{
     time::Duration,
 };
 
+use hyper::header::{HeaderName, HeaderValue};
 use portcullis_policies::{
     Hosts, Outside,
     outside::{HttpRequest, HttpResponse, MAX_BODY, OutsideFault},
@@ -41,9 +45,26 @@ pub(crate) use tls::{system, system_roots};
 
 type Result<T> = std::result::Result<T, OutsideFault>;
 
+#[cfg(test)]
+pub(crate) use origin::Origin;
+pub(crate) use poll::Polled;
 pub use reach::HostRule;
 #[cfg(test)]
 pub(crate) use reach::reaching;
+
+/// Why a text is no list of authorities in PEM; nothing where it is one.
+pub(crate) fn check_authorities(pem: &str) -> std::result::Result<(), String> {
+    let checked = tls::trusting(pem, false);
+    // The text begins with the name that policies have for it.
+    checked
+        .map(drop)
+        .map_err(|_| "it is no certificate in PEM".to_owned())
+}
+
+/// Whether a name and a value make a header.
+pub(crate) fn is_header(name: &str, value: &str) -> bool {
+    HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_str(value).is_ok()
+}
 
 /// Sends a request to the host that it names, wherever that is, within its time: of the administrator's
 /// own settings, not of policies. Redirects are not followed.

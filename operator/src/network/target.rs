@@ -58,6 +58,16 @@ impl Target {
         })
     }
 
+    /// The host in lower case; an IPv6 address in brackets.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port that the URL names or means.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The host without brackets.
     pub(super) fn bare_host(&self) -> &str {
         self.host.trim_start_matches('[').trim_end_matches(']')

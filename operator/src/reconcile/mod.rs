@@ -15,6 +15,7 @@
 //! | `status` | the status of each policy and lock |
 //! | `seals` | locks of policies that replicas took out of evaluation |
 //! | `events` | Events about what is new |
+//! | `documents` | what is fetched for policies |
 //! | `outreach` | subscribers that are told, and archives that are fetched |
 //!
 //! Deciding is done by pure functions, which tables test; writing goes through
@@ -22,6 +23,7 @@
 //! lead. Nothing is written that is already so.
 
 mod certificate;
+mod documents;
 mod events;
 mod metrics;
 mod outreach;
@@ -44,8 +46,9 @@ use std::{
 use kube::{Api, Client};
 use tokio::sync::watch;
 
-use crate::{cluster::Mirror, leader::Leadership};
+use crate::{cluster::Mirror, leader::Leadership, network::Network, refresh::Refresher};
 use certificate::CertificateKeeper;
+use documents::Documents;
 use events::Announcer;
 use metrics::Metrics;
 pub use outreach::Outreach;
@@ -82,6 +85,7 @@ pub struct Reconciler {
     settings: Arc<Settings>,
     metrics: Metrics,
     outreach: Outreach,
+    network: Arc<Network>,
 }
 
 impl Settings {
@@ -127,15 +131,17 @@ impl Settings {
 }
 
 impl Reconciler {
-    /// Keeps what follows from `mirror`.
+    /// Keeps what follows from `mirror`, and fetches documents for policies from `network`.
     pub fn new(
         client: Client,
         mirror: Arc<Mirror>,
         settings: Settings,
         outreach: Outreach,
+        network: Arc<Network>,
     ) -> Self {
         Self {
             outreach,
+            network,
             client,
             mirror,
             settings: Arc::new(settings),
@@ -161,6 +167,13 @@ impl Reconciler {
         let outreach =
             self.outreach
                 .run(self.client.clone(), leadership.clone(), self.mirror.clone());
+        let documents = Documents {
+            client: self.client.clone(),
+            leadership: leadership.clone(),
+            mirror: self.mirror.clone(),
+        };
+        let (progress, is_refreshed) = watch::channel(None);
+        let refresher = Refresher::new(Arc::new(documents), self.network, progress);
         let certificate = CertificateKeeper {
             secrets: Api::namespaced(self.client.clone(), &self.settings.namespace),
             settings: self.settings.clone(),
@@ -205,11 +218,13 @@ impl Reconciler {
             mirror: self.mirror,
             replicas,
             registration: is_registered,
+            documents: is_refreshed,
             written: HashMap::new(),
         };
         tokio::join!(
             certificate.run(),
             outreach,
+            refresher.run(),
             census.run(),
             registrar.run(),
             sealer.run(),

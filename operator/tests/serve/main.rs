@@ -9,6 +9,7 @@
 mod authentication;
 mod contract;
 mod crowd;
+mod data;
 mod decision_log;
 #[path = "../shared/document.rs"]
 mod document;

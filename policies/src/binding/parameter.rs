@@ -99,7 +99,7 @@ impl fmt::Debug for Parameter {
 
 impl Parameter {
     /// The text that a `ConfigMap` or a `Secret` has under a key. The error is a sentence.
-    pub(crate) fn text(&self, key: &str) -> Result<&str, String> {
+    pub fn text(&self, key: &str) -> Result<&str, String> {
         let data = self.content.get("data").and_then(Json::as_object);
         let text = data.and_then(|data| data.get(key)).and_then(Json::as_str);
         text.ok_or_else(|| format!("`data` has no key `{key}`"))

@@ -20,6 +20,7 @@ fn sourced(name: &str, source: &str, kind: ParameterKind) -> Definition {
             selection: selection(kind),
             key: "it".to_owned(),
             path: vec!["roles".to_owned()],
+            http: None,
         }],
         ..Definition::new(format!("a/{name}@1").parse().unwrap(), source)
     }
@@ -175,4 +176,76 @@ fn who_reads_a_secret_is_known(#[case] kind: ParameterKind, #[case] expected: bo
     };
     let importer = Policy::compile_within(importer, &find, Allowance::default());
     assert_eq!(importer.reads_secrets(), expected);
+}
+
+/// What a server answers to these headers, below `roles`.
+fn fetched(headers: Vec<(String, HeaderValue)>) -> DataSource {
+    let http = HttpSource {
+        namespace: None,
+        url: "https://example.com/roles?token=x".to_owned(),
+        host: "example.com".to_owned(),
+        port: 443,
+        method: HttpMethod::Get,
+        body: String::new(),
+        headers,
+        authorities: None,
+        period: std::time::Duration::from_mins(5),
+        timeout: std::time::Duration::from_secs(10),
+    };
+    DataSource::fetched(http, vec!["roles".to_owned()])
+}
+
+/// What is answered to a credential is as secret as that.
+#[rstest]
+#[case(HeaderValue::Text("application/json".to_owned()), false)]
+#[case(
+    HeaderValue::Secret { namespace: "a".to_owned(), name: "b".to_owned(), key: "c".to_owned() },
+    true
+)]
+fn who_reads_what_was_answered_to_a_secret_is_known(
+    #[case] value: HeaderValue,
+    #[case] expected: bool,
+) {
+    let definition = Definition {
+        data_from: vec![fetched(vec![("x-it".to_owned(), value)])],
+        ..Definition::new("a/b@1".parse().unwrap(), READS)
+    };
+    assert_eq!(Policy::compile(definition).reads_secrets(), expected);
+}
+
+/// Until there is one, the policy says whom it waits for, and why.
+#[test]
+fn a_document_that_was_never_fetched_is_told_by_its_url() {
+    let source = fetched(Vec::new());
+    let named = |content: serde_json::Value| {
+        let key = ParameterKey {
+            kind: ParameterKind::fetched_document(),
+            namespace: None,
+            name: "it".to_owned(),
+        };
+        let parameter = Parameter {
+            key,
+            labels: Labels::new(),
+            content: content.as_object().cloned().unwrap(),
+        };
+        Selected::Known(vec![Arc::new(parameter)])
+    };
+    for (selected, expected) in [
+        (
+            Selected::Known(Vec::new()),
+            "https://example.com/roles, which was never fetched",
+        ),
+        (
+            named(json!({"failure": "it is away"})),
+            "https://example.com/roles, which was never fetched: it is away",
+        ),
+        (
+            named(json!({"data": {"document": "["}})),
+            "https://example.com/roles: `data.document` is no document of YAML or JSON",
+        ),
+    ] {
+        let fault = source.read(Some(&selected)).unwrap_err();
+        let text = format!("the policy takes data of {expected}");
+        assert_eq!(fault.message, text);
+    }
 }

@@ -258,6 +258,9 @@ struct Source<'a> {
     namespace: Option<&'a str>,
     name: &'a str,
     key: &'a str,
+    /// What is fetched, without its query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
 }
 
 impl<'a> Source<'a> {
@@ -272,6 +275,7 @@ impl<'a> Source<'a> {
                 Which::Selector(_) => "",
             },
             key: &source.key,
+            url: source.http.as_ref().map(ToString::to_string),
         }
     }
 }

@@ -133,6 +133,7 @@ async fn tells_sources_and_data_where_they_are_wanted() {
     let mut definition = crate::fixture::define("tasks/authz@1.0", TASKS);
     definition.data = json!({"table": {"b": 1}}).as_object().cloned().unwrap();
     definition.data_from = vec![portcullis_policies::DataSource {
+        http: None,
         selection: portcullis_policies::Selection {
             kind: portcullis_policies::ParameterKind::config_map(),
             namespace: Some("platform".to_owned()),

@@ -1,18 +1,11 @@
 //! Archives that are fetched from a server on loopback.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use futures::FutureExt as _;
 use portcullis_policies::{Definition, Object, ObjectKey, Policy};
 use portcullis_webhook::ImportAction;
 use rstest::rstest;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
-};
 
 use super::*;
 use crate::{
@@ -20,58 +13,8 @@ use crate::{
         KeyFiles,
         tests::{ed25519_key, policy},
     },
-    network::reaching,
+    network::{Origin, reaching},
 };
-
-/// A server of archives: it answers what was prepared, and notes what it was asked.
-#[derive(Clone)]
-struct Origin {
-    port: u16,
-    asked: Arc<Mutex<Vec<String>>>,
-    answers: Arc<Mutex<VecDeque<Vec<u8>>>>,
-}
-
-impl Origin {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let own = Self {
-            port: listener.local_addr().unwrap().port(),
-            asked: Arc::default(),
-            answers: Arc::default(),
-        };
-        let serving = own.clone();
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") {
-                    head.push(stream.read_u8().await.unwrap());
-                }
-                let head = String::from_utf8(head).unwrap();
-                serving.asked.lock().unwrap().push(head);
-                let answer = serving.answers.lock().unwrap().pop_front();
-                let answer = answer
-                    .unwrap_or_else(|| b"HTTP/1.1 500 Empty\r\ncontent-length: 0\r\n\r\n".to_vec());
-                // Who has read enough goes.
-                let _ = stream.write_all(&answer).await;
-            }
-        });
-        own
-    }
-
-    fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/export", self.port)
-    }
-
-    fn answer(&self, status: &str, headers: &str, body: &[u8]) -> &Self {
-        let head = format!(
-            "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n",
-            body.len()
-        );
-        let answer = [head.as_bytes(), body].concat();
-        self.answers.lock().unwrap().push_back(answer);
-        self
-    }
-}
 
 /// Takes in what it is told to.
 #[derive(Clone, Default)]
@@ -126,7 +69,7 @@ async fn world() -> World {
     let shelf = Memory::default();
     shelf.schedules.lock().unwrap().push(Schedule {
         object: String::new(),
-        url: origin.url(),
+        url: origin.url("/export"),
         interval_seconds: 3_600,
         outcome: Outcome::default(),
     });
@@ -160,7 +103,7 @@ impl World {
     }
 
     fn asked(&self) -> usize {
-        self.origin.asked.lock().unwrap().len()
+        self.origin.asked().len()
     }
 
     /// What was imported is in force.
@@ -194,7 +137,7 @@ async fn an_archive_is_fetched_at_once_and_then_in_its_interval() {
     world.hold();
     world.origin.answer("304 Not Modified", "", b"");
     let outcome = world.look(1_003_600).await;
-    assert!(world.origin.asked.lock().unwrap()[1].contains("if-none-match: W/\"x\"\r\n"));
+    assert!(world.origin.asked()[1].contains("if-none-match: W/\"x\"\r\n"));
     assert_eq!(
         outcome.succeeded,
         Some(Timestamp::from_second(1_003_600).unwrap())
@@ -214,7 +157,7 @@ async fn what_is_gone_here_is_fetched_again() {
         .origin
         .answer("200 OK", "etag: W/\"x\"\r\n", b"archive");
     world.look(1_003_600).await;
-    assert!(!world.origin.asked.lock().unwrap()[1].contains("if-none-match"));
+    assert!(!world.origin.asked()[1].contains("if-none-match"));
     assert_eq!(world.shelf.taken.lock().unwrap().len(), 2);
 }
 

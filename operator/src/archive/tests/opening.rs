@@ -2,6 +2,7 @@
 
 use std::{fs, process::Command};
 
+use portcullis_policies::{Allowance, DataSource};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
@@ -69,6 +70,75 @@ async fn every_policy_of_the_library_comes_back_as_the_same_policy() {
         );
         assert_eq!(candidate.ignored, [""; 0]);
     }
+}
+
+/// A policy whose data is fetched is no worse for not being here yet.
+#[tokio::test]
+async fn data_is_fetched_for_policies_that_are_imported() {
+    let folder = tempfile::tempdir().unwrap();
+    let clerk = clerk(folder.path(), &ed25519_pem(), &[("a/b", &ed25519_key())]);
+    let network = crate::network::reaching(&["example.com"]);
+    let allowance = Allowance {
+        outside: Arc::new(network),
+        ..Allowance::default()
+    };
+    let source = json!({"url": "https://example.com/data"});
+    let source = serde_json::from_value(source).unwrap();
+    let http = crate::convert::http_source(&source, &Scope::Cluster).unwrap();
+    let address = "a/b@1.0".parse().unwrap();
+    let mut definition = Definition::new(address, "package a.b\n\nroles := data.roles\n");
+    definition.data_from = vec![DataSource::fetched(http, Vec::new())];
+    let policy = Policy::compile_within(definition.clone(), &(), allowance.clone());
+    let archive = exported(&clerk, &Arc::new(policy), 7).await;
+    let cache = Arc::new(Cache::allowing(allowance));
+    let taken = clerk.open(archive.clone(), Scope::Cluster, cache).await;
+    let (candidate, policy) = taken.unwrap();
+    assert_eq!(policy.definition().data_from, definition.data_from);
+    assert_eq!(candidate.ignored, [""; 0]);
+    let elsewhere = opened(&clerk, archive).await;
+    let fault = elsewhere.err().unwrap().to_string();
+    assert!(
+        fault.contains("the administrator does not allow"),
+        "{fault}"
+    );
+}
+
+/// The TSA policy service asks for the data of this policy every ten hours.
+#[rstest]
+#[case::allowed("example.com", &[], true)]
+#[case::not_allowed("example.org", &["data-config.json"], false)]
+#[tokio::test]
+async fn data_that_the_tsa_policy_service_refreshes_is_refreshed_where_that_is_allowed(
+    #[case] host: &str,
+    #[case] ignored: &[&str],
+    #[case] is_fetched: bool,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let clerk = clerk(folder.path(), &ed25519_pem(), &[("a/b", &ed25519_key())]);
+    let config = br#"{"url": "https://example.com/data", "method": "GET", "period": "10h"}"#;
+    let archive = signed(
+        &[
+            ("metadata.json", &metadata(json!({}))),
+            ("policy.rego", POLICY),
+            ("data.json", b"{\"x\": 1}"),
+            ("data-config.json", config),
+        ],
+        &ed25519_key(),
+    );
+    let cache = Cache::allowing(Allowance {
+        outside: Arc::new(crate::network::reaching(&[host])),
+        ..Allowance::default()
+    });
+    let taken = clerk.open(archive, Scope::Cluster, Arc::new(cache)).await;
+    let (candidate, policy) = taken.unwrap();
+    assert_eq!(candidate.ignored, ignored);
+    let definition = policy.definition();
+    assert_eq!(definition.data.is_empty(), is_fetched);
+    let urls = definition.data_from.iter().map(ToString::to_string);
+    let expected = ["https://example.com/data"]
+        .into_iter()
+        .filter(|_| is_fetched);
+    assert!(urls.eq(expected), "{:?}", definition.data_from);
 }
 
 /// What the service writes, by other hands: deflated, sizes behind the files, signed by openssl.

@@ -125,7 +125,7 @@ fn data_from() -> Vec<crds::DataFrom> {
     vec![crds::DataFrom {
         path: "trusted.issuers".to_owned(),
         config_map: Some(reference),
-        secret: None,
+        ..crds::DataFrom::default()
     }]
 }
 
@@ -139,6 +139,7 @@ fn expected_data_from() -> Vec<policies::DataSource> {
         },
         key: "it.json".to_owned(),
         path: vec!["trusted".to_owned(), "issuers".to_owned()],
+        http: None,
     }]
 }
 

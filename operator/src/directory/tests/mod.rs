@@ -4,6 +4,7 @@ mod archives;
 mod bindings;
 mod data;
 mod exemptions;
+mod fetched;
 mod hostile;
 mod locks;
 mod reading;

@@ -2,6 +2,7 @@
 //! only what changed.
 
 mod binding;
+mod data;
 mod exemption;
 mod lock;
 mod policy;
@@ -38,6 +39,7 @@ use crate::{
     cluster::{Mirror, Record, View},
     convert::kind,
     leader::{Leadership, WriteFault},
+    refresh::Progress,
 };
 
 /// Statuses that are written at once. The API server's default limits let a client make some
@@ -53,6 +55,8 @@ pub(crate) struct World<'a> {
     view: &'a View,
     replicas: &'a Replicas,
     registration: &'a Registration,
+    /// How far the documents are that are fetched for policies.
+    documents: &'a Progress,
     target: &'a Target,
     now: Timestamp,
     /// The entries by the objects that hold their addresses.
@@ -69,6 +73,7 @@ pub(crate) struct Reporter {
     pub(crate) mirror: Arc<Mirror>,
     pub(crate) replicas: watch::Receiver<Option<Arc<Replicas>>>,
     pub(crate) registration: watch::Receiver<Registration>,
+    pub(crate) documents: watch::Receiver<Option<Arc<Progress>>>,
     /// What was written and has not come back through the watch: the status that was seen then,
     /// and the one that was written.
     pub(crate) written: HashMap<ObjectKey, (Json, Json)>,
@@ -92,9 +97,14 @@ impl Reporter {
         loop {
             let replicas = self.replicas.borrow_and_update().clone();
             let registration = self.registration.borrow_and_update().clone();
-            let wait = match replicas {
-                Some(replicas) if registration.registered != Registered::Unknown => {
-                    self.report(&replicas, &registration, &mut retry).await
+            let documents = self.documents.borrow_and_update().clone();
+            let wait = match (replicas, documents) {
+                (Some(replicas), Some(documents))
+                    if registration.registered != Registered::Unknown =>
+                {
+                    let view = self.mirror.view();
+                    self.report_view(&view, &replicas, &registration, &documents, &mut retry)
+                        .await
                 }
                 // Not all is known; a status of half of it would be written twice.
                 _ => LONGEST,
@@ -103,20 +113,11 @@ impl Reporter {
                 _ = changes.changed() => {}
                 _ = self.replicas.changed() => {}
                 _ = self.registration.changed() => {}
+                Ok(()) = self.documents.changed() => {}
                 () = sleep(wait) => {}
             }
             sleep(PAUSE).await;
         }
-    }
-
-    async fn report(
-        &mut self,
-        replicas: &Replicas,
-        registration: &Registration,
-        retry: &mut Retry,
-    ) -> Duration {
-        let view = self.mirror.view();
-        self.report_view(&view, replicas, registration, retry).await
     }
 
     /// Writes all statuses that differ, and says when to look again.
@@ -125,11 +126,12 @@ impl Reporter {
         view: &View,
         replicas: &Replicas,
         registration: &Registration,
+        documents: &Progress,
         retry: &mut Retry,
     ) -> Duration {
         let target = self.settings.target();
         let now = whole_seconds(Timestamp::now());
-        let world = World::new(view, replicas, registration, &target, now);
+        let world = World::new(view, replicas, registration, documents, &target, now);
         self.count(view);
         self.written.retain(|key, (seen, _)| {
             view.records
@@ -231,6 +233,7 @@ impl<'a> World<'a> {
         view: &'a View,
         replicas: &'a Replicas,
         registration: &'a Registration,
+        documents: &'a Progress,
         target: &'a Target,
         now: Timestamp,
     ) -> Self {
@@ -243,6 +246,7 @@ impl<'a> World<'a> {
             view,
             replicas,
             registration,
+            documents,
             target,
             now,
             holders,

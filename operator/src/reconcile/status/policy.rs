@@ -34,6 +34,7 @@ impl World<'_> {
             healthy,
             self.locked(entry, before),
         ];
+        let findings = findings.into_iter().chain(self.data_refreshed(policy));
         PolicyStatus {
             observed_generation: record.generation,
             address: policy.map(|policy| policy.address().path()),

@@ -1,5 +1,6 @@
 //! What is said of policies and locks, and what is written of it.
 
+mod data;
 mod exemptions;
 mod shadows;
 mod versions;
@@ -42,6 +43,7 @@ struct Cluster {
     /// On how many of these its limits are used up again and again.
     exhausted: usize,
     registered: Registered,
+    documents: Progress,
     now: i64,
 }
 
@@ -60,6 +62,7 @@ impl Cluster {
             knowing: usize::MAX,
             exhausted: 0,
             registered: Registered::Filled(Arc::new([])),
+            documents: Progress::new(),
             now: 100,
         }
     }
@@ -198,7 +201,15 @@ impl Cluster {
         };
         let target = Settings::new("portcullis", "portcullis-system", "operator-0", []).target();
         let now = second(self.now);
-        look(&World::new(view, &replicas, &registration, &target, now))
+        let documents = &self.documents;
+        look(&World::new(
+            view,
+            &replicas,
+            &registration,
+            documents,
+            &target,
+            now,
+        ))
     }
 
     /// The conditions of the first binding, as `type=status reason: message`.
@@ -456,6 +467,7 @@ fn reporter(leadership: Leadership) -> (ApiServer, Reporter) {
         mirror: Mirror::new(Arc::new(Cache::new()), Readiness::new([])),
         replicas: watch::channel(None).1,
         registration: watch::channel(Registration::default()).1,
+        documents: watch::channel(None).1,
         written: HashMap::new(),
     };
     (server, reporter)
@@ -479,7 +491,13 @@ async fn look(reporter: &mut Reporter, cluster: &Cluster, status: Json) {
     };
     let mut retry = Retry::new("write a status", reporter.metrics.clone());
     reporter
-        .report_view(&view, &replicas, &registration, &mut retry)
+        .report_view(
+            &view,
+            &replicas,
+            &registration,
+            &Progress::new(),
+            &mut retry,
+        )
         .await;
 }
 

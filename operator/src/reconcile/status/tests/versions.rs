@@ -131,7 +131,15 @@ fn an_older_version_comes_back_everywhere_or_is_pending() {
     };
     let target = Settings::new("portcullis", "portcullis-system", "operator-0", []).target();
     let replicas = replicas(&view);
-    let world = World::new(&view, &replicas, &registration, &target, second(100));
+    let documents = Progress::new();
+    let world = World::new(
+        &view,
+        &replicas,
+        &registration,
+        &documents,
+        &target,
+        second(100),
+    );
     let status = world.policy(&key, &view.records[&key], &PolicyStatus::default());
     assert_eq!(status.conditions[2].reason, "Pending");
 }
