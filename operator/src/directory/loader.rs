@@ -12,18 +12,20 @@
 //! | a file that is gone | nothing of it |
 //! | a directory without policies | what it held; at the start, that is an error |
 
+mod elsewhere;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
 use portcullis_policies::{
-    Address, Allowance, Among, Cache, DataSource, Diagnostic, Diagnostics, HttpSource, Object,
-    ObjectKey, Policy, Selected, Selection, State, Timestamp, outdated, snapshot,
+    Address, Allowance, Among, Cache, Diagnostic, Diagnostics, Object, ObjectKey, Policy, State,
+    Timestamp, outdated, snapshot,
 };
 
 use super::{
-    fetched::{self, FetchedDocuments},
+    fetched::FetchedDocuments,
     held::Held,
     layout::{self, Unit},
     locks::LockStore,
@@ -234,65 +236,6 @@ impl Loader {
                 Held::Namespace(labels) => state.apply_namespace(&key.name, labels.clone()),
             }
         }
-    }
-
-    /// What bindings take parameters of, and policies data.
-    fn parameters(&self) -> BTreeMap<Selection, Selected> {
-        let mut selected = parameters::select(self.selections(), self.foreign());
-        for source in self.http_sources() {
-            let selection = source.selection();
-            let document = self.fetched.select(&selection);
-            selected.insert(selection, document);
-        }
-        selected
-    }
-
-    /// Has fetched what policies want, also those that wait for it before they are in force.
-    fn want(&self) {
-        let wanted = self.http_sources();
-        let wanted = wanted.filter(|source| source.refusal(&self.allowance).is_none());
-        let wanted: BTreeSet<HttpSource> = wanted.cloned().collect();
-        let secrets = self.secrets();
-        let secrets = parameters::select(secrets.iter(), self.foreign());
-        self.fetched.want(wanted, secrets);
-    }
-
-    /// The Secrets of which headers are made.
-    fn secrets(&self) -> BTreeSet<Selection> {
-        self.http_sources().flat_map(fetched::secrets).collect()
-    }
-
-    fn http_sources(&self) -> impl Iterator<Item = &HttpSource> {
-        self.data_sources()
-            .filter_map(|source| source.http.as_ref())
-    }
-
-    fn selections(&self) -> impl Iterator<Item = &Selection> {
-        let held = self.loaded.values().flat_map(|unit| unit.held.values());
-        let bindings = held.filter_map(|held| match held {
-            Held::Binding(binding) => Some([binding.in_force(), binding.newest()]),
-            _ => None,
-        });
-        let of_bindings = bindings.flatten().filter_map(|it| it.source.as_ref());
-        of_bindings
-            .map(|source| &source.selection)
-            .chain(self.data_sources().map(|source| &source.selection))
-    }
-
-    /// Where policies take data of, those in force and the newest.
-    fn data_sources(&self) -> impl Iterator<Item = &DataSource> {
-        let held = self.loaded.values().flat_map(|unit| unit.held.values());
-        let policies = held.filter_map(|held| match held {
-            Held::Policy(policy) => Some([policy.in_force(), &policy.newest]),
-            _ => None,
-        });
-        let policies = policies.flatten().map(|object| object.policy.definition());
-        policies.flat_map(|definition| &definition.data_from)
-    }
-
-    /// Objects of other APIs.
-    pub fn foreign(&self) -> impl Iterator<Item = &Foreign> {
-        self.loaded.values().flat_map(|unit| &unit.foreign)
     }
 
     /// What is wrong, and what was passed over.
