@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 use portcullis_crds as crds;
 use portcullis_policies::{Allowance, Definition, HttpMethod, Scope};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::convert;
 
@@ -25,15 +25,24 @@ const SETTINGS: &str = "policy.yaml";
 /// as near as it can be.
 const PERIODS: (Duration, Duration) = (Duration::from_secs(30), Duration::from_hours(24));
 
-/// What the file says.
+/// What the file says. The service reads it with Go's `encoding/json`, for which the case of a name does
+/// not matter.
 #[derive(Debug, Deserialize, Serialize)]
 struct DataConfig {
     url: String,
-    #[serde(default)]
     method: crds::HttpMethod,
-    period: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    body: Option<Json>,
+    period: Period,
+    /// What is sent with a `POST`; where nothing is said, `null`.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    body: Json,
+}
+
+/// Nanoseconds, or a text such as `1h30m`.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+enum Period {
+    Number(f64),
+    Text(String),
 }
 
 /// Has an archive's policy take its data of the server that the archive names, if an administrator allows
@@ -56,20 +65,39 @@ pub(super) fn take(files: &mut BTreeMap<String, String>, scope: &Scope, allowanc
 }
 
 fn read(text: &str) -> Option<crds::HttpSource> {
+    let members: Map<String, Json> = serde_json::from_str(text).ok()?;
+    let members = members.into_iter();
+    let members: Map<String, Json> = members
+        .map(|(name, value)| (name.to_lowercase(), value))
+        .collect();
     let DataConfig {
         url,
         method,
         period,
         body,
-    } = serde_json::from_str(text).ok()?;
+    } = serde_json::from_value(members.into()).ok()?;
     let (shortest, longest) = PERIODS;
-    let period = portcullis_webhook::parse_duration(&period)?;
-    let body = body.filter(|body| !body.is_null() && method == crds::HttpMethod::Post);
+    let period = match period {
+        Period::Number(nanoseconds) => Duration::try_from_secs_f64(nanoseconds / 1e9)
+            .ok()
+            .filter(|period| !period.is_zero()),
+        Period::Text(text) => portcullis_webhook::parse_duration(&text),
+    };
+    let url = if url.contains("://") {
+        url
+    } else {
+        format!("https://{}", url.trim_start_matches("//"))
+    };
+    let is_post = method == crds::HttpMethod::Post;
     Some(crds::HttpSource {
         url,
         method,
-        period: format!("{}s", period.clamp(shortest, longest).as_secs()),
-        body: body.map_or_else(String::new, |body| body.to_string()),
+        period: format!("{}s", period?.clamp(shortest, longest).as_secs()),
+        body: if is_post {
+            body.to_string()
+        } else {
+            String::new()
+        },
         ..crds::HttpSource::default()
     })
 }
@@ -84,9 +112,9 @@ pub(super) fn write(definition: &Definition) -> Option<String> {
     if !is_all || !http.headers.is_empty() || http.authorities.is_some() {
         return None;
     }
-    let body = match http.body.as_str() {
-        "" => None,
-        text => Some(serde_json::from_str(text).ok()?),
+    let body = match (http.method, http.body.as_str()) {
+        (HttpMethod::Get, _) => Json::Null,
+        (HttpMethod::Post, body) => serde_json::from_str(body).ok()?,
     };
     let config = DataConfig {
         url: http.url.clone(),
@@ -94,7 +122,7 @@ pub(super) fn write(definition: &Definition) -> Option<String> {
             HttpMethod::Get => crds::HttpMethod::Get,
             HttpMethod::Post => crds::HttpMethod::Post,
         },
-        period: format!("{}s", http.period.as_secs()),
+        period: Period::Text(format!("{}s", http.period.as_secs())),
         body,
     };
     serde_json::to_string_pretty(&config).ok()
@@ -155,6 +183,16 @@ mod tests {
         "example.com",
         Scope::Cluster
     )]
+    #[case::without_a_method(
+        r#"{"url": "https://example.com/", "period": "1h"}"#,
+        "example.com",
+        Scope::Cluster
+    )]
+    #[case::never(
+        r#"{"url": "https://example.com/", "method": "GET", "period": 0}"#,
+        "example.com",
+        Scope::Cluster
+    )]
     #[tokio::test]
     async fn data_that_is_not_fetched_is_as_it_was_exported(
         #[case] config: &str,
@@ -169,8 +207,37 @@ mod tests {
     #[case("1h30m", "5400s")]
     #[case("720h", "86400s")]
     fn a_period_is_as_near_as_it_can_be(#[case] there: &str, #[case] here: &str) {
-        let config = format!(r#"{{"url": "https://example.com/", "period": "{there}"}}"#);
+        let config =
+            format!(r#"{{"url": "https://example.com/", "method": "GET", "period": "{there}"}}"#);
         assert_eq!(read(&config).unwrap().period, here);
+    }
+
+    /// As the service's `DataConfig` and its `createHTTPRequest` have it.
+    #[rstest]
+    #[case::other_names(
+        r#"{"URL": "https://example.com/x", "Method": "GET", "Period": "1h"}"#,
+        ""
+    )]
+    #[case::nanoseconds(
+        r#"{"url": "https://example.com/x", "method": "GET", "period": 3.6e12}"#,
+        ""
+    )]
+    #[case::without_a_scheme(
+        r#"{"url": "example.com/x", "method": "GET", "period": "1h", "more": 1}"#,
+        ""
+    )]
+    #[case::with_a_body_that_is_not_sent(
+        r#"{"url": "https://example.com/x", "method": "GET", "period": "1h", "body": 1}"#,
+        ""
+    )]
+    #[case::without_a_body(
+        r#"{"url": "https://example.com/x", "method": "POST", "period": "1h"}"#,
+        "null"
+    )]
+    fn is_read_as_the_service_reads_it(#[case] config: &str, #[case] body: &str) {
+        let read = read(config).unwrap();
+        let found = (&*read.url, &*read.period, &*read.body);
+        assert_eq!(found, ("https://example.com/x", "3600s", body));
     }
 
     #[test]
