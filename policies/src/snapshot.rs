@@ -428,14 +428,22 @@ impl Snapshot {
         self.entries.values().chain(self.bound.values().flatten())
     }
 
-    /// The objects that bindings take parameters of and policies data, each once.
-    pub fn selections(&self) -> BTreeSet<&Selection> {
+    /// The objects that bindings take parameters of and policies data, each once, with whom they are
+    /// for: the cluster, or else a namespace.
+    pub fn selections(&self) -> BTreeMap<&Selection, &Scope> {
         let bindings = self.bindings.values();
-        let of_bindings = bindings.filter_map(|it| Some(&it.source.as_ref()?.selection));
-        let entries = self.entries.values();
-        let of_policies = entries.flat_map(|entry| &entry.policy.definition().data_from);
-        let of_policies = of_policies.map(|source| &source.selection);
-        of_bindings.chain(of_policies).collect()
+        let of_bindings =
+            bindings.filter_map(|it| Some((&it.source.as_ref()?.selection, &it.reach)));
+        let of_policies = self.entries.values().flat_map(|entry| {
+            let sources = entry.policy.definition().data_from.iter();
+            sources.map(|source| (&source.selection, entry.address().scope()))
+        });
+        let mut selections = BTreeMap::new();
+        for (selection, owner) in of_bindings.chain(of_policies) {
+            let first = selections.entry(selection).or_insert(owner);
+            *first = owner.min(first);
+        }
+        selections
     }
 
     /// What is fetched for policies.
@@ -447,7 +455,7 @@ impl Snapshot {
 
     /// Whether a binding takes parameters, or a policy data, of objects that nobody has looked for yet.
     pub fn awaits_parameters(&self) -> bool {
-        let mut selections = self.selections().into_iter();
+        let mut selections = self.selections().into_keys();
         selections.any(|selection| !self.parameters.contains_key(selection))
     }
 

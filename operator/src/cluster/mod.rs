@@ -28,6 +28,7 @@ mod mirror;
 mod parameters;
 mod readers;
 pub(crate) mod schedules;
+mod selections;
 pub(crate) mod subscriptions;
 mod watch;
 

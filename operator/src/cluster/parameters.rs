@@ -1,11 +1,7 @@
 //! Objects that bindings take parameters of, and policies data: each selection is followed for as long
 //! as one of them has it, and nothing else of the kind is read.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kube::{
     Api, Client,
@@ -24,14 +20,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Mirror, News, WAITING_NEWS, Watch, chain, watch::Selectors};
+use super::{Mirror, News, WAITING_NEWS, Watch, chain, selections::Selections, watch::Selectors};
 use crate::convert;
 
 /// The name in the log of all of these watches.
 const SOURCE: &str = "parameters";
-
-/// Most selections that are followed. Each is a watch of its own, of each replica.
-const MOST: usize = 64;
 
 /// Time for asking which resource a kind is.
 const READ: Duration = Duration::from_secs(10);
@@ -45,16 +38,15 @@ pub(super) async fn follow(client: Client, mirror: Arc<Mirror>) {
     // What is dropped with this set ends.
     let mut tasks = JoinSet::new();
     let mut followed: BTreeMap<Selection, AbortHandle> = BTreeMap::new();
-    let mut refused: BTreeSet<Selection> = BTreeSet::new();
+    let mut refused: BTreeMap<Selection, String> = BTreeMap::new();
     loop {
         changes.borrow_and_update();
         let snapshot = mirror.cache().snapshot();
-        let mut wanted: BTreeSet<Selection> = snapshot.selections().into_iter().cloned().collect();
-        let beyond = wanted
-            .iter()
-            .nth(MOST)
-            .cloned()
-            .map_or_else(BTreeSet::new, |first| wanted.split_off(&first));
+        let is_followed = |selection: &Selection| followed.contains_key(selection);
+        let Selections {
+            followed: wanted,
+            beyond,
+        } = Selections::of(snapshot.selections(), is_followed);
         let gone: Vec<Selection> = followed
             .extract_if(.., |selection, _| !wanted.contains(selection))
             .map(|(selection, task)| {
@@ -64,10 +56,9 @@ pub(super) async fn follow(client: Client, mirror: Arc<Mirror>) {
             .collect();
         if !gone.is_empty() || beyond != refused {
             publish(&mirror, |state| {
-                state.retain_parameters(|own| !gone.contains(own) && !refused.contains(own));
-                for selection in &beyond {
-                    let why = format!("bindings and policies have more than {MOST} selections");
-                    state.set_parameters(selection.clone(), Selected::Unread(why));
+                state.retain_parameters(|own| !gone.contains(own) && !refused.contains_key(own));
+                for (selection, why) in &beyond {
+                    state.set_parameters(selection.clone(), Selected::Unread(why.clone()));
                 }
             });
             refused = beyond;

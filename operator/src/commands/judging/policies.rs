@@ -83,8 +83,8 @@ fn read_files(paths: &[String], cache: &Cache) -> anyhow::Result<()> {
 /// Tells the cache what its bindings take parameters of, and its policies data.
 fn parametrise(cache: &Cache, foreign: &[Foreign]) {
     let snapshot = cache.snapshot();
-    let selections = snapshot.selections();
-    let selected = select_parameters(selections.into_iter(), foreign.iter());
+    let selections = snapshot.selections().into_keys();
+    let selected = select_parameters(selections, foreign.iter());
     cache.update(|state| {
         for (selection, selected) in selected {
             state.set_parameters(selection, selected);
