@@ -47,7 +47,7 @@ pub(crate) struct Announcer {
 
 /// What is new between two statuses of a policy.
 pub(crate) fn news(before: &PolicyStatus, after: &PolicyStatus) -> Vec<Announcement> {
-    use ConditionType::{Compiled, Enforced, Healthy, Locked};
+    use ConditionType::{Compiled, DataRefreshed, Enforced, Healthy, Locked};
 
     let pair = |condition| {
         let [was, is] = [before, after].map(|status| find(&status.conditions, condition));
@@ -83,13 +83,17 @@ pub(crate) fn news(before: &PolicyStatus, after: &PolicyStatus) -> Vec<Announcem
             news.push(normal("Supersedes", "Enforce", &note));
         }
     }
-    if let (was, Some(is)) = pair(Healthy) {
-        let was_exhausted = was.is_some_and(|was| was.status == "False");
+    for (condition, action, failed, mended) in [
+        (Healthy, "Evaluate", "LimitsExhausted", "Healthy"),
+        (DataRefreshed, "Refresh", "RefreshFailed", "Refreshed"),
+    ] {
+        let (was, Some(is)) = pair(condition) else {
+            continue;
+        };
+        let had_failed = was.is_some_and(|was| was.status == "False");
         match is.status.as_str() {
-            "False" if !was_exhausted => {
-                news.push(warning("LimitsExhausted", "Evaluate", &is.message));
-            }
-            "True" if was_exhausted => news.push(normal("Healthy", "Evaluate", &is.message)),
+            "False" if !had_failed => news.push(warning(failed, action, &is.message)),
+            "True" if had_failed => news.push(normal(mended, action, &is.message)),
             _ => {}
         }
     }
@@ -300,6 +304,14 @@ mod tests {
         }
     }
 
+    fn refreshed(is_refreshed: bool) -> Finding {
+        if is_refreshed {
+            ConditionType::DataRefreshed.holds(reason::REFRESHED, "")
+        } else {
+            ConditionType::DataRefreshed.fails(reason::REFRESH_FAILED, "it stays as it is")
+        }
+    }
+
     fn locked(is_locked: bool) -> Finding {
         if is_locked {
             ConditionType::Locked.holds(reason::REFUSED, "ClusterLock incident")
@@ -327,6 +339,10 @@ mod tests {
     #[case::exhausted_first(status("a", []), status("a", [healthy(false)]), &["LimitsExhausted"])]
     #[case::still_exhausted(status("a", [healthy(false)]), status("a", [healthy(false)]), &[])]
     #[case::recovered(status("a", [healthy(false)]), status("a", [healthy(true)]), &["Healthy"])]
+    #[case::fetched(status("a", []), status("a", [refreshed(true)]), &[])]
+    #[case::away(status("a", [refreshed(true)]), status("a", [refreshed(false)]), &["RefreshFailed"])]
+    #[case::still_away(status("a", [refreshed(false)]), status("a", [refreshed(false)]), &[])]
+    #[case::refreshed_again(status("a", [refreshed(false)]), status("a", [refreshed(true)]), &["Refreshed"])]
     #[case::locked(status("a", [locked(false)]), status("a", [locked(true)]), &["Locked"])]
     #[case::unlocked(status("a", [locked(true)]), status("a", [locked(false)]), &["Unlocked"])]
     #[case::shadow(PolicyStatus::default(), status("a", [waiting(reason::SHADOW)]), &["Shadow"])]
