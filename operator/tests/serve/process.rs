@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read as _, Write as _},
     net::TcpStream,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::mpsc::{self, Receiver},
     time::Duration,
@@ -201,4 +201,25 @@ pub(crate) fn write(root: &Path, path: &str, text: &str) {
     let path = root.join(path);
     fs::create_dir_all(path.parent().expect("it is below the root")).expect("it can be made");
     fs::write(path, text).expect("it can be written");
+}
+
+/// Copies a folder; gives its files, by their places below it.
+pub(crate) fn copy(from: &Path, to: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut open = vec![PathBuf::new()];
+    while let Some(folder) = open.pop() {
+        fs::create_dir_all(to.join(&folder)).unwrap();
+        for entry in fs::read_dir(from.join(&folder)).unwrap() {
+            let entry = entry.unwrap();
+            let path = folder.join(entry.file_name());
+            if entry.file_type().unwrap().is_dir() {
+                open.push(path);
+            } else {
+                fs::copy(entry.path(), to.join(&path)).unwrap();
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
 }

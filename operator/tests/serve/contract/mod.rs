@@ -3,14 +3,9 @@
 mod examples;
 mod schemathesis;
 
-use std::{
-    ffi::OsStr,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{ffi::OsStr, path::Path, process::Command};
 
-use crate::process::Server;
+use crate::process::{Server, copy};
 
 /// A server of which the description's examples speak: of the shipped policies and a few more, with what
 /// exports, imports and subscriptions need.
@@ -39,20 +34,4 @@ fn serve(folder: &Path) -> Server {
         "--default-decision=/services/authorization/allow",
     ];
     Server::start(&arguments.map(OsStr::new), folder)
-}
-
-fn copy(from: &Path, to: &Path) {
-    let mut open = vec![PathBuf::new()];
-    while let Some(at) = open.pop() {
-        fs::create_dir_all(to.join(&at)).unwrap();
-        for entry in fs::read_dir(from.join(&at)).unwrap() {
-            let entry = entry.unwrap();
-            let path = at.join(entry.file_name());
-            if entry.file_type().unwrap().is_dir() {
-                open.push(path);
-            } else {
-                fs::copy(entry.path(), to.join(&path)).unwrap();
-            }
-        }
-    }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -15,33 +14,12 @@ use super::{
 };
 use crate::{
     document::document,
-    process::{Server, connect},
+    process::{Server, connect, copy},
 };
 
 /// The policies, in the repository layout.
 fn policies() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/serve/opa/policies")
-}
-
-/// Copies the policies; gives their files.
-fn copy(from: &Path, to: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let mut open = vec![PathBuf::new()];
-    while let Some(folder) = open.pop() {
-        fs::create_dir_all(to.join(&folder)).unwrap();
-        for entry in fs::read_dir(from.join(&folder)).unwrap() {
-            let entry = entry.unwrap();
-            let path = folder.join(entry.file_name());
-            if entry.file_type().unwrap().is_dir() {
-                open.push(path);
-            } else {
-                fs::copy(entry.path(), to.join(&path)).unwrap();
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    files
 }
 
 /// Serves a copy of the policies; gives its root and its files.
