@@ -15,24 +15,24 @@ pub(crate) mod site;
 mod validate;
 mod why;
 
-use axum::{Router, http::header::CONTENT_TYPE, routing::get};
+use axum::{Router, body::Bytes, http::header::CONTENT_TYPE, routing::get};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{Doors, archive, opa, openapi, routes, subscriptions};
 
 /// The evaluation API with its documents: `/policy/…`, `/namespaces/…`, `/v1/…`, `/health`,
-/// `/liveness`, `/readiness`, `/openapi.json` and `/swagger-ui/`.
+/// `/liveness`, `/readiness`, `/openapi.json`, also below `/swagger-ui/`, and `/swagger-ui/` itself.
 pub fn evaluation_router(doors: Doors) -> Router {
     let (api, document) = documented().split_for_parts();
-    let document = openapi::print(document);
     let swagger = SwaggerUi::new("/swagger-ui").config(shown());
+    let document: Bytes = openapi::print(document).into();
     let json = [(CONTENT_TYPE, "application/json")];
+    let described = get(move || async move { (json, document) });
     let router = api
-        .route(
-            "/openapi.json",
-            get(move || async move { (json, document) }),
-        )
+        .route("/openapi.json", described.clone())
+        // As the TSA policy service has it.
+        .route("/swagger-ui/openapi.json", described)
         .merge(swagger);
     let router = routes::with_problems(router);
     opa::compressing(router, &doors).with_state(doors)

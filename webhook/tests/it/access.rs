@@ -297,6 +297,7 @@ async fn a_right_to_one_policy_is_none_to_another() {
 #[case("/liveness")]
 #[case("/readiness")]
 #[case("/openapi.json")]
+#[case("/swagger-ui/openapi.json")]
 #[case("/swagger-ui/")]
 #[case("/swagger-ui/swagger-ui.css")]
 #[tokio::test]

@@ -206,8 +206,11 @@ async fn probes_follow_readiness(#[case] path: &str, #[case] expected: Json) {
 
 #[tokio::test]
 async fn the_document_that_is_served_is_the_one_that_is_checked_in() {
-    let served = Fixture::usual().evaluate(get("/openapi.json")).await;
+    let fixture = Fixture::usual();
+    let served = fixture.evaluate(get("/openapi.json")).await;
     assert_eq!(served.header("content-type"), "application/json");
+    let as_the_service = fixture.evaluate(get("/swagger-ui/openapi.json")).await;
+    assert_eq!(as_the_service.text, served.text);
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
     let checked_in = std::fs::read_to_string(file).unwrap();
     assert!(
