@@ -160,7 +160,8 @@ pub(crate) fn read_object<'de, T: Deserialize<'de>>(text: &'de [u8]) -> serde_js
 }
 
 pub(crate) fn too_large(limit: usize) -> Problem {
-    let detail = format!("the body is larger than {} MiB", limit >> 20);
+    let limit = portcullis_policies::Bytes(u64::try_from(limit).unwrap_or(u64::MAX));
+    let detail = format!("the body is larger than {limit}");
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         Code::InputInvalid.as_str(),
@@ -183,6 +184,13 @@ mod tests {
         room.read(body, limit, soon())
             .await
             .map_err(|problem| problem.status.as_u16())
+    }
+
+    #[test]
+    fn a_limit_is_told_in_its_own_unit() {
+        let told = |limit| too_large(limit).detail;
+        assert_eq!(told(MAX_INPUT), "the body is larger than 4 MiB");
+        assert_eq!(told(16 << 10), "the body is larger than 16 KiB");
     }
 
     #[tokio::test]
