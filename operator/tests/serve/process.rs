@@ -1,6 +1,7 @@
 //! Starts the binary, and asks it.
 
 use std::{
+    env,
     ffi::OsStr,
     fs,
     io::{BufRead, BufReader, Read as _, Write as _},
@@ -201,6 +202,14 @@ pub(crate) fn write(root: &Path, path: &str, text: &str) {
     let path = root.join(path);
     fs::create_dir_all(path.parent().expect("it is below the root")).expect("it can be made");
     fs::write(path, text).expect("it can be written");
+}
+
+/// Where the Makefile installs what tests need.
+pub(crate) fn cache() -> PathBuf {
+    env::var_os("PORTCULLIS_CACHE").map_or_else(
+        || PathBuf::from(env::var_os("HOME").unwrap()).join(".cache/portcullis"),
+        PathBuf::from,
+    )
 }
 
 /// Copies a folder; gives its files, by their places below it.

@@ -2,7 +2,6 @@
 //! are what it says.
 
 use std::{
-    env,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -10,14 +9,11 @@ use std::{
 use tempfile::TempDir;
 
 use super::serve;
+use crate::process::cache;
 
 /// Where `make schemathesis` installs it.
 fn installed() -> PathBuf {
-    let cache = env::var_os("PORTCULLIS_CACHE").map_or_else(
-        || PathBuf::from(env::var_os("HOME").unwrap()).join(".cache/portcullis"),
-        PathBuf::from,
-    );
-    let program = cache.join("schemathesis/bin/schemathesis");
+    let program = cache().join("schemathesis/bin/schemathesis");
     assert!(
         program.is_file(),
         "schemathesis must be there: `make schemathesis` installs it"

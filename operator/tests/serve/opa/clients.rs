@@ -1,18 +1,15 @@
 //! Libraries that services use to ask OPA, as they are published, against `portcullis serve`.
 
-use std::{env, fs, os::unix::fs::symlink, path::PathBuf, process::Command};
+use std::{fs, os::unix::fs::symlink, path::PathBuf, process::Command};
 
 use tempfile::TempDir;
 
 use super::comparison::serve;
+use crate::process::cache;
 
 /// Where `make clients` installs them.
 fn installed() -> PathBuf {
-    let cache = env::var_os("PORTCULLIS_CACHE").map_or_else(
-        || PathBuf::from(env::var_os("HOME").unwrap()).join(".cache/portcullis"),
-        PathBuf::from,
-    );
-    let clients = cache.join("clients");
+    let clients = cache().join("clients");
     assert!(
         clients.join("node_modules").is_dir(),
         "the clients must be there: `make clients` installs them"
