@@ -41,6 +41,7 @@ pub mod https;
 pub mod leader;
 pub mod load;
 pub mod network;
+mod places;
 mod presentation;
 pub mod reconcile;
 mod refresh;

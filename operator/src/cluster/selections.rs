@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use portcullis_policies::{Scope, Selection};
 
+use crate::places::{Places, Taken};
+
 /// Most selections that are followed. Each is a watch of its own, of each replica.
 const MOST: usize = 64;
 
@@ -30,22 +32,23 @@ impl Selections {
         wanted
             .sort_by_key(|(selection, owner)| (**owner != Scope::Cluster, !is_followed(selection)));
         let mut selections = Self::default();
-        let mut of_namespaces: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut places = Places::new(MOST, MOST_OF_A_NAMESPACE);
         for (selection, owner) in wanted {
-            let own = match owner {
+            let namespace = match owner {
                 Scope::Cluster => None,
-                Scope::Namespace(namespace) => Some(of_namespaces.entry(namespace).or_default()),
+                Scope::Namespace(namespace) => Some(namespace.as_str()),
             };
-            let why = if selections.followed.len() >= MOST {
-                format!("bindings and policies have more than {MOST} selections")
-            } else if own.as_ref().is_some_and(|own| **own >= MOST_OF_A_NAMESPACE) {
-                format!(
+            let why = match places.take(namespace) {
+                Ok(()) => {
+                    selections.followed.insert(selection.clone());
+                    continue;
+                }
+                Err(Taken::All) => {
+                    format!("bindings and policies have more than {MOST} selections")
+                }
+                Err(Taken::OfNamespace) => format!(
                     "bindings and policies of the namespace have more than {MOST_OF_A_NAMESPACE} selections"
-                )
-            } else {
-                own.into_iter().for_each(|own| *own += 1);
-                selections.followed.insert(selection.clone());
-                continue;
+                ),
             };
             selections.beyond.insert(selection.clone(), why);
         }

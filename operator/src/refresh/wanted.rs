@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use portcullis_policies::HttpSource;
 
+use crate::places::{Places, Taken};
+
 /// Most documents, of all policies together: as many as selections that replicas follow.
 const MOST: usize = 64;
 
@@ -38,26 +40,21 @@ impl Wanted {
             held.timeout = held.timeout.max(timeout);
         }
         let mut wanted = Self::default();
-        let mut of_namespaces: BTreeMap<String, usize> = BTreeMap::new();
+        let mut places = Places::new(MOST, MOST_OF_A_NAMESPACE);
         for ((.., name), source) in shared {
-            let namespace = source.namespace.clone();
-            let own = namespace.map(|namespace| of_namespaces.entry(namespace).or_default());
-            let why = match &own {
-                _ if wanted.sources.len() >= MOST => {
-                    Some(format!("policies have more than {MOST} sources"))
+            let why = match places.take(source.namespace.as_deref()) {
+                Ok(()) => {
+                    wanted.sources.insert(name, source);
+                    continue;
                 }
-                Some(own) if **own >= MOST_OF_A_NAMESPACE => {
-                    let text = "policies of the namespace have more than";
-                    Some(format!("{text} {MOST_OF_A_NAMESPACE} sources"))
+                Err(Taken::All) => format!("policies have more than {MOST} sources"),
+                Err(Taken::OfNamespace) => {
+                    format!(
+                        "policies of the namespace have more than {MOST_OF_A_NAMESPACE} sources"
+                    )
                 }
-                _ => None,
             };
-            if let Some(why) = why {
-                wanted.beyond.insert(name, why);
-                continue;
-            }
-            own.into_iter().for_each(|own| *own += 1);
-            wanted.sources.insert(name, source);
+            wanted.beyond.insert(name, why);
         }
         wanted
     }
