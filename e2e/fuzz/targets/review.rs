@@ -15,7 +15,7 @@ use portcullis_fuzz::doors::HOUSE;
 use portcullis_fuzz::rego::let_builtins_panic;
 use portcullis_policies::rego::value::json::{self, Parts};
 use portcullis_policies::{Document, FailurePolicy, Headers, Input, Operation, Owner, Point};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, value::RawValue};
 
 /// What chooses policies.
 const HEAD: [&str; 7] = [
@@ -32,7 +32,18 @@ const HEAD: [&str; 7] = [
 fn members(object: &[u8]) -> Option<BTreeMap<String, &[u8]>> {
     match json::parts(object) {
         Ok((Parts::Members(members), true)) => Some(members.into_iter().collect()),
-        _ => None,
+        Ok(_) => None,
+        // Some values are refused, as numbers of too many digits are, which the door looks at where a
+        // policy reads them.
+        Err(_) => {
+            let members: BTreeMap<String, &RawValue> = serde_json::from_slice(object).ok()?;
+            let written = members.into_iter();
+            Some(
+                written
+                    .map(|(key, value)| (key, value.get().as_bytes()))
+                    .collect(),
+            )
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::{
     allowance::AllowanceArguments,
-    process::{bind, told_to_stop},
+    process::{Signals, bind},
 };
 use crate::{
     archive::ArchiveArguments,
@@ -76,6 +76,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         .map(|name| name.trim())
         .filter(|name| !name.is_empty());
     let settings = Settings::new(&name, &namespace, &pod, exempt.map(str::to_owned));
+    let mut signals = Signals::take()?;
     let admin = bind(admin).await?;
     let (_, client) = cluster::connect().await?;
 
@@ -106,11 +107,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     sources.spawn(cluster::follow(client.clone(), mirror, Extent::Cluster));
 
     let election = Election::new(client, &namespace, &format!("{name}-operator"), &pod);
-    let election = election.run(|leadership| reconciler.clone().lead(leadership), async {
-        if let Err(error) = told_to_stop().await {
-            tracing::error!(%error, "failed to wait for signals");
-        }
-    });
+    let election = election.run(
+        |leadership| reconciler.clone().lead(leadership),
+        signals.told_to_stop(),
+    );
     tokio::select! {
         () = election => {}
         ended = tasks.join_next() => {

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use portcullis_webhook::{Readiness, ServeFault, Trigger};
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     task::JoinSet,
 };
 
@@ -17,20 +17,36 @@ pub(super) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("failed to listen on {address}: choose another address"))
 }
 
-/// Resolves when somebody asks the process to stop.
-pub(super) async fn told_to_stop() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals by which somebody asks the process to stop. They are taken before anything answers:
+/// until then they end the process on the spot, or are lost where it is the first one of a container.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Takes them from now on.
+    pub(super) fn take() -> anyhow::Result<Self> {
+        let take = |kind| signal(kind).context("failed to take signals");
+        Ok(Self {
+            terminate: take(SignalKind::terminate())?,
+            interrupt: take(SignalKind::interrupt())?,
+        })
     }
-    Ok(())
+
+    /// Resolves when somebody has asked the process to stop since they were taken.
+    pub(super) async fn told_to_stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// Runs until somebody asks the process to stop, then ends its servers gracefully: for `grace`
 /// they go on to accept. A server or a source that ends by itself ends the process, too.
 pub(super) async fn run_until_told(
+    mut signals: Signals,
     mut servers: JoinSet<Result<(), ServeFault>>,
     mut sources: JoinSet<()>,
     trigger: Trigger,
@@ -38,10 +54,7 @@ pub(super) async fn run_until_told(
     grace: Duration,
 ) -> anyhow::Result<()> {
     let early = tokio::select! {
-        told = told_to_stop() => {
-            told?;
-            None
-        }
+        () = signals.told_to_stop() => None,
         ended = servers.join_next() => ended,
         ended = sources.join_next() => {
             ended.context("nothing is followed")?.context("a watch ended unexpectedly")?;
@@ -58,4 +71,22 @@ pub(super) async fn run_until_told(
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process;
+
+    #[tokio::test]
+    async fn who_is_told_to_stop_before_waiting_for_it_has_been_told() {
+        let mut signals = Signals::take().unwrap();
+        for signal in ["-TERM", "-INT"] {
+            let killed = process::Command::new("kill")
+                .args([signal, &process::id().to_string()])
+                .status();
+            assert!(killed.unwrap().success());
+            signals.told_to_stop().await;
+        }
+    }
 }

@@ -24,7 +24,7 @@ use super::{
     allowance::AllowanceArguments,
     decision_log::{self, DecisionLogArguments},
     journal::JournalArguments,
-    process::{bind, told_to_stop},
+    process::{Signals, bind},
 };
 use crate::{
     archive::{ArchiveArguments, Clerk, Importer},
@@ -239,6 +239,7 @@ impl Plan {
 
 /// Reads the policies, opens the doors, and keeps them open until it is told to stop.
 pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
+    let mut signals = Signals::take()?;
     let (cache, network) = plan.allowance.open();
     let readiness = Readiness::new([directory::SOURCE]);
     let locks = Arc::new(LockStore::open(plan.locks)?);
@@ -265,7 +266,11 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         readiness.clone(),
         listener,
     );
-    let (mut source, status) = started.await?;
+    // To read and compile everything may take a while.
+    let (mut source, status) = tokio::select! {
+        started = started => started?,
+        () = signals.told_to_stop() => return Ok(()),
+    };
     let certificate = plan.certificate.map(|(files, certificate)| {
         // What breaks is told in the log, and the certificate in use stays.
         tokio::spawn(follow_certificate(files, certificate.clone(), || {}));
@@ -342,7 +347,7 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         // Nobody reads it; who asks is answered all the same.
         tracing::warn!(%error, "failed to print what is served");
     }
-    let ended = wait(servers, &mut source, trigger, &readiness).await;
+    let ended = wait(signals, servers, &mut source, trigger, &readiness).await;
     decision_log::close(decision_log).await;
     ended
 }
@@ -365,16 +370,14 @@ async fn bind_all(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> 
 
 /// Waits until it is told to stop or a server ends, then ends the servers gracefully.
 async fn wait(
+    mut signals: Signals,
     mut servers: JoinSet<Result<(), ServeFault>>,
     source: &mut Source,
     trigger: Trigger,
     readiness: &Readiness,
 ) -> anyhow::Result<()> {
     let early = tokio::select! {
-        told = told_to_stop() => {
-            told?;
-            None
-        }
+        () = signals.told_to_stop() => None,
         ended = servers.join_next() => ended,
         () = source.ended() => {
             // What is in force would never change again, locks included.

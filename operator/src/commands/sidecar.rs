@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::{
     access::Surroundings,
     decision_log,
-    process::{bind, run_until_told},
+    process::{Signals, bind, run_until_told},
     serve::{Plan, ServerArguments, serve_directory},
 };
 use crate::{
@@ -102,6 +102,7 @@ async fn follow_cluster(
         "`--locks` belongs to `--policies`: a sidecar that follows the cluster keeps no locks"
     );
     let access = server.access.plan(surroundings)?;
+    let signals = Signals::take()?;
     // The addresses are taken first: a port that is in use is told at once.
     let evaluation = bind(listen).await?;
     let admin = bind(server.admin).await?;
@@ -153,7 +154,7 @@ async fn follow_cluster(
     }
     tracing::info!(evaluation = %listen, "the sidecar answers as soon as the cluster is read");
     // The workload ended before its sidecar is told to, so there is no grace to wait for.
-    let ended = run_until_told(servers, sources, trigger, &readiness, Duration::ZERO).await;
+    let ended = run_until_told(signals, servers, sources, trigger, &readiness, Duration::ZERO).await;
     decision_log::close(decision_log).await;
     ended
 }

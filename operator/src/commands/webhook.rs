@@ -13,7 +13,7 @@ use super::{
     allowance::AllowanceArguments,
     decision_log::{self, DecisionLogArguments},
     journal::JournalArguments,
-    process::{bind, run_until_told},
+    process::{Signals, bind, run_until_told},
 };
 use crate::{
     archive::ArchiveArguments,
@@ -88,6 +88,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         has_tls: true,
         in_cluster: true,
     })?;
+    let signals = Signals::take()?;
     // The addresses are taken first: a port that is in use is told at once.
     let admission = bind(arguments.admission).await?;
     let evaluation = bind(arguments.evaluation).await?;
@@ -165,7 +166,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         "the webhook answers as soon as the cluster is read"
     );
 
-    let ended = run_until_told(servers, sources, trigger, &readiness, GRACE).await;
+    let ended = run_until_told(signals, servers, sources, trigger, &readiness, GRACE).await;
     decision_log::close(decision_log).await;
     ended
 }

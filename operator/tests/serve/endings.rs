@@ -40,3 +40,16 @@ fn a_request_under_way_is_answered_before_the_end() {
     server.await_log("stopped");
     assert!(server.ended().success());
 }
+
+#[test]
+fn signals_are_taken_before_it_is_told_where_to_ask() {
+    let root = TempDir::new().unwrap();
+    let server = Server::of(root.path());
+    // Those that have a handler, the first one lowest.
+    let caught = server.status("SigCgt");
+    let caught = u64::from_str_radix(&caught, 16).unwrap();
+    for signal in [2, 15] {
+        assert_ne!(caught & 1 << (signal - 1), 0, "{caught:x}");
+    }
+    assert!(server.stop().success());
+}

@@ -117,6 +117,15 @@ impl Server {
         }
     }
 
+    /// A field of `/proc/<pid>/status` (proc(5)).
+    pub(crate) fn status(&self, field: &str) -> String {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("it runs");
+        let mut fields = status.lines().filter_map(|line| line.split_once(':'));
+        let field = fields.find(|(name, _)| *name == field);
+        field.expect("it is a field").1.trim().to_owned()
+    }
+
     /// The signal by which it is told to stop.
     pub(crate) fn terminate(&self) {
         let killed = Command::new("kill")
