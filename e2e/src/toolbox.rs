@@ -52,6 +52,8 @@ pub struct Ask {
     /// A file of the container that the answer's body goes to.
     output: Option<String>,
     ca: Option<String>,
+    /// Where the connection goes to, in the place of the URL's own address, as curl is told it.
+    at: Option<String>,
     is_anonymous: bool,
 }
 
@@ -195,6 +197,13 @@ impl Ask {
         self
     }
 
+    /// The same with a header.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     /// The same without any token.
     #[must_use]
     pub fn anonymously(mut self) -> Self {
@@ -206,6 +215,13 @@ impl Ask {
     #[must_use]
     pub fn over_tls(mut self) -> Self {
         self.ca = Some(CA.to_owned());
+        self
+    }
+
+    /// The same, of the one replica with this address, whatever the URL's name stands for.
+    #[must_use]
+    pub fn at(mut self, address: &str) -> Self {
+        self.at = Some(format!("::{address}:"));
         self
     }
 
@@ -233,6 +249,9 @@ impl Ask {
         .to_vec();
         if let Some(ca) = &self.ca {
             words.extend(["--cacert".to_owned(), ca.clone()]);
+        }
+        if let Some(at) = &self.at {
+            words.extend(["--connect-to".to_owned(), at.clone()]);
         }
         for (name, value) in &self.headers {
             words.extend(["--header".to_owned(), format!("{name}: {value}")]);

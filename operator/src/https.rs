@@ -10,7 +10,7 @@ mod tls;
 use std::{error::Error, net::SocketAddr, time::Duration};
 
 use hyper::{
-    HeaderMap, Method, StatusCode,
+    HeaderMap, Method, Response, StatusCode,
     body::Bytes,
     header::{AUTHORIZATION, HeaderValue},
 };
@@ -113,13 +113,14 @@ pub struct Question<'q> {
 impl<'q> Question<'q> {
     /// Asks over a connection of its own.
     pub async fn ask(self) -> Result<(StatusCode, Bytes), HttpsFault> {
-        self.call()?.ask(None).await
+        self.call()?.ask(None).await.map(told)
     }
 
     /// Asks over a connection to this address, in the place of the URL's own: the certificate is
     /// checked for the URL's host, so that one replica behind a name is asked.
     pub async fn ask_at(self, address: SocketAddr) -> Result<(StatusCode, Bytes), HttpsFault> {
-        self.call()?.ask(Some(address.to_string())).await
+        let answer = self.call()?.ask(Some(address.to_string())).await;
+        answer.map(told)
     }
 
     /// Asks over a stream that somebody has led to the server.
@@ -127,7 +128,7 @@ impl<'q> Question<'q> {
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     ) -> Result<(StatusCode, Bytes), HttpsFault> {
-        self.call()?.ask_over(stream).await
+        self.call()?.ask_over(stream).await.map(told)
     }
 
     /// An authority that cannot be read is told whether anybody is there or not.
@@ -150,6 +151,11 @@ impl<'q> Question<'q> {
             limit: self.limit,
         })
     }
+}
+
+/// What most questions are about.
+fn told(answer: Response<Bytes>) -> (StatusCode, Bytes) {
+    (answer.status(), answer.into_body())
 }
 
 #[cfg(test)]

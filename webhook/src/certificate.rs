@@ -78,7 +78,13 @@ impl Certificate {
         Ok(())
     }
 
-    /// Whether this is the pass of who holds the same key: the operator.
+    /// What who holds the key shows to others that hold it, if there is one.
+    pub fn pass(&self) -> Option<String> {
+        let current = self.current.load();
+        current.as_ref().map(|installed| installed.pass.clone())
+    }
+
+    /// Whether this is the pass of who holds the same key: the operator, or another replica.
     pub(crate) fn admits(&self, pass: &str) -> bool {
         let current = self.current.load();
         current

@@ -14,7 +14,8 @@ use portcullis_policies::{Cache, Decision, Entry, Input, Interest, Panel, Point,
 
 use crate::{
     ArchiveKeeper, Certificate, DecisionPath, DecisionReaders, Evaluators, ImportScheduler,
-    JournalSettings, LockKeeper, Readiness, ResourceReviewer, SubscriptionKeeper, Unanswered,
+    JournalSettings, LockKeeper, OtherReplicas, Readiness, ResourceReviewer, SubscriptionKeeper,
+    Unanswered,
     admission::Bench,
     body::Room,
     decision_log::{self, About, DecisionLog, Taken},
@@ -45,6 +46,8 @@ pub struct DoorSettings {
     pub subscriptions: Arc<dyn SubscriptionKeeper>,
     /// Knows who may read decisions.
     pub readers: Arc<dyn DecisionReaders>,
+    /// Asks the other replicas, where there are some.
+    pub others: Option<Arc<dyn OtherReplicas>>,
     /// How many decisions are remembered.
     pub journal: JournalSettings,
     /// Where decisions are logged, if they are.

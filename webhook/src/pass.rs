@@ -1,9 +1,9 @@
-//! How the operator shows a replica who it is: both hold the key of the serving certificate, and
-//! nobody else does.
+//! How the operator and the replicas show a replica who they are: all hold the key of the serving
+//! certificate, and nobody else does.
 //!
 //! The pass is a digest of that key, shown over TLS to a server that has proved to hold it. So a
-//! replica learns nothing of the operator that it could use elsewhere, as it would of a token for the
-//! API server.
+//! replica learns nothing of who asks that it could use elsewhere, as it would of a token for the API
+//! server.
 
 use sha2::{Digest as _, Sha256};
 

@@ -9,13 +9,13 @@ use std::{
 };
 
 use axum::body::Bytes;
-use portcullis_policies::Address;
+use portcullis_policies::{Address, Timestamp};
 
 /// Longest time that a result is kept: who needs it longer keeps it.
 pub(crate) const LONGEST: Duration = Duration::from_hours(24);
 
 /// Largest result that is kept, in bytes of JSON: a DID document or a credential has some KiB.
-const MAX_RESULT: usize = 1 << 20;
+pub const MAX_RESULT: usize = 1 << 20;
 
 /// Bytes of all results together: a small part of what a replica needs for its policies.
 const ALL_RESULTS: usize = 32 << 20;
@@ -41,22 +41,20 @@ pub(crate) struct Kept {
     pub(crate) policy: Address,
     /// Its JSON.
     pub(crate) body: Bytes,
-    end: Instant,
+    /// Whether its caller named it, so that another replica may keep one of the same name.
+    pub(crate) is_named: bool,
+    /// When it was made, by the clock that replicas share.
+    pub(crate) at: Timestamp,
+    /// Until when it is kept.
+    pub(crate) end: Instant,
 }
 
 impl Results {
-    /// Keeps a result until `end`, in the place of an older one of the same policy and id, and of those
-    /// that end soonest where there is no room. Not one that is too large, nor one whose id names a
-    /// result of another policy. Whether it is kept.
-    pub(crate) fn keep(
-        &self,
-        id: &Arc<str>,
-        policy: &Address,
-        body: Bytes,
-        now: Instant,
-        end: Instant,
-    ) -> bool {
-        if body.len() > MAX_RESULT || end <= now {
+    /// Keeps a result, in the place of an older one of the same policy and id, and of those that end
+    /// soonest where there is no room. Not one that is too large, nor one whose id names a result of
+    /// another policy. Whether it is kept.
+    pub(crate) fn keep(&self, id: &Arc<str>, result: Kept, now: Instant) -> bool {
+        if result.body.len() > MAX_RESULT || result.end <= now {
             return false;
         }
         let mut shelf = self.lock();
@@ -64,19 +62,18 @@ impl Results {
         if shelf
             .by_id
             .get(id)
-            .is_some_and(|other| other.policy != *policy)
+            .is_some_and(|other| other.policy != result.policy)
         {
             return false;
         }
         shelf.remove(id);
-        while shelf.by_id.len() >= MOST || shelf.bytes + body.len() > ALL_RESULTS {
+        while shelf.by_id.len() >= MOST || shelf.bytes + result.body.len() > ALL_RESULTS {
             let Some((_, soonest)) = shelf.by_end.first().cloned() else {
                 return false;
             };
             shelf.remove(&soonest);
         }
-        let policy = policy.clone();
-        shelf.insert(id.clone(), Kept { policy, body, end });
+        shelf.insert(id.clone(), result);
         true
     }
 
@@ -133,9 +130,14 @@ mod tests {
     }
 
     fn keep(results: &Results, id: &str, name: &str, bytes: usize, seconds: (u64, u64)) -> bool {
-        let (now, end) = (at(seconds.0), at(seconds.1));
-        let body = Bytes::from(vec![b' '; bytes]);
-        results.keep(&id.into(), &policy(name), body, now, end)
+        let result = Kept {
+            policy: policy(name),
+            body: Bytes::from(vec![b' '; bytes]),
+            is_named: true,
+            at: Timestamp::UNIX_EPOCH,
+            end: at(seconds.1),
+        };
+        results.keep(&id.into(), result, at(seconds.0))
     }
 
     fn at(second: u64) -> Instant {

@@ -118,6 +118,7 @@ impl House {
             schedules: Arc::new(NoSchedules),
             subscriptions: Arc::new(NoSubscriptions),
             readers: keeper.clone(),
+            others: None,
             journal: JournalSettings::default(),
             decision_log: None,
             resources: None,

@@ -23,6 +23,7 @@ mod matching;
 mod namespaces;
 mod perimeter;
 mod readme;
+mod results;
 mod rollout;
 mod tenants;
 mod uninstall;

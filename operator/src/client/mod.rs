@@ -98,11 +98,12 @@ impl Server {
             limit: ask.limit,
         };
         let answer = call.ask(None).await;
-        let (status, body) = answer.map_err(|fault| self.unreachable(&fault, ask.limit))?;
+        let answer = answer.map_err(|fault| self.unreachable(&fault, ask.limit))?;
+        let status = answer.status();
         if status == StatusCode::OK {
-            return Ok(body);
+            return Ok(answer.into_body());
         }
-        Err(Failure::of_answer(&self.url, status, &body))
+        Err(Failure::of_answer(&self.url, status, answer.body()))
     }
 
     fn unreachable(&self, fault: &HttpsFault, limit: usize) -> Failure {

@@ -10,6 +10,9 @@ use tokio::{
     task::JoinSet,
 };
 
+/// Servers, each until it is told to end.
+pub(super) type Servers = JoinSet<Result<(), ServeFault>>;
+
 /// Takes an address to listen on.
 pub(super) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
@@ -47,7 +50,7 @@ impl Signals {
 /// they go on to accept. A server or a source that ends by itself ends the process, too.
 pub(super) async fn run_until_told(
     mut signals: Signals,
-    mut servers: JoinSet<Result<(), ServeFault>>,
+    mut servers: Servers,
     mut sources: JoinSet<()>,
     trigger: Trigger,
     readiness: &Readiness,

@@ -14,17 +14,17 @@ use std::{
 use anyhow::Context as _;
 use portcullis_policies::{Cache, Timestamp};
 use portcullis_webhook::{
-    Certificate, DecisionPath, DoorSettings, Doors, Evaluators, Readiness, ServeFault, Shutdown,
-    Transport, Trigger, admin_router, admission_router, evaluation_router, serve,
+    Certificate, DecisionPath, DoorSettings, Doors, Evaluators, Readiness, Shutdown, Transport,
+    Trigger, admin_router, admission_router, evaluation_router, serve,
 };
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::net::TcpListener;
 
 use super::{
     access::{AccessArguments, Guards, Surroundings},
     allowance::AllowanceArguments,
     decision_log::{self, DecisionLogArguments},
     journal::JournalArguments,
-    process::{Signals, bind},
+    process::{Servers, Signals, bind},
 };
 use crate::{
     archive::{ArchiveArguments, Clerk, Importer},
@@ -304,6 +304,7 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         schedules: Arc::new(schedules),
         subscriptions: Arc::new(subscriptions),
         readers: gate,
+        others: None,
         journal: plan.journal.into(),
         decision_log: decision_log.clone(),
         resources: None,
@@ -318,31 +319,17 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
         tokio::spawn(follow);
     }
     let (trigger, shutdown) = Shutdown::new();
-    let mut servers = JoinSet::new();
-    let mut urls = Vec::new();
-    for listener in listeners {
-        let scheme = if certificate.is_some() {
-            "https"
-        } else {
-            "http"
-        };
-        urls.push(format!("evaluation: {scheme}://{}", listener.local_addr()?));
-        let transport = guards.transport(certificate.clone());
-        let access = guards.access.clone();
-        let mut router = access.guard(&doors, evaluation_router(doors.clone()));
-        if plan.admission {
-            // Only one of two routers that become one may say what an unknown route answers.
-            router = router.merge(admission_router(doors.clone()).reset_fallback());
-        }
-        servers.spawn(serve(listener, router, transport, shutdown.clone()));
-    }
-    urls.push(format!("admin: http://{}", admin.local_addr()?));
-    servers.spawn(serve(
+    let (certificate, admission) = (certificate.as_ref(), plan.admission);
+    let opened = open(
+        listeners,
         admin,
-        admin_router(doors),
-        Transport::Plain,
-        shutdown,
-    ));
+        &doors,
+        &guards,
+        certificate,
+        admission,
+        &shutdown,
+    );
+    let (servers, urls) = opened?;
     if let Err(error) = announce(&cache, &status, &urls) {
         // Nobody reads it; who asks is answered all the same.
         tracing::warn!(%error, "failed to print what is served");
@@ -350,6 +337,36 @@ pub(super) async fn serve_directory(plan: Plan) -> anyhow::Result<()> {
     let ended = wait(signals, servers, &mut source, trigger, &readiness).await;
     decision_log::close(decision_log).await;
     ended
+}
+
+/// Opens the doors on each of these; with what is told of each.
+fn open(
+    listeners: Vec<TcpListener>,
+    admin: TcpListener,
+    doors: &Doors,
+    guards: &Guards,
+    certificate: Option<&Arc<Certificate>>,
+    admission: bool,
+    shutdown: &Shutdown,
+) -> anyhow::Result<(Servers, Vec<String>)> {
+    let mut servers = Servers::new();
+    let mut urls = Vec::new();
+    let scheme = certificate.map_or("http", |_| "https");
+    for listener in listeners {
+        urls.push(format!("evaluation: {scheme}://{}", listener.local_addr()?));
+        let access = guards.access.clone();
+        let mut router = access.guard(doors, evaluation_router(doors.clone()));
+        if admission {
+            // Only one of two routers that become one may say what an unknown route answers.
+            router = router.merge(admission_router(doors.clone()).reset_fallback());
+        }
+        let transport = guards.transport(certificate.cloned());
+        servers.spawn(serve(listener, router, transport, shutdown.clone()));
+    }
+    urls.push(format!("admin: http://{}", admin.local_addr()?));
+    let router = admin_router(doors.clone());
+    servers.spawn(serve(admin, router, Transport::Plain, shutdown.clone()));
+    Ok((servers, urls))
 }
 
 /// Documents that are fetched for policies from now on; nothing waits for them.
@@ -371,7 +388,7 @@ async fn bind_all(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> 
 /// Waits until it is told to stop or a server ends, then ends the servers gracefully.
 async fn wait(
     mut signals: Signals,
-    mut servers: JoinSet<Result<(), ServeFault>>,
+    mut servers: Servers,
     source: &mut Source,
     trigger: Trigger,
     readiness: &Readiness,

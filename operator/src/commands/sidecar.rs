@@ -123,6 +123,8 @@ async fn follow_cluster(
         schedules: Arc::new(NoSchedules),
         subscriptions: Arc::new(NoSubscriptions),
         readers: Arc::new(ClusterReaders::new(config)),
+        // Each sidecar answers one workload.
+        others: None,
         journal: server.journal.into(),
         decision_log: decision_log.clone(),
         resources: None,
@@ -154,7 +156,15 @@ async fn follow_cluster(
     }
     tracing::info!(evaluation = %listen, "the sidecar answers as soon as the cluster is read");
     // The workload ended before its sidecar is told to, so there is no grace to wait for.
-    let ended = run_until_told(signals, servers, sources, trigger, &readiness, Duration::ZERO).await;
+    let ended = run_until_told(
+        signals,
+        servers,
+        sources,
+        trigger,
+        &readiness,
+        Duration::ZERO,
+    )
+    .await;
     decision_log::close(decision_log).await;
     ended
 }

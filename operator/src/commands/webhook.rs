@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use portcullis_webhook::{
-    Certificate, DecisionPath, DoorSettings, Doors, Evaluators, Readiness, Shutdown, Transport,
-    admin_router, admission_router, evaluation_router, serve,
+    Certificate, DecisionPath, DoorSettings, Doors, Evaluators, OtherReplicas, Readiness, Shutdown,
+    Transport, admin_router, admission_router, evaluation_router, serve,
 };
 use tokio::task::JoinSet;
 
@@ -18,8 +18,8 @@ use super::{
 use crate::{
     archive::ArchiveArguments,
     cluster::{
-        self, CertificateFiles, ClusterArchives, ClusterLocks, ClusterReaders, ClusterSchedules,
-        ClusterSubscriptions, Extent, Mirror,
+        self, CertificateFiles, ClusterArchives, ClusterLocks, ClusterReaders, ClusterReplicas,
+        ClusterSchedules, ClusterSubscriptions, Extent, Mirror,
     },
     review::Reviewer,
 };
@@ -32,7 +32,17 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Arguments of `portcullis webhook`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Folder of the certificate, `tls.crt` and `tls.key`, which is followed as it changes.
+    /// Name of the installation, by which its replicas find each other.
+    #[arg(long, env = "PORTCULLIS_NAME", default_value = "portcullis")]
+    pub name: String,
+
+    /// Namespace of the installation. Without it, other replicas are not asked for results that they
+    /// keep.
+    #[arg(long, env = "POD_NAMESPACE")]
+    pub namespace: Option<String>,
+
+    /// Folder of the certificate, `tls.crt` and `tls.key`, which is followed as it changes, and of its
+    /// authority, `ca.crt`.
     #[arg(long, value_name = "DIR", env = "PORTCULLIS_TLS_DIR")]
     pub tls_dir: PathBuf,
 
@@ -100,6 +110,11 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let readiness = Readiness::new(cluster::SOURCES.into_iter().chain([cluster::CERTIFICATE]));
     let mirror = Mirror::new(cache.clone(), readiness.clone());
     let certificate = Certificate::empty();
+    let others = arguments.namespace.as_deref().map(|namespace| {
+        let (name, folder) = (&arguments.name, &arguments.tls_dir);
+        let others = ClusterReplicas::new(name, namespace, folder, certificate.clone());
+        Arc::new(others) as Arc<dyn OtherReplicas>
+    });
     let threads = arguments.threads.map(usize::from);
     let redact = &arguments.journal.redact;
     let decision_log = arguments.decision_log.start(&cache, redact)?;
@@ -117,6 +132,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         schedules: Arc::new(ClusterSchedules::new(config.clone(), fetcher)),
         subscriptions: Arc::new(ClusterSubscriptions::new(config.clone(), courier)),
         readers: Arc::new(ClusterReaders::new(config)),
+        others,
         journal: arguments.journal.into(),
         decision_log: decision_log.clone(),
         resources: Some(Arc::new(Reviewer::new(cache))),

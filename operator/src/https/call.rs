@@ -5,7 +5,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
-    HeaderMap, Method, Request, StatusCode, Uri,
+    HeaderMap, Method, Request, Response, Uri,
     body::Bytes,
     client::conn::http1,
     header::{CONNECTION, HOST, HeaderValue, USER_AGENT},
@@ -42,7 +42,7 @@ pub(crate) struct Call<'c> {
 
 impl Call<'_> {
     /// Asks over a connection of its own, to the URL's address or to another one.
-    pub(crate) async fn ask(self, at: Option<String>) -> Result<(StatusCode, Bytes), HttpsFault> {
+    pub(crate) async fn ask(self, at: Option<String>) -> Result<Response<Bytes>, HttpsFault> {
         let target = Target::parse(self.url)?;
         let address = at.unwrap_or_else(|| target.address());
         let patience = self.patience;
@@ -57,7 +57,7 @@ impl Call<'_> {
     pub(crate) async fn ask_over(
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    ) -> Result<(StatusCode, Bytes), HttpsFault> {
+    ) -> Result<Response<Bytes>, HttpsFault> {
         let target = Target::parse(self.url)?;
         let patience = self.patience;
         let address = target.address();
@@ -70,7 +70,7 @@ impl Call<'_> {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         target: &Target,
         address: &str,
-    ) -> Result<(StatusCode, Bytes), HttpsFault> {
+    ) -> Result<Response<Bytes>, HttpsFault> {
         let answer = match (target.tls, self.tls.clone()) {
             (false, _) => self.exchange(stream, target).await,
             (true, None) => return Err(HttpsFault::AuthorityMissing(self.url.to_owned())),
@@ -95,7 +95,7 @@ impl Call<'_> {
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         target: &Target,
-    ) -> Result<(StatusCode, Bytes), Box<dyn Error + Send + Sync>> {
+    ) -> Result<Response<Bytes>, Box<dyn Error + Send + Sync>> {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let mut request = Request::new(Full::new(self.body));
         *request.method_mut() = self.method;
@@ -108,10 +108,9 @@ impl Call<'_> {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
         let limit = self.limit;
         let answer = async {
-            let response = sender.send_request(request).await?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), limit).collect().await?;
-            Ok((status, body.to_bytes()))
+            let (head, body) = sender.send_request(request).await?.into_parts();
+            let body = Limited::new(body, limit).collect().await?;
+            Ok(Response::from_parts(head, body.to_bytes()))
         };
         answered(answer, connection).await
     }

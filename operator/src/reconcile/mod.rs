@@ -46,7 +46,12 @@ use std::{
 use kube::{Api, Client};
 use tokio::sync::watch;
 
-use crate::{cluster::Mirror, leader::Leadership, network::Network, refresh::Refresher};
+use crate::{
+    cluster::{self, Mirror},
+    leader::Leadership,
+    network::Network,
+    refresh::Refresher,
+};
 use certificate::CertificateKeeper;
 use documents::Documents;
 use events::Announcer;
@@ -110,7 +115,7 @@ impl Settings {
     }
 
     fn webhook_service(&self) -> String {
-        format!("{}-webhook", self.name)
+        cluster::webhook_service(&self.name)
     }
 
     fn authority_secret(&self) -> String {
@@ -252,6 +257,16 @@ impl std::fmt::Debug for Reconciler {
 pub(crate) fn sample_certificate() -> (String, String) {
     let pair = pki::authority(jiff::Timestamp::now()).expect("a certificate can be made");
     (pair.certificate, pair.key.0)
+}
+
+/// PEM of an authority, of a certificate of the webhook of an installation, and of its key, likewise.
+#[cfg(test)]
+pub(crate) fn sample_serving(name: &str, namespace: &str) -> (String, String, String) {
+    let now = jiff::Timestamp::now();
+    let names = pki::service_names(&cluster::webhook_service(name), namespace);
+    let authority = pki::authority(now).expect("a certificate can be made");
+    let serving = pki::serving(&authority, &names, now).expect("a certificate can be made");
+    (authority.certificate, serving.certificate, serving.key.0)
 }
 
 /// Shows in the metrics that this replica leads, until it is dropped.

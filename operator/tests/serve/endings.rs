@@ -44,6 +44,7 @@ fn a_request_under_way_is_answered_before_the_end() {
 #[test]
 fn signals_are_taken_before_it_is_told_where_to_ask() {
     let root = TempDir::new().unwrap();
+    write(root.path(), "a/b/1.0/policy.rego", "package a.b\n");
     let server = Server::of(root.path());
     // Those that have a handler, the first one lowest.
     let caught = server.status("SigCgt");

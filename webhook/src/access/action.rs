@@ -33,8 +33,9 @@ pub struct Action {
 pub(super) enum Route {
     /// Nobody: probes and the API's own description.
     Open,
-    /// The operator asks, and shows its pass.
-    OfOperator(Action),
+    /// The installation itself asks, the operator or another replica, and shows its pass; or else
+    /// whoever knows the caller's rights.
+    OfInstallation(Action),
     /// The route itself, which asks with the caller's own bearer token.
     Own,
     /// Whoever knows the caller's rights.
@@ -77,12 +78,14 @@ pub(super) fn route<'p>(
     };
     match route {
         "/liveness" | "/readiness" | "/openapi.json" => return Route::Open,
-        "/v1/enforcement" | "/v1/shadows" => return Route::OfOperator(Action::of_any("list")),
+        "/v1/enforcement" | "/v1/shadows" => return Route::OfInstallation(Action::of_any("list")),
         _ if is_within(route, "/swagger-ui") || is_within(route, "/health") => return Route::Open,
         _ if is_within(route, "/decisions") || is_within(route, "/v1/policy/import") => {
             return Route::Own;
         }
-        _ if is_within(route, "/v1/results") => return Route::Asked(Action::of_any("get")),
+        _ if is_within(route, "/v1/results") => {
+            return Route::OfInstallation(Action::of_any("get"));
+        }
         _ => {}
     }
     if let (Some(group), Some(name)) = (parameter("group"), parameter("name")) {
@@ -189,16 +192,20 @@ mod tests {
         match route(&method.parse().unwrap(), path, parameter, query) {
             Route::Open => "open".to_owned(),
             Route::Own => "own".to_owned(),
-            Route::OfOperator(_) => "operator".to_owned(),
-            Route::Asked(action) => format!(
-                "{} {}/{} {}/{}",
-                action.verb,
-                action.resource(),
-                action.subresource,
-                action.namespace.as_deref().unwrap_or_default(),
-                action.name
-            ),
+            Route::OfInstallation(action) => format!("own or {}", shown(&action)),
+            Route::Asked(action) => shown(&action),
         }
+    }
+
+    fn shown(action: &Action) -> String {
+        format!(
+            "{} {}/{} {}/{}",
+            action.verb,
+            action.resource(),
+            action.subresource,
+            action.namespace.as_deref().unwrap_or_default(),
+            action.name
+        )
     }
 
     #[rstest]
@@ -207,7 +214,7 @@ mod tests {
     #[case("/v1/policy/import", "own")]
     #[case("/v1/policy/import/config", "own")]
     #[case("/v1/policy", "list clusterpolicies/evaluation /")]
-    #[case("/v1/results/{id}", "get clusterpolicies/evaluation /")]
+    #[case("/v1/results/{id}", "own or get clusterpolicies/evaluation /")]
     #[case("/liveness", "open")]
     #[case("/readiness", "open")]
     #[case("/openapi.json", "open")]
@@ -215,8 +222,8 @@ mod tests {
     #[case("/swagger-ui", "open")]
     #[case("/swagger-ui-not", "list clusterpolicies/evaluation /")]
     #[case("/decisions/{id}", "own")]
-    #[case("/v1/enforcement", "operator")]
-    #[case("/v1/shadows", "operator")]
+    #[case("/v1/enforcement", "own or list clusterpolicies/evaluation /")]
+    #[case("/v1/shadows", "own or list clusterpolicies/evaluation /")]
     #[case("/v1/policies", "list clusterpolicies/evaluation /")]
     #[case("/v1/status", "list clusterpolicies/evaluation /")]
     #[case("/v1/query", "create clusterpolicies/evaluation /")]

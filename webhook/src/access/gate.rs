@@ -4,7 +4,7 @@
 //! request ─ route ─ open? ─▶ door
 //!             │
 //!             ▼
-//!   operator's pass? ─ bearer token ─ certificate ─ nobody ─▶ 401
+//!    our own pass?  ─ bearer token ─ certificate ─ nobody ─▶ 401
 //!                          │ known, or asked once for all that wait
 //!                          ▼
 //!                     how often? ─▶ 429 ─ its rights? ─▶ 403 ─ the policy? ─▶ 403 ─▶ door
@@ -153,8 +153,10 @@ impl Gate {
         let network = peer
             .as_ref()
             .map_or(Ipv4Addr::UNSPECIFIED.into(), Peer::network);
-        let known = if matches!(route, Route::OfOperator(_)) && self.is_operator(&parts.headers) {
-            Known::of(Identity::operator())
+        let known = if matches!(route, Route::OfInstallation(_))
+            && shows_pass(&self.doors, &parts.headers)
+        {
+            Known::of(Identity::installation())
         } else {
             let known = self
                 .caller(&route, &parts.headers, peer.as_ref(), network)
@@ -168,15 +170,6 @@ impl Gate {
         };
         parts.extensions.insert(known.identity);
         Ok(Request::from_parts(parts, body))
-    }
-
-    fn is_operator(&self, headers: &HeaderMap) -> bool {
-        let caller = Caller::of(headers);
-        let certificate = self.doors.settings().certificate.as_ref();
-        caller
-            .bearer()
-            .zip(certificate)
-            .is_some_and(|(pass, certificate)| certificate.admits(pass))
     }
 
     /// Whether whoever can reach the door may ask.
@@ -287,7 +280,7 @@ impl Gate {
     }
 
     async fn check_rights(&self, known: &Known, route: &Route) -> Result<(), Refusal> {
-        let (Some(by), Route::Asked(action) | Route::OfOperator(action)) = (&known.by, route)
+        let (Some(by), Route::Asked(action) | Route::OfInstallation(action)) = (&known.by, route)
         else {
             return Ok(());
         };
@@ -340,6 +333,13 @@ impl Gate {
             "Bearer"
         }
     }
+}
+
+/// Whether this installation itself asks.
+pub(crate) fn shows_pass(doors: &Doors, headers: &HeaderMap) -> bool {
+    let caller = Caller::of(headers);
+    let pass = caller.bearer().zip(doors.settings().certificate.as_ref());
+    pass.is_some_and(|(pass, certificate)| certificate.admits(pass))
 }
 
 /// What a request is about.

@@ -34,8 +34,8 @@ pub enum Method {
     Jwt,
     /// By a client certificate.
     Certificate,
-    /// By the pass of this installation's operator.
-    Operator,
+    /// By the pass of this installation: its operator, or another replica.
+    Installation,
 }
 
 /// Why a name is none.
@@ -85,9 +85,9 @@ impl Identity {
         Self::fixed(Method::Anonymous, "anonymous")
     }
 
-    /// The operator of this installation.
-    pub(crate) fn operator() -> Self {
-        Self::fixed(Method::Operator, "portcullis-operator")
+    /// This installation's own.
+    pub(crate) fn installation() -> Self {
+        Self::fixed(Method::Installation, "portcullis")
     }
 
     fn fixed(method: Method, name: &str) -> Self {
@@ -158,7 +158,7 @@ impl Method {
             Self::Token => "token",
             Self::Jwt => "jwt",
             Self::Certificate => "mtls",
-            Self::Operator => "operator",
+            Self::Installation => "installation",
         }
     }
 }

@@ -26,6 +26,7 @@ pub use action::Action;
 pub use authenticator::{AccessFault, Authenticator, CertificateReader, Identified, Verdict};
 pub use clients::{AuthorityFault, ClientAuthorities};
 pub use gate::Access;
+pub(crate) use gate::shows_pass;
 pub use identity::{Identity, Method, NameFault};
 pub use limiter::Rate;
 pub(crate) use peer::Peer;

@@ -1,9 +1,6 @@
 //! `…/evaluation`: the bare result document.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     body::{Body, Bytes},
@@ -16,7 +13,11 @@ use axum::{
 };
 use portcullis_policies::{Decision, Document, Entry, Point};
 
-use super::{ask, kept, place::Place};
+use super::{
+    ask,
+    kept::{self, Wish},
+    place::Place,
+};
 use crate::{
     Doors,
     problem::{Problem, ProblemDocument},
@@ -125,8 +126,8 @@ pub(super) struct Evaluation {
     pub(super) decision: Decision,
     pub(super) result: Document,
     pub(super) deadline: Instant,
-    /// How long the result is to be kept, if it is.
-    ttl: Option<Duration>,
+    /// How the result is to be kept, if it is.
+    wish: Option<Wish>,
 }
 
 impl Evaluation {
@@ -138,10 +139,10 @@ impl Evaluation {
         body: Body,
     ) -> Result<Self, Problem> {
         let question = ask::question(Point::Evaluation, asker)?;
-        let ttl = kept::wanted(asker)?;
+        let wish = kept::wish(asker)?;
         let snapshot = doors.snapshot()?;
         let entry = place.find(&snapshot)?;
-        if ttl.is_some() {
+        if wish.is_some() {
             kept::refuse_taken(doors, &question.id, entry.address())?;
         }
         let asked = entry.clone();
@@ -152,7 +153,7 @@ impl Evaluation {
             decision,
             result,
             deadline: question.deadline,
-            ttl,
+            wish,
         })
     }
 
@@ -162,14 +163,11 @@ impl Evaluation {
         let body = Bytes::from(body);
         let json = HeaderValue::from_static("application/json");
         let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, json)]);
-        if let Some(ttl) = self.ttl {
-            let (now, id) = (Instant::now(), &self.decision.id);
-            let policy = self.entry.address();
-            if doors
-                .results()
-                .keep(id, policy, body.clone(), now, now + ttl)
-            {
-                headers.insert(kept::TTL, ttl.as_secs().into());
+        if let Some(wish) = self.wish {
+            let (now, policy) = (Instant::now(), self.entry.address().clone());
+            let result = wish.of(policy, body.clone(), now);
+            if doors.results().keep(&self.decision.id, result, now) {
+                headers.insert(kept::TTL, wish.time.as_secs().into());
             }
         }
         let (etag, body) = with_etag(&self.decision, body);

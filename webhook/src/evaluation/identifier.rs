@@ -18,9 +18,8 @@ pub(super) fn of(headers: &HeaderMap) -> Result<Option<Arc<str>>, Problem> {
     let Some(value) = headers.get(EVALUATION_ID).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
-    let bytes = value.as_bytes();
-    let text = std::str::from_utf8(bytes).ok();
-    text.filter(|text| text.len() <= LONGEST && text.bytes().all(|byte| byte.is_ascii_graphic()))
+    let text = std::str::from_utf8(value.as_bytes()).ok();
+    text.filter(|text| is_one(text))
         .map(|text| Some(text.into()))
         .ok_or_else(|| {
             let detail = format!("the header `{EVALUATION_ID}` is no id");
@@ -28,6 +27,11 @@ pub(super) fn of(headers: &HeaderMap) -> Result<Option<Arc<str>>, Problem> {
                 format!("send at most {LONGEST} visible ASCII characters, or leave it out");
             Problem::input_invalid(detail).with_remedy(remedy)
         })
+}
+
+/// Whether a text can be an id.
+pub(super) fn is_one(text: &str) -> bool {
+    (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 #[cfg(test)]

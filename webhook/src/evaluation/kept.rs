@@ -1,8 +1,25 @@
 //! `x-cache-ttl` and `/v1/results/{id}`: results that are kept for who fetches them later.
+//!
+//! Each replica keeps those of its own evaluations. Who fetches one asks whichever replica a Service
+//! leads to, so it asks the others on behalf of who asked it:
+//!
+//! ```text
+//! caller ─▶ replica ── its own? ── of an id that was made here ──▶ 200
+//!              │ none, or of an id that callers may have given to others as well
+//!              ▼
+//!        other replicas, with the installation's pass ── the newest of all ──▶ 200
+//!              │ none                    │ one did not answer
+//!              ▼                         ▼
+//!             404                       503
+//! ```
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
+    body::Bytes,
     extract::{Path, State, rejection::PathRejection},
     http::{
         HeaderMap, HeaderValue, StatusCode,
@@ -10,13 +27,15 @@ use axum::{
     },
     response::{IntoResponse as _, Response},
 };
-use portcullis_policies::{Address, text::clean};
+use portcullis_policies::{Address, Timestamp, text::clean};
 use utoipa::IntoParams;
 
+use super::identifier;
 use crate::{
-    Doors,
+    Doors, Elsewhere, KEPT_AT, ReplicasFault,
+    access::shows_pass,
     problem::{Problem, ProblemDocument},
-    results::LONGEST,
+    results::{Kept, LONGEST},
 };
 
 /// The header that says how long a result is to be kept, and in an answer how long it is.
@@ -41,8 +60,35 @@ pub(super) struct ResultHeaders {
     ttl: Option<i64>,
 }
 
-/// How long a request wants its result kept, if it does.
-pub(super) fn wanted(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
+/// How a result is to be kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    /// How long.
+    pub(super) time: Duration,
+    is_named: bool,
+}
+
+impl Wish {
+    /// What is kept of a result that is there now.
+    pub(super) fn of(self, policy: Address, body: Bytes, now: Instant) -> Kept {
+        Kept {
+            policy,
+            body,
+            is_named: self.is_named,
+            at: Timestamp::now(),
+            end: now + self.time,
+        }
+    }
+}
+
+/// Whether a request wants its result kept, and how.
+pub(super) fn wish(headers: &HeaderMap) -> Result<Option<Wish>, Problem> {
+    let is_named = identifier::of(headers)?.is_some();
+    let time = wanted(headers)?;
+    Ok(time.map(|time| Wish { time, is_named }))
+}
+
+fn wanted(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
     let Some(value) = headers.get(TTL) else {
         return Ok(None);
     };
@@ -77,7 +123,7 @@ pub(super) fn refuse_taken(doors: &Doors, id: &str, policy: &Address) -> Result<
 /// A kept result
 ///
 /// The result of an evaluation with the header `x-cache-ttl`, until that time is over or others took
-/// its room. Each replica knows the results of its own evaluations.
+/// its room: of all replicas, the one that was kept last.
 #[utoipa::path(
     get,
     path = "/v1/results/{id}",
@@ -96,23 +142,94 @@ pub(super) fn refuse_taken(doors: &Doors, id: &str, policy: &Address) -> Result<
             content_type = "application/problem+json",
             body = ProblemDocument
         ),
+        (
+            status = 503,
+            description = "`RESULT.UNAVAILABLE`: nothing is kept here under this id, and not all other replicas could be asked",
+            content_type = "application/problem+json",
+            body = ProblemDocument
+        ),
     )
 )]
 pub(super) async fn result(
     State(doors): State<Doors>,
+    asked_with: HeaderMap,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let id = path.map_or_else(|_| String::new(), |Path(id)| id);
-    let found = doors.results().find(&id, Instant::now()).and_then(|kept| {
-        let etag = HeaderValue::from_str(&id).ok()?;
-        let json = HeaderValue::from_static("application/json");
-        Some(([(ETAG, etag), (CONTENT_TYPE, json)], kept.body))
-    });
-    found.map_or_else(|| Err(unknown(&id)), |found| Ok(found.into_response()))
+    let id: Arc<str> = path.map_or_else(|_| String::new(), |Path(id)| id).into();
+    let etag = HeaderValue::from_str(&id).ok();
+    let Some(etag) = etag.filter(|_| identifier::is_one(&id)) else {
+        return Err(unknown(&id));
+    };
+    let own = doors.results().find(&id, Instant::now());
+    let mut headers = HeaderMap::from_iter([
+        (ETAG, etag),
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+    ]);
+    let found = if shows_pass(&doors, &asked_with) {
+        // Another replica asks each of us.
+        if let Some(kept) = &own {
+            let at = HeaderValue::from_str(&kept.at.to_string());
+            headers.insert(KEPT_AT, at.expect("a time is plain text"));
+        }
+        own.map(|kept| kept.body)
+    } else {
+        newest(&doors, &id, own).await?
+    };
+    found.map_or_else(
+        || Err(unknown(&id)),
+        |body| Ok((headers, body).into_response()),
+    )
+}
+
+/// What was kept last, here or on another replica.
+async fn newest(doors: &Doors, id: &Arc<str>, own: Option<Kept>) -> Result<Option<Bytes>, Problem> {
+    let others = doors.settings().others.as_ref();
+    match (others, own) {
+        (Some(others), own) if own.as_ref().is_none_or(|own| own.is_named) => {
+            choose(id, own, others.newest_result(id.clone()).await)
+        }
+        (_, own) => Ok(own.map(|own| own.body)),
+    }
+}
+
+/// The newer one. That there is none is only said where all others have said so.
+fn choose(
+    id: &str,
+    own: Option<Kept>,
+    others: Result<Elsewhere, ReplicasFault>,
+) -> Result<Option<Bytes>, Problem> {
+    let (elsewhere, why) = match others {
+        Ok(Elsewhere { newest, silent }) => {
+            let why = format!("{silent} of the other replicas did not answer");
+            (newest, (silent > 0).then_some(why))
+        }
+        Err(fault) => (None, Some(fault.to_string())),
+    };
+    let own = own.map(|own| (own.at, own.body));
+    match (
+        own.into_iter().chain(elsewhere).max_by_key(|(at, _)| *at),
+        why,
+    ) {
+        (Some((_, body)), _) => Ok(Some(body)),
+        (None, None) => Ok(None),
+        (None, Some(why)) => {
+            let id = clean(id);
+            let detail = format!(
+                "no result is kept here under the id `{id}`, and {}",
+                clean(&why)
+            );
+            let problem = Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "RESULT.UNAVAILABLE",
+                detail,
+            );
+            Err(problem.with_remedy("ask again in a moment"))
+        }
+    }
 }
 
 fn unknown(id: &str) -> Problem {
-    let detail = format!("no result is kept here under the id `{}`", clean(id));
+    let detail = format!("no result is kept under the id `{}`", clean(id));
     Problem::new(StatusCode::NOT_FOUND, "RESULT.NOT_FOUND", detail)
         .with_remedy("evaluate the policy again, with the header `x-cache-ttl`")
 }

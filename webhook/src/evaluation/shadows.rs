@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 
 use super::site;
 use crate::{
-    Caller, Doors,
+    Doors,
+    access::shows_pass,
     problem::{Problem, ProblemDocument},
     shadows::Example,
 };
@@ -104,13 +105,7 @@ pub(super) async fn shadows(
 ) -> Result<Json<ShadowReport>, Problem> {
     let readers = &doors.settings().readers;
     site::refuse_others(&uri, &headers, readers.is_open())?;
-    let certificate = doors.settings().certificate.as_ref();
-    let is_operator = || {
-        let caller = Caller::of(&headers);
-        let pass = caller.bearer().zip(certificate);
-        pass.is_some_and(|(pass, certificate)| certificate.admits(pass))
-    };
-    if !readers.is_open() && !is_operator() {
+    if !readers.is_open() && !shows_pass(&doors, &headers) {
         let detail = "only the operator of this installation is told";
         let problem = Problem::new(StatusCode::FORBIDDEN, "SHADOW.FORBIDDEN", detail);
         return Err(problem.with_remedy("see `status.shadow` of the policy"));

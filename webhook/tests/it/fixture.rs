@@ -20,8 +20,9 @@ use portcullis_policies::{
 };
 use portcullis_webhook::{
     Caller, Certificate, DecisionLog, DecisionReaders, DoorSettings, Doors, Evaluators,
-    JournalSettings, LockFault, LockKeeper, LockRequest, ReaderFault, Readiness, ResourceAnswer,
-    ResourceReview, ResourceReviewer, admin_router, admission_router, evaluation_router,
+    JournalSettings, LockFault, LockKeeper, LockRequest, OtherReplicas, ReaderFault, Readiness,
+    ResourceAnswer, ResourceReview, ResourceReviewer, admin_router, admission_router,
+    evaluation_router,
 };
 use serde_json::{Value as Json, json};
 use tower::ServiceExt as _;
@@ -65,6 +66,7 @@ pub(crate) struct Fixture {
     pub(crate) evaluators: Evaluators,
     pub(crate) readiness: Readiness,
     pub(crate) keeper: Arc<Keeper>,
+    pub(crate) others: Option<Arc<dyn OtherReplicas>>,
     pub(crate) archives: Arc<Archives>,
     pub(crate) schedules: Arc<Schedules>,
     pub(crate) subscriptions: Arc<Subscriptions>,
@@ -117,6 +119,7 @@ impl Fixture {
             evaluators: Evaluators::new(2),
             readiness,
             keeper: Arc::new(Keeper::default()),
+            others: None,
             archives: Arc::default(),
             schedules: Arc::default(),
             subscriptions: Arc::default(),
@@ -224,6 +227,7 @@ impl Fixture {
                 schedules: self.schedules.clone(),
                 subscriptions: self.subscriptions.clone(),
                 readers: self.keeper.clone(),
+                others: self.others.clone(),
                 journal: self.journal.clone(),
                 decision_log: self.decision_log.clone(),
                 resources: self

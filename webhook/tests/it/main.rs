@@ -25,6 +25,7 @@ mod notices;
 mod opa;
 mod overload;
 mod query;
+mod replicas;
 mod resources;
 mod schedules;
 mod server;

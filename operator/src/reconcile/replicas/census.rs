@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{Holdings, Replicas, Report};
 use crate::{
-    cluster::{Mirror, chain},
+    cluster::{EVALUATION_PORT, Mirror, chain},
     https,
     reconcile::{
         PAUSE, Settings,
@@ -47,9 +47,6 @@ const ANSWER: usize = 16 << 20;
 
 /// Time for listing the endpoints.
 const READ: Duration = Duration::from_secs(10);
-
-/// The port of the evaluation API in a pod.
-const PORT: u16 = 8181;
 
 /// Asks the replicas.
 pub(crate) struct Census {
@@ -131,13 +128,16 @@ impl Census {
         let addresses = addresses(&slices.items);
         let trusted = self.trusted.borrow_and_update().clone();
         let own = Asked {
-            url: format!("https://{service}.{}.svc:{PORT}", self.settings.namespace),
+            url: format!(
+                "https://{service}.{}.svc:{EVALUATION_PORT}",
+                self.settings.namespace
+            ),
             trusted,
             pass: self.pass.borrow().clone(),
         };
         let own = &own;
         let answers = stream::iter(addresses.iter().take(MOST))
-            .map(|address| own.ask(SocketAddr::new(*address, PORT)))
+            .map(|address| own.ask(SocketAddr::new(*address, EVALUATION_PORT)))
             .buffer_unordered(AT_ONCE)
             .filter_map(|answer| async {
                 // One that does not answer is ready and enforces nothing, as far as is known.
