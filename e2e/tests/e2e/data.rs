@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use portcullis_crds::ConditionType;
 use portcullis_e2e::{
-    MINUTE, Stage, installation, on_stage, samples,
+    MINUTE, Stage, installation, on_stage, samples, sidecar,
     toolbox::{Ask, Toolbox},
     until,
 };
@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 /// The server's Pod and its Service, in the namespace `default`: its host is named in the chart's values.
 const SERVER: &str = "e2e-roles";
+
+/// The policy that takes what it answers.
+const EVALUATION: &str = "/policy/tests/fetched/1.0/evaluation";
 
 /// The folder that it serves.
 const FOLDER: &str = "/dev/shm";
@@ -49,6 +52,7 @@ async fn what_a_server_answers_is_fetched_for_all_and_the_last_good_answer_stays
 
         say(stage, r#"{"viewer": true}"#).await?;
         await_answer(&toolbox, &json!({"roles": {"viewer": true}})).await?;
+        await_sidecar(stage).await?;
 
         stage.delete(&[server()]).await?;
         let status = stage
@@ -104,6 +108,39 @@ fn policy() -> Value {
 }
 
 /// Deletes what is in no namespace of the test, also of one that was killed before.
+/// A sidecar that follows the cluster has what was fetched once it may read it.
+async fn await_sidecar(stage: &Stage) -> Result<()> {
+    let workload = sidecar::start(stage, "workload", &["sidecar"], None).await?;
+    let ask = Ask::get(&format!("http://127.0.0.1:8181{EVALUATION}"));
+    until(
+        "the sidecar says what it may not read",
+        MINUTE,
+        async || {
+            let problem = workload.ask(&ask).await?.json(500)?;
+            let detail = problem["detail"].as_str().unwrap_or_default();
+            ensure!(detail.contains("fetcheddocuments"), "{problem}");
+            Ok(())
+        },
+    )
+    .await?;
+    let namespace = stage.namespace();
+    let group = "rbac.authorization.k8s.io";
+    let binding = json!({
+        "apiVersion": format!("{group}/v1"),
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": format!("{namespace}-workload-data")},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "portcullis-sidecar-data"},
+        "subjects": [{"kind": "ServiceAccount", "name": "workload", "namespace": namespace}],
+    });
+    stage.apply(&[binding]).await?;
+    until("the sidecar has what was fetched", MINUTE, async || {
+        let result = workload.ask(&ask).await?.json(200)?;
+        ensure!(result == json!({"roles": {"viewer": true}}), "{result}");
+        Ok(())
+    })
+    .await
+}
+
 async fn put_away(stage: &Stage) -> Result<()> {
     let server = ["pod,service", SERVER, "--namespace=default"];
     let documents = ["fetcheddocuments.portcullis.dev", "--all"];
@@ -181,7 +218,7 @@ async fn await_answer(toolbox: &Toolbox<'_>, expected: &Value) -> Result<()> {
 
 async fn ask(toolbox: &Toolbox<'_>) -> Result<(u16, Value)> {
     let service = installation::SERVICE;
-    let url = format!("https://{service}:8181/policy/tests/fetched/1.0/evaluation");
+    let url = format!("https://{service}:8181{EVALUATION}");
     let answer = toolbox.ask(&Ask::post(&url, &json!({})).over_tls()).await?;
     let body = serde_json::from_str(&answer.body).unwrap_or(Value::Null);
     Ok((answer.status, body))
