@@ -114,6 +114,10 @@ app.kubernetes.io/part-of: portcullis
 - name: PORTCULLIS_IMPORT_HOSTS
   value: {{ join "," . | quote }}
 {{- end }}
+{{- if .Values.archives.caConfigMap }}
+- name: PORTCULLIS_EXCHANGE_CA
+  value: /exchange-ca/ca.crt
+{{- end }}
 {{- end -}}
 
 {{/* Each file of keys behind what they may sign. */}}
@@ -137,6 +141,11 @@ app.kubernetes.io/part-of: portcullis
   mountPath: /import-keys
   readOnly: true
 {{- end }}
+{{- if .Values.archives.caConfigMap }}
+- name: exchange-ca
+  mountPath: /exchange-ca
+  readOnly: true
+{{- end }}
 {{- end -}}
 
 {{- define "portcullis.archiveVolumes" -}}
@@ -154,6 +163,15 @@ app.kubernetes.io/part-of: portcullis
 - name: import-keys
   configMap:
     name: {{ include "portcullis.fullname" . }}-import-keys
+{{- end }}
+{{- with .Values.archives.caConfigMap }}
+# Missing, it keeps no Pod from starting, either.
+- name: exchange-ca
+  configMap:
+    name: {{ .name | quote }}
+    optional: true
+    items:
+      - {key: {{ .key | quote }}, path: ca.crt}
 {{- end }}
 {{- end -}}
 

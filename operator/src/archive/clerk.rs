@@ -91,6 +91,16 @@ pub struct ArchiveArguments {
         hide_env_values = true
     )]
     pub notify_hosts: Vec<HostRule>,
+
+    /// PEM file of authorities that certificates of hosts of `--import-hosts` and `--notify-hosts` may be
+    /// of, beside this machine's, read whenever one is asked.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PORTCULLIS_EXCHANGE_CA",
+        hide_env_values = true
+    )]
+    pub exchange_ca: Option<PathBuf>,
 }
 
 /// Makes and verifies archives.
@@ -135,15 +145,18 @@ impl Candidate {
 impl ArchiveArguments {
     /// Who tells subscribers, with the keys of a clerk, on the reactor that this is called on.
     pub(crate) fn courier(&self, clerk: &Clerk) -> Courier {
-        let network = Network::reaching(self.notify_hosts.iter().cloned());
+        let network = self.network(&self.notify_hosts);
         let keyring = clerk.keyring.clone();
         Courier::new(network, keyring, &clerk.external_url, &clerk.repository)
     }
 
     /// Who fetches archives, for a clerk, on the reactor that this is called on.
     pub(crate) fn fetcher(&self, clerk: &Clerk) -> Fetcher {
-        let network = Network::reaching(self.import_hosts.iter().cloned());
-        Fetcher::new(network, clerk.keyring.clone())
+        Fetcher::new(self.network(&self.import_hosts), clerk.keyring.clone())
+    }
+
+    fn network(&self, hosts: &[HostRule]) -> Network {
+        Network::reaching(hosts.iter().cloned()).trusting(self.exchange_ca.clone())
     }
 
     /// A clerk for a server that gives policies this repository's name. Its keys are read by

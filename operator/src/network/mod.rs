@@ -27,6 +27,7 @@ use std::{
     collections::BTreeSet,
     fmt,
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -54,8 +55,7 @@ pub(crate) use reach::reaching;
 
 /// Why a text is no list of authorities in PEM; nothing where it is one.
 pub(crate) fn check_authorities(pem: &str) -> std::result::Result<(), String> {
-    let checked = tls::trusting(pem, false);
-    // The text begins with the name that policies have for it.
+    let checked = tls::trusting("it", pem.as_bytes(), false);
     checked
         .map(drop)
         .map_err(|_| "it is no certificate in PEM".to_owned())
@@ -72,10 +72,7 @@ pub(crate) async fn ask_anybody(
     request: &HttpRequest,
     system: &Arc<ClientConfig>,
 ) -> Result<HttpResponse> {
-    let tls = match &request.authorities {
-        None => system.clone(),
-        Some(pem) => tls::trusting(pem, request.trusts_system)?,
-    };
+    let tls = tls::of(request, None, system).await?;
     let hop = exchange::Hop::of(request, MAX_BODY)?;
     let late = || OutsideFault::Network("there was no answer in time".to_owned());
     let asked = async {
@@ -95,6 +92,8 @@ pub struct Network {
     reactor: Handle,
     /// Trusts the system's authorities.
     system: Arc<ClientConfig>,
+    /// PEM file of those that are trusted beside them where a request names none.
+    authorities: Option<PathBuf>,
 }
 
 impl Network {
@@ -105,6 +104,16 @@ impl Network {
             any_public: false,
             hosts,
             reactor: Handle::current(),
+            authorities: None,
+        }
+    }
+
+    /// The same, which trusts the authorities of a PEM file as well, as they are when it asks.
+    #[must_use]
+    pub(crate) fn trusting(self, authorities: Option<PathBuf>) -> Self {
+        Self {
+            authorities,
+            ..self
         }
     }
 
@@ -127,10 +136,7 @@ impl Network {
         hosts: Option<&Hosts>,
         limit: usize,
     ) -> Result<HttpResponse> {
-        let tls = match &request.authorities {
-            None => self.system.clone(),
-            Some(pem) => tls::trusting(pem, request.trusts_system)?,
-        };
+        let tls = tls::of(request, self.authorities.as_deref(), &self.system).await?;
         let mut hop = exchange::Hop::of(request, limit)?;
         let mut redirects = Redirects::default();
         loop {

@@ -57,6 +57,7 @@ impl Network {
             any_public,
             hosts,
             reactor: Handle::current(),
+            authorities: None,
         }
     }
 

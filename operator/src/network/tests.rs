@@ -417,6 +417,24 @@ async fn a_server_proves_its_name() {
     let fault = send(&allowed, request("localhost", Some("nonsense"))).await;
     assert!(matches!(fault.unwrap_err(), OutsideFault::Invalid(_)));
     assert_eq!(server.asked().len(), 1);
+
+    // Of the administrator's file, as it is now, unless the request names its own.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.crt");
+    let network = super::reaching(&allowed).trusting(Some(file.clone()));
+    let ask = async |authorities| network.ask(&request("localhost", authorities), 100).await;
+    let fault = ask(None).await.unwrap_err().to_string();
+    assert!(fault.contains("ca.crt` cannot be read"), "{fault}");
+    std::fs::write(&file, "nonsense").unwrap();
+    let fault = ask(None).await.unwrap_err().to_string();
+    assert!(
+        fault.contains("ca.crt` is no certificate in PEM"),
+        "{fault}"
+    );
+    std::fs::write(&file, &authority).unwrap();
+    assert_eq!(ask(None).await.unwrap().status_code, 200);
+    ask(Some(&other)).await.unwrap_err();
+    assert_eq!(server.asked().len(), 2);
 }
 
 #[tokio::test]

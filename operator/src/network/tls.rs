@@ -1,14 +1,15 @@
 //! Whom a client trusts.
 
-use std::sync::Arc;
+use std::{fmt::Display, fs::File, path::Path, sync::Arc};
 
-use portcullis_policies::outside::OutsideFault;
+use portcullis_policies::outside::{HttpRequest, OutsideFault};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 
 use super::Result;
+use crate::files::read_at_most;
 
 /// A client that trusts the system's authorities, and nobody where nobody is asked.
 pub(crate) fn system(nobody: bool) -> Arc<ClientConfig> {
@@ -20,10 +21,37 @@ pub(crate) fn system(nobody: bool) -> Arc<ClientConfig> {
     Arc::new(client(roots))
 }
 
-/// A client that trusts authorities in PEM, and the system's if it is to.
-pub(super) fn trusting(pem: &str, system: bool) -> Result<Arc<ClientConfig>> {
-    let unusable = |why: &dyn std::fmt::Display| {
-        OutsideFault::Invalid(format!("`tls_ca_cert` is no certificate in PEM: {why}"))
+/// Longest file of authorities, in bytes. Those of a system have 250 KiB.
+const MAX_FILE: u64 = 1 << 20;
+
+/// A client that trusts the authorities of a request, or else those of a file beside the system's, as
+/// they are now.
+pub(super) async fn of(
+    request: &HttpRequest,
+    file: Option<&Path>,
+    system: &Arc<ClientConfig>,
+) -> Result<Arc<ClientConfig>> {
+    match (&request.authorities, file) {
+        (Some(pem), _) => trusting("`tls_ca_cert`", pem.as_bytes(), request.trusts_system),
+        (None, Some(file)) => {
+            let path = file.to_owned();
+            let read = move || File::open(path).and_then(|file| read_at_most(file, MAX_FILE));
+            let read = tokio::task::spawn_blocking(read).await;
+            let name = format!("`{}`", file.display());
+            let unread =
+                |why: &dyn Display| OutsideFault::Invalid(format!("{name} cannot be read: {why}"));
+            let pem = read.map_err(|error| unread(&error))?;
+            trusting(&name, &pem.map_err(|error| unread(&error))?, true)
+        }
+        (None, None) => Ok(system.clone()),
+    }
+}
+
+/// A client that trusts authorities in PEM, which have this `name` where they are none, and the
+/// system's if it is to.
+pub(super) fn trusting(name: &str, pem: &[u8], system: bool) -> Result<Arc<ClientConfig>> {
+    let unusable = |why: &dyn Display| {
+        OutsideFault::Invalid(format!("{name} is no certificate in PEM: {why}"))
     };
     let mut roots = if system {
         system_roots()
@@ -31,7 +59,7 @@ pub(super) fn trusting(pem: &str, system: bool) -> Result<Arc<ClientConfig>> {
         RootCertStore::empty()
     };
     let before = roots.len();
-    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+    for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|error| unusable(&error))?;
         roots.add(certificate).map_err(|error| unusable(&error))?;
     }

@@ -79,8 +79,7 @@ pub(crate) fn clerk(folder: &Path, key: &str, trusted: &[(&str, &SigningKey)]) -
         export_key: Some(export),
         import_keys,
         external_url: "https://policies.example/".to_owned(),
-        import_hosts: Vec::new(),
-        notify_hosts: Vec::new(),
+        ..ArchiveArguments::default()
     };
     let clerk = arguments.clerk("policies");
     assert_eq!(clerk.keyring().look().len(), 0);
