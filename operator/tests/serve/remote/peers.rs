@@ -37,6 +37,8 @@ fn nobody_answers() {
     );
     shop.plain(&["list", "--kubeconfig", "absent"])
         .failed(2, &["the kubeconfig cannot be used", "absent"]);
+    shop.plain(&["eval", "--cluster", "shop/discount@1.0", "-f", "pretty"])
+        .failed(2, &["SERVER.UNREACHABLE: there is no cluster to ask"]);
 
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
