@@ -77,6 +77,11 @@ impl<'a> Ask<'a> {
 }
 
 impl Server {
+    /// Where it is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Asks, and reads the answer as JSON.
     pub(crate) async fn ask_json(&self, ask: Ask<'_>) -> Result<Json, Failure> {
         let body = self.ask(ask).await?;

@@ -32,6 +32,10 @@ pub(crate) struct Replicas {
 }
 
 impl Replicas {
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// Asks one that can be reached, and reads the body of an answer that is 200.
     pub(crate) async fn ask_one(&self, ask: Ask<'_>) -> Result<Bytes, Failure> {
         let limit = ask.limit;
@@ -59,7 +63,11 @@ impl Replicas {
     }
 
     /// Asks this one, and gives its answer, whatever it says.
-    async fn exchange(&self, name: &str, ask: Ask<'_>) -> Result<Response<Bytes>, HttpsFault> {
+    pub(crate) async fn exchange(
+        &self,
+        name: &str,
+        ask: Ask<'_>,
+    ) -> Result<Response<Bytes>, HttpsFault> {
         let not_there = |why: String| HttpsFault::Connect {
             address: format!("the Pod `{name}`"),
             source: io::Error::other(why),
@@ -99,7 +107,7 @@ impl Replicas {
     }
 
     /// What is to be said where there is none.
-    fn nobody_runs(&self) -> Failure {
+    pub(crate) fn nobody_runs(&self) -> Failure {
         let Installation {
             namespace,
             name,
