@@ -3,7 +3,13 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::Stage;
+use crate::{Stage, installation, manifests};
+
+/// The API group of roles.
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// The Role, and the ClusterRole, of those who ask replicas by hand.
+const CLIENT: &str = "portcullis-decisions-client";
 
 /// How the API server names a service account of the test's namespace.
 pub fn user(stage: &Stage, name: &str) -> String {
@@ -22,6 +28,25 @@ pub async fn token(stage: &Stage, name: &str, roles: &[&str]) -> Result<String> 
         stage.may(&user(stage, name), roles).await?;
     }
     token_of(stage, name, &[]).await
+}
+
+/// Lets a service account reach the replicas through the API server.
+pub async fn may_reach_replicas(stage: &Stage, name: &str) -> Result<()> {
+    let namespace = stage.namespace();
+    let subject = json!({"kind": "ServiceAccount", "name": name, "namespace": namespace});
+    let binding = |kind: &str, role: &str| {
+        json!({
+            "apiVersion": format!("{RBAC}/v1"),
+            "kind": kind,
+            "metadata": {"name": format!("{namespace}-{name}")},
+            "roleRef": {"apiGroup": RBAC, "kind": role, "name": CLIENT},
+            "subjects": [subject],
+        })
+    };
+    let there = manifests::in_namespace(binding("RoleBinding", "Role"), installation::NAMESPACE);
+    let everywhere = binding("ClusterRoleBinding", "ClusterRole");
+    stage.apply(&[there, everywhere]).await?;
+    Ok(())
 }
 
 /// A token of a service account, as `kubectl create token` makes it with these arguments.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     programs::{self, Ran},
 };
 
-/// A user with a bearer token, who has `kubectl` with our plugin.
+/// A user who has `kubectl` with our plugin, and a folder of files.
 #[derive(Debug)]
 pub struct User {
     directory: TempDir,
@@ -24,19 +24,35 @@ pub struct User {
 impl User {
     /// A user of a cluster who has this token and nothing else.
     pub fn with_token(cluster: &Cluster, token: &str) -> Result<Self> {
+        Self::with(cluster, &json!({"token": token}))
+    }
+
+    /// A user of a cluster whose kubeconfig does not say who asks.
+    pub fn without_token(cluster: &Cluster) -> Result<Self> {
+        Self::with(cluster, &json!({}))
+    }
+
+    fn with(cluster: &Cluster, credentials: &Value) -> Result<Self> {
         let directory = TempDir::new()?;
         let text = std::fs::read_to_string(cluster.kubeconfig())?;
         let mut kubeconfig = manifests::parse(&text)?;
         let kubeconfig = kubeconfig.first_mut().context("the kubeconfig is empty")?;
         let users = kubeconfig["users"].as_array_mut();
         for user in users.context("the kubeconfig names no user")? {
-            user["user"] = json!({"token": token});
+            user["user"] = credentials.clone();
         }
         // JSON is YAML.
         std::fs::write(directory.path().join("config"), kubeconfig.to_string())?;
         let binary = local::binary()?.canonicalize()?;
         std::os::unix::fs::symlink(binary, directory.path().join("kubectl-portcullis"))?;
         Ok(Self { directory })
+    }
+
+    /// Writes a file, and says where it is.
+    pub fn file(&self, name: &str, text: &str) -> Result<String> {
+        let path = self.directory.path().join(name);
+        std::fs::write(&path, text)?;
+        Ok(path.display().to_string())
     }
 
     /// Runs `kubectl portcullis`; the error means that it could not be run.

@@ -14,7 +14,6 @@ use hyper::{
     body::Bytes,
     header::{AUTHORIZATION, HeaderValue},
 };
-use tokio::io::{AsyncRead, AsyncWrite};
 
 pub(crate) use call::{Call, answered};
 pub(crate) use tls::{Identity, authorities, client};
@@ -123,14 +122,6 @@ impl<'q> Question<'q> {
         answer.map(told)
     }
 
-    /// Asks over a stream that somebody has led to the server.
-    pub async fn ask_over(
-        self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    ) -> Result<(StatusCode, Bytes), HttpsFault> {
-        self.call()?.ask_over(stream).await.map(told)
-    }
-
     /// An authority that cannot be read is told whether anybody is there or not.
     fn call(self) -> Result<Call<'q>, HttpsFault> {
         let tls = match self.authority {
@@ -222,7 +213,7 @@ mod tests {
             };
             let answer = if is_led {
                 let stream = TcpStream::connect(address).await.unwrap();
-                question.ask_over(stream).await
+                question.call().unwrap().ask_over(stream).await.map(told)
             } else {
                 question.ask().await
             };

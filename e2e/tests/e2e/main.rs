@@ -3,6 +3,7 @@
 
 mod actions;
 mod admission;
+mod asking;
 mod audit;
 mod authentication;
 mod bindings;

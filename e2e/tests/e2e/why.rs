@@ -1,13 +1,8 @@
 //! `kubectl portcullis why` tells what is behind a refusal, to whom the API server lets.
 
 use anyhow::{Context, Result, ensure};
-use portcullis_e2e::{
-    MINUTE, Stage, installation, manifests, on_stage, plugin::User, samples, until,
-};
+use portcullis_e2e::{MINUTE, Stage, accounts, manifests, on_stage, plugin::User, samples, until};
 use serde_json::{Value, json};
-
-/// The API group of roles.
-const RBAC: &str = "rbac.authorization.k8s.io";
 
 #[tokio::test]
 async fn who_may_read_learns_why_and_nobody_else_does() -> Result<()> {
@@ -135,42 +130,11 @@ deny contains {"msg": "the Secret has no owner", "code": "SECRETS.NO_OWNER", "fo
 
 /// A user who may reach the replicas and, as a reader, read decisions of the test's namespace.
 async fn user(stage: &Stage, name: &str, reads: bool) -> Result<User> {
-    let namespace = stage.namespace();
-    let subject = json!([{"kind": "ServiceAccount", "name": name, "namespace": namespace}]);
-    let binding = |kind: &str, role: [&str; 2], place: Option<&str>| {
-        let mut binding = json!({
-            "apiVersion": format!("{RBAC}/v1"),
-            "kind": kind,
-            "metadata": {"name": format!("{namespace}-{name}")},
-            "roleRef": {"apiGroup": RBAC, "kind": role[0], "name": role[1]},
-            "subjects": subject,
-        });
-        if let Some(place) = place {
-            binding["metadata"]["namespace"] = json!(place);
-        }
-        binding
-    };
-    let account = json!({
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": {"name": name, "namespace": namespace},
-    });
-    let client = "portcullis-decisions-client";
-    let mut objects = vec![
-        account,
-        binding(
-            "RoleBinding",
-            ["Role", client],
-            Some(installation::NAMESPACE),
-        ),
-        binding("ClusterRoleBinding", ["ClusterRole", client], None),
-    ];
+    let token = accounts::token(stage, name, &[]).await?;
+    accounts::may_reach_replicas(stage, name).await?;
     if reads {
-        let role = ["ClusterRole", "portcullis-decisions-reader"];
-        objects.push(binding("RoleBinding", role, Some(namespace)));
+        let roles = ["portcullis-decisions-reader"];
+        stage.may_here(&accounts::user(stage, name), &roles).await?;
     }
-    stage.apply(&objects).await?;
-    let token = ["create", "token", name, "--namespace", namespace];
-    let token = stage.cluster().kubectl(&token).await?.succeeded()?;
-    User::with_token(stage.cluster(), token.stdout.trim())
+    User::with_token(stage.cluster(), &token)
 }

@@ -8,8 +8,9 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use hyper::header::HeaderValue;
+use rustls::RootCertStore;
 
-use super::Server;
+use super::{Own, Server};
 use crate::{
     commands::language::duration,
     files::read_at_most,
@@ -20,12 +21,15 @@ use crate::{
 /// Longest file of a token or of certificates, in bytes. The authorities of a system have 250 KiB.
 const MAX_SECRET: u64 = 1 << 20;
 
+/// The group of what names who is asked.
+pub(crate) const ASKED: &str = "asked";
+
 /// The server that is asked.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Server")]
 pub struct ServerArguments {
     /// The server that is asked: `https://policies.example.com:8181`, `http://127.0.0.1:8181`.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", group = ASKED)]
     pub url: Option<String>,
 
     /// File with the bearer token that is sent to it. A token is sent over `https`, or to this machine.
@@ -39,7 +43,7 @@ pub struct ServerArguments {
 
     /// PEM file of the authorities that its certificate is checked against, in the place of this
     /// machine's.
-    #[arg(long, value_name = "FILE", requires = "url")]
+    #[arg(long, value_name = "FILE", requires = ASKED)]
     pub ca: Option<PathBuf>,
 
     /// PEM file of the client certificate that is shown to it.
@@ -67,43 +71,54 @@ pub struct Timeout {
 impl ServerArguments {
     /// The server, if one is named.
     pub(crate) fn open(&self, patience: Duration) -> anyhow::Result<Option<Server>> {
+        self.open_named("--url", patience)
+    }
+
+    /// The same where another option names it.
+    pub(crate) fn open_named(
+        &self,
+        option: &str,
+        patience: Duration,
+    ) -> anyhow::Result<Option<Server>> {
         let Some(url) = &self.url else {
             return Ok(None);
         };
-        let target = Target::parse(url).map_err(|fault| anyhow::anyhow!("`--url`: {fault}"))?;
+        let target = Target::parse(url).map_err(|fault| anyhow::anyhow!("`{option}`: {fault}"))?;
         ensure!(
             !url.contains(['?', '#']),
-            "`--url {url}` has a query: name the server alone, like https://policies.example.com:8181"
+            "`{option} {url}` has a query: name the server alone, like \
+             https://policies.example.com:8181"
         );
-        let token = self.token_file.as_deref().map(bearer).transpose()?;
-        if token.is_some() && !target.is_private() {
+        if self.token_file.is_some() && !target.is_private() {
             bail!(
                 "the token of `--token-file` would be sent to {url} for everybody to read: use `https`"
             );
         }
+        ensure!(
+            target.is_tls() || self.ca.is_none() && self.client_certificate.is_none(),
+            "`{url}` is asked without TLS, where no certificate is looked at: use `https`"
+        );
+        let own = self.own()?;
         let tls = if target.is_tls() {
-            Some(https::client(self.authorities()?, self.identity()?)?)
+            let authorities = own.authorities.unwrap_or_else(network::system_roots);
+            Some(https::client(authorities, self.identity()?)?)
         } else {
-            ensure!(
-                self.ca.is_none() && self.client_certificate.is_none(),
-                "`{url}` is asked without TLS, where no certificate is looked at: use `https`"
-            );
             None
         };
         Ok(Some(Server {
             url: url.trim_end_matches('/').to_owned(),
             tls,
-            authorization: token,
+            authorization: own.authorization,
             patience,
         }))
     }
 
-    fn authorities(&self) -> anyhow::Result<rustls::RootCertStore> {
-        let Some(path) = &self.ca else {
-            return Ok(network::system_roots());
-        };
-        let pem = read(path)?;
-        https::authorities(&pem).with_context(|| format!("`{}` cannot be used", path.display()))
+    /// The token and the authorities that are named.
+    pub(crate) fn own(&self) -> anyhow::Result<Own> {
+        Ok(Own {
+            authorization: self.token_file.as_deref().map(bearer).transpose()?,
+            authorities: self.ca.as_deref().map(authorities).transpose()?,
+        })
     }
 
     fn identity(&self) -> anyhow::Result<Option<Identity>> {
@@ -129,6 +144,11 @@ fn bearer(path: &Path) -> anyhow::Result<HeaderValue> {
     let mut header = HeaderValue::from_bytes(&[b"Bearer ", token].concat())?;
     header.set_sensitive(true);
     Ok(header)
+}
+
+fn authorities(path: &Path) -> anyhow::Result<RootCertStore> {
+    let pem = read(path)?;
+    https::authorities(&pem).with_context(|| format!("`{}` cannot be used", path.display()))
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {

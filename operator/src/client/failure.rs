@@ -59,6 +59,15 @@ impl Failure {
         Self::Unavailable(Box::new(fault))
     }
 
+    /// Nobody answers, and what to do about it.
+    pub(crate) fn unreachable(told: impl Into<String>, remedy: Option<&str>) -> Self {
+        let fault = Diagnostic::new("SERVER.UNREACHABLE", told);
+        Self::unavailable(match remedy {
+            Some(remedy) => fault.with_remedy(remedy),
+            None => fault,
+        })
+    }
+
     /// No policy has the address.
     pub(crate) fn not_found(address: &portcullis_policies::Address) -> Self {
         let detail = format!("there is no policy {address}");

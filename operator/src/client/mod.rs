@@ -1,8 +1,9 @@
 //! A server's evaluation API, as commands ask it for a person.
 //!
 //! ```text
-//! ServerArguments ── open ──▶ Server ── ask ──▶ answer
-//!                                 └───────────▶ Failure: refused, with its code and remedy, or not known
+//! ServerArguments ── open ──▶ Server ──────────────── ask ──▶ answer
+//!        Installation ── open ──▶ Replicas ─ port-forward ─┘  └─▶ Failure: refused, with its code and
+//!                                                                 remedy, or not known
 //! ```
 //!
 //! Every wait and every byte is bounded, redirects are not followed, and a token is sent to nobody who
@@ -10,24 +11,30 @@
 
 mod arguments;
 mod failure;
+mod installation;
 mod place;
+mod replicas;
 
 use std::{io, sync::Arc, time::Duration};
 
 use anyhow::anyhow;
 use hyper::{
-    HeaderMap, Method, StatusCode,
+    HeaderMap, Method, Response, StatusCode,
     body::Bytes,
     header::{AUTHORIZATION, HeaderValue},
 };
-use portcullis_policies::Diagnostic;
 use rustls::ClientConfig;
 use serde_json::Value as Json;
-use tokio::runtime::Builder;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    runtime::Builder,
+};
 
-pub(crate) use arguments::{ServerArguments, Timeout, patience};
+pub(crate) use arguments::{ASKED, ServerArguments, Timeout, patience};
 pub(crate) use failure::{Failure, end};
+pub(crate) use installation::{Installation, Own, parse_installation};
 pub(crate) use place::{parse_address, parse_namespace, path, within};
+pub(crate) use replicas::Replicas;
 
 use crate::{
     cluster::chain,
@@ -45,7 +52,7 @@ pub(crate) struct Server {
 }
 
 /// What is asked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ask<'a> {
     pub(crate) method: Method,
     /// With its query.
@@ -70,6 +77,11 @@ impl<'a> Ask<'a> {
 }
 
 impl Server {
+    /// Where it is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Asks, and reads the answer as JSON.
     pub(crate) async fn ask_json(&self, ask: Ask<'_>) -> Result<Json, Failure> {
         let body = self.ask(ask).await?;
@@ -83,22 +95,48 @@ impl Server {
 
     /// Asks, and reads the body of an answer that is 200.
     pub(crate) async fn ask(&self, ask: Ask<'_>) -> Result<Bytes, Failure> {
+        let limit = ask.limit;
+        self.read(self.exchange(ask).await, limit)
+    }
+
+    /// Asks, and gives the answer, whatever it says.
+    pub(crate) async fn exchange(&self, ask: Ask<'_>) -> Result<Response<Bytes>, HttpsFault> {
+        let url = format!("{}{}", self.url, ask.path);
+        self.call(&url, ask).ask(None).await
+    }
+
+    /// The same over a stream that somebody has led to it.
+    async fn exchange_over(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        ask: Ask<'_>,
+    ) -> Result<Response<Bytes>, HttpsFault> {
+        let url = format!("{}{}", self.url, ask.path);
+        self.call(&url, ask).ask_over(stream).await
+    }
+
+    fn call<'u>(&self, url: &'u str, ask: Ask<'_>) -> Call<'u> {
         let mut headers = ask.headers;
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        let url = format!("{}{}", self.url, ask.path);
-        let call = Call {
-            url: &url,
+        Call {
+            url,
             method: ask.method,
             headers,
             body: ask.body,
             tls: self.tls.clone(),
             patience: self.patience,
             limit: ask.limit,
-        };
-        let answer = call.ask(None).await;
-        let answer = answer.map_err(|fault| self.unreachable(&fault, ask.limit))?;
+        }
+    }
+
+    fn read(
+        &self,
+        answer: Result<Response<Bytes>, HttpsFault>,
+        limit: usize,
+    ) -> Result<Bytes, Failure> {
+        let answer = answer.map_err(|fault| self.unreachable(&fault, limit))?;
         let status = answer.status();
         if status == StatusCode::OK {
             return Ok(answer.into_body());
@@ -121,11 +159,7 @@ impl Server {
             _ => None,
         };
         let told = format!("failed to ask {}: {}", self.url, chain(fault));
-        let fault = Diagnostic::new("SERVER.UNREACHABLE", told);
-        Failure::unavailable(match remedy {
-            Some(remedy) => fault.with_remedy(remedy),
-            None => fault,
-        })
+        Failure::unreachable(told, remedy.as_deref())
     }
 }
 

@@ -1,5 +1,5 @@
-//! `portcullis eval`: a query on policies and data, as `opa eval` has it; or with `--url` a question to
-//! a server's policy.
+//! `portcullis eval`: a query on policies and data, as `opa eval` has it; or with `--url` or
+//! `--cluster` a question to a server's policy.
 
 mod arguments;
 mod output;
@@ -33,7 +33,7 @@ const FAILED: u8 = 2;
 /// Answers a query. The exit status is OPA's: 2 for what is wrong, 1 for what `--fail` and
 /// `--fail-defined` ask for.
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    if arguments.server.url.is_some() {
+    if arguments.server.url.is_some() || arguments.cluster.is_some() {
         return remote::run(&arguments);
     }
     let plan = Plan::of(arguments)?;

@@ -14,15 +14,28 @@ mod replicas;
 use std::{
     io::{self, Write as _},
     process::ExitCode,
+    time::Duration,
 };
 
-use hyper::{StatusCode, body::Bytes};
+use anyhow::Context as _;
+use hyper::{Method, Response, StatusCode, body::Bytes};
 use serde_json::Value as Json;
 
 pub use arguments::Arguments;
 
-use crate::{directory::printable, presentation};
+use crate::{
+    client::{Ask, Server},
+    directory::printable,
+    presentation,
+};
 use arguments::{Format, Place};
+
+/// Time for one server to explain a decision, which takes five seconds at most, and to ask the API server
+/// who may read it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Longest answer: the explanations of all policies, as text and for programs.
+const MAX_ANSWER: usize = 32 << 20;
 
 /// What came of asking.
 #[derive(Debug)]
@@ -51,8 +64,8 @@ fn tell(arguments: Arguments) -> anyhow::Result<u8> {
     let runtime = tokio::runtime::Runtime::new()?;
     let found = runtime.block_on(async {
         match arguments.place()? {
-            Place::Server(server) => server.ask(&id).await,
-            Place::Cluster(installation) => installation.ask(&id).await,
+            Place::Server(server) => ask(&server, &id).await,
+            Place::Cluster(installation, own) => replicas::ask(installation, own, &id).await,
         }
     })?;
     match found {
@@ -74,9 +87,20 @@ fn tell(arguments: Arguments) -> anyhow::Result<u8> {
     }
 }
 
+async fn ask(server: &Server, id: &str) -> anyhow::Result<Found> {
+    let path = format!("/decisions/{id}");
+    let answer = server.exchange(question(&path)).await;
+    read(&answer.with_context(|| format!("failed to ask {}", server.url()))?)
+}
+
+fn question(path: &str) -> Ask<'_> {
+    Ask::of(Method::GET, path, MAX_ANSWER)
+}
+
 /// What a server's answer says.
-fn read(status: StatusCode, body: &Bytes) -> anyhow::Result<Found> {
-    let document: Json = serde_json::from_slice(body).unwrap_or_default();
+fn read(answer: &Response<Bytes>) -> anyhow::Result<Found> {
+    let status = answer.status();
+    let document: Json = serde_json::from_slice(answer.body()).unwrap_or_default();
     if status == StatusCode::OK && document.is_object() {
         return Ok(Found::Answer(document));
     }
@@ -118,8 +142,9 @@ mod tests {
     #[case(200, "<html>", "200 OK: the answer cannot be read")]
     #[case(502, "", "502 Bad Gateway: the answer cannot be read")]
     fn answers_are_told_apart(#[case] status: u16, #[case] body: &str, #[case] expected: &str) {
-        let status = StatusCode::from_u16(status).unwrap();
-        let found = match read(status, &Bytes::copy_from_slice(body.as_bytes())) {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let answer = Response::builder().status(status).body(body).unwrap();
+        let found = match read(&answer) {
             Ok(Found::Answer(_)) => "answer".to_owned(),
             Ok(Found::Nothing(text)) => text,
             Err(error) => error.to_string(),

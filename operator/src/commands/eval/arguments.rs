@@ -9,7 +9,7 @@ use hyper::header::{
 };
 
 use crate::{
-    client::{ServerArguments, parse_namespace},
+    client::{ASKED, Installation, ServerArguments, parse_installation, parse_namespace},
     commands::language::{Language, duration},
 };
 
@@ -21,15 +21,16 @@ pub(super) const PROFILE_LIMIT: usize = 10;
 #[command(
     after_help = EXAMPLES,
     // A server has its own policies, and answers by its own settings.
-    mut_arg("url", |url| url.conflicts_with_all(OFFLINE))
+    mut_arg("url", |url| url.conflicts_with_all(OFFLINE)),
+    mut_arg("cluster", |cluster| cluster.conflicts_with_all(OFFLINE))
 )]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "switches of a command line: each can be with each"
 )]
 pub struct Arguments {
-    /// The query: conditions, separated by semicolons or line breaks. With `--url`, the address of a
-    /// policy: `services/authorization@1.0`.
+    /// The query: conditions, separated by semicolons or line breaks. With `--url` or `--cluster`, the
+    /// address of a policy: `services/authorization@1.0`.
     #[arg(value_name = "QUERY")]
     pub query: Option<String>,
 
@@ -94,8 +95,8 @@ pub struct Arguments {
     #[arg(short = 'S', long)]
     pub strict: bool,
 
-    /// Longest time of the evaluation: `500ms`, `5s`; 0 for any. With `--url`, of the whole question:
-    /// 30 s where nothing else is said.
+    /// Longest time of the evaluation: `500ms`, `5s`; 0 for any. With `--url` or `--cluster`, of the
+    /// whole question: 30 s where nothing else is said.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0")]
     pub timeout: Duration,
 
@@ -124,20 +125,37 @@ pub struct Arguments {
     #[command(flatten)]
     pub language: Language,
 
-    /// With `--url`, the namespace that owns the policy; without it, the cluster.
-    #[arg(short, long, requires = "url", value_parser = parse_namespace, help_heading = "Server")]
+    /// With `--url` or `--cluster`, the namespace that owns the policy; without it, the cluster.
+    #[arg(short, long, requires = ASKED, value_parser = parse_namespace, help_heading = "Server")]
     pub namespace: Option<String>,
 
-    /// With `--url`, a header that the policy can read: `X-Location: Berlin`. Can be repeated.
+    /// With `--url` or `--cluster`, a header that the policy can read: `X-Location: Berlin`. Can be
+    /// repeated.
     #[arg(
         short = 'H',
         long = "header",
         value_name = "HEADER",
-        requires = "url",
+        requires = ASKED,
         value_parser = header,
         help_heading = "Server"
     )]
     pub headers: Vec<(HeaderName, HeaderValue)>,
+
+    /// Ask the installation in the cluster that `kubectl` uses, `portcullis-system/portcullis` where none
+    /// is named: one of its replicas, through the API server, with the kubeconfig's token. `--token-file`
+    /// and `--ca` take the place of that token and of the authority that the installation has registered.
+    #[arg(
+        long,
+        value_name = "NAMESPACE/NAME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "portcullis-system/portcullis",
+        value_parser = parse_installation,
+        group = ASKED,
+        conflicts_with_all = ["url", "client_certificate", "client_key"],
+        help_heading = "Server"
+    )]
+    pub cluster: Option<Installation>,
 
     /// The server.
     #[command(flatten)]
@@ -254,10 +272,17 @@ Examples:
   portcullis eval --url http://127.0.0.1:8181 -i input.json -f pretty services/authorization@1.0
   portcullis eval --url https://policies.example.com:8181 --ca ca.crt --token-file token \\
       --namespace team-a -i - -H 'X-Location: Berlin' shop/discount@1.0
+  kubectl portcullis eval --cluster -i input.json -f pretty services/authorization@1.0
+
+With `--cluster`, one Pod of the webhook is asked through the API server, with your own token; a
+kubeconfig that has a client certificate and no token needs `--token-file`. To ask takes the verb
+`create` on `clusterpolicies/evaluation`, or on `policies/evaluation` in the policy's namespace
+(ClusterRole portcullis-evaluator), and a way to the Pod (Role and ClusterRole
+portcullis-decisions-client).
 
 Exit status: 0, or 2 when the query cannot be answered; with `--fail` 1 when it has no solution,
-with `--fail-defined` 1 when it has one. With `--url`: 0 when the policy allows it, 1 when it denies it,
-and 2 when that cannot be told: it is locked, broken or not there, or the server cannot be asked.";
+with `--fail-defined` 1 when it has one. With `--url` or `--cluster`: 0 when the policy allows it, 1 when
+it denies it, and 2 when that cannot be told: it is locked, broken or not there, or nobody can be asked.";
 
 #[cfg(test)]
 mod tests {
@@ -275,6 +300,7 @@ mod tests {
     #[rstest]
     #[case(&["--namespace", "a"], "--url")]
     #[case(&["-H", "X-Location: Berlin"], "--url")]
+    #[case(&["--ca", "a"], "--cluster")]
     #[case(&["--url", "http://a", "-d", "policies"], "cannot be used with")]
     #[case(&["--url", "http://a", "--explain", "full"], "cannot be used with")]
     #[case(&["--url", "http://a", "--v0-compatible"], "cannot be used with")]
@@ -282,6 +308,16 @@ mod tests {
     #[case(&["--url", "http://a", "-H", "a b: c"], "a header is written like")]
     #[case(&["--url", "http://a", "-H", "Authorization: Bearer x"], "use `--token-file`")]
     #[case(&["--url", "http://a", "-H", "Host: b"], "is the client's own header")]
+    #[case(&["--cluster", "--url", "http://a"], "cannot be used with")]
+    #[case(&["--cluster=a/b", "-d", "policies"], "cannot be used with")]
+    #[case(&["--cluster", "--explain", "full"], "cannot be used with")]
+    #[case(&["--cluster", "--v0-compatible"], "cannot be used with")]
+    #[case(&["--cluster", "--client-certificate", "a", "--client-key", "b"], "cannot be used with")]
+    #[case(&["--cluster", "c/d@1.0"], "unexpected argument 'c/d@1.0'")]
+    #[case(&["--cluster="], "an installation is written like")]
+    #[case(&["--cluster=portcullis"], "an installation is written like")]
+    #[case(&["--cluster=a/b/c"], "an installation is written like")]
+    #[case(&["--cluster=a.b/c"], "an installation is written like")]
     fn what_cannot_be_is_told(#[case] options: &[&str], #[case] why: &str) {
         let line = ["eval", "a/b@1.0"].iter().chain(options);
         let told = Line::try_parse_from(line)
@@ -289,6 +325,33 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(told.contains(why), "{told}");
+    }
+
+    #[rstest]
+    #[case("--cluster", "portcullis-system", "portcullis")]
+    #[case("--cluster=gates/portcullis-test", "gates", "portcullis-test")]
+    fn an_installation_is_asked_with_what_a_server_is(
+        #[case] cluster: &str,
+        #[case] namespace: &str,
+        #[case] name: &str,
+    ) {
+        let options = [
+            "--token-file",
+            "token",
+            "--ca",
+            "ca.crt",
+            "-n",
+            "team-a",
+            "-H",
+            "X-Location: Berlin",
+            "--timeout",
+            "2s",
+        ];
+        let line = ["eval", cluster, "a/b@1.0"].into_iter().chain(options);
+        let read = Line::try_parse_from(line).unwrap().eval;
+        let found = read.cluster.unwrap();
+        assert_eq!((&*found.namespace, &*found.name), (namespace, name));
+        assert_eq!(read.query.as_deref(), Some("a/b@1.0"));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! `portcullis eval --url`: a server's policy is asked, and its answer printed as one of `eval`.
+//! `portcullis eval --url` and `--cluster`: the policy of a server, or of an installation, is asked, and
+//! its answer printed as one of `eval`.
 //!
 //! ```text
 //! address, input, headers ── POST …/decision ──▶ Answer ── read ──▶ Output, what is said, exit status
@@ -99,17 +100,33 @@ fn ask(arguments: &Arguments) -> Result<Told, Failure> {
         Duration::ZERO => PATIENCE,
         patience => patience,
     };
-    let server = arguments.server.open(patience)?;
-    let server = server.context("add `--url`")?;
     let path = format!("{}/decision", path(&address));
     let mut ask = Ask::of(Method::POST, &path, MAX_ANSWER);
     ask.headers = headers(arguments)?;
     if let Some(input) = input {
         ask.body = Bytes::from(compact(&input).map_err(anyhow::Error::from)?);
     }
-    let body = wait(server.ask(ask))??;
+    let body = wait(put(arguments, ask, patience))??;
     let text = str::from_utf8(&body).context("the answer is not UTF-8")?;
     Ok(read(typed, text).map_err(|why| anyhow!("the decision cannot be read: {why}"))?)
+}
+
+/// Puts the question where it was said.
+async fn put(arguments: &Arguments, ask: Ask<'_>, patience: Duration) -> Result<Bytes, Failure> {
+    let Some(installation) = arguments.cluster.clone() else {
+        let server = arguments.server.open(patience)?;
+        return server.context("add `--url` or `--cluster`")?.ask(ask).await;
+    };
+    let own = arguments.server.own()?;
+    let asked = Box::pin(async { installation.open(own, patience).await?.ask_one(ask).await });
+    let answer = tokio::time::timeout(patience, asked).await;
+    answer.unwrap_or_else(|_| {
+        let told = format!("the cluster did not answer within {}", time(patience));
+        Err(Failure::unreachable(
+            told,
+            Some("`--timeout TIME` waits longer"),
+        ))
+    })
 }
 
 fn headers(arguments: &Arguments) -> anyhow::Result<HeaderMap> {

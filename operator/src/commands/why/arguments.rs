@@ -1,12 +1,11 @@
 //! What was typed, and where it leads.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::ValueEnum;
-use hyper::header::HeaderValue;
 
-use super::replicas::{Installation, Server};
+use super::PATIENCE;
+use crate::client::{Installation, Own, Server, ServerArguments};
 
 /// Longest id: a UUID has 36 characters.
 const MAX_ID: usize = 64;
@@ -42,17 +41,18 @@ pub struct Arguments {
     )]
     pub name: String,
 
-    /// The bearer token to ask with, in the place of the kubeconfig's.
+    /// File with the bearer token to ask with, in the place of the kubeconfig's. A token is sent over
+    /// `https`, or to this machine.
     #[arg(
         long,
-        value_name = "TOKEN",
-        env = "PORTCULLIS_TOKEN",
+        value_name = "FILE",
+        env = "PORTCULLIS_TOKEN_FILE",
         hide_env_values = true
     )]
-    pub token: Option<String>,
+    pub token_file: Option<PathBuf>,
 
-    /// PEM file of the authority that the server's certificate is checked against, in the place of the
-    /// one that the installation has registered.
+    /// PEM file of the authorities that the server's certificate is checked against, in the place of this
+    /// machine's, or in a cluster of the one that the installation has registered.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
 
@@ -80,7 +80,7 @@ pub enum Format {
 /// Who is asked.
 pub(super) enum Place {
     Server(Server),
-    Cluster(Installation),
+    Cluster(Installation, Own),
 }
 
 const EXAMPLES: &str = "\
@@ -88,11 +88,11 @@ Examples:
   kubectl portcullis why 0c4f8d5e-5d0c-4a51-9d6c-0e8c9a3b7f11
   portcullis why 0c4f8d5e-5d0c-4a51-9d6c-0e8c9a3b7f11 -o json
   portcullis why 0c4f8d5e-5d0c-4a51-9d6c-0e8c9a3b7f11 \\
-      --token \"$(kubectl create token deployer --namespace team-a)\"
+      --token-file <(kubectl create token deployer --namespace team-a)
   portcullis why 0c4f8d5e-5d0c-4a51-9d6c-0e8c9a3b7f11 --server http://127.0.0.1:8181
 
 In a cluster each Pod of the webhook is asked through the API server, with your own token; a kubeconfig
-that has a client certificate and no token needs --token. To read a decision takes the verb `get` on
+that has a client certificate and no token needs --token-file. To read a decision takes the verb `get` on
 `decisions` of `portcullis.dev` in the object's namespace (ClusterRole portcullis-decisions-reader).
 
 Exit status: 0 when the decision is shown, 1 when no replica remembers it or you may not read it, 2 when
@@ -101,26 +101,22 @@ that cannot be told.";
 impl Arguments {
     /// Where these lead.
     pub(super) fn place(self) -> anyhow::Result<Place> {
-        let authority = self.ca.as_deref().map(read_file).transpose()?;
-        let authorization = self.token.as_deref().map(bearer).transpose()?;
-        Ok(match self.server {
-            Some(url) => {
-                anyhow::ensure!(
-                    authority.is_some() || !url.starts_with("https:"),
-                    "`{url}` is asked with TLS: add `--ca FILE`"
-                );
-                Place::Server(Server {
-                    url: url.trim_end_matches('/').to_owned(),
-                    authority,
-                    authorization,
-                })
-            }
-            None => Place::Cluster(Installation {
-                namespace: self.namespace,
-                name: self.name,
-                authority,
-                authorization,
-            }),
+        let server = ServerArguments {
+            url: self.server,
+            token_file: self.token_file,
+            ca: self.ca,
+            ..ServerArguments::default()
+        };
+        Ok(match server.open_named("--server", PATIENCE)? {
+            Some(server) => Place::Server(server),
+            None => Place::Cluster(
+                Installation {
+                    namespace: self.namespace,
+                    name: self.name,
+                    options: "`--namespace` and `--name`",
+                },
+                server.own()?,
+            ),
         })
     }
 }
@@ -133,19 +129,6 @@ fn parse_id(text: &str) -> Result<String, String> {
         return Err("an id is written like 0c4f8d5e-5d0c-4a51-9d6c-0e8c9a3b7f11".to_owned());
     }
     Ok(id.to_owned())
-}
-
-fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path)
-        .with_context(|| format!("failed to read the authority `{}`", path.display()))
-}
-
-fn bearer(token: &str) -> anyhow::Result<HeaderValue> {
-    let mut header: HeaderValue = format!("Bearer {}", token.trim())
-        .parse()
-        .context("`--token` holds characters that no token has")?;
-    header.set_sensitive(true);
-    Ok(header)
 }
 
 #[cfg(test)]

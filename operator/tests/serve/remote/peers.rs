@@ -37,6 +37,8 @@ fn nobody_answers() {
     );
     shop.plain(&["list", "--kubeconfig", "absent"])
         .failed(2, &["the kubeconfig cannot be used", "absent"]);
+    shop.plain(&["eval", "--cluster", "shop/discount@1.0", "-f", "pretty"])
+        .failed(2, &["SERVER.UNREACHABLE: there is no cluster to ask"]);
 
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
@@ -159,9 +161,30 @@ fn a_token_says_who_asks() {
         .failed(1, &["REQUEST."]);
     let locked = shop.run(&[&lock[..], &["locks-token"]].concat());
     locked.printed("shop/discount@1.0 is locked at evaluation until it is unlocked: why\n");
-    let open = ["list", "--url", "http://192.0.2.1", "--token-file", "token"];
-    shop.plain(&open)
-        .failed(2, &["for everybody to read: use `https`"]);
+    let asked = [
+        "eval",
+        "shop/discount@1.0",
+        "-i",
+        "-",
+        "--token-file",
+        "token",
+    ];
+    shop.run(&["unlock", "shop/discount@1.0", "--token-file", "locks-token"]);
+    let denied = shop.tell("{\"percent\": 21}", &asked).json();
+    let id = denied["decision"]["id"].as_str().unwrap();
+    let why = |token: &str| shop.plain(&["why", id, "--server", &shop.url, "--token-file", token]);
+    let told = why("locks-token");
+    assert_eq!(told.code, 0, "{told:?}");
+    why("token").failed(1, &["is not remembered here, or you may not read it"]);
+    why("absent").failed(2, &["failed to read `absent`"]);
+    let open = "http://192.0.2.1";
+    for line in [
+        ["list", "--url", open, "--token-file", "token"].as_slice(),
+        &["why", "a", "--server", open, "--token-file", "token"],
+    ] {
+        shop.plain(line)
+            .failed(2, &["for everybody to read: use `https`"]);
+    }
 }
 
 #[test]
