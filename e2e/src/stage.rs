@@ -269,6 +269,16 @@ impl Stage {
         .await
     }
 
+    /// Has `docs/examples/first-policy.yaml` enforced, which refuses Pods without a label `team`.
+    pub async fn first_policy(&self) -> Result<()> {
+        self.apply(&manifests::read("docs/examples/first-policy.yaml")?)
+            .await?;
+        self.await_cluster_policy("required-labels-1.0").await?;
+        self.await_refused(&samples::good("unlabelled"), &["LABELS.MISSING"])
+            .await?;
+        Ok(())
+    }
+
     /// Applies a ClusterPolicy, and waits until every replica enforces it. Its object has the policy's
     /// name, in which an object has no underscores.
     pub async fn enforce(&self, policy: PolicySpec) -> Result<PolicyStatus> {

@@ -3,8 +3,8 @@
 
 use anyhow::{Context, Result, ensure};
 use portcullis_e2e::{
-    MINUTE, Stage, accounts, installation, manifests, on_stage, plugin::User, programs::Ran,
-    samples, toolbox, until,
+    MINUTE, Stage, accounts, installation, on_stage, plugin::User, programs::Ran, samples, toolbox,
+    until,
 };
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ const ADDRESS: &str = "platform/required_labels@1.0";
 #[tokio::test]
 async fn a_replica_is_asked_with_the_callers_rights() -> Result<()> {
     on_stage(async |stage| {
-        first_policy(stage).await?;
+        stage.first_policy().await?;
         let asker = user(stage, "asker", &["portcullis-evaluator"]).await?;
         // The API server hears of new roles a moment later.
         let denied = until("the asker is told", MINUTE, async || {
@@ -54,7 +54,7 @@ async fn a_replica_is_asked_with_the_callers_rights() -> Result<()> {
 #[tokio::test]
 async fn a_token_in_a_file_takes_the_place_of_the_kubeconfigs() -> Result<()> {
     on_stage(async |stage| {
-        first_policy(stage).await?;
+        stage.first_policy().await?;
         // The kubeconfig leads to the replicas, and the token says who asks there.
         let courier = user(stage, "courier", &[]).await?;
         let asker = accounts::token(stage, "asker", &["portcullis-evaluator"]).await?;
@@ -96,17 +96,6 @@ async fn a_token_in_a_file_takes_the_place_of_the_kubeconfigs() -> Result<()> {
         Ok(())
     })
     .await
-}
-
-async fn first_policy(stage: &Stage) -> Result<()> {
-    stage
-        .apply(&manifests::read("docs/examples/first-policy.yaml")?)
-        .await?;
-    stage.await_cluster_policy("required-labels-1.0").await?;
-    stage
-        .await_refused(&samples::good("unlabelled"), &["LABELS.MISSING"])
-        .await?;
-    Ok(())
 }
 
 /// A user who may reach the replicas, and do what these ClusterRoles say.

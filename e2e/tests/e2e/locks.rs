@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use portcullis_crds::{ClusterLock, ClusterLockSpec, LockSpec, PolicyReference};
 use portcullis_e2e::{
-    Admission, MINUTE, Stage, accounts, installation, manifests, on_stage,
+    Admission, MINUTE, accounts, installation, manifests, on_stage,
     plugin::User,
     replicas::{self, Component},
     samples,
@@ -26,7 +26,7 @@ const SOON: SignedDuration = SignedDuration::from_secs(15);
 async fn a_lock_refuses_admissions_and_evaluations_until_it_is_deleted() -> Result<()> {
     on_stage(async |stage| {
         let toolbox = Toolbox::start(stage, "toolbox").await?;
-        first_policy(stage).await?;
+        stage.first_policy().await?;
         stage.await_allowed(&labelled()).await?;
         evaluates(&toolbox).await?;
 
@@ -64,7 +64,7 @@ async fn a_lock_refuses_admissions_and_evaluations_until_it_is_deleted() -> Resu
 #[tokio::test]
 async fn a_lock_that_expired_has_no_effect() -> Result<()> {
     on_stage(async |stage| {
-        first_policy(stage).await?;
+        stage.first_policy().await?;
         let until_then = Timestamp::now().checked_add(SOON)?.to_string();
         let reference = PolicyReference::group("platform").name("required_labels");
         let lock = LockSpec::policy(reference, "for a moment").until(&until_then);
@@ -90,7 +90,7 @@ async fn a_lock_that_expired_has_no_effect() -> Result<()> {
 #[tokio::test]
 async fn restarting_everything_loses_no_lock() -> Result<()> {
     on_stage(async |stage| {
-        first_policy(stage).await?;
+        stage.first_policy().await?;
         let lock = manifests::read("docs/examples/first-lock.yaml")?;
         stage.apply(&lock).await?;
         stage.await_refused(&labelled(), &["POLICY.LOCKED"]).await?;
@@ -130,7 +130,7 @@ async fn restarting_everything_loses_no_lock() -> Result<()> {
 async fn locks_over_http_are_made_with_the_callers_rights() -> Result<()> {
     on_stage(async |stage| {
         let toolbox = Toolbox::start(stage, "toolbox").await?;
-        first_policy(stage).await?;
+        stage.first_policy().await?;
         let stranger = accounts::token(stage, "stranger", &[]).await?;
         let keeper = accounts::token(stage, "keeper", &["portcullis-policy-admin"]).await?;
         let lock = Ask::post(&url("/lock"), &json!({"reason": "by hand"})).over_tls();
@@ -187,7 +187,7 @@ async fn locks_over_http_are_made_with_the_callers_rights() -> Result<()> {
 async fn locks_from_a_command_line_are_those_of_the_endpoints() -> Result<()> {
     on_stage(async |stage| {
         let toolbox = Toolbox::start(stage, "toolbox").await?;
-        first_policy(stage).await?;
+        stage.first_policy().await?;
         let token = accounts::token(stage, "keeper", &["portcullis-policy-admin"]).await?;
         let keeper = User::with_token(stage.cluster(), &token)?;
         let stranger = accounts::token(stage, "stranger", &[]).await?;
@@ -250,17 +250,6 @@ async fn locks_from_a_command_line_are_those_of_the_endpoints() -> Result<()> {
         Ok(())
     })
     .await
-}
-
-async fn first_policy(stage: &Stage) -> Result<()> {
-    stage
-        .apply(&manifests::read("docs/examples/first-policy.yaml")?)
-        .await?;
-    stage.await_cluster_policy("required-labels-1.0").await?;
-    stage
-        .await_refused(&samples::good("unlabelled"), &["LABELS.MISSING"])
-        .await?;
-    Ok(())
 }
 
 fn labelled() -> Value {

@@ -25,9 +25,9 @@ use portcullis_policies::Diagnostic;
 use rustls::RootCertStore;
 use tower::{BoxError, Layer as _, ServiceExt as _, service_fn};
 
-use super::{Failure, Replicas, Server, parse_namespace, replicas::PORT};
+use super::{Failure, Replicas, Server, parse_namespace};
 use crate::{
-    cluster::{self, chain},
+    cluster::{self, EVALUATION_PORT, chain, webhook_service},
     https,
 };
 
@@ -80,8 +80,9 @@ impl Installation {
         let tls = https::client(authorities, None).map_err(anyhow::Error::from)?;
         let server = Server {
             url: format!(
-                "https://{}-webhook.{}.svc:{PORT}",
-                self.name, self.namespace
+                "https://{}.{}.svc:{EVALUATION_PORT}",
+                webhook_service(&self.name),
+                self.namespace
             ),
             tls: Some(tls),
             authorization: Some(authorization),
@@ -110,7 +111,7 @@ impl Installation {
             unreadable(&what, &remedy, &error)
         })?;
         // Another program's webhook may be in the same namespace.
-        let prefix = format!("{}-webhook-", self.name);
+        let prefix = format!("{}-", webhook_service(&self.name));
         let runs = |pod: &Pod| {
             let status = pod.status.as_ref();
             let phase = status.and_then(|status| status.phase.as_deref());

@@ -9,10 +9,7 @@ use kube::{Api, api::Portforwarder};
 use tokio::{io::DuplexStream, time::timeout};
 
 use super::{Ask, Failure, Installation, Server, installation::said};
-use crate::https::HttpsFault;
-
-/// The port on which a replica answers evaluations.
-pub(super) const PORT: u16 = 8181;
+use crate::{cluster::EVALUATION_PORT, https::HttpsFault};
 
 /// Replicas that are tried where one is to be asked: as many as the chart starts.
 const TRIES: usize = 3;
@@ -76,7 +73,7 @@ impl Replicas {
         let answer = self.server.exchange_over(stream, ask).await;
         // Where nobody listens the stream just ends, and the API server says why beside it.
         let said = forwarder
-            .take_error(PORT)
+            .take_error(EVALUATION_PORT)
             .and_then(|said| said.now_or_never().flatten());
         forwarder.abort();
         match (answer, said) {
@@ -87,10 +84,10 @@ impl Replicas {
 
     /// A stream to the port of one.
     async fn lead(&self, name: &str) -> Result<(Portforwarder, DuplexStream), String> {
-        let led = timeout(LEADING, self.pods.portforward(name, &[PORT])).await;
+        let led = timeout(LEADING, self.pods.portforward(name, &[EVALUATION_PORT])).await;
         let led = led.map_err(|_| "the API server did not lead there in time".to_owned())?;
         let mut forwarder = led.map_err(|error| self.why_not(&error))?;
-        let stream = forwarder.take_stream(PORT);
+        let stream = forwarder.take_stream(EVALUATION_PORT);
         let stream = stream.ok_or("the API server leads to no port")?;
         Ok((forwarder, stream))
     }
