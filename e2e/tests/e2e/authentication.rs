@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use portcullis_e2e::{
-    MINUTE, Stage, accounts, installation, manifests, on_stage, samples,
+    MINUTE, Stage, accounts, installation, manifests, on_stage, samples, sidecar,
     toolbox::{Answer, Ask, Toolbox},
     until,
 };
@@ -109,6 +109,44 @@ async fn what_is_given_and_taken_away_counts_within_a_minute() -> Result<()> {
             Ok(())
         })
         .await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_sidecar_asks_the_api_server_about_its_callers_where_it_is_told_to() -> Result<()> {
+    on_stage(async |stage| {
+        stage.first_policy().await?;
+        let service = accounts::token(stage, "service", &["portcullis-evaluator"]).await?;
+        let stranger = accounts::token(stage, "stranger", &[]).await?;
+        let arguments = ["sidecar", "--auth", "token"];
+        let workload = sidecar::start(stage, "guarded", &arguments, None).await?;
+        let url = format!("http://127.0.0.1:8181{POLICY}");
+        let body = json!({"request": {"object": samples::good("unlabelled")}});
+        let ask = Ask::post(&url, &body);
+
+        // Its own account has to be allowed to ask who calls.
+        let problem = workload.ask(&ask.clone().with_token(&service)).await?;
+        let problem = problem.json(503)?;
+        ensure!(problem["code"] == "ACCESS.UNAVAILABLE", "{problem}");
+        let delegate = accounts::user(stage, "guarded");
+        stage.may(&delegate, &["system:auth-delegator"]).await?;
+        until("the service is answered", MINUTE, async || {
+            let asked = ask.clone().with_token(&service);
+            workload.ask(&asked).await?.json(200)
+        })
+        .await?;
+        let refused = workload.ask(&ask.clone().with_token(&stranger)).await?;
+        ensure!(
+            refused.json(403)?["code"] == "REQUEST.FORBIDDEN",
+            "{refused:?}"
+        );
+        let nobody = workload.ask(&ask).await?;
+        ensure!(
+            nobody.json(401)?["code"] == "REQUEST.UNAUTHENTICATED",
+            "{nobody:?}"
+        );
+        Ok(())
     })
     .await
 }
