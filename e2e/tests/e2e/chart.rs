@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Result, ensure};
 use kube::ResourceExt;
 use portcullis_e2e::{
-    Stage, installation, on_stage,
+    Stage, installation, manifests, on_stage,
     replicas::{self, Component},
 };
 
@@ -19,6 +19,28 @@ async fn its_own_test_passes_and_an_upgrade_to_the_same_restarts_nothing() -> Re
         installation::install(stage.cluster()).await?;
         let after = pods(stage).await?;
         ensure!(before == after, "{before:?} became {after:?}");
+        Ok(())
+    })
+    .await
+}
+
+/// A release's name may have 53 characters, and a Service's 63.
+#[tokio::test]
+async fn a_release_of_the_longest_name_has_services_that_the_api_server_takes() -> Result<()> {
+    on_stage(async |stage| {
+        let release = "r".repeat(53);
+        let service = ["--show-only", "templates/webhook/service.yaml"];
+        let namespace = ["--namespace", stage.namespace()];
+        let template = [
+            &["template", &release, "charts/portcullis"],
+            &service[..],
+            &namespace[..],
+        ]
+        .concat();
+        let rendered = stage.cluster().helm(&template).await?.succeeded()?.stdout;
+        let services = manifests::parse(&rendered)?;
+        ensure!(services.len() == 2, "{rendered}");
+        stage.apply(&services).await?;
         Ok(())
     })
     .await
