@@ -116,11 +116,11 @@ async fn what_is_given_and_taken_away_counts_within_a_minute() -> Result<()> {
 #[tokio::test]
 async fn a_sidecar_asks_the_api_server_about_its_callers_where_it_is_told_to() -> Result<()> {
     on_stage(async |stage| {
+        let arguments = ["sidecar", "--auth", "token"];
+        let workload = sidecar::start(stage, "guarded", &arguments, None).await?;
         stage.first_policy().await?;
         let service = accounts::token(stage, "service", &["portcullis-evaluator"]).await?;
         let stranger = accounts::token(stage, "stranger", &[]).await?;
-        let arguments = ["sidecar", "--auth", "token"];
-        let workload = sidecar::start(stage, "guarded", &arguments, None).await?;
         let url = format!("http://127.0.0.1:8181{POLICY}");
         let body = json!({"request": {"object": samples::good("unlabelled")}});
         let ask = Ask::post(&url, &body);

@@ -110,7 +110,8 @@ fn policy() -> Value {
 /// Deletes what is in no namespace of the test, also of one that was killed before.
 /// A sidecar that follows the cluster has what was fetched once it may read it.
 async fn await_sidecar(stage: &Stage) -> Result<()> {
-    let workload = sidecar::start(stage, "workload", &["sidecar"], None).await?;
+    let arguments = ["sidecar", "--allow-hosts", installation::DATA_HOST];
+    let workload = sidecar::start(stage, "workload", &arguments, None).await?;
     let ask = Ask::get(&format!("http://127.0.0.1:8181{EVALUATION}"));
     until(
         "the sidecar says what it may not read",
