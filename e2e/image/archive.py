@@ -27,6 +27,8 @@ ACCOUNTS = {
     # Without it some C libraries ask the DNS before /etc/hosts.
     "/etc/nsswitch.conf": "hosts: files dns\n",
 }
+# Where Debian and the base image of the Dockerfile have the authorities that sign servers' certificates.
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -167,6 +169,7 @@ def parse_arguments():
     parser.add_argument("--dockerfile")
     parser.add_argument("--binary", type=pair, action="append", default=[], metavar="SOURCE=PATH")
     parser.add_argument("--file", type=pair, action="append", default=[], metavar="SOURCE=PATH", help="a script: copied, executable")
+    parser.add_argument("--authorities", action="store_true", help="with those of this machine, so that servers are reached over TLS")
     parser.add_argument("--link", type=pair, action="append", default=[], metavar="PATH=TARGET")
     parser.add_argument("--entrypoint", action="append", metavar="WORD")
     parser.add_argument("--command", action="append", metavar="WORD")
@@ -185,6 +188,8 @@ def main():
         layer.binary(source, path)
     for source, path in arguments.file:
         layer.file(path, read(source), 0o755)
+    if arguments.authorities:
+        layer.file(AUTHORITIES, read(AUTHORITIES))
     for path, target in arguments.link:
         layer.link(path, target)
 

@@ -19,6 +19,11 @@ async fn its_own_test_passes_and_an_upgrade_to_the_same_restarts_nothing() -> Re
         installation::install(stage.cluster()).await?;
         let after = pods(stage).await?;
         ensure!(before == after, "{before:?} became {after:?}");
+
+        for component in [Component::Operator, Component::Webhook] {
+            let logs = replicas::logs(stage.cluster(), component).await?;
+            ensure!(!logs.contains("no authorities are known"), "{logs}");
+        }
         Ok(())
     })
     .await
