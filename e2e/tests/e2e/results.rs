@@ -36,17 +36,26 @@ async fn a_result_is_had_of_every_replica_and_the_newest_one_counts() -> Result<
             let made = toolbox.ask(&keep).await?.json(200)?;
             ensure!(made["echo"] == input, "{made}");
             for address in &addresses {
-                let found = toolbox.ask(&result(ID).at(address)).await?.json(200)?;
-                ensure!(
-                    found == made,
-                    "{address} tells {found}, and {keeper} made {made}"
-                );
+                // The DNS remembers for a moment who was there.
+                until("a replica tells what was made last", MINUTE, async || {
+                    let found = toolbox.ask(&result(ID).at(address)).await?.json(200)?;
+                    ensure!(
+                        found == made,
+                        "{address} tells {found}, and {keeper} made {made}"
+                    );
+                    Ok(())
+                })
+                .await?;
             }
         }
         for address in &addresses {
-            let nothing = toolbox.ask(&result("nobody").at(address)).await?;
-            let problem = nothing.json(404)?;
-            ensure!(problem["code"] == "RESULT.NOT_FOUND", "{problem}");
+            until("a replica tells that there is none", MINUTE, async || {
+                let nothing = toolbox.ask(&result("nobody").at(address)).await?;
+                let problem = nothing.json(404)?;
+                ensure!(problem["code"] == "RESULT.NOT_FOUND", "{problem}");
+                Ok(())
+            })
+            .await?;
             let anonymous = toolbox.ask(&result(ID).at(address).anonymously()).await?;
             ensure!(anonymous.status == 401, "{anonymous:?}");
         }
