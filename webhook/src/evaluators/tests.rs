@@ -127,7 +127,7 @@ fn at_a_pace_of_a_second(evaluators: &Evaluators, point: Point) {
 async fn the_queue_is_no_longer_than_what_can_be_served_in_time() {
     for point in [Point::Admission, Point::Evaluation] {
         let evaluators = Evaluators::new(2);
-        let held = hold(&evaluators, point, 2);
+        let held = stick_all(&evaluators, point).await;
         at_a_pace_of_a_second(&evaluators, point);
         // A minute is enough for thirty, as half of it is for the job itself.
         let mut waiting = 0;
@@ -137,7 +137,7 @@ async fn the_queue_is_no_longer_than_what_can_be_served_in_time() {
         assert!((28..=31).contains(&waiting), "{waiting}");
         // A few may wait in any case, so that the pace is known.
         let evaluators = Evaluators::new(2);
-        let also_held = hold(&evaluators, point, 2);
+        let also_held = stick_all(&evaluators, point).await;
         at_a_pace_of_a_second(&evaluators, point);
         let deadline = Instant::now() + Duration::from_secs(1);
         let jobs = (0..20).map(|_| evaluators.run_at(point, deadline, || ()));
@@ -167,6 +167,20 @@ async fn stacks_are_deep() {
         Evaluators::new(2).run(soon(), || depth(20_000)).await,
         Ok(20_000)
     );
+}
+
+/// Holds every thread that takes jobs of this point: of two, one is left to the API server. Each has
+/// begun, for to take one is a pace, too.
+async fn stick_all(evaluators: &Evaluators, point: Point) -> Vec<mpsc::SyncSender<()>> {
+    let threads = match point {
+        Point::Admission => 2,
+        Point::Evaluation => 1,
+    };
+    let mut held = Vec::new();
+    for _ in 0..threads {
+        held.push(stick(evaluators, point).await);
+    }
+    held
 }
 
 /// A job that tells when it begins, and holds its thread until the returned sender is dropped.
