@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::{Stage, installation, manifests};
+use crate::{Stage, installation};
 
 /// The API group of roles.
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -33,20 +33,15 @@ pub async fn token(stage: &Stage, name: &str, roles: &[&str]) -> Result<String> 
 /// Lets a service account reach the replicas through the API server.
 pub async fn may_reach_replicas(stage: &Stage, name: &str) -> Result<()> {
     let namespace = stage.namespace();
-    let subject = json!({"kind": "ServiceAccount", "name": name, "namespace": namespace});
-    let binding = |kind: &str, role: &str| {
-        json!({
-            "apiVersion": format!("{RBAC}/v1"),
-            "kind": kind,
-            "metadata": {"name": format!("{namespace}-{name}")},
-            "roleRef": {"apiGroup": RBAC, "kind": role, "name": CLIENT},
-            "subjects": [subject],
-        })
-    };
-    let there = manifests::in_namespace(binding("RoleBinding", "Role"), installation::NAMESPACE);
-    let everywhere = binding("ClusterRoleBinding", "ClusterRole");
-    stage.apply(&[there, everywhere]).await?;
-    Ok(())
+    let there = json!({
+        "apiVersion": format!("{RBAC}/v1"),
+        "kind": "RoleBinding",
+        "metadata": {"name": format!("{namespace}-{name}"), "namespace": installation::NAMESPACE},
+        "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": CLIENT},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+    });
+    stage.apply(&[there]).await?;
+    stage.may(&user(stage, name), &[CLIENT]).await
 }
 
 /// A token of a service account, as `kubectl create token` makes it with these arguments.

@@ -191,10 +191,8 @@ impl Ask {
 
     /// The same with a bearer token.
     #[must_use]
-    pub fn with_token(mut self, token: &str) -> Self {
-        self.headers
-            .insert(AUTHORIZATION.to_owned(), format!("Bearer {token}"));
-        self
+    pub fn with_token(self, token: &str) -> Self {
+        self.with(AUTHORIZATION, &format!("Bearer {token}"))
     }
 
     /// The same with a header.

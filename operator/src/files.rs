@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Read, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Most files and folders of a tree that are looked at. Where a tree is followed, each costs a system
@@ -31,6 +31,13 @@ pub(crate) fn read_at_most(from: impl Read, bound: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("larger than {} MiB", bound >> 20)));
     }
     Ok(bytes)
+}
+
+/// Reads a file of at most so many bytes on a thread that may wait for it.
+pub(crate) async fn read_aside(path: PathBuf, bound: u64) -> io::Result<Vec<u8>> {
+    let read = move || read_at_most(File::open(path)?, bound);
+    let read = tokio::task::spawn_blocking(read).await;
+    read.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 /// Writes a file so that it is whole or as it was, whatever ends meanwhile, and survives the end of the

@@ -12,7 +12,7 @@ use std::{error::Error, net::SocketAddr, time::Duration};
 use hyper::{
     HeaderMap, Method, Response, StatusCode,
     body::Bytes,
-    header::{AUTHORIZATION, HeaderValue},
+    header::{AUTHORIZATION, HeaderValue, InvalidHeaderValue},
 };
 
 pub(crate) use call::{Call, answered};
@@ -142,6 +142,13 @@ impl<'q> Question<'q> {
             limit: self.limit,
         })
     }
+}
+
+/// How a request says who asks, by a bearer token. It is never shown.
+pub(crate) fn bearer(token: &str) -> Result<HeaderValue, InvalidHeaderValue> {
+    let mut header = HeaderValue::from_str(&format!("Bearer {token}"))?;
+    header.set_sensitive(true);
+    Ok(header)
 }
 
 /// What most questions are about.

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use portcullis_crds::ConditionType;
 use portcullis_e2e::{
-    MINUTE, Stage, installation, on_stage, samples, sidecar,
+    MINUTE, Stage, accounts, installation, on_stage, samples, sidecar,
     toolbox::{Ask, Toolbox},
     until,
 };
@@ -107,7 +107,6 @@ fn policy() -> Value {
     })
 }
 
-/// Deletes what is in no namespace of the test, also of one that was killed before.
 /// A sidecar that follows the cluster has what was fetched once it may read it.
 async fn await_sidecar(stage: &Stage) -> Result<()> {
     let arguments = ["sidecar", "--allow-hosts", installation::DATA_HOST];
@@ -124,16 +123,8 @@ async fn await_sidecar(stage: &Stage) -> Result<()> {
         },
     )
     .await?;
-    let namespace = stage.namespace();
-    let group = "rbac.authorization.k8s.io";
-    let binding = json!({
-        "apiVersion": format!("{group}/v1"),
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": format!("{namespace}-workload-data")},
-        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "portcullis-sidecar-data"},
-        "subjects": [{"kind": "ServiceAccount", "name": "workload", "namespace": namespace}],
-    });
-    stage.apply(&[binding]).await?;
+    let workloads = accounts::user(stage, "workload");
+    stage.may(&workloads, &["portcullis-sidecar-data"]).await?;
     until("the sidecar has what was fetched", MINUTE, async || {
         let result = workload.ask(&ask).await?.json(200)?;
         ensure!(result == json!({"roles": {"viewer": true}}), "{result}");
@@ -142,6 +133,7 @@ async fn await_sidecar(stage: &Stage) -> Result<()> {
     .await
 }
 
+/// Deletes what is in no namespace of the test, also of one that was killed before.
 async fn put_away(stage: &Stage) -> Result<()> {
     let server = ["pod,service", SERVER, "--namespace=default"];
     let documents = ["fetcheddocuments.portcullis.dev", "--all"];

@@ -138,12 +138,11 @@ impl ServerArguments {
 /// What a request says of who has the token in a file.
 fn bearer(path: &Path) -> anyhow::Result<HeaderValue> {
     let bytes = read(path)?;
-    let token = bytes.trim_ascii();
-    let is_token = !token.is_empty() && token.iter().all(u8::is_ascii_graphic);
-    ensure!(is_token, "`{}` holds no token", path.display());
-    let mut header = HeaderValue::from_bytes(&[b"Bearer ", token].concat())?;
-    header.set_sensitive(true);
-    Ok(header)
+    let is_token =
+        |token: &&str| !token.is_empty() && token.bytes().all(|it| it.is_ascii_graphic());
+    let token = str::from_utf8(bytes.trim_ascii()).ok().filter(is_token);
+    let token = token.with_context(|| format!("`{}` holds no token", path.display()))?;
+    Ok(https::bearer(token)?)
 }
 
 fn authorities(path: &Path) -> anyhow::Result<RootCertStore> {

@@ -208,12 +208,11 @@ async fn authorization_of(config: &Config) -> Result<HeaderValue, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
     use rstest::rstest;
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::cluster::api_server::ApiServer;
+    use crate::{cluster::api_server::ApiServer, reconcile::sample_certificate};
 
     const PODS: &str = "/api/v1/namespaces/portcullis-system/pods";
 
@@ -267,13 +266,6 @@ mod tests {
         assert_eq!(failure.text(), expected);
     }
 
-    fn authority() -> String {
-        let mut authority = CertificateParams::new([]).unwrap();
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        CertifiedIssuer::self_signed(authority, key).unwrap().pem()
-    }
-
     fn webhook(client: &Json) -> Json {
         let versions = json!(["v1"]);
         json!({"name": "a", "clientConfig": client, "admissionReviewVersions": versions, "sideEffects": "None"})
@@ -286,7 +278,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_authority_is_the_registered_one() {
-        let bundle = k8s_openapi::ByteString(authority().into_bytes());
+        let bundle = k8s_openapi::ByteString(sample_certificate().0.into_bytes());
         let server = ApiServer::default();
         let webhooks = [webhook(&json!({})), webhook(&json!({"caBundle": bundle}))];
         let registered = json!({"metadata": {"name": "portcullis"}, "webhooks": webhooks});

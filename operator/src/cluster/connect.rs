@@ -8,6 +8,8 @@ use kube::{
 };
 use rustls::crypto::aws_lc_rs;
 
+use crate::https;
+
 /// Time to connect: what is not there within it is tried again.
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -76,10 +78,7 @@ pub(crate) fn connect_as(config: &Config, bearer: &str) -> Result<Client, Connec
     config.auth_info = AuthInfo::default();
     // A call that has failed is told to the caller at once.
     config.default_retry = false;
-    let mut header: hyper::header::HeaderValue = format!("Bearer {bearer}")
-        .parse()
-        .map_err(|_| ConnectFault::Token)?;
-    header.set_sensitive(true);
+    let header = https::bearer(bearer).map_err(|_| ConnectFault::Token)?;
     config.headers.push((hyper::header::AUTHORIZATION, header));
     Client::try_from(config).map_err(ConnectFault::Client)
 }

@@ -5,7 +5,6 @@
 //! pass, which proves the same of who asks.
 
 use std::{
-    fs::File,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -32,8 +31,8 @@ use url::form_urlencoded::byte_serialize;
 
 use super::chain;
 use crate::{
-    files::read_at_most,
-    https::{Call, authorities, client},
+    files::read_aside,
+    https::{Call, authorities, bearer, client},
 };
 
 /// The port of the evaluation API in a Pod.
@@ -139,27 +138,21 @@ impl ClusterReplicas {
     async fn question(&self, id: &str) -> Result<Question, ReplicasFault> {
         let pass = self.certificate.pass();
         let pass = pass.ok_or_else(|| unavailable("there is no certificate yet".to_owned()))?;
-        let authorization = HeaderValue::from_str(&format!("Bearer {pass}"));
-        let mut authorization = authorization.map_err(|error| unavailable(error.to_string()))?;
-        authorization.set_sensitive(true);
         let id: String = byte_serialize(id.as_bytes()).collect();
         Ok(Question {
             url: format!("https://{}:{EVALUATION_PORT}/v1/results/{id}", self.host),
-            authorization,
+            authorization: bearer(&pass).expect("a pass is made of hexadecimal digits"),
             tls: self.tls().await?,
         })
     }
 
     /// The authority as it is now: it is replaced while this runs.
     async fn tls(&self) -> Result<Arc<ClientConfig>, ReplicasFault> {
-        let path = self.authority.clone();
-        let read = move || File::open(path).and_then(|file| read_at_most(file, LARGEST));
-        let pem = tokio::task::spawn_blocking(read).await;
+        let pem = read_aside(self.authority.clone(), LARGEST).await;
         let fault = |error: &dyn std::error::Error| {
             let path = self.authority.display();
             unavailable(format!("`{path}` cannot be read: {}", chain(&error)))
         };
-        let pem = pem.map_err(|error| fault(&error))?;
         let pem = pem.map_err(|error| fault(&error))?;
         let roots = authorities(&pem).map_err(|error| fault(&error))?;
         client(roots, None).map_err(|error| fault(&error))

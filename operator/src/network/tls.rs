@@ -1,6 +1,6 @@
 //! Whom a client trusts.
 
-use std::{fmt::Display, fs::File, path::Path, sync::Arc};
+use std::{fmt::Display, path::Path, sync::Arc};
 
 use portcullis_policies::outside::{HttpRequest, OutsideFault};
 use rustls::{
@@ -9,7 +9,7 @@ use rustls::{
 };
 
 use super::Result;
-use crate::files::read_at_most;
+use crate::files::read_aside;
 
 /// A client that trusts the system's authorities, and nobody where nobody is asked.
 pub(crate) fn system(nobody: bool) -> Arc<ClientConfig> {
@@ -34,14 +34,11 @@ pub(super) async fn of(
     match (&request.authorities, file) {
         (Some(pem), _) => trusting("`tls_ca_cert`", pem.as_bytes(), request.trusts_system),
         (None, Some(file)) => {
-            let path = file.to_owned();
-            let read = move || File::open(path).and_then(|file| read_at_most(file, MAX_FILE));
-            let read = tokio::task::spawn_blocking(read).await;
             let name = format!("`{}`", file.display());
-            let unread =
-                |why: &dyn Display| OutsideFault::Invalid(format!("{name} cannot be read: {why}"));
-            let pem = read.map_err(|error| unread(&error))?;
-            trusting(&name, &pem.map_err(|error| unread(&error))?, true)
+            let pem = read_aside(file.to_owned(), MAX_FILE).await;
+            let pem =
+                pem.map_err(|why| OutsideFault::Invalid(format!("{name} cannot be read: {why}")))?;
+            trusting(&name, &pem, true)
         }
         (None, None) => Ok(system.clone()),
     }

@@ -83,9 +83,11 @@ impl Wish {
 
 /// Whether a request wants its result kept, and how.
 pub(super) fn wish(headers: &HeaderMap) -> Result<Option<Wish>, Problem> {
+    let Some(time) = wanted(headers)? else {
+        return Ok(None);
+    };
     let is_named = identifier::of(headers)?.is_some();
-    let time = wanted(headers)?;
-    Ok(time.map(|time| Wish { time, is_named }))
+    Ok(Some(Wish { time, is_named }))
 }
 
 fn wanted(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream};
-use hyper::{StatusCode, header::HeaderValue};
+use hyper::StatusCode;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::{Api, api::ListParams};
 use serde::de::DeserializeOwned;
@@ -191,9 +191,7 @@ impl Asked {
         address: SocketAddr,
     ) -> Result<T, CensusFault> {
         let pass = self.pass.as_deref().unwrap_or_default();
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {pass}"))
-            .expect("a pass is made of hexadecimal digits");
-        authorization.set_sensitive(true);
+        let authorization = https::bearer(pass).expect("a pass is made of hexadecimal digits");
         let url = format!("{}{path}", self.url);
         let question = https::Question {
             url: &url,
