@@ -44,8 +44,8 @@ pub(super) enum Standing {
     Shadow,
 }
 
-/// A policy as its author wrote it. One that imports allows where the level of its import is above
-/// one, and has that level itself.
+/// A policy as its author wrote it. One that allows and imports does so where the level of its import is
+/// above one, and has that level itself.
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
     pub(super) address: Address,
@@ -100,10 +100,10 @@ impl Made {
     }
 
     fn level(&self) -> u8 {
-        match (&self.found, self.draft.nature) {
-            (Some(found), _) => found.level(),
-            (None, Nature::Allows(level)) => level,
-            (None, _) => 0,
+        match (self.draft.nature, &self.found) {
+            (Nature::Denies | Nature::Broken, _) => 0,
+            (Nature::Allows(_), Some(found)) => found.level(),
+            (Nature::Allows(level), None) => level,
         }
     }
 
