@@ -1,6 +1,9 @@
 //! Callers, each with a connection of its own, who ask at a rate whatever they are answered.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
 
 use futures::future::join_all;
 use serde_json::Value;
@@ -34,36 +37,37 @@ pub struct Load {
 impl Load {
     /// Asks for so long.
     pub async fn run(&self, time: Duration, seconds: &Seconds) {
-        let end = Instant::now() + time;
-        join_all((0..self.callers).map(|caller| self.call(caller, end, seconds))).await;
+        let begin = Instant::now();
+        let turns = Turns {
+            next: AtomicU32::new(0),
+            begin,
+            interval: self
+                .rate
+                .map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate)),
+        };
+        let callers = (0..self.callers).map(|_| self.call(&turns, begin + time, seconds));
+        join_all(callers).await;
     }
 
-    async fn call(&self, caller: u32, end: Instant, seconds: &Seconds) {
-        let interval = self.rate.map_or(Duration::ZERO, |rate| {
-            Duration::from_secs_f64(f64::from(self.callers) / rate)
-        });
-        let mut due = Instant::now() + interval * caller / self.callers.max(1);
+    async fn call(&self, turns: &Turns, end: Instant, seconds: &Seconds) {
         let mut connection = None;
-        let mut number = u64::from(caller);
         loop {
-            sleep_until(due.into()).await;
+            let (number, due) = turns.next();
+            sleep_until(due.min(end).into()).await;
             let begin = Instant::now();
             if begin >= end {
                 return;
             }
-            number += 1;
             seconds.note(|second| second.offered += 1);
             let answered = self.ask(&mut connection, number).await;
             seconds.answered(answered, begin.elapsed());
             if answered == Answered::Failed {
                 sleep(PAUSE).await;
             }
-            // Whoever was kept waiting does not ask twice at once.
-            due = (due + interval).max(Instant::now());
         }
     }
 
-    async fn ask(&self, kept: &mut Option<Connection>, number: u64) -> Answered {
+    async fn ask(&self, kept: &mut Option<Connection>, number: u32) -> Answered {
         let mut connection = match kept.take() {
             Some(connection) => connection,
             None => match Connection::open(&self.address).await {
@@ -71,12 +75,28 @@ impl Load {
                 Err(_) => return Answered::Failed,
             },
         };
-        let body = input(self.work, number);
+        let body = input(self.work, number.into());
         let Ok(answer) = connection.ask("POST", WORK_PATH, body.as_bytes()).await else {
             return Answered::Failed;
         };
         *kept = Some(connection);
         judge(&answer, number.is_multiple_of(2))
+    }
+}
+
+/// The requests of all callers together: whoever is free makes the next one, so that those who are kept
+/// waiting do not make the load less.
+struct Turns {
+    next: AtomicU32,
+    begin: Instant,
+    interval: Duration,
+}
+
+impl Turns {
+    /// The next request's number, and when it is due.
+    fn next(&self) -> (u32, Instant) {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        (number, self.begin + self.interval * number)
     }
 }
 
