@@ -1,7 +1,8 @@
-//! What an administrator allows policies: hosts to ask, and how much one evaluation may use up.
+//! What an administrator allows policies: hosts to ask, how much one evaluation may use up, and how
+//! much is compiled.
 //!
-//! A policy that names other hosts is broken. One that wants more time or memory gets what is
-//! allowed.
+//! A policy that names other hosts or has more to compile is broken. One that wants more time or
+//! memory gets what is allowed.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -50,6 +51,32 @@ impl Default for Limits {
     }
 }
 
+/// How much is compiled together: of a policy and all that it imports. Compiling takes time and memory
+/// in proportion to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Bytes of the modules.
+    pub source: usize,
+    /// Rules and functions, each definition of one counted.
+    pub rules: usize,
+    /// Bytes of the texts and keys in `data`.
+    pub data: usize,
+}
+
+impl Extent {
+    /// The most that an administrator may allow, and what policies have where none says.
+    ///
+    /// Of the source: every pass of the compiler takes two hundred bytes of memory for a byte of it at
+    /// worst (`examples/growth` measures it), so four hundred megabytes, and there are two compilers at
+    /// a time. The largest frameworks of policies have ten thousand lines and a quarter of it, and some
+    /// thousand rules.
+    pub const MAX: Self = Self {
+        source: 2 << 20,
+        rules: 20_000,
+        data: 32 << 20,
+    };
+}
+
 /// What an administrator allows. Nothing outside, and the most of everything else, by default.
 #[derive(Clone, Debug)]
 pub struct Allowance {
@@ -57,6 +84,8 @@ pub struct Allowance {
     pub outside: Arc<dyn Outside>,
     /// The most that policies may set for themselves.
     pub limits: Limits,
+    /// How much of one policy is compiled.
+    pub extent: Extent,
     /// How far away the end of an exemption may be.
     pub longest_exemption: Duration,
     /// What each namespace may have.
@@ -89,6 +118,7 @@ impl Default for Allowance {
         Self {
             outside: Arc::new(Nothing),
             limits: Limits::MAX,
+            extent: Extent::MAX,
             longest_exemption: DEFAULT_LONGEST,
             tenant: TenantLimits::DEFAULT,
             namespaced_http_data: false,

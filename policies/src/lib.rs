@@ -57,7 +57,7 @@ pub mod workbench;
 pub use jiff::Timestamp;
 
 pub use address::{Address, Scope, Version};
-pub use allowance::{Allowance, Bytes, Limits, TenantLimits};
+pub use allowance::{Allowance, Bytes, Extent, Limits, TenantLimits};
 pub use binding::{
     Binding, BindingDefinition, Bound, NotFound, Parameter, ParameterKey, ParameterKind,
     ParameterSource, Selected, Selection, Which,

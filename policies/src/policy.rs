@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::{
     Address, Allowance, Code, DataSource, Definition, Diagnostic, Diagnostics, Digest, Document,
-    Hosts, Input, Limits, Message, Point, RegoVersion, Request, Step,
+    Extent, Hosts, Input, Limits, Message, Point, RegoVersion, Request, Step,
     breaker::{Breakers, Used},
     decision::Judgement,
     gate::Gate,
@@ -64,13 +64,18 @@ impl Policy {
         let digest = Digest::of(&definition, &imports);
         let (output, settings) = check_settings(&definition, &allowance);
         let Allowance {
-            outside, limits, ..
+            outside,
+            limits,
+            extent,
+            ..
         } = allowance;
         let program = settings
-            .and_then(|()| check_imports(&definition, &imports))
+            .and_then(|()| check_imports(&definition, &imports, extent))
             .and_then(|()| check_pin(&definition, digest))
             .and_then(|()| check_sources(&sources))
-            .and_then(|()| rego::Program::compile(&sources.fill(&definition), &imports.all()));
+            .and_then(|()| {
+                rego::Program::compile(&sources.fill(&definition), &imports.all(), extent)
+            });
         let (gate, program) = with_conditions(&definition, program);
         let mut access = gate.access().clone();
         if let Ok(program) = &program {
@@ -388,12 +393,16 @@ fn check_settings(
 
 /// Checks the imports. Without them the modules cannot be compiled, and are read all the same, so
 /// that an author hears of both.
-fn check_imports(definition: &Definition, imports: &Imports) -> Result<(), Diagnostics> {
+fn check_imports(
+    definition: &Definition,
+    imports: &Imports,
+    most: Extent,
+) -> Result<(), Diagnostics> {
     let mut faults = imports.faults(definition);
     if faults.is_empty() {
         return Ok(());
     }
-    if let Err(unread) = rego::check_modules(definition) {
+    if let Err(unread) = rego::check_modules(definition, most) {
         faults.extend(unread.iter().cloned());
     }
     Diagnostics::collect(faults).map_or(Ok(()), Err)

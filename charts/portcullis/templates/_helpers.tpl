@@ -83,6 +83,12 @@ app.kubernetes.io/part-of: portcullis
   value: {{ .Values.limits.timeout | quote }}
 - name: PORTCULLIS_MAX_MEMORY
   value: {{ .Values.limits.memory | quote }}
+- name: PORTCULLIS_MAX_SOURCE
+  value: {{ .Values.limits.source | quote }}
+- name: PORTCULLIS_MAX_RULES
+  value: {{ .Values.limits.rules | quote }}
+- name: PORTCULLIS_MAX_DATA
+  value: {{ .Values.limits.data | quote }}
 - name: PORTCULLIS_MAX_EXEMPTION
   value: {{ .Values.maxExemption | quote }}
 - name: PORTCULLIS_MAX_NAMESPACE_POLICIES

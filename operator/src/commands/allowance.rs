@@ -2,9 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use clap::builder::RangedU64ValueParser;
 use portcullis_crds as crds;
-use portcullis_policies::{Allowance, Cache, HostPattern, Limits, TenantLimits};
+use portcullis_policies::{Allowance, Cache, Extent, HostPattern, Limits, TenantLimits};
 
+use super::size::size;
 use crate::network::Network;
 
 /// Arguments of every process that compiles policies. The operator, the webhook and sidecars need
@@ -46,6 +48,42 @@ pub struct AllowanceArguments {
         hide_env_values = true
     )]
     pub max_memory: u64,
+
+    /// Most Rego of one policy, with that of its imports: from `16Ki` to `2Mi`. Time and memory of
+    /// compiling are in proportion to it. A policy that has more is broken.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "2Mi",
+        value_parser = size::<{ 16 << 10 }, { Extent::MAX.source }>,
+        env = "PORTCULLIS_MAX_SOURCE",
+        hide_env_values = true
+    )]
+    pub max_source: usize,
+
+    /// Most rules and functions of one policy, with those of its imports: from 100 to 20000. A policy that
+    /// has more is broken.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = Extent::MAX.rules,
+        value_parser = RangedU64ValueParser::<usize>::new().range(100..=20_000),
+        env = "PORTCULLIS_MAX_RULES",
+        hide_env_values = true
+    )]
+    pub max_rules: usize,
+
+    /// Most texts and keys in the `data` of one policy, with that of its imports, and a value for each 32
+    /// bytes of them: from `16Ki` to `32Mi`. A policy that has more is broken.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "32Mi",
+        value_parser = size::<{ 16 << 10 }, { Extent::MAX.data }>,
+        env = "PORTCULLIS_MAX_DATA",
+        hide_env_values = true
+    )]
+    pub max_data: usize,
 
     /// How far away the end of an exemption may be, in whole days or hours: from `1h` to `3650d`. One
     /// that ends later exempts nothing.
@@ -90,6 +128,11 @@ impl AllowanceArguments {
             limits: Limits {
                 timeout: self.max_timeout,
                 memory: self.max_memory,
+            },
+            extent: Extent {
+                source: self.max_source,
+                rules: self.max_rules,
+                data: self.max_data,
             },
             longest_exemption: self.max_exemption,
             tenant: TenantLimits {

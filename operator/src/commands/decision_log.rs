@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use portcullis_policies::Cache;
 use portcullis_webhook::{DecisionLog, DecisionLogSettings, DecisionSink};
 
+use super::size::size;
 use crate::decision_log::{Console, Destination, FileSink, Receiver, Upload};
 
 /// Time for what waits when a process ends. With the ten seconds of grace and the fifteen of requests
@@ -208,22 +209,6 @@ fn label(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Reads a size in whole kibibytes or mebibytes, within bounds.
-fn size<const LEAST: usize, const MOST: usize>(text: &str) -> Result<usize, String> {
-    let units = [("Ki", 1_usize << 10), ("Mi", 1 << 20)];
-    let read = units.into_iter().find_map(|(unit, bytes)| {
-        let digits = text.strip_suffix(unit)?;
-        let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit());
-        let number: usize = digits.parse().ok().filter(|_| is_plain)?;
-        number.checked_mul(bytes)
-    });
-    read.filter(|bytes| (LEAST..=MOST).contains(bytes))
-        .ok_or_else(|| {
-            let (least, most) = (LEAST >> 10, MOST >> 10);
-            format!("it is not a size from {least}Ki to {most}Ki: write it like 512Ki or 1Mi")
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -262,18 +247,6 @@ mod tests {
     fn what_cannot_be_is_told(#[case] arguments: &[&str], #[case] why: &str) {
         let error = start(arguments).map(drop).unwrap_err();
         assert!(format!("{error:#}").contains(why), "{error:#}");
-    }
-
-    #[rstest]
-    #[case("16Ki", Some(16 << 10))]
-    #[case("1Mi", Some(1 << 20))]
-    #[case("15Ki", None)]
-    #[case("2Mi", None)]
-    #[case("1", None)]
-    #[case("Mi", None)]
-    #[case("99999999999999999999Mi", None)]
-    fn sizes(#[case] text: &str, #[case] expected: Option<usize>) {
-        assert_eq!(size::<{ 16 << 10 }, { 1 << 20 }>(text).ok(), expected);
     }
 
     /// What the network module sends at most.

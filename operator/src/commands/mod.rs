@@ -19,6 +19,7 @@ pub mod probe;
 mod process;
 pub mod serve;
 pub mod sidecar;
+mod size;
 pub mod test;
 pub mod webhook;
 pub mod why;

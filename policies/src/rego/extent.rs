@@ -1,40 +1,28 @@
-//! How much may be compiled together: a policy's own modules and data, and those of its imports.
-//!
-//! Every pass of the compiler takes time and memory in proportion to the source, two hundred bytes
-//! of memory for a byte of source at worst (`examples/growth` measures it). So what bounds the
-//! source bounds both.
+//! Whether a policy and its imports have no more to compile than an administrator allows.
 
 use serde_json::{Map, Value as Json};
 
 use super::ast::Module;
-use crate::Diagnostic;
+use crate::{Diagnostic, Extent};
 
-/// Bytes of all modules that are compiled together: compiling takes four hundred megabytes at worst,
-/// and there are two compilers at a time. The largest frameworks of policies have ten thousand lines
-/// and a quarter of it.
-const MAX_SOURCE: usize = 2 << 20;
+/// Parts that there may be for each rule in the names of all of them, as they stand below `data`, those
+/// of the places above them counted too: each place knows its path. Rules of four parts in a package of
+/// four have 26.
+const PARTS_OF_A_RULE: usize = 50;
 
-/// Rules and functions of all these modules, each definition of one counted: the largest frameworks
-/// have a few thousand.
-const MAX_RULES: usize = 20_000;
-
-/// Parts of the names of all these rules, as they stand below `data`, those of the places above
-/// them counted too: each place knows its path. Rules of four parts in a package of four have 26.
-const MAX_PARTS: usize = 1_000_000;
-
-/// Values in the data of a policy and its imports: they take some hundred bytes each while they are
-/// read.
-const MAX_VALUES: usize = 1_000_000;
-
-/// Bytes of all texts and keys in these data.
-const MAX_TEXT: usize = 32 << 20;
+/// Bytes of texts and keys in `data` for which there may be a value, which takes some hundred bytes
+/// while it is read.
+const TEXT_OF_A_VALUE: usize = 32;
 
 /// What is wrong with this much source.
-pub(super) fn of_source<'t>(modules: impl Iterator<Item = &'t str>) -> Option<Diagnostic> {
-    let bytes: usize = modules.map(str::len).sum();
-    (bytes > MAX_SOURCE).then(|| {
+pub(super) fn of_source<'t>(
+    modules: impl Iterator<Item = &'t str>,
+    most: Extent,
+) -> Option<Diagnostic> {
+    let (bytes, most) = (modules.map(str::len).sum::<usize>(), most.source);
+    (bytes > most).then(|| {
         let text = format!(
-            "the modules have {bytes} bytes, those of imports included; at most {MAX_SOURCE} are \
+            "the modules have {bytes} bytes, those of imports included; at most {most} are \
              compiled together"
         );
         Diagnostic::new("source_limit", text)
@@ -43,14 +31,15 @@ pub(super) fn of_source<'t>(modules: impl Iterator<Item = &'t str>) -> Option<Di
 }
 
 /// What is wrong with so many rules.
-pub(super) fn of_rules(modules: &[Module]) -> Option<Diagnostic> {
+pub(super) fn of_rules(modules: &[Module], most: Extent) -> Option<Diagnostic> {
     let rules: usize = modules.iter().map(|module| module.rules.len()).sum();
-    let fault = if rules > MAX_RULES {
-        format!("there are {rules} rules and functions; at most {MAX_RULES} are compiled together")
-    } else if modules.iter().map(parts).sum::<usize>() > MAX_PARTS {
+    let (most, parts_at_most) = (most.rules, most.rules * PARTS_OF_A_RULE);
+    let fault = if rules > most {
+        format!("there are {rules} rules and functions; at most {most} are compiled together")
+    } else if modules.iter().map(parts).sum::<usize>() > parts_at_most {
         format!(
-            "the names of packages and rules have more than {MAX_PARTS} parts in all, with those of \
-             the places above them"
+            "the names of packages and rules have more than {parts_at_most} parts in all, with those \
+             of the places above them"
         )
     } else {
         return None;
@@ -72,7 +61,8 @@ fn parts(module: &Module) -> usize {
 }
 
 /// What is wrong with these data.
-pub(super) fn of_data(data: &Map<String, Json>) -> Option<Diagnostic> {
+pub(super) fn of_data(data: &Map<String, Json>, most: Extent) -> Option<Diagnostic> {
+    let (most, values_at_most) = (most.data, most.data / TEXT_OF_A_VALUE);
     let (mut values, mut bytes) = (0, 0);
     let mut open: Vec<&Json> = data.values().collect();
     bytes += data.keys().map(String::len).sum::<usize>();
@@ -88,14 +78,15 @@ pub(super) fn of_data(data: &Map<String, Json>) -> Option<Diagnostic> {
             _ => {}
         }
     }
-    let fault = if values > MAX_VALUES {
+    let fault = if values > values_at_most {
         format!(
-            "`data` has {values} values, those of imports included; at most {MAX_VALUES} are kept"
+            "`data` has {values} values, those of imports included; at most \
+             {values_at_most} are kept"
         )
-    } else if bytes > MAX_TEXT {
+    } else if bytes > most {
         format!(
             "`data` has {bytes} bytes of texts and keys, those of imports included; at most \
-             {MAX_TEXT} are kept"
+             {most} are kept"
         )
     } else {
         return None;
@@ -113,8 +104,14 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value as Json, json};
 
-    use super::{MAX_RULES, MAX_TEXT, MAX_VALUES};
-    use crate::{Address, Among, Definition, Import, Policy, rego::Program};
+    use super::TEXT_OF_A_VALUE;
+    use crate::{
+        Address, Allowance, Among, Definition, Diagnostics, Extent, Import, Policy, rego::Program,
+    };
+
+    const MAX_RULES: usize = Extent::MAX.rules;
+    const MAX_TEXT: usize = Extent::MAX.data;
+    const MAX_VALUES: usize = MAX_TEXT / TEXT_OF_A_VALUE;
 
     fn definition(modules: &[&str]) -> Definition {
         let mut definition = Definition::new("a/b@1".parse().unwrap(), modules[0]);
@@ -128,10 +125,16 @@ mod tests {
 
     /// The codes of what is wrong.
     fn faults(definition: &Definition) -> Vec<String> {
-        match Program::compile(definition, &[]) {
-            Ok(_) => Vec::new(),
-            Err(faults) => faults.iter().map(|fault| fault.code.clone()).collect(),
-        }
+        codes(&Program::compile(definition, &[], Extent::MAX).map(drop))
+    }
+
+    fn codes(compiled: &Result<(), Diagnostics>) -> Vec<String> {
+        let faults = compiled
+            .as_ref()
+            .err()
+            .into_iter()
+            .flat_map(Diagnostics::iter);
+        faults.map(|fault| fault.code.clone()).collect()
     }
 
     fn commented(bytes: usize) -> String {
@@ -195,9 +198,45 @@ mod tests {
                 policies: |_: &Address| Some(imported.clone()),
                 objects: &(),
             },
-            crate::Allowance::default(),
+            Allowance::default(),
         );
         let faults = policy.faults().expect("too much");
         assert!(faults.to_string().contains("source_limit"), "{faults}");
+    }
+
+    #[rstest]
+    #[case(Extent { source: 60, ..Extent::MAX }, "source_limit")]
+    #[case(Extent { rules: 2, ..Extent::MAX }, "rule_limit")]
+    #[case(Extent { data: 64, ..Extent::MAX }, "data_limit")]
+    #[case(Extent { source: 100, rules: 3, data: 128 }, "")]
+    fn an_administrator_may_allow_less(#[case] extent: Extent, #[case] expected: &str) {
+        let rules = "package a.b\nx := 1\ny := 2\nz := data.d";
+        let mut definition = definition(&[rules, &commented(40)]);
+        definition.data.insert("d".to_owned(), json!([1, 2, 3]));
+        let allowance = Allowance {
+            extent,
+            ..Allowance::default()
+        };
+        let policy = Policy::compile_within(definition, &(), allowance);
+        let faults = policy.faults().cloned().map_or(Ok(()), Err);
+        assert_eq!(codes(&faults).concat(), expected);
+    }
+
+    #[test]
+    fn what_cannot_be_compiled_for_its_imports_is_not_read_beyond_the_bound_either() {
+        let mut importer = definition(&["package a.b\nx := 1"]);
+        let address = "a/nothing@1".parse().unwrap();
+        importer.imports.push(Import { address, pin: None });
+        let extent = Extent {
+            source: 10,
+            ..Extent::MAX
+        };
+        let allowance = Allowance {
+            extent,
+            ..Allowance::default()
+        };
+        let policy = Policy::compile_within(importer, &(), allowance);
+        let faults = policy.faults().expect("nothing to import").to_string();
+        assert!(faults.contains("source_limit"), "{faults}");
     }
 }

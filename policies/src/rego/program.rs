@@ -24,7 +24,7 @@ use super::{
     value::Value,
 };
 use crate::{
-    Code, Definition, Diagnostic, Diagnostics, Document, Limits, Message, Point, Policy,
+    Code, Definition, Diagnostic, Diagnostics, Document, Extent, Limits, Message, Point, Policy,
     RegoVersion, Request, allowance::Bytes, memory::Recall, normalise::Rules,
 };
 
@@ -77,12 +77,14 @@ pub(crate) enum Failure {
 }
 
 impl Program {
-    /// Compiles the modules of a definition with those of all that it imports.
+    /// Compiles the modules of a definition with those of all that it imports, where they are not more
+    /// than this.
     pub(crate) fn compile(
         definition: &Definition,
         imports: &[Arc<Policy>],
+        most: Extent,
     ) -> Result<Self, Diagnostics> {
-        stack::apart("compile", || compile_here(definition, imports))
+        stack::apart("compile", || compile_here(definition, imports, most))
     }
 
     /// The version of the language that the modules were read in.
@@ -229,7 +231,11 @@ pub(crate) fn seed(request: &Request) -> u64 {
     SEEDS.hash_one((&request.id, request.now))
 }
 
-fn compile_here(definition: &Definition, imports: &[Arc<Policy>]) -> Result<Program, Diagnostics> {
+fn compile_here(
+    definition: &Definition,
+    imports: &[Arc<Policy>],
+    most: Extent,
+) -> Result<Program, Diagnostics> {
     let Unit {
         sources,
         modules,
@@ -237,7 +243,7 @@ fn compile_here(definition: &Definition, imports: &[Arc<Policy>]) -> Result<Prog
         version,
         data,
         ..
-    } = Unit::read(definition, imports)?;
+    } = Unit::read(definition, imports, most)?;
     let entrypoint = Entrypoint::of(definition).map_err(|fault| Diagnostics::from(*fault))?;
     let faults = entrypoint.check_packages(definition, &modules[..own], &sources);
     if let Some(faults) = Diagnostics::collect(faults) {

@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::{Powers, Program};
-use crate::{Definition, Headers, Limits, RegoVersion, Request, rego::value::Value};
+use crate::{Definition, Extent, Headers, Limits, RegoVersion, Request, rego::value::Value};
 
 fn definition(source: &str) -> Definition {
     Definition::new("a/b@1".parse().unwrap(), source)
@@ -33,7 +33,8 @@ fn limits(milliseconds: u64) -> Limits {
 }
 
 fn evaluate(definition: &Definition, input: Value) -> Result<Value, String> {
-    let program = Program::compile(definition, &[]).map_err(|faults| faults.to_string())?;
+    let program =
+        Program::compile(definition, &[], Extent::MAX).map_err(|faults| faults.to_string())?;
     program
         .evaluate(input, &request(), limits(10_000), Powers::default())
         .map_err(|failure| failure.message().code.to_string())
@@ -126,7 +127,7 @@ fn reads_the_version_that_was_asked_for(
 ) {
     let mut definition = definition(source);
     definition.rego_version = asked;
-    let version = Program::compile(&definition, &[]).map(|program| program.version());
+    let version = Program::compile(&definition, &[], Extent::MAX).map(|program| program.version());
     assert_eq!(version.map_err(|_| ()), expected);
 }
 
@@ -247,7 +248,7 @@ fn refuses(#[case] source: &str, #[case] place: &str, #[case] what: &str) {
 #[test]
 fn a_fault_looks_as_the_documentation_shows_it() {
     let source = "package a.b\n\nlimit := \"5\"\n\nallow if count(input.items) < limit + 1\n";
-    let faults = Program::compile(&definition(source), &[]).unwrap_err();
+    let faults = Program::compile(&definition(source), &[], Extent::MAX).unwrap_err();
     let documentation = include_str!("../../../docs/rego.md");
     assert!(documentation.contains(&faults.to_string()), "{faults}");
 }
@@ -264,7 +265,7 @@ fn a_fault_looks_as_the_documentation_shows_it() {
 #[case("package a.b\nf(x) := x\nx := f(1)")]
 #[case("package a.b\nf([x, {\"k\": y}]) := x + y\nx := f([1, {\"k\": 2}])\ny := x")]
 fn accepts(#[case] source: &str) {
-    if let Err(faults) = Program::compile(&definition(source), &[]) {
+    if let Err(faults) = Program::compile(&definition(source), &[], Extent::MAX) {
         panic!("{source}\n\n{faults}");
     }
 }
@@ -394,7 +395,8 @@ fn with_doubled(rules: &str) -> Result<Value, String> {
     );
     let mut definition = definition(&source);
     definition.entrypoint = Some("data.c.x".to_owned());
-    let program = Program::compile(&definition, &[]).map_err(|faults| faults.to_string())?;
+    let program =
+        Program::compile(&definition, &[], Extent::MAX).map_err(|faults| faults.to_string())?;
     let input = json(r#"{"one": 1}"#);
     let found = program.evaluate(input, &request(), limits(200), Powers::default());
     found.map_err(|failure| failure.message().code.to_string())
@@ -474,7 +476,7 @@ fn long_texts_are_looked_at_within_the_limit(#[case] condition: &str) {
     );
     let mut definition = definition(&source);
     definition.entrypoint = Some("data.c.x".to_owned());
-    let program = Program::compile(&definition, &[]).unwrap();
+    let program = Program::compile(&definition, &[], Extent::MAX).unwrap();
     let found = program.evaluate(Value::Undefined, &request(), limits(300), Powers::default());
     let code = found.unwrap_err().message().code.to_string();
     assert!(
@@ -552,7 +554,9 @@ fn a_package_below_the_entrypoint_has_no_name_of_a_rule() {
         .modules
         .insert("deny.rego".to_owned(), "package c.deny\ny := 1".to_owned());
     definition.entrypoint = Some("data.c".to_owned());
-    let faults = Program::compile(&definition, &[]).unwrap_err().to_string();
+    let faults = Program::compile(&definition, &[], Extent::MAX)
+        .unwrap_err()
+        .to_string();
     assert!(
         faults.contains("would be read as a rule of `data.c`"),
         "{faults}"
@@ -562,7 +566,7 @@ fn a_package_below_the_entrypoint_has_no_name_of_a_rule() {
 #[test]
 fn an_evaluation_ends_at_its_limit() {
     let joins = "package a.b\nx := count([1 | numbers.range(1, 300)[_] != 0; numbers.range(1, 300)[_] != 0; numbers.range(1, 300)[_] != 0])";
-    let program = Program::compile(&definition(joins), &[]).unwrap();
+    let program = Program::compile(&definition(joins), &[], Extent::MAX).unwrap();
     let failure = program
         .evaluate(Value::Undefined, &request(), limits(20), Powers::default())
         .unwrap_err();

@@ -14,7 +14,7 @@ use super::{
     source::{ErrorCode, Fault, FileId, Sources},
     stack,
 };
-use crate::{Address, Definition, Diagnostic, Diagnostics, Policy, RegoVersion};
+use crate::{Address, Definition, Diagnostic, Diagnostics, Extent, Policy, RegoVersion};
 
 /// Words that version 1 reserves. Version 0 reads `allow := true if { … }` as an `allow` that always
 /// holds and a rule `if`, and so does OPA; the author meant something else.
@@ -45,22 +45,25 @@ enum Owner {
 }
 
 /// Reads the modules of a definition alone.
-pub(crate) fn check_modules(definition: &Definition) -> Result<(), Diagnostics> {
-    stack::apart("read the modules", || Unit::read(definition, &[]).map(drop))
+pub(crate) fn check_modules(definition: &Definition, most: Extent) -> Result<(), Diagnostics> {
+    stack::apart("read the modules", || {
+        Unit::read(definition, &[], most).map(drop)
+    })
 }
 
 impl Unit {
-    /// Reads everything.
+    /// Reads everything, where it is not more than this.
     pub(super) fn read(
         definition: &Definition,
         imports: &[Arc<Policy>],
+        most: Extent,
     ) -> Result<Self, Diagnostics> {
         let all = || {
             std::iter::once(&definition.modules)
                 .chain(imports.iter().map(|policy| &policy.definition().modules))
         };
         let texts = all().flat_map(BTreeMap::values).map(String::as_str);
-        if let Some(fault) = extent::of_source(texts) {
+        if let Some(fault) = extent::of_source(texts, most) {
             return Err(fault.into());
         }
         let mut sources = Sources::default();
@@ -83,8 +86,8 @@ impl Unit {
             let file = unit.sources.add_shared(shared);
             unit.add(file, Version::V1, Owner::Shared)?;
         }
-        if let Some(fault) = extent::of_rules(&unit.modules).or_else(|| extent::of_data(&unit.data))
-        {
+        let data = || extent::of_data(&unit.data, most);
+        if let Some(fault) = extent::of_rules(&unit.modules, most).or_else(data) {
             return Err(fault.into());
         }
         faults.extend(unit.reserved());

@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::{definition, json, request};
 use crate::{
-    Limits,
+    Extent, Limits,
     rego::{Powers, Program, stack},
 };
 
@@ -27,7 +27,7 @@ fn evaluate(source: &str) -> (u64, Option<String>) {
         "other".to_owned(),
         members.collect::<serde_json::Map<_, _>>().into(),
     );
-    let program = Program::compile(&definition, &[]).unwrap();
+    let program = Program::compile(&definition, &[], Extent::MAX).unwrap();
     let members: Vec<String> = (0..2_000).map(|at| format!("\"k{at}\": {at}, ")).collect();
     let members = members.concat();
     let input = json(&format!(
