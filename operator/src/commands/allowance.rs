@@ -61,13 +61,13 @@ pub struct AllowanceArguments {
     )]
     pub max_source: usize,
 
-    /// Most rules and functions of one policy, with those of its imports: from 100 to 20000. A policy that
-    /// has more is broken.
+    /// Most rules and functions of one policy, with those of its imports and of `data.lib`: from 500 to
+    /// 20000. A policy that has more is broken.
     #[arg(
         long,
         value_name = "NUMBER",
         default_value_t = Extent::MAX.rules,
-        value_parser = RangedU64ValueParser::<usize>::new().range(100..=20_000),
+        value_parser = RangedU64ValueParser::<usize>::new().range(500..=20_000),
         env = "PORTCULLIS_MAX_RULES",
         hide_env_values = true
     )]

@@ -5,7 +5,7 @@ mod tenants;
 
 use std::time::Duration;
 
-use portcullis_policies::{Allowance, Operation, State};
+use portcullis_policies::{Allowance, Extent, Operation, State};
 use rstest::rstest;
 
 use super::*;
@@ -106,6 +106,30 @@ fn warns_of_limits_beyond_the_administrators(#[case] limits: Json, #[case] expec
     let answer = review_within(&reviewer, &object, None);
     assert_eq!(answer.refusal, None);
     assert_eq!(answer.warnings.first().map(String::as_str), expected);
+}
+
+#[test]
+fn refuses_what_is_more_than_the_administrator_lets_a_policy_compile() {
+    let allowance = Allowance {
+        extent: Extent {
+            source: 64,
+            ..Extent::MAX
+        },
+        ..Allowance::default()
+    };
+    let reviewer = Reviewer::new(Arc::new(Cache::allowing(allowance)));
+    let module = format!("package a.b\nallow := true\n# {}", "x".repeat(64));
+    let object = policy("it", &json!({"modules": {"p.rego": module}}));
+    let refusal = review_within(&reviewer, &object, None).refusal;
+    let refusal = refusal.expect("it is too much");
+    assert!(
+        refusal.contains("source_limit: the modules have 92 bytes"),
+        "{refusal}"
+    );
+    assert_eq!(
+        review_within(&reviewer, &policy("it", &json!({})), None).refusal,
+        None
+    );
 }
 
 const PASSES: &[&str] = &[];
