@@ -8,15 +8,13 @@
 //! The kind is `-` for a file, and else the type of an entry of an archive.
 #![no_main]
 
-use std::fs;
-use std::path::Path;
-use std::sync::LazyLock;
+use std::{borrow::Cow, fs, path::Path, sync::LazyLock};
 
 use flate2::{Compression, write::GzEncoder};
 use libfuzzer_sys::fuzz_target;
 use portcullis_fuzz::faults::check_diagnostic;
 use portcullis_operator::load::{Load, Loaded};
-use portcullis_policies::{Diagnostic, RegoVersion};
+use portcullis_policies::{Diagnostic, RegoVersion, workbench::Source};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
@@ -27,7 +25,7 @@ const FILES: [u8; 3] = *b"-07";
 
 struct Part<'t> {
     kind: u8,
-    path: &'t str,
+    path: Cow<'t, str>,
     content: &'t [u8],
 }
 
@@ -36,10 +34,10 @@ fn parts(bytes: &[u8]) -> Option<Vec<Part<'_>>> {
         let (kind, rest) = <[u8]>::split_first(part)?;
         let end = rest.iter().position(|byte| *byte == b'\n')?;
         let path = std::str::from_utf8(&rest[..end]).ok()?;
-        // The name of an entry ends there, or is cut.
-        (path.len() < 100).then_some(Part {
+        // The name of an entry ends there, or is cut, with a slash in front.
+        (path.len() < 99).then_some(Part {
             kind: *kind,
-            path,
+            path: path.into(),
             content: &rest[end + 1..],
         })
     };
@@ -76,12 +74,33 @@ fn is_plain(path: &str) -> bool {
 /// Writes the files into a folder; not if two are at one place.
 fn unpack(parts: &[Part<'_>], root: &Path) -> bool {
     parts.iter().all(|part| {
-        let path = root.join(part.path);
+        let path = root.join(&*part.path);
         path.parent()
             .is_some_and(|folder| fs::create_dir_all(folder).is_ok())
             && !path.exists()
             && fs::write(path, part.content).is_ok()
     })
+}
+
+/// The same with the paths that `opa build` writes: from a slash on, as the patterns of a manifest see
+/// those of a folder. Others match by what they are.
+fn rooted<'t>(parts: &[Part<'t>]) -> Vec<Part<'t>> {
+    let rooted = |part: &Part<'t>| Part {
+        path: format!("/{}", part.path).into(),
+        ..*part
+    };
+    parts.iter().map(rooted).collect()
+}
+
+/// The modules, by their paths below a folder.
+fn modules<'t>(loaded: &'t Loaded, root: &str) -> Vec<(&'t str, &'t str, RegoVersion)> {
+    let module = |source: &'t Source| {
+        let path = source.name.strip_prefix(root).unwrap_or(&source.name);
+        (path.trim_start_matches('/'), &*source.text, source.version)
+    };
+    let mut modules: Vec<_> = loaded.sources.iter().map(module).collect();
+    modules.sort_by_key(|(path, ..)| *path);
+    modules
 }
 
 fn load(data: &[&Path], bundles: &[&Path]) -> Result<Loaded, Vec<Diagnostic>> {
@@ -178,7 +197,7 @@ fuzz_target!(|bytes: &[u8]| {
         .count();
     assert_eq!(left, 1, "a bundle wrote a file");
 
-    let is_plain = |part: &Part<'_>| part.kind == b'-' && is_plain(part.path);
+    let is_plain = |part: &Part<'_>| part.kind == b'-' && is_plain(&part.path);
     if !parts.iter().all(is_plain) {
         return;
     }
@@ -186,27 +205,16 @@ fuzz_target!(|bytes: &[u8]| {
     if !unpack(&parts, folder.path()) {
         return;
     }
-    let unpacked = load(&[], &[folder.path()]);
-    match (loaded, unpacked) {
+    pack(&rooted(&parts), &archive);
+    match (load(&[], &[&archive]), load(&[], &[folder.path()])) {
         (Ok(archive), Ok(unpacked)) => {
             assert_eq!(archive.data, unpacked.data, "in a folder it is other data");
-            let name = |name: &str| {
-                let root = format!("{}/", folder.path().display());
-                name.strip_prefix(&root).unwrap_or(name).to_owned()
-            };
-            let mut left: Vec<_> = archive
-                .sources
-                .iter()
-                .map(|it| (it.name.clone(), &it.text, it.version))
-                .collect();
-            let mut right: Vec<_> = unpacked
-                .sources
-                .iter()
-                .map(|it| (name(&it.name), &it.text, it.version))
-                .collect();
-            left.sort_by(|left, right| left.0.cmp(&right.0));
-            right.sort_by(|left, right| left.0.cmp(&right.0));
-            assert_eq!(left, right, "in a folder it has other modules");
+            let root = folder.path().display().to_string();
+            assert_eq!(
+                modules(&archive, ""),
+                modules(&unpacked, &root),
+                "in a folder it has other modules"
+            );
         }
         (Err(_), Err(_)) => {}
         (archive, unpacked) => panic!("{archive:?} is {unpacked:?} in a folder"),

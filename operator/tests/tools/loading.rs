@@ -97,6 +97,13 @@ fn tree() -> TempDir {
         ("../../etc/evil.rego", "package evil\nx := 1"),
     ];
     archive(&root.path().join("hostile.tar.gz"), &hostile);
+    // Paths of an archive are matched as they are.
+    let versions = r#"{"file_rego_versions": {"*/old.rego": 0}}"#;
+    let old = "package p\nq[x] { x := 1 }";
+    let rooted = [("/.manifest", versions), ("/old.rego", old)];
+    archive(&root.path().join("rooted.tar.gz"), &rooted);
+    let bare = [(".manifest", versions), ("old.rego", old)];
+    archive(&root.path().join("bare.tar.gz"), &bare);
     fs::write(root.path().join("broken.tar.gz"), "no archive").unwrap();
     root
 }
@@ -160,6 +167,7 @@ fn archive(path: &Path, files: &[(&str, &str)]) {
 #[case(&["-b", "links"])]
 #[case(&["-b", "bundle.tar.gz"])]
 #[case(&["-b", "hostile.tar.gz"])]
+#[case(&["-b", "rooted.tar.gz"])]
 #[case(&["-d", "one.json", "-b", "m"])]
 #[case(&["-d", "x1.json", "-d", "one.json", "-b", "b"])]
 fn data_is_where_opa_puts_it(#[case] arguments: &[&str]) {
@@ -189,6 +197,7 @@ fn data_is_where_opa_puts_it(#[case] arguments: &[&str]) {
 #[case(&["-b", "module"], false)]
 #[case(&["-b", "overlap"], false)]
 #[case(&["-b", "v7"], false)]
+#[case(&["-b", "bare.tar.gz"], false)]
 #[case(&["-b", "b", "-b", "m"], false)]
 #[case(&["-b", "one.json"], false)]
 #[case(&["-b", "no-such"], false)]
