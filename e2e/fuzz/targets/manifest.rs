@@ -13,6 +13,7 @@ use portcullis_policies::{
     Action, Allowance, Diagnostic, Document, Effect, Entry, FailurePolicy, Headers, Input, Outcome,
     Part, Point,
 };
+use serde_json::Value as Json;
 
 const FILE: &str = "fuzz.yaml";
 
@@ -124,6 +125,18 @@ fn objects(reading: &Reading) -> Vec<Item> {
     items
 }
 
+/// Whether a key, as JSON writes it, may be longer than YAML lets one be: 1,024 characters. JSON is read
+/// as YAML.
+fn has_long_key(value: &Json) -> bool {
+    match value {
+        Json::Object(members) => members.iter().any(|(key, value)| {
+            Json::from(&**key).to_string().len() > 1_000 || has_long_key(value)
+        }),
+        Json::Array(elements) => elements.iter().any(has_long_key),
+        _ => false,
+    }
+}
+
 fuzz_target!(|text: &str| {
     let_builtins_panic();
     let reading = read_manifests(FILE, text);
@@ -141,6 +154,9 @@ fuzz_target!(|text: &str| {
     let (mut lost, mut notes) = (0, 0);
     for node in &nodes {
         let json = node.to_json();
+        if has_long_key(&json) {
+            return;
+        }
         // As JSON, nothing is an empty file.
         notes += usize::from(json.is_null());
         let reading = read_manifests(FILE, &json.to_string());

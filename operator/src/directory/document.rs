@@ -42,7 +42,8 @@ enum Content {
     Mapping(Vec<(String, Place, Node)>),
 }
 
-/// Reads all documents of a text; empty ones are left out. JSON is YAML.
+/// Reads all documents of a text; empty ones are left out. JSON is YAML, with its bound for a key: 1,024
+/// characters as it is written.
 pub fn read(text: &str) -> Result<Vec<Node>, Unreadable> {
     // The parser's own budget bounds depth, aliases and nodes; the file's size bounds the rest.
     let options = options! { with_snippet: false };
@@ -318,6 +319,7 @@ spec:
     #[case("a: [1\nb: 2", 2, 2)]
     #[case("a: .nan", 1, 4)]
     #[case("? {a: b}\n: c", 1, 3)]
+    #[case(&format!("{{\"{}\": 1}}", "k".repeat(1_100)), 1, 1_104)]
     fn tells_where_a_text_is_not_readable(
         #[case] text: &str,
         #[case] line: u32,
