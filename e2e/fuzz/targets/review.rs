@@ -5,7 +5,7 @@
 //! ```
 #![no_main]
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use axum::body::Body;
 use axum::http::Request;
@@ -29,22 +29,33 @@ const HEAD: [&str; 7] = [
 ];
 
 /// The members of an object as they are written, of those with the same key the last.
-fn members(object: &[u8]) -> Option<BTreeMap<String, &[u8]>> {
+fn members(object: &[u8]) -> Option<BTreeMap<String, Cow<'_, [u8]>>> {
     match json::parts(object) {
-        Ok((Parts::Members(members), true)) => Some(members.into_iter().collect()),
+        Ok((Parts::Members(members), true)) => {
+            let written = |(key, value)| (key, Cow::Borrowed(value));
+            Some(members.into_iter().map(written).collect())
+        }
         Ok(_) => None,
         // Some values are refused, as numbers of too many digits are, which the door looks at where a
         // policy reads them.
         Err(_) => {
-            let members: BTreeMap<String, &RawValue> = serde_json::from_slice(object).ok()?;
-            let written = members.into_iter();
-            Some(
-                written
-                    .map(|(key, value)| (key, value.get().as_bytes()))
-                    .collect(),
-            )
+            let text = text(object);
+            let members: BTreeMap<String, &RawValue> = serde_json::from_str(&text).ok()?;
+            let written =
+                |(key, value): (_, &RawValue)| (key, value.get().as_bytes().to_vec().into());
+            Some(members.into_iter().map(written).collect())
         }
     }
+}
+
+/// What is no text is replaced, byte by byte.
+fn text(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        text += chunk.valid();
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    text
 }
 
 /// Whether the door has to answer: what the API server sends has each key once.
@@ -111,13 +122,13 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     }
     let envelope = members(body).expect("what was read has members");
-    let request = envelope["request"];
+    let request = &*envelope["request"];
     let head = members(request).expect("a request has members");
     let read = |value: &[u8]| serde_json::from_slice(value).unwrap_or_default();
     let head: serde_json::Map<String, Json> = head
         .into_iter()
         .filter(|(key, _)| HEAD.contains(&key.as_str()))
-        .map(|(key, value)| (key, read(value)))
+        .map(|(key, value)| (key, read(&value)))
         .collect();
     let head = Json::Object(head);
     let text = |pointer: &str| head.pointer(pointer).and_then(Json::as_str);
