@@ -364,3 +364,31 @@ impl Record {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use portcullis_policies::{Definition, Policy, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_policy_that_takes_too_long_to_compile_is_broken() {
+        let address = "a/b@1".parse().unwrap();
+        let definition = Definition::new(address, "package a.b\nallow := true");
+        let object = Object {
+            key: ObjectKey::new("ClusterPolicy", None, "b"),
+            created: Timestamp::UNIX_EPOCH,
+            updated: Timestamp::UNIX_EPOCH,
+            policy: Arc::new(Policy::compile(definition)),
+        };
+        assert!(object.policy.faults().is_none());
+        let given_up = given_up(Draft::of(&object), Unanswered::Late, Allowance::default());
+        assert_eq!(given_up.key, object.key);
+        assert_eq!(given_up.policy.address(), object.policy.address());
+        let faults = given_up.policy.faults().expect("it is broken").to_string();
+        assert!(
+            faults.contains("the compiler failed at this policy"),
+            "{faults}"
+        );
+    }
+}
